@@ -1,0 +1,25 @@
+"""Errors that end a run, each with its exit code; raised where the cause is known, caught once."""
+
+from __future__ import annotations
+
+
+class RunError(Exception):
+    """A stage failed: the message says which input and what to do. Exit code 1."""
+
+    exit_code = 1
+
+
+class InputError(RunError):
+    """The command, the config or a context file is wrong; ``problems`` lists all. Exit code 2."""
+
+    exit_code = 2
+
+    def __init__(self, problems: list[str]) -> None:
+        super().__init__("\n".join(problems))
+        self.problems = problems
+
+
+class GateError(RunError):
+    """The data-quality gate stopped the day. Exit code 3."""
+
+    exit_code = 3

@@ -1,0 +1,123 @@
+"""Reading and replacing days of the warehouse's Delta tables.
+
+A day is replaced in one Delta commit, so that a reader sees either the old day or the new one and
+a killed process leaves the old one. Apache Spark commits with Delta's own ``replaceWhere``. Sail
+writes the day's Parquet files and ``deltalake`` commits them: Sail's own ``replaceWhere`` (0.7.2)
+refuses map columns whenever the nullability of a frame differs from the table's.
+"""
+
+from __future__ import annotations
+
+import time
+import uuid
+from datetime import date, timedelta
+from typing import TYPE_CHECKING
+
+from jobs.engine import ENGINE_OPTION
+from schemas.tables import Table
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from pyspark.sql import DataFrame, SparkSession
+
+
+def table_path(storage: str, table: Table) -> str:
+    """Folder or URL of a table."""
+    return f"{storage.rstrip('/')}/{table.name}"
+
+
+def table_exists(storage: str, table: Table) -> bool:
+    """Whether the table has a first commit."""
+    from deltalake import DeltaTable
+
+    return DeltaTable.is_deltatable(_object_store_url(table_path(storage, table)))
+
+
+def read_days(
+    spark: SparkSession, storage: str, table: Table, last: date, look_back: int = 0
+) -> DataFrame:
+    """Rows of ``table`` of the days ``last - look_back`` to ``last``; none if there is no table."""
+    if not table_exists(storage, table):
+        return spark.createDataFrame([], table.ddl())
+    first = last - timedelta(days=look_back)
+    return (
+        spark.read.format("delta")
+        .load(table_path(storage, table))
+        .where(f"day between date'{first}' and date'{last}'")
+        .select(*table.column_names)
+    )
+
+
+def replace_day(frame: DataFrame, storage: str, table: Table, day: date) -> None:
+    """Replace the rows of ``day`` by ``frame``, atomically; its columns are cast to the spec's.
+
+    Raises the engine's error, and leaves the table as it was, if a column is missing. Rows of
+    another day are a defect of the caller.
+    """
+    path = table_path(storage, table)
+    columns = [f"cast(`{c.name}` as {c.type}) as `{c.name}`" for c in table.columns]
+    typed = frame.selectExpr(*columns)
+    if frame.sparkSession.conf.get(ENGINE_OPTION) == "sail":
+        _replace_with_deltalake(typed, path, day)
+    else:
+        _replace_with_delta_spark(typed, path, table, day)
+
+
+def to_frame(spark: SparkSession, rows: pd.DataFrame, table: Table) -> DataFrame:
+    """A pandas frame with a table's columns as an engine frame with the table's types."""
+    records = rows[table.column_names].astype(object)
+    records = records.where(records.notna(), None)
+    return spark.createDataFrame(
+        [tuple(record) for record in records.itertuples(index=False)], table.ddl()
+    )
+
+
+def _replace_with_delta_spark(frame: DataFrame, path: str, table: Table, day: date) -> None:
+    empty = frame.sparkSession.createDataFrame([], table.ddl())
+    empty.write.format("delta").mode("ignore").partitionBy("day").save(path)
+    (
+        frame.write.format("delta")
+        .mode("overwrite")
+        .option("replaceWhere", f"day = '{day}'")
+        .save(path)
+    )
+
+
+def _replace_with_deltalake(frame: DataFrame, path: str, day: date) -> None:
+    import pyarrow as pa
+    from deltalake import DeltaTable
+    from deltalake.transaction import AddAction
+    from pyarrow import fs
+
+    files = f"day={day}/{uuid.uuid4().hex}"
+    frame.drop("day").write.parquet(f"{path}/{files}")
+    url = _object_store_url(path)
+    store, root = fs.FileSystem.from_uri(url) if "://" in url else (fs.LocalFileSystem(), url)
+    written = store.get_file_info(fs.FileSelector(f"{root}/{files}"))
+    now_ms = int(time.time() * 1000)
+    adds = [
+        AddAction(
+            path=f"{files}/{info.base_name}",
+            size=info.size,
+            partition_values={"day": str(day)},
+            modification_time=now_ms,
+            data_change=True,
+            stats="{}",
+        )
+        for info in written
+        if info.base_name.endswith(".parquet")
+    ]
+    schema = pa.schema([field.with_nullable(True) for field in frame.limit(0).toArrow().schema])
+    table = DeltaTable.create(url, schema=schema, partition_by=["day"], mode="ignore")
+    table.create_write_transaction(
+        actions=adds,
+        mode="overwrite",
+        schema=table.schema(),
+        partition_by=["day"],
+        partition_filters=[("day", "=", str(day))],
+    )
+
+
+def _object_store_url(path: str) -> str:
+    """The address as deltalake and pyarrow spell it."""
+    return path.replace("s3a://", "s3://", 1)

@@ -1,0 +1,1 @@
+"""Contracts: tables, job config, context files, findings, Elasticsearch templates. No I/O."""

@@ -1,0 +1,279 @@
+"""The job config: every key an analyst may set, its unit, and what raising it does.
+
+``jobs/configs/default.yml`` holds every setting; a user's file holds only what differs. Models are
+frozen and refuse unknown keys. Paths are already absolute when a :class:`JobConfig` exists.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Annotated, Any, Literal
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+
+from schemas.tables import ACTION_CLASSES
+
+FORMATS = (
+    "aws_cloudtrail",
+    "github_audit",
+    "kubernetes_audit",
+    "slurm_sacct",
+    "mapped",
+)
+"""Format ids a source may name."""
+
+ENGINE_PATTERN = re.compile(r"sail|local\[(\d+|\*)\]|spark://\S+|yarn|k8s://\S+|sc://\S+")
+DATE_FIELDS = ("{yyyy}", "{mm}", "{dd}")
+
+
+class Settings(BaseModel):
+    """Base of every part of the config: frozen, unknown keys refused."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)
+
+
+class Mapping(Settings):
+    """How a ``mapped`` source's fields become columns of ``events``.
+
+    A value is a field name (JSON: dotted path; CSV: header), ``concat:TEXT`` with ``{field}``
+    places, ``literal:TEXT``, or null where the log does not say.
+    """
+
+    time: str
+    """Field holding the time."""
+    time_format: str | None = None
+    """Spark datetime pattern; null: ISO 8601. `epoch_s` and `epoch_ms` for numbers."""
+    principal: str
+    """Who acted."""
+    action: str
+    """The log's own verb."""
+    resource: str
+    """URI of what was touched."""
+    action_class: dict[str, str] = Field(default_factory=lambda: {"*": "other"})
+    """From the log's verb to an action class; `*` is every other verb."""
+    event_id: str | None = None
+    """The log's own unique id; null: a hash of the line."""
+    object: str | None = None
+    """The object within the resource."""
+    destination: str | None = None
+    """Where a copy, share or upload goes."""
+    source_ip: str | None = None
+    """Caller's address."""
+    user_agent: str | None = None
+    """Caller's program."""
+    bytes_out: str | None = None
+    """Bytes towards the caller."""
+    credential: str | None = None
+    """Key id or token id (never a secret)."""
+    acting_as: str | None = None
+    """Role or impersonated identity."""
+    outcome: str | None = None
+    """Field telling success; read with `outcome_values`."""
+    outcome_values: dict[str, Literal["success", "failure", "unknown"]] = Field(
+        default_factory=dict
+    )
+    """From the outcome field's values to an outcome; others are `unknown`."""
+    details: dict[str, str] = Field(default_factory=dict)
+    """Further fields to keep: name in `details` → field."""
+    delimiter: str = ","
+    """Separator of a CSV log."""
+
+    @field_validator("action_class")
+    @classmethod
+    def _known_classes(cls, value: dict[str, str]) -> dict[str, str]:
+        bad = sorted({v for v in value.values() if v not in ACTION_CLASSES})
+        if bad:
+            raise ValueError(f"unknown action class {bad}; one of {', '.join(ACTION_CLASSES)}")
+        return value
+
+
+class Source(Settings):
+    """One kind of log: a format, a path pattern and a time zone."""
+
+    name: Annotated[str, Field(min_length=1, max_length=200)]
+    """Free text, unique."""
+    format: str
+    """Format id."""
+    path: str
+    """Glob; may hold {yyyy}/{mm}/{dd} of the day being run (UTC)."""
+    timezone: str = "UTC"
+    """Only used where records carry no zone."""
+    cluster: str | None = None
+    """kubernetes_audit, slurm_sacct: for logs that don't name their cluster."""
+    mapping: Mapping | None = None
+    """Only for `mapped`, where it must be given."""
+
+    @field_validator("format")
+    @classmethod
+    def _known_format(cls, value: str) -> str:
+        if value not in FORMATS:
+            raise ValueError(f"unknown format {value!r}; one of {', '.join(FORMATS)}")
+        return value
+
+    @field_validator("timezone")
+    @classmethod
+    def _known_zone(cls, value: str) -> str:
+        try:
+            ZoneInfo(value)
+        except (ZoneInfoNotFoundError, ValueError) as error:
+            raise ValueError(f"unknown time zone {value!r} (an IANA name is expected)") from error
+        return value
+
+    @model_validator(mode="after")
+    def _mapping_fits_format(self) -> Source:
+        if (self.format == "mapped") != (self.mapping is not None):
+            raise ValueError("`mapping` must be given for format `mapped`, and only there")
+        return self
+
+    @property
+    def dated(self) -> bool:
+        """Whether the path names the day."""
+        return all(field in self.path for field in DATE_FIELDS)
+
+
+class Ingest(Settings):
+    """Reading raw logs."""
+
+    unknown_field_sample: Annotated[int, Field(ge=0, le=1_000_000)]
+    """Records of the day looked at for fields that the field map does not know."""
+    max_file_bytes: Annotated[int, Field(ge=1)]
+    """Unpacked bytes of one file beyond which it is not read (guards against gz bombs)."""
+    max_record_bytes: Annotated[int, Field(ge=1000)]
+    """Characters of one raw record beyond which it is rejected."""
+    reject_line_chars: Annotated[int, Field(ge=0, le=100_000)]
+    """Characters of a rejected record that are kept."""
+    session_lookback_days: Annotated[int, Field(ge=0, le=7)]
+    """Days before the day searched for who assumed a role session (by access key)."""
+
+
+class Quality(Settings):
+    """The data-quality gate."""
+
+    max_reject_share: Annotated[float, Field(ge=0, le=1)]
+    """Share of a source's records rejected, beyond which the day stops."""
+    warn_reject_share: Annotated[float, Field(ge=0, le=1)]
+    """The same, beyond which a warning is kept."""
+    warn_unresolved_share: Annotated[float, Field(ge=0, le=1)]
+    """Share of a source's events whose principal the directory does not know; warns beyond."""
+    volume_window_days: Annotated[int, Field(ge=1, le=90)]
+    """Trailing days whose volume per source is the expectation (same weekday counts double)."""
+    min_volume_ratio: Annotated[float, Field(ge=0)]
+    """Events of the day ÷ trailing median, below which a warning is kept."""
+    max_volume_ratio: Annotated[float, Field(gt=0)]
+    """The same, above."""
+    max_silent_hours: Annotated[float, Field(gt=0, le=48)]
+    """Hours between a source's last event and the end of the day beyond which it is stale."""
+    critical_missing_source: bool
+    """true: a source without any file for the day stops the day; false: a warning is kept."""
+
+
+class Graph(Settings):
+    """The user–asset graph."""
+
+    window_days: Annotated[int, Field(ge=2, le=90)]
+    """Trailing days of `access` that make the graph."""
+    peers: Annotated[int, Field(ge=1, le=100)]
+    """Learned peers kept for each user."""
+    factors: Annotated[int, Field(ge=1, le=200)]
+    """Rank of the edge model; higher fits finer habits and overfits sooner."""
+    seed: int
+    """Seed of the layout and of the factorisation."""
+
+
+class Scoring(Settings):
+    """From signals to findings (see models/scoring.py)."""
+
+    calibration_days: Annotated[int, Field(ge=1, le=90)]
+    """Trailing days of statistics that calibrate p-values."""
+    points_cap: Annotated[float, Field(gt=0, le=20)]
+    """Cap on −log10 p of one signal; higher lets one loud signal say more."""
+    sensitivity_weights: dict[int, Annotated[float, Field(ge=0)]]
+    """Factor on points by the asset's sensitivity 1–5."""
+    unknown_sensitivity_weight: Annotated[float, Field(ge=0)]
+    """The same for resources that assets.csv does not list."""
+    min_score: Annotated[float, Field(ge=0, le=100)]
+    """Entities scoring below get no finding."""
+    half_life_days: Annotated[float, Field(gt=0)]
+    """Half-life with which a finding already shown lowers the rank of its mere repetition."""
+
+
+class Elasticsearch(Settings):
+    """Where findings are published; url null: nowhere."""
+
+    url: str | None
+    """https://host:9200"""
+    api_key_env: str
+    """Environment variable holding the API key."""
+    username: str | None
+    """User for basic authentication instead of an API key."""
+    password_env: str
+    """Environment variable holding that user's password."""
+    ca_certs: str | None
+    """PEM file of the certificate authority."""
+    prefix: Annotated[str, Field(pattern=r"^[a-z][a-z0-9_-]{0,60}$")]
+    """First part of every index name."""
+
+
+class Suppression(Settings):
+    """Signals that are known and accepted; they stay in `signals` and get no points."""
+
+    user_id: str = "*"
+    """Glob over user_id."""
+    detector: str = "*"
+    """Glob over the detector's name."""
+    asset_id: str = "*"
+    """Glob over asset ids."""
+    until: str
+    """Last day (YYYY-MM-DD) it holds; a suppression without an end is a blind spot."""
+    reason: Annotated[str, Field(min_length=3)]
+    """Why; shown with what it hides."""
+
+
+class JobConfig(Settings):
+    """A whole job."""
+
+    sources: Annotated[list[Source], Field(min_length=1)]
+    """The logs."""
+    context: str
+    """Folder with the CSV files."""
+    storage: str
+    """Delta tables: a local folder, s3a://, gs:// or abfss://."""
+    engine: str
+    """sail | local[N] | spark://… | yarn | k8s://… | sc://host:port"""
+    late_days: Annotated[int, Field(ge=0, le=14)]
+    """Following days whose files are also read."""
+    alert_budget: Annotated[int, Field(ge=1, le=10_000)]
+    """Findings a day that enter the queue."""
+    own_accounts: list[str]
+    """Cloud accounts that are ours; empty: learned from the logs."""
+    elasticsearch: Elasticsearch
+    output: str
+    """Folder of findings.ndjson and report.html."""
+    ingest: Ingest
+    quality: Quality
+    graph: Graph
+    scoring: Scoring
+    detectors: dict[str, dict[str, Any]]
+    """Settings by detector; what each means is in models/detectors/NAME.yml."""
+    suppressions: list[Suppression]
+    """Known and accepted signals."""
+
+    @field_validator("engine")
+    @classmethod
+    def _known_engine(cls, value: str) -> str:
+        if not ENGINE_PATTERN.fullmatch(value):
+            raise ValueError(
+                f"unknown engine {value!r}; one of sail, local[N], spark://…, yarn, k8s://…, "
+                "sc://host:port"
+            )
+        return value
+
+    @field_validator("sources")
+    @classmethod
+    def _unique_names(cls, value: list[Source]) -> list[Source]:
+        names = [source.name for source in value]
+        twice = sorted({name for name in names if names.count(name) > 1})
+        if twice:
+            raise ValueError(f"source names must be unique; given twice: {twice}")
+        return value

@@ -1,0 +1,44 @@
+"""Fixtures shared by all tests: one engine session of each kind for the whole run."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+import pytest
+
+from jobs.engine import engine_session
+
+if TYPE_CHECKING:
+    from pyspark.sql import SparkSession
+
+
+def skip_unless(available: bool, reason: str) -> None:
+    """Skip with the reason on a bare machine; fail in CI, where nothing may be missing."""
+    if available:
+        return
+    if os.environ.get("CI"):
+        pytest.fail(f"must not be missing in CI: {reason}")
+    pytest.skip(reason)
+
+
+@pytest.fixture(scope="session")
+def sail() -> Iterator[SparkSession]:
+    """A session on Sail."""
+    with engine_session("sail") as spark:
+        yield spark
+
+
+@pytest.fixture(scope="session")
+def requires_java() -> None:
+    """Skip where no Java is on the path."""
+    skip_unless(shutil.which("java") is not None, "no java on the path (Java 17 or later needed)")
+
+
+@pytest.fixture(scope="session")
+def apache_spark(requires_java: None) -> Iterator[SparkSession]:
+    """A session on Apache Spark, two local cores."""
+    with engine_session("local[2]") as spark:
+        yield spark
