@@ -7,16 +7,15 @@ takes seconds.
 
 from __future__ import annotations
 
-import logging
 import os
+import secrets
+import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
-
-logger = logging.getLogger(__name__)
 
 ENGINE_OPTION = "exfilwatch.engine"
 """Session option that tells the writer of tables which engine it stands on."""
@@ -27,6 +26,8 @@ SESSION_OPTIONS = {
     "spark.sql.ansi.enabled": "false",
 }
 SPARK_OPTIONS = {
+    "spark.plugins": "org.apache.spark.sql.connect.SparkConnectPlugin",
+    "spark.connect.grpc.binding.address": "127.0.0.1",
     "spark.sql.extensions": "io.delta.sql.DeltaSparkSessionExtension",
     "spark.sql.catalog.spark_catalog": "org.apache.spark.sql.delta.catalog.DeltaCatalog",
     "spark.ui.enabled": "false",
@@ -35,6 +36,8 @@ SPARK_OPTIONS = {
     "spark.databricks.delta.snapshotPartitions": "2",
 }
 LOCAL_SPARK_OPTIONS = {
+    "spark.plugins": "org.apache.spark.sql.connect.SparkConnectPlugin",
+    "spark.connect.grpc.binding.address": "127.0.0.1",
     "spark.sql.shuffle.partitions": "4",
     "spark.driver.memory": "4g",
     "spark.driver.bindAddress": "127.0.0.1",
@@ -77,6 +80,8 @@ def _sail_session() -> Iterator[SparkSession]:
 
 @contextmanager
 def _connect_session(url: str, engine: str) -> Iterator[SparkSession]:
+    # Without this variable `pyspark.sql.functions` would look for a JVM in this process.
+    os.environ["SPARK_CONNECT_MODE_ENABLED"] = "1"
     from pyspark.sql.connect.session import SparkSession
 
     spark = SparkSession.builder.remote(url).create()
@@ -90,18 +95,39 @@ def _connect_session(url: str, engine: str) -> Iterator[SparkSession]:
 
 @contextmanager
 def _spark_session(master: str) -> Iterator[SparkSession]:
-    from delta import configure_spark_with_delta_pip
-    from pyspark.sql import SparkSession
+    """Start Apache Spark with its Connect server on loopback, and connect to it.
 
-    options = {**SPARK_OPTIONS, **SESSION_OPTIONS, ENGINE_OPTION: master}
-    if master.startswith("local"):
-        options |= LOCAL_SPARK_OPTIONS
-    builder = SparkSession.builder.master(master).appName("exfilwatch")
-    for key, value in options.items():
-        builder = builder.config(key, value)
-    spark = configure_spark_with_delta_pip(builder).getOrCreate()
-    spark.sparkContext.setLogLevel("ERROR")
+    The jobs then speak Spark Connect to every engine, and both engines can live in one process.
+    """
+    # Read by both ends; other users of this machine cannot connect without it.
+    os.environ.setdefault("SPARK_CONNECT_AUTHENTICATE_TOKEN", secrets.token_urlsafe(24))
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    driver = _spark_driver(master, {"spark.connect.grpc.binding.port": str(port)})
     try:
-        yield spark
+        with _connect_session(f"sc://localhost:{port}", master) as spark:
+            yield spark
     finally:
-        spark.stop()
+        driver.stop()
+
+
+def _spark_driver(master: str, connect_options: dict[str, str]) -> SparkSession:
+    # In Connect mode the builder would not start a driver.
+    connect_mode = os.environ.pop("SPARK_CONNECT_MODE_ENABLED", None)
+    try:
+        from delta import configure_spark_with_delta_pip
+        from pyspark.sql import SparkSession
+
+        options = SPARK_OPTIONS | SESSION_OPTIONS | connect_options
+        if master.startswith("local"):
+            options = options | LOCAL_SPARK_OPTIONS
+        builder = SparkSession.builder.master(master).appName("exfilwatch")
+        for key, value in options.items():
+            builder = builder.config(key, value)
+        driver = configure_spark_with_delta_pip(builder).getOrCreate()
+        driver.sparkContext.setLogLevel("ERROR")
+        return driver
+    finally:
+        if connect_mode is not None:
+            os.environ["SPARK_CONNECT_MODE_ENABLED"] = connect_mode

@@ -93,7 +93,7 @@ def _replace_with_deltalake(frame: DataFrame, path: str, day: date) -> None:
     frame.drop("day").write.parquet(f"{path}/{files}")
     url = _object_store_url(path)
     store, root = fs.FileSystem.from_uri(url) if "://" in url else (fs.LocalFileSystem(), url)
-    written = store.get_file_info(fs.FileSelector(f"{root}/{files}"))
+    written = store.get_file_info(fs.FileSelector(f"{root}/{files}", allow_not_found=True))
     now_ms = int(time.time() * 1000)
     adds = [
         AddAction(

@@ -7,6 +7,7 @@ frozen and refuse unknown keys. Paths are already absolute when a :class:`JobCon
 from __future__ import annotations
 
 import re
+from datetime import date
 from typing import Annotated, Any, Literal
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
@@ -25,12 +26,18 @@ FORMATS = (
 
 ENGINE_PATTERN = re.compile(r"sail|local\[(\d+|\*)\]|spark://\S+|yarn|k8s://\S+|sc://\S+")
 DATE_FIELDS = ("{yyyy}", "{mm}", "{dd}")
+NonEmpty = Annotated[str, Field(min_length=1)]
+EnvironmentName = Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$")]
+"""Name of an environment variable; the pattern also keeps most pasted secrets out."""
+SENSITIVITIES = (1, 2, 3, 4, 5)
 
 
 class Settings(BaseModel):
     """Base of every part of the config: frozen, unknown keys refused."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)
+    model_config = ConfigDict(
+        extra="forbid", frozen=True, use_attribute_docstrings=True, allow_inf_nan=False
+    )
 
 
 class Mapping(Settings):
@@ -95,7 +102,7 @@ class Source(Settings):
     """Free text, unique."""
     format: str
     """Format id."""
-    path: str
+    path: NonEmpty
     """Glob; may hold {yyyy}/{mm}/{dd} of the day being run (UTC)."""
     timezone: str = "UTC"
     """Only used where records carry no zone."""
@@ -125,6 +132,14 @@ class Source(Settings):
         if (self.format == "mapped") != (self.mapping is not None):
             raise ValueError("`mapping` must be given for format `mapped`, and only there")
         return self
+
+    @field_validator("path")
+    @classmethod
+    def _known_places(cls, value: str) -> str:
+        unknown = sorted(set(re.findall(r"\{[^{}]*\}", value)) - set(DATE_FIELDS))
+        if unknown:
+            raise ValueError(f"unknown place {unknown}; only {', '.join(DATE_FIELDS)} are known")
+        return value
 
     @property
     def dated(self) -> bool:
@@ -167,6 +182,12 @@ class Quality(Settings):
     critical_missing_source: bool
     """true: a source without any file for the day stops the day; false: a warning is kept."""
 
+    @model_validator(mode="after")
+    def _bounds_in_order(self) -> Quality:
+        if self.min_volume_ratio >= self.max_volume_ratio:
+            raise ValueError("`min_volume_ratio` must be less than `max_volume_ratio`")
+        return self
+
 
 class Graph(Settings):
     """The user–asset graph."""
@@ -196,6 +217,27 @@ class Scoring(Settings):
     """Entities scoring below get no finding."""
     half_life_days: Annotated[float, Field(gt=0)]
     """Half-life with which a finding already shown lowers the rank of its mere repetition."""
+    evidence_p: Annotated[float, Field(gt=0, le=1)] = 0.05
+    """p-value above which a signal is no evidence at all; higher lets weak signals add up."""
+    score_scale: Annotated[float, Field(gt=0)] = 10.0
+    """Raw points at which the score reaches 63; higher lowers all scores, and keeps their order."""
+    leaver_factor: Annotated[float, Field(ge=1)] = 1.5
+    """Factor on points of people who have given notice, leave soon or have left."""
+    leaver_days: Annotated[int, Field(ge=0, le=365)] = 30
+    """Days before an end date from which somebody counts as leaving."""
+    newcomer_factor: Annotated[float, Field(ge=0, le=1)] = 0.5
+    """Factor on points of directory identities on their first day; rises to 1 over the days below."""
+    newcomer_days: Annotated[int, Field(ge=1, le=89)] = 21
+    """Days after which an identity is no newcomer any more."""
+    approved_factor: Annotated[float, Field(ge=0, le=1)] = 0.15
+    """Factor on points of what an approval in force covers; 0 hides it, 1 ignores approvals."""
+
+    @field_validator("sensitivity_weights")
+    @classmethod
+    def _every_sensitivity(cls, value: dict[int, float]) -> dict[int, float]:
+        if set(value) != set(SENSITIVITIES):
+            raise ValueError(f"the keys must be {', '.join(map(str, SENSITIVITIES))}")
+        return value
 
 
 class Elasticsearch(Settings):
@@ -203,11 +245,11 @@ class Elasticsearch(Settings):
 
     url: str | None
     """https://host:9200"""
-    api_key_env: str
+    api_key_env: EnvironmentName
     """Environment variable holding the API key."""
     username: str | None
     """User for basic authentication instead of an API key."""
-    password_env: str
+    password_env: EnvironmentName
     """Environment variable holding that user's password."""
     ca_certs: str | None
     """PEM file of the certificate authority."""
@@ -229,15 +271,25 @@ class Suppression(Settings):
     reason: Annotated[str, Field(min_length=3)]
     """Why; shown with what it hides."""
 
+    @field_validator("until", mode="before")
+    @classmethod
+    def _iso_day(cls, value: object) -> object:
+        # YAML reads an unquoted 2026-10-05 as a date.
+        text = value.isoformat() if type(value) is date else value
+        if not isinstance(text, str) or not re.fullmatch(r"\d{4}-\d\d-\d\d", text):
+            raise ValueError("must be a day, YYYY-MM-DD")
+        date.fromisoformat(text)
+        return text
+
 
 class JobConfig(Settings):
     """A whole job."""
 
     sources: Annotated[list[Source], Field(min_length=1)]
-    """The logs."""
-    context: str
+    """The logs: a list, each with at least name, format and path."""
+    context: NonEmpty
     """Folder with the CSV files."""
-    storage: str
+    storage: NonEmpty
     """Delta tables: a local folder, s3a://, gs:// or abfss://."""
     engine: str
     """sail | local[N] | spark://… | yarn | k8s://… | sc://host:port"""
@@ -248,7 +300,7 @@ class JobConfig(Settings):
     own_accounts: list[str]
     """Cloud accounts that are ours; empty: learned from the logs."""
     elasticsearch: Elasticsearch
-    output: str
+    output: NonEmpty
     """Folder of findings.ndjson and report.html."""
     ingest: Ingest
     quality: Quality

@@ -16,36 +16,252 @@ OWN_ACCOUNTS = (ACCOUNT, BACKUP_ACCOUNT)
 SLURM_ZONE = "America/Los_Angeles"
 K8S_CLUSTER, SLURM_CLUSTER = "prod-east", "a100"
 
-GIVEN = (
-    "Ada Amir Ana Arun Beatriz Bo Carmen Chen Dana Diego Elif Emeka Emma Farid Freya Gita Hana Hugo "
-    "Ines Ivan Jana Jonas Kaito Kira Lars Leila Luca Mai Mara Mateo Mina Nadia Nils Noor Olga Omar "
-    "Paula Petra Quinn Rafael Rosa Sana Sven Tara Tomas Uma Viktor Wen Yara Yusuf Zoe Zoran"
-).split()
-FAMILY = (
-    "Abara Adler Almeida Arslan Bakker Banerjee Bauer Bianchi Castillo Cho Costa Dahl Demir Dubois "
-    "Eriksen Farouk Fischer Fontaine Garcia Gupta Haddad Hansen Horvat Ito Ivanova Jensen Kaya Keller "
-    "Khan Kowalski Kumar Laurent Lindgren Lopez Marino Mendes Meyer Moreau Nakata Novak Okafor Osei "
-    "Park Patel Popescu Quist Rossi Sato Schulz Silva Singh Svoboda Tanaka Torres Umarov Vogel Weber "
-    "Wilson Yamada Zhang"
-).split()
-HANDLE_A = "brisk cobalt dusty ember fuzzy gentle hollow ivory jolly keen lunar mossy nimble".split()
-HANDLE_B = "acorn badger comet dune falcon glacier heron iris kestrel lynx mango otter pixel".split()
-STARS = (
-    "altair antares bellatrix capella castor deneb electra hadar izar kochab lyra mimosa mira nashira "
-    "polaris pollux rigel sabik sargas spica tarazed vega wezen zaurak"
-).split()
-LABS = "northlab tidewater copperleaf quietfield longview brightmoor harborview stonepine".split()
-TOPICS = (
-    "kernel-fusion trainer tokenizer rl-recipes reward-models evals-core harness serving-core quantize "
-    "router sharding datapipes dedup crawl-filter probes sae-tools circuits safety-cases redteam "
-    "infra-live terraform helm-charts observability auth-gateway billing sdk-python sdk-js console "
-    "docs-site policy-notes handbook loadtest scheduler ckpt-tools lora-kit distill agents "
-    "sandbox labeling speech vision-enc long-context moe-router optimizers schedules scaling-laws"
-).split()
-DATASETS = (
-    "web-crawl code-mix math-proofs dialog-sft preference-pairs multilingual books-clean "
-    "safety-prompts tool-traces eval-holdout long-docs image-caps synthetic-qa science"
-).split()
+GIVEN = [
+    "Ada",
+    "Amir",
+    "Ana",
+    "Arun",
+    "Beatriz",
+    "Bo",
+    "Carmen",
+    "Chen",
+    "Dana",
+    "Diego",
+    "Elif",
+    "Emeka",
+    "Emma",
+    "Farid",
+    "Freya",
+    "Gita",
+    "Hana",
+    "Hugo",
+    "Ines",
+    "Ivan",
+    "Jana",
+    "Jonas",
+    "Kaito",
+    "Kira",
+    "Lars",
+    "Leila",
+    "Luca",
+    "Mai",
+    "Mara",
+    "Mateo",
+    "Mina",
+    "Nadia",
+    "Nils",
+    "Noor",
+    "Olga",
+    "Omar",
+    "Paula",
+    "Petra",
+    "Quinn",
+    "Rafael",
+    "Rosa",
+    "Sana",
+    "Sven",
+    "Tara",
+    "Tomas",
+    "Uma",
+    "Viktor",
+    "Wen",
+    "Yara",
+    "Yusuf",
+    "Zoe",
+    "Zoran",
+]
+FAMILY = [
+    "Abara",
+    "Adler",
+    "Almeida",
+    "Arslan",
+    "Bakker",
+    "Banerjee",
+    "Bauer",
+    "Bianchi",
+    "Castillo",
+    "Cho",
+    "Costa",
+    "Dahl",
+    "Demir",
+    "Dubois",
+    "Eriksen",
+    "Farouk",
+    "Fischer",
+    "Fontaine",
+    "Garcia",
+    "Gupta",
+    "Haddad",
+    "Hansen",
+    "Horvat",
+    "Ito",
+    "Ivanova",
+    "Jensen",
+    "Kaya",
+    "Keller",
+    "Khan",
+    "Kowalski",
+    "Kumar",
+    "Laurent",
+    "Lindgren",
+    "Lopez",
+    "Marino",
+    "Mendes",
+    "Meyer",
+    "Moreau",
+    "Nakata",
+    "Novak",
+    "Okafor",
+    "Osei",
+    "Park",
+    "Patel",
+    "Popescu",
+    "Quist",
+    "Rossi",
+    "Sato",
+    "Schulz",
+    "Silva",
+    "Singh",
+    "Svoboda",
+    "Tanaka",
+    "Torres",
+    "Umarov",
+    "Vogel",
+    "Weber",
+    "Wilson",
+    "Yamada",
+    "Zhang",
+]
+HANDLE_A = [
+    "brisk",
+    "cobalt",
+    "dusty",
+    "ember",
+    "fuzzy",
+    "gentle",
+    "hollow",
+    "ivory",
+    "jolly",
+    "keen",
+    "lunar",
+    "mossy",
+    "nimble",
+]
+HANDLE_B = [
+    "acorn",
+    "badger",
+    "comet",
+    "dune",
+    "falcon",
+    "glacier",
+    "heron",
+    "iris",
+    "kestrel",
+    "lynx",
+    "mango",
+    "otter",
+    "pixel",
+]
+STARS = [
+    "altair",
+    "antares",
+    "bellatrix",
+    "capella",
+    "castor",
+    "deneb",
+    "electra",
+    "hadar",
+    "izar",
+    "kochab",
+    "lyra",
+    "mimosa",
+    "mira",
+    "nashira",
+    "polaris",
+    "pollux",
+    "rigel",
+    "sabik",
+    "sargas",
+    "spica",
+    "tarazed",
+    "vega",
+    "wezen",
+    "zaurak",
+]
+LABS = [
+    "northlab",
+    "tidewater",
+    "copperleaf",
+    "quietfield",
+    "longview",
+    "brightmoor",
+    "harborview",
+    "stonepine",
+]
+TOPICS = [
+    "kernel-fusion",
+    "trainer",
+    "tokenizer",
+    "rl-recipes",
+    "reward-models",
+    "evals-core",
+    "harness",
+    "serving-core",
+    "quantize",
+    "router",
+    "sharding",
+    "datapipes",
+    "dedup",
+    "crawl-filter",
+    "probes",
+    "sae-tools",
+    "circuits",
+    "safety-cases",
+    "redteam",
+    "infra-live",
+    "terraform",
+    "helm-charts",
+    "observability",
+    "auth-gateway",
+    "billing",
+    "sdk-python",
+    "sdk-js",
+    "console",
+    "docs-site",
+    "policy-notes",
+    "handbook",
+    "loadtest",
+    "scheduler",
+    "ckpt-tools",
+    "lora-kit",
+    "distill",
+    "agents",
+    "sandbox",
+    "labeling",
+    "speech",
+    "vision-enc",
+    "long-context",
+    "moe-router",
+    "optimizers",
+    "schedules",
+    "scaling-laws",
+]
+DATASETS = [
+    "web-crawl",
+    "code-mix",
+    "math-proofs",
+    "dialog-sft",
+    "preference-pairs",
+    "multilingual",
+    "books-clean",
+    "safety-prompts",
+    "tool-traces",
+    "eval-holdout",
+    "long-docs",
+    "image-caps",
+    "synthetic-qa",
+    "science",
+]
 
 # team: (share of the headcount, object-store, repository, cluster and batch-job intensity)
 TEAMS: dict[str, tuple[float, float, float, float, float]] = {
@@ -62,15 +278,34 @@ TEAMS: dict[str, tuple[float, float, float, float, float]] = {
     "policy": (0.03, 0.05, 0.2, 0.0, 0.0),
 }
 RESEARCH = ("pretraining", "posttraining", "inference", "evals", "interpretability", "safety")
-TITLES = {"data": "Data Engineer", "platform": "Site Reliability Engineer", "policy": "Policy Analyst",
-          "security": "Security Engineer", "product": "Software Engineer"}
-SITES = {"US": ("America/Los_Angeles", "America/New_York"), "GB": ("Europe/London",),
-         "DE": ("Europe/Berlin",), "FR": ("Europe/Paris",), "CA": ("America/Toronto",),
-         "IN": ("Asia/Kolkata",), "JP": ("Asia/Tokyo",), "CH": ("Europe/Zurich",)}
+TITLES = {
+    "data": "Data Engineer",
+    "platform": "Site Reliability Engineer",
+    "policy": "Policy Analyst",
+    "security": "Security Engineer",
+    "product": "Software Engineer",
+}
+SITES = {
+    "US": ("America/Los_Angeles", "America/New_York"),
+    "GB": ("Europe/London",),
+    "DE": ("Europe/Berlin",),
+    "FR": ("Europe/Paris",),
+    "CA": ("America/Toronto",),
+    "IN": ("Asia/Kolkata",),
+    "JP": ("Asia/Tokyo",),
+    "CH": ("Europe/Zurich",),
+}
 ABROAD = ("AT", "BR", "ES", "IS", "KR", "MX", "NO", "PT", "SG", "TH", "TR", "ZA")
-NAMESPACES = {"serving": ("inference", 5), "gateway": ("product", 3), "evals": ("evals", 3),
-              "ci": ("platform", 3), "monitoring": ("platform", 2), "datapipes": ("data", 3),
-              "notebooks": ("interpretability", 3), "training": ("pretraining", 4)}
+NAMESPACES = {
+    "serving": ("inference", 5),
+    "gateway": ("product", 3),
+    "evals": ("evals", 3),
+    "ci": ("platform", 3),
+    "monitoring": ("platform", 2),
+    "datapipes": ("data", 3),
+    "notebooks": ("interpretability", 3),
+    "training": ("pretraining", 4),
+}
 
 # name: (namespace, reads, writes, copies and listings in the object store, cluster calls,
 #        git operations) a day
@@ -229,8 +464,11 @@ def pick(rng: np.random.Generator, items, p=None):
 
 def build_networks(rng: np.random.Generator, sites: list[str]):
     """Address plan from documentation and private ranges only; countries differ by seed."""
-    rows = [("10.0.0.0/10", "datacenter", "US", "64512"), ("10.64.0.0/10", "cloud", "US", "64513"),
-            ("100.64.0.0/10", "vpn", sites[0], "64512")]
+    rows = [
+        ("10.0.0.0/10", "datacenter", "US", "64512"),
+        ("10.64.0.0/10", "cloud", "US", "64513"),
+        ("100.64.0.0/10", "vpn", sites[0], "64512"),
+    ]
     rows += [(f"198.51.100.{32 * i}/27", "corp", c, "64512") for i, c in enumerate(sites)]
     residential: dict[str, list[str]] = {c: [] for c in sites}
     for i in range(16):
@@ -261,14 +499,30 @@ def shard_keys(style: int, count: int) -> list[str]:
 def build_checkpoints(rng: np.random.Generator, lab: str, days: int, sites: list[str]):
     """Training runs with their saved steps; live runs get new steps inside the window."""
     families = []
-    teams = ["pretraining", "posttraining", "inference", "pretraining", "posttraining", "evals",
-             "interpretability", "pretraining", "posttraining", "safety"]
+    teams = [
+        "pretraining",
+        "posttraining",
+        "inference",
+        "pretraining",
+        "posttraining",
+        "evals",
+        "interpretability",
+        "pretraining",
+        "posttraining",
+        "safety",
+    ]
+    teams = [str(t) for t in rng.permutation(teams)]
     names = rng.permutation(STARS)
     for i in range(int(rng.integers(7, 10))):
         team, name = teams[i], f"{names[i]}-{pick(rng, ['7b', '34b', '70b', 'moe', 'xl', 'base'])}"
         sensitivity = 5 if i < 3 else int(rng.integers(3, 6))
-        shards = int(pick(rng, [32, 48, 64, 96, 128, 192, 256, 384, 512],
-                          [.17, .15, .18, .14, .14, .1, .06, .03, .03]))
+        shards = int(
+            pick(
+                rng,
+                [32, 48, 64, 96, 128, 192, 256, 384, 512],
+                [0.17, 0.15, 0.18, 0.14, 0.14, 0.1, 0.06, 0.03, 0.03],
+            )
+        )
         size, style = int(rng.lognormal(21.3, 0.6)), int(rng.integers(3))
         bucket = f"{lab}-ckpt" if i % 3 else f"{lab}-ckpt-frontier"
         run = f"run-{int(rng.integers(1, 40))}"
@@ -282,13 +536,26 @@ def build_checkpoints(rng: np.random.Generator, lab: str, days: int, sites: list
         for born in births:
             step += int(rng.integers(2, 9)) * 5000
             prefix = f"{fam.prefix}/step-{step}"
-            keys = shard_keys(style, shards) + ["config.json", "model.index.json"]
+            keys = [*shard_keys(style, shards), "config.json", "model.index.json"]
             sizes = [int(s) for s in size * rng.uniform(0.93, 1.0, shards)]
             sizes += [int(rng.integers(900, 5000)), int(rng.integers(30_000, 900_000))]
-            fam.assets.append(Asset(
-                f"ckpt-{name}-{step}", "checkpoint", f"{name} step {step}", team, sensitivity,
-                f"s3://{bucket}/{prefix}/*", bucket, [f"{prefix}/{k}" for k in keys], sizes,
-                allowed, born, True, born < 0 or rng.random() < 0.4))
+            fam.assets.append(
+                Asset(
+                    f"ckpt-{name}-{step}",
+                    "checkpoint",
+                    f"{name} step {step}",
+                    team,
+                    sensitivity,
+                    f"s3://{bucket}/{prefix}/*",
+                    bucket,
+                    [f"{prefix}/{k}" for k in keys],
+                    sizes,
+                    allowed,
+                    born,
+                    True,
+                    born < 0 or rng.random() < 0.4,
+                )
+            )
         families.append(fam)
     return families
 
@@ -304,8 +571,19 @@ def build_datasets(rng: np.random.Generator, lab: str):
         keys = [f"{prefix}/part-{i:05d}.parquet" for i in range(parts)]
         sizes = [int(s) for s in rng.lognormal(19.3, 0.25, parts)]
         fam = Family(str(name), "dataset", team, sens, bucket, prefix)
-        fam.assets = [Asset(f"data-{name}", "dataset", str(name), team, sens,
-                            f"s3://{bucket}/{prefix}/*", bucket, keys, sizes)]
+        fam.assets = [
+            Asset(
+                f"data-{name}",
+                "dataset",
+                str(name),
+                team,
+                sens,
+                f"s3://{bucket}/{prefix}/*",
+                bucket,
+                keys,
+                sizes,
+            )
+        ]
         families.append(fam)
     return families
 
@@ -318,27 +596,48 @@ def build_repos(rng: np.random.Generator, org: str, people: int) -> list[Asset]:
     teams, shares = list(TEAMS), np.array([t[0] * t[2] for t in TEAMS.values()])
     for i, name in enumerate(names[: min(len(names), max(36, people // 2))]):
         team = "platform" if i < 4 else pick(rng, teams, shares / shares.sum())
-        sens = 1 if rng.random() < 0.08 else int(rng.choice([2, 3, 4], p=[.5, .35, .15]))
-        repos.append(Asset(f"repo-{name}", "repo", name, team, min(sens, 2) if i < 4 else sens,
-                           f"github://{org}/{name}", listed=i < 4 or rng.random() > 0.06))
+        sens = 1 if rng.random() < 0.08 else int(rng.choice([2, 3, 4], p=[0.5, 0.35, 0.15]))
+        repos.append(
+            Asset(
+                f"repo-{name}",
+                "repo",
+                name,
+                team,
+                min(sens, 2) if i < 4 else sens,
+                f"github://{org}/{name}",
+                listed=i < 4 or rng.random() > 0.06,
+            )
+        )
     return repos
 
 
 def build_other_assets() -> list[Asset]:
     """Namespaces, clusters, batch accounts and served models."""
-    rows = [Asset(f"ns-{n}", "namespace", n, team, sens, f"k8s://{K8S_CLUSTER}/{n}")
-            for n, (team, sens) in NAMESPACES.items()]
-    rows += [Asset(f"cluster-{K8S_CLUSTER}", "cluster", K8S_CLUSTER, "platform", 3,
-                   f"k8s://{K8S_CLUSTER}")]
-    rows += [Asset(f"slurm-{t}", "cluster", f"{SLURM_CLUSTER} {t}", t, 3,
-                   f"slurm://{SLURM_CLUSTER}/{t}") for t in (*RESEARCH, "data", "platform")]
+    rows = [
+        Asset(f"ns-{n}", "namespace", n, team, sens, f"k8s://{K8S_CLUSTER}/{n}")
+        for n, (team, sens) in NAMESPACES.items()
+    ]
+    rows += [
+        Asset(
+            f"cluster-{K8S_CLUSTER}", "cluster", K8S_CLUSTER, "platform", 3, f"k8s://{K8S_CLUSTER}"
+        )
+    ]
+    rows += [
+        Asset(f"slurm-{t}", "cluster", f"{SLURM_CLUSTER} {t}", t, 3, f"slurm://{SLURM_CLUSTER}/{t}")
+        for t in (*RESEARCH, "data", "platform")
+    ]
     return rows
 
 
-def build_people(rng: np.random.Generator, count: int, days: int, sites: list[str],
-                 residential: dict[str, list[str]]) -> list[Person]:
+def build_people(
+    rng: np.random.Generator,
+    count: int,
+    days: int,
+    sites: list[str],
+    residential: dict[str, list[str]],
+) -> list[Person]:
     """Humans with aliases, employment facts and habits."""
-    teams = list(TEAMS)[: max(5, min(len(TEAMS), count // 3))]
+    teams = list(TEAMS)[: min(count, max(5, min(len(TEAMS), count // 3)))]
     shares = rng.dirichlet(np.array([TEAMS[t][0] for t in teams]) * 120)
     sizes = np.maximum(1, np.floor(shares * count)).astype(int)
     while sizes.sum() != count:
@@ -355,37 +654,53 @@ def build_people(rng: np.random.Generator, count: int, days: int, sites: list[st
                 names.add(name)
                 break
         team, country = str(team), str(pick(rng, sites, site_share))
-        job = str(pick(rng, ["employee", "contractor", "vendor"], [.86, .1, .04]))
+        job = str(pick(rng, ["employee", "contractor", "vendor"], [0.86, 0.1, 0.04]))
         local = f"{name[0]}.{name[1]}".lower()
         email = f"{local}@example.com" if job == "employee" else f"{local}@example.org"
         _, s3, git, _, _ = TEAMS[team]
         p = Person(
-            user_id=f"u{1000 + i * 7 + int(rng.integers(0, 7))}", email=email,
-            name=" ".join(name), kind="human", team=team, country=country,
-            zone=str(pick(rng, SITES[country])), title=TITLES.get(team, "Research Scientist"),
-            employment=job, start=-int(rng.integers(30, 1800)),
-            github=f"{pick(rng, HANDLE_A)}-{pick(rng, HANDLE_B)}{int(rng.integers(1, 80)) * 1000 + i}",
-            k8s=oidc + email, slurm=f"{name[0][0]}{name[1][:6]}{i}".lower(),
-            uid=20_000 + i * 3, iam_user=rng.random() < 0.1,
+            user_id=f"u{1000 + i * 7 + int(rng.integers(0, 7))}",
+            email=email,
+            name=" ".join(name),
+            kind="human",
+            team=team,
+            country=country,
+            zone=str(pick(rng, SITES[country])),
+            title=TITLES.get(team, "Research Scientist"),
+            employment=job,
+            start=-int(rng.integers(30, 900)),
+            github=f"{pick(rng, HANDLE_A)}-{pick(rng, HANDLE_B)}{rng.integers(1, 80) * 1000 + i}",
+            k8s=oidc + email,
+            slurm=f"{name[0][0]}{name[1][:6]}{i}".lower(),
+            uid=20_000 + i * 3,
+            iam_user=rng.random() < 0.1,
             rate=s3 * float(rng.lognormal(-0.25, 0.75)),
             git_rate=git * float(rng.lognormal(-0.2, 0.6)),
-            hour=float(rng.normal(9.6, 0.9)), weekend=float(rng.beta(1, 8)),
+            hour=float(rng.normal(9.6, 0.9)),
+            weekend=float(rng.beta(1, 8)),
             chain=float(rng.random() ** 3) if rng.random() < 0.5 else 0.0,
         )
         home = residential[country]
         site = sites.index(country)
-        p.ips = {"home": pick(rng, home), "corp": f"198.51.100.{32 * site + int(rng.integers(1, 30))}",
-                 "vpn": f"100.{64 + int(rng.integers(0, 60))}.{int(rng.integers(0, 250))}"
-                        f".{int(rng.integers(1, 250))}",
-                 "devbox": f"10.{int(rng.choice([20, 21, 80, 81]))}.{int(rng.integers(0, 250))}"
-                           f".{int(rng.integers(1, 250))}"}
+        p.ips = {
+            "home": pick(rng, home),
+            "corp": f"198.51.100.{32 * site + int(rng.integers(1, 30))}",
+            "vpn": f"100.{64 + int(rng.integers(0, 60))}.{int(rng.integers(0, 250))}"
+            f".{int(rng.integers(1, 250))}",
+            "devbox": f"10.{int(rng.choice([20, 21, 80, 81]))}.{int(rng.integers(0, 250))}"
+            f".{int(rng.integers(1, 250))}",
+        }
         py = f"3.{int(rng.integers(10, 13))}.{int(rng.integers(1, 9))}"
-        p.agent = pick(rng, [
-            f"[aws-cli/2.{int(rng.integers(11, 19))}.{int(rng.integers(0, 20))} Python/{py} "
-            "Linux/6.5.0 exe/x86_64]",
-            f"[Boto3/1.34.{int(rng.integers(1, 140))} md/Botocore#1.34 ua/2.0 os/linux lang/python#{py}]",
-            f"[aws-cli/2.{int(rng.integers(11, 19))}.4 Python/{py} Darwin/23.4.0 exe/arm64]",
-            "[aws-sdk-go/1.44.256 (go1.20.4; linux; amd64) S3Manager]"])
+        p.agent = pick(
+            rng,
+            [
+                f"[aws-cli/2.{int(rng.integers(11, 19))}.{int(rng.integers(0, 20))} Python/{py} "
+                "Linux/6.5.0 exe/x86_64]",
+                f"[Boto3/1.34.{rng.integers(1, 140)} md/Botocore#1.34 os/linux lang/python#{py}]",
+                f"[aws-cli/2.{int(rng.integers(11, 19))}.4 Python/{py} Darwin/23.4.0 exe/arm64]",
+                "[aws-sdk-go/1.44.256 (go1.20.4; linux; amd64) S3Manager]",
+            ],
+        )
         p.git_agent = f"git/2.{int(rng.integers(34, 47))}.{int(rng.integers(0, 4))}"
         if rng.random() < 0.35:  # a holiday
             begin, length = int(rng.integers(-4, days)), int(rng.integers(3, 12))
@@ -415,7 +730,7 @@ def _add_turnover(rng: np.random.Generator, people: list[Person], days: int) -> 
     n = max(1, len(people) // 40)
     for i in order[:n]:
         people[i].start = int(rng.integers(2, max(3, days - 2)))
-    for i in order[n: 2 * n + 1]:
+    for i in order[n : 2 * n + 1]:
         people[i].notice = int(rng.integers(0, max(1, days - 3)))
         people[i].end = people[i].notice + int(rng.integers(14, 45))
 
@@ -437,17 +752,34 @@ def make_service(rng: np.random.Generator, user_id: str, name: str, kind: str) -
     ns = SERVICE_KINDS[kind][0]
     team = NAMESPACES[ns][0]
     role = f"{name}-role" if rng.random() < 0.5 else f"prod-{name}"
-    s = Person(user_id, f"{name}@example.com", name, "service", team, "", title=kind,
-               employment="", role=role, k8s=f"system:serviceaccount:{ns}:{name}",
-               rate=float(rng.lognormal(0, 0.3)))
+    s = Person(
+        user_id,
+        f"{name}@example.com",
+        name,
+        "service",
+        team,
+        "",
+        title=kind,
+        employment="",
+        role=role,
+        k8s=f"system:serviceaccount:{ns}:{name}",
+        rate=float(rng.lognormal(0, 0.3)),
+    )
     if SERVICE_KINDS[kind][6]:
         s.github = f"{name}[bot]" if rng.random() < 0.5 else f"svc-{name}"
     net = int(rng.choice([10, 11, 64, 65, 90]))
-    s.ips = {f"n{i}": f"10.{net}.{int(rng.integers(0, 250))}.{int(rng.integers(1, 250))}"
-             for i in range(int(rng.integers(2, 7)))}
-    s.agent = pick(rng, ["[Boto3/1.34.84 md/Botocore#1.34.84 os/linux lang/python#3.11.8]",
-                         "[aws-sdk-go-v2/1.26 os/linux lang/go#1.22.2 md/GOARCH#amd64]",
-                         "[aws-sdk-java/2.25.11 Linux/6.1 OpenJDK_64-Bit_Server_VM/17]"])
+    s.ips = {
+        f"n{i}": f"10.{net}.{int(rng.integers(0, 250))}.{int(rng.integers(1, 250))}"
+        for i in range(int(rng.integers(2, 7)))
+    }
+    s.agent = pick(
+        rng,
+        [
+            "[Boto3/1.34.84 md/Botocore#1.34.84 os/linux lang/python#3.11.8]",
+            "[aws-sdk-go-v2/1.26 os/linux lang/go#1.22.2 md/GOARCH#amd64]",
+            "[aws-sdk-java/2.25.11 Linux/6.1 OpenJDK_64-Bit_Server_VM/17]",
+        ],
+    )
     return s
 
 
@@ -461,9 +793,18 @@ def assign_habits(rng: np.random.Generator, lab: Lab) -> None:
         for _ in range(weeks):
             base = base * rng.lognormal(0, 0.35, len(base))
             p.family_weights.append(base / base.sum())
-        w = np.array([
-            2.5 if i < 4 else 3.0 if r.team == p.team else 0.25 if r.team in partners[p.team] else 0.05
-            for i, r in enumerate(lab.repos)]) * rng.gamma(0.6, 1.0, len(lab.repos))
+        w = np.array(
+            [
+                2.5
+                if i < 4
+                else 3.0
+                if r.team == p.team
+                else 0.25
+                if r.team in partners[p.team]
+                else 0.05
+                for i, r in enumerate(lab.repos)
+            ]
+        ) * rng.gamma(0.6, 1.0, len(lab.repos))
         w[(w < 0.01) & (np.arange(len(w)) >= 4)] = 0.0
         p.repo_weights = w / w.sum()
 
@@ -492,10 +833,20 @@ def build_lab(seed: int, people: int, services: int, days: int, end: date) -> La
     networks, residential, foreign = build_networks(rng, sites)
     org = f"{name}-{pick(rng, ['ai', 'research', 'labs'])}"
     lab = Lab(
-        seed, end - timedelta(days=days - 1), days, name, org,
-        build_people(rng, people, days, sites, residential), build_services(rng, max(1, services - 1)),
+        seed,
+        end - timedelta(days=days - 1),
+        days,
+        name,
+        org,
+        build_people(rng, people, days, sites, residential),
+        build_services(rng, max(1, services - 1)),
         build_checkpoints(rng, name, days, sites) + build_datasets(rng, name),
-        build_repos(rng, org, people), build_other_assets(), networks, residential, foreign)
+        build_repos(rng, org, people),
+        build_other_assets(),
+        networks,
+        residential,
+        foreign,
+    )
     assign_habits(rng, lab)
     return lab
 
@@ -505,9 +856,11 @@ def aliases(p: Person) -> list[str]:
     if p.kind == "service":
         found = [f"arn:aws:iam::{ACCOUNT}:role/{p.role}", p.k8s]
         return found + ([p.github] if p.github else [])
-    found = [p.email, p.k8s, p.slurm] + ([] if p.hide_github else [p.github])
-    return found + ([f"arn:aws:iam::{ACCOUNT}:user/{p.name.replace(' ', '.').lower()}"]
-                    if p.iam_user else [])
+    found = [*dict.fromkeys([p.email, p.k8s]), p.slurm]
+    found += [] if p.hide_github else [p.github]
+    return found + (
+        [f"arn:aws:iam::{ACCOUNT}:user/{p.name.replace(' ', '.').lower()}"] if p.iam_user else []
+    )
 
 
 def _write_csv(path: Path, header: str, rows: list) -> None:
@@ -522,34 +875,68 @@ def directory_rows(lab: Lab, day: int) -> list[list[str]]:
     rows = []
     for p in [*lab.people, *lab.services]:
         team = p.new_team[1] if p.new_team and day >= p.new_team[0] else p.team
-        rows.append([p.user_id, p.email, p.name, p.kind, team, p.manager, p.title, p.employment,
-                     p.country, lab.iso(p.start) if p.start > -900 else "", lab.iso(p.notice),
-                     lab.iso(p.end), ";".join(aliases(p))])
+        rows.append(
+            [
+                p.user_id,
+                p.email,
+                p.name,
+                p.kind,
+                team,
+                p.manager,
+                p.title,
+                p.employment,
+                p.country,
+                "" if p.start == -999 else lab.iso(p.start),
+                lab.iso(p.notice),
+                lab.iso(p.end),
+                ";".join(aliases(p)),
+            ]
+        )
     return rows
 
 
 def write_context(lab: Lab, folder: Path) -> None:
     """The four context files, and a directory of a later day where somebody changed team."""
     folder.mkdir(parents=True, exist_ok=True)
-    header = ("user_id,email,display_name,kind,team,manager_id,title,employment,country,"
-              "start_date,notice_date,end_date,aliases")
+    header = (
+        "user_id,email,display_name,kind,team,manager_id,title,employment,country,"
+        "start_date,notice_date,end_date,aliases"
+    )
     _write_csv(folder / "directory.csv", header, directory_rows(lab, -1))
     for day in sorted({p.new_team[0] for p in lab.people if p.new_team}):
         _write_csv(folder / f"directory.{lab.iso(day)}.csv", header, directory_rows(lab, day))
-    rows = [[a.asset_id, a.kind, a.name, a.team, a.sensitivity,
-             len(a.keys) if a.keys and a.declared else "",
-             sum(a.sizes) if a.keys and a.declared else "", ";".join(a.allowed), a.pattern]
-            for a in lab.assets() if a.listed]
-    _write_csv(folder / "assets.csv", "asset_id,kind,name,owner_team,sensitivity,objects,bytes,"
-               "allowed_countries,pattern", rows)
-    _write_csv(folder / "approvals.csv", "ticket_id,user_id,pattern,start,end,approver_id,reason",
-               sorted(lab.approvals))
+    rows = [
+        [
+            a.asset_id,
+            a.kind,
+            a.name,
+            a.team,
+            a.sensitivity,
+            len(a.keys) if a.keys and a.declared else "",
+            sum(a.sizes) if a.keys and a.declared else "",
+            ";".join(a.allowed),
+            a.pattern,
+        ]
+        for a in lab.assets()
+        if a.listed
+    ]
+    _write_csv(
+        folder / "assets.csv",
+        "asset_id,kind,name,owner_team,sensitivity,objects,bytes,allowed_countries,pattern",
+        rows,
+    )
+    _write_csv(
+        folder / "approvals.csv",
+        "ticket_id,user_id,pattern,start,end,approver_id,reason",
+        sorted(lab.approvals),
+    )
     _write_csv(folder / "networks.csv", "cidr,zone,country,asn", lab.networks)
 
 
 def write_config(folder: Path, budget: int = 10) -> None:
     """A job config that runs on the folder as it is."""
-    (folder / "config.yml").write_text(f"""\
+    (folder / "config.yml").write_text(
+        f"""\
 # Sample lab: run with  exfilwatch run --config config.yml
 sources:
   - name: object-store
@@ -575,4 +962,6 @@ storage: warehouse/
 output: out/
 alert_budget: {budget}
 own_accounts: ["{ACCOUNT}", "{BACKUP_ACCOUNT}"]
-""", encoding="utf-8")
+""",
+        encoding="utf-8",
+    )

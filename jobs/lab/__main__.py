@@ -1,0 +1,7 @@
+"""Entry point of `python -m jobs.lab`."""
+
+import sys
+
+from jobs.lab import main
+
+sys.exit(main())

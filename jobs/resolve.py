@@ -1,0 +1,196 @@
+"""Who acted, on what asset, from which network: resolved once for each distinct value.
+
+Raw records hold few distinct names, folders and addresses compared with events. The engine brings
+the distinct ones here, plain functions resolve them, and the engine joins the answers back.
+"""
+
+from __future__ import annotations
+
+import fnmatch
+import ipaddress
+import re
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+WILDCARD = re.compile(r"[*?\[]")
+FOLDER_SCHEMES = ("s3", "gs", "az", "minio", "k8s", "slurm", "file")
+"""URIs of these schemes end in an object's name; assets are matched by what comes before it."""
+MAX_SESSION_HOPS = 5
+
+
+@dataclass(frozen=True)
+class Identity:
+    """One identity of the directory."""
+
+    user_id: str
+    kind: str
+
+
+def identity_finder(directory: pd.DataFrame) -> Callable[[str], Identity | None]:
+    """A function from candidate names (one a line, best first) to the identity they name.
+
+    A name matches an alias, a user_id or an e-mail address exactly. The most telling name that
+    is known wins, so a person's session name goes before the role it was opened with.
+    """
+    known: dict[str, Identity] = {}
+    for row in directory.itertuples(index=False):
+        identity = Identity(row.user_id, row.kind)
+        for name in (*row.aliases, row.email, row.user_id):
+            if name:
+                known[name] = identity
+
+    def find(names: str) -> Identity | None:
+        for name in names.split("\n"):
+            if name in known:
+                return known[name]
+        return None
+
+    return find
+
+
+def resolve_sessions(
+    issued: Iterable[tuple[str, str, str | None]],
+    earlier: dict[str, Identity],
+    find: Callable[[str], Identity | None],
+) -> dict[str, Identity]:
+    """Who stands behind each issued key.
+
+    ``issued``: (key handed out, names of the one who asked, the key that one used). A role
+    session that assumes another role is followed back to its own key, at most
+    ``MAX_SESSION_HOPS`` times. ``earlier``: keys known from the look-back days.
+    """
+    asked = {key: (names, used) for key, names, used in sorted(issued, key=lambda row: row[0])}
+    found = dict(earlier)
+    for key in asked:
+        names, used = asked[key]
+        for _ in range(MAX_SESSION_HOPS):
+            if used in found:
+                found[key] = found[used]
+                break
+            if used not in asked:
+                identity = find(names)
+                if identity is not None:
+                    found[key] = identity
+                break
+            names, used = asked[used]
+    return found
+
+
+@dataclass(frozen=True)
+class AssetMatch:
+    """The asset a URI belongs to, and how many characters of the URI lead up to the object."""
+
+    asset_id: str
+    prefix_chars: int
+
+
+def asset_finder(assets: pd.DataFrame) -> Callable[[str], AssetMatch | None]:
+    """A function from a URI (or folder, ending in `/`) to the asset of the longest pattern.
+
+    A pattern names the URIs that it matches as a glob (`*` crosses `/`) and everything below
+    them. Literal patterns are found by walking up the URI; only patterns with a wildcard before
+    their end are tried one by one.
+    """
+    below: dict[str, AssetMatch] = {}
+    globs: list[tuple[int, re.Pattern[str], AssetMatch]] = []
+    lengths: dict[str, int] = {}
+    for row in assets.sort_values("asset_id").itertuples(index=False):
+        stem = row.pattern.removesuffix("/*")
+        if not WILDCARD.search(stem):
+            match = AssetMatch(row.asset_id, len(stem) + 1)
+            if len(row.pattern) > lengths.get(stem, -1):
+                below[stem] = match
+                lengths[stem] = len(row.pattern)
+            continue
+        literal = WILDCARD.split(row.pattern, maxsplit=1)[0]
+        match = AssetMatch(row.asset_id, literal.rfind("/") + 1)
+        body = fnmatch.translate(stem).removesuffix(r"\z").removesuffix(r"\Z")
+        globs.append((len(row.pattern), re.compile(rf"{body}(/.*)?\Z", re.DOTALL), match))
+    globs.sort(key=lambda entry: (-entry[0], entry[2].asset_id))
+
+    def find(uri: str) -> AssetMatch | None:
+        best, length = None, -1
+        stem = uri.removesuffix("/")
+        while stem:
+            if stem in below:
+                best, length = below[stem], lengths[stem]
+                break
+            stem = stem.rpartition("/")[0]
+        for glob_length, pattern, match in globs:
+            if glob_length <= length:
+                break
+            if pattern.match(uri):
+                return match
+        return best
+
+    return find
+
+
+def needs_whole_uri(assets: pd.DataFrame) -> tuple[list[str], str]:
+    """What patterns a folder alone cannot decide: exact URIs, and one regular expression.
+
+    The expression is empty if there is no such pattern.
+    """
+    exact, odd = [], []
+    for pattern in sorted(set(assets["pattern"])):
+        if pattern.endswith("/*"):
+            continue
+        if WILDCARD.search(pattern):
+            odd.append(_portable_regex(pattern))
+        elif pattern.split("://", 1)[0] in FOLDER_SCHEMES:
+            exact.append(pattern)
+    return exact, f"^({'|'.join(odd)})$" if odd else ""
+
+
+def network_finder(networks: pd.DataFrame) -> Callable[[str], tuple[str, str, str] | None]:
+    """A function from an address to (zone, country, asn) of the longest matching network."""
+    tables: dict[tuple[int, int], dict[int, tuple[str, str, str]]] = {}
+    for row in networks.itertuples(index=False):
+        network = ipaddress.ip_network(row.cidr, strict=False)
+        shift = network.max_prefixlen - network.prefixlen
+        table = tables.setdefault((network.version, shift), {})
+        table[int(network.network_address) >> shift] = (row.zone, row.country, row.asn)
+    order = sorted(tables)
+
+    def find(address: str) -> tuple[str, str, str] | None:
+        try:
+            parsed = ipaddress.ip_address(address)
+        except ValueError:
+            return None
+        if parsed.version == 6 and parsed.ipv4_mapped:
+            parsed = parsed.ipv4_mapped
+        number = int(parsed)
+        for version, shift in order:
+            if version == parsed.version:
+                found = tables[version, shift].get(number >> shift)
+                if found is not None:
+                    return found
+        return None
+
+    return find
+
+
+def _portable_regex(pattern: str) -> str:
+    """A glob as a regular expression that Java's and Rust's engines read alike."""
+    out = []
+    place = 0
+    while place < len(pattern):
+        char = pattern[place]
+        if char == "*":
+            out.append(".*")
+        elif char == "?":
+            out.append(".")
+        elif char == "[" and (end := pattern.find("]", place + 2)) > 0:
+            body = pattern[place + 1 : end]
+            negated = body.startswith("!")
+            inner = re.sub(r"([\\\[\]^&~|])", r"\\\1", body[negated:])
+            out.append(f"[{'^' if negated else ''}{inner}]")
+            place = end
+        else:
+            out.append(re.sub(r"([^\w/:-])", r"\\\1", char))
+        place += 1
+    return "".join(out)
