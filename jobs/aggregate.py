@@ -23,7 +23,10 @@ if TYPE_CHECKING:
 
 MAX_DISTINCT = 50
 MAX_RANGES = 10_000
-KEYS = ("user_id", "user_kind", "asset_id", "action_class")
+# A principal that the directory does not know may be `service` by one record and `unknown` by
+# another; as a row has one kind, the one that says more is kept.
+KIND = "min(user_kind) as user_kind"
+KEYS = ("user_id", "asset_id", "action_class")
 LISTED = (
     "actions",
     "addresses",
@@ -37,10 +40,14 @@ LISTED = (
 # `[aws-cli/2.15 Python/3.11 …]` → `aws-cli`: versions change weekly, programs do not.
 AGENT_FAMILY = "lower(nullif(regexp_extract(user_agent, '^[\\\\[\"]?([A-Za-z0-9_.+-]+)', 1), ''))"
 DESTINATION = (
-    f"case when destination is not null then concat({CONTAINER.replace('resource', 'destination')},"
-    " coalesce(concat('#', details['destination_account']), '')) end"
+    "case when destination is not null then concat(coalesce(nullif("
+    f"{CONTAINER.replace('resource', 'destination')}, ''), destination), "
+    "coalesce(concat('#', details['destination_account']), '')) end"
 )
 """Where copies go: the container's URI, `#` and the account where the log names it."""
+
+ASSET = f"coalesce(asset_id, nullif({CONTAINER}, ''), resource)"
+"""What was touched: the asset, else what holds the resource."""
 
 
 def run(spark: SparkSession, config: JobConfig, day: date) -> str:
@@ -67,7 +74,7 @@ def ways_of_access(events: DataFrame) -> DataFrame:
     described = events.selectExpr(
         "user_id",
         "user_kind",
-        f"coalesce(asset_id, {CONTAINER}, resource) as asset_id",
+        f"{ASSET} as asset_id",
         "action_class",
         "hour(event_time) as hour",
         "action",
@@ -86,12 +93,13 @@ def ways_of_access(events: DataFrame) -> DataFrame:
     )
     described.createOrReplaceTempView("described_events")
     columns = (
-        "user_id, user_kind, asset_id, action_class, hour, action, source_ip, zone, country, asn, "
+        "user_id, asset_id, action_class, hour, action, source_ip, zone, country, asn, "
         "user_agent, credential, acting_as, destination, source"
     )
     return events.sparkSession.sql(
         f"select {columns}, count(*) as events, count_if(outcome = 'failure') as failures, "
-        "sum(bytes_out) as bytes_out, min(event_time) as first_time, max(event_time) as last_time "
+        f"{KIND}, sum(bytes_out) as bytes_out, min(event_time) as first_time, "
+        "max(event_time) as last_time "
         f"from described_events group by {columns}"
     )
 
@@ -101,12 +109,12 @@ def touched_objects(events: DataFrame) -> DataFrame:
     events.createOrReplaceTempView("day_events")
     return events.sparkSession.sql(
         f"""
-        select user_id, user_kind, coalesce(asset_id, {CONTAINER}, resource) as asset_id,
-            action_class, coalesce(object, resource) as object, count(*) as reads,
+        select user_id, {ASSET} as asset_id,
+            action_class, coalesce(object, resource) as object, {KIND}, count(*) as reads,
             sum(bytes_out) as bytes_out, min(event_time) as first_time,
             max(event_time) as last_time, bit_or(shiftleft(1, hour(event_time))) as hours
         from day_events where outcome <> 'failure'
-        group by 1, 2, 3, 4, 5
+        group by 1, 2, 3, 4
         """
     )
 
@@ -116,9 +124,7 @@ def access(ways: DataFrame, objects: DataFrame, day: date) -> DataFrame:
     ways.createOrReplaceTempView("ways")
     objects.createOrReplaceTempView("objects")
     keys = ", ".join(KEYS)
-    hourly_objects = ", ".join(
-        f"count_if((hours & {1 << hour}) <> 0)" for hour in range(24)
-    )
+    hourly_objects = ", ".join(f"count_if((hours & {1 << hour}) <> 0)" for hour in range(24))
     listed = ", ".join(
         f"slice(sort_array(collect_set({value})), 1, {MAX_DISTINCT}) as {name}"
         for name, value in zip(
@@ -139,9 +145,9 @@ def access(ways: DataFrame, objects: DataFrame, day: date) -> DataFrame:
         )
     )
     totals = (
-        f"select {keys}, sum(events) as events, sum(failures) as failures, sum(bytes_out) as "
-        f"bytes_out, min(first_time) as first_time, max(last_time) as last_time, {listed} "
-        f"from ways group by {keys}"
+        f"select {keys}, {KIND}, sum(events) as events, sum(failures) as failures, "
+        "sum(bytes_out) as bytes_out, min(first_time) as first_time, max(last_time) as last_time, "
+        f"{listed} from ways group by {keys}"
     )
     by_hour = (
         f"select {keys}, hour, sum(events) as events, coalesce(sum(bytes_out), 0) as bytes "
@@ -162,8 +168,9 @@ def access(ways: DataFrame, objects: DataFrame, day: date) -> DataFrame:
     """
     return ways.sparkSession.sql(
         f"""
-        select date'{day}' as day, {', '.join(f't.{key}' for key in KEYS)}, t.events, t.failures,
-            t.bytes_out, coalesce(o.objects, 0) as objects, t.first_time, t.last_time, h.hourly,
+        select date'{day}' as day, t.user_id, t.user_kind, t.asset_id, t.action_class, t.events,
+            t.failures, t.bytes_out, coalesce(o.objects, 0) as objects, t.first_time, t.last_time,
+            h.hourly,
             {', '.join(f't.{name}' for name in LISTED)}
         from ({totals}) t join ({hours}) h on {same}
         left join ({distinct}) o on {same_objects}
@@ -181,19 +188,20 @@ def object_access(
     return objects.sparkSession.sql(
         f"""
         with ranges as (
-            select user_id, asset_id, object, slice(sort_array(collect_set(details['range'])), 1,
-                {MAX_RANGES}) as ranges
+            select user_id, asset_id, coalesce(object, resource) as object,
+                slice(sort_array(collect_set(details['range'])), 1, {MAX_RANGES}) as ranges
             from day_events
             where asset_id in ({names}) and action_class in ('read', 'copy')
-                and outcome <> 'failure' and details['range'] is not null
-            group by user_id, asset_id, object
+                and outcome <> 'failure'
+            group by 1, 2, 3
+            having count_if(details['range'] is null) = 0
         ), touched as (
-            select user_id, user_kind, asset_id, object, sum(reads) as reads,
+            select user_id, asset_id, object, {KIND}, sum(reads) as reads,
                 sum(bytes_out) as bytes_out, min(first_time) as first_time,
                 max(last_time) as last_time
             from objects
             where asset_id in ({names}) and action_class in ('read', 'copy')
-            group by user_id, user_kind, asset_id, object
+            group by user_id, asset_id, object
         )
         select date'{day}' as day, t.user_id, t.user_kind, t.asset_id, t.object, t.reads,
             t.bytes_out, coalesce(r.ranges, array()) as ranges, t.first_time, t.last_time

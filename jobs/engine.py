@@ -11,7 +11,7 @@ import os
 import secrets
 import socket
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 ENGINE_OPTION = "exfilwatch.engine"
 """Session option that tells the writer of tables which engine it stands on."""
+TOKEN_VARIABLE = "SPARK_CONNECT_AUTHENTICATE_TOKEN"
 SESSION_OPTIONS = {
     # Delta on Sail refuses any other zone, and all times in the warehouse are UTC.
     "spark.sql.session.timeZone": "UTC",
@@ -99,17 +100,20 @@ def _spark_session(master: str) -> Iterator[SparkSession]:
 
     The jobs then speak Spark Connect to every engine, and both engines can live in one process.
     """
-    # Read by both ends; other users of this machine cannot connect without it.
-    os.environ.setdefault("SPARK_CONNECT_AUTHENTICATE_TOKEN", secrets.token_urlsafe(24))
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
-    driver = _spark_driver(master, {"spark.connect.grpc.binding.port": str(port)})
-    try:
-        with _connect_session(f"sc://localhost:{port}", master) as spark:
-            yield spark
-    finally:
-        driver.stop()
+    # Read by both ends while they start: without it other users of this machine could connect.
+    # It must not stay, as every later session of this process would then insist on TLS.
+    os.environ[TOKEN_VARIABLE] = secrets.token_urlsafe(24)
+    with ExitStack() as stack:
+        try:
+            driver = _spark_driver(master, {"spark.connect.grpc.binding.port": str(port)})
+            stack.callback(driver.stop)
+            spark = stack.enter_context(_connect_session(f"sc://localhost:{port}", master))
+        finally:
+            del os.environ[TOKEN_VARIABLE]
+        yield spark
 
 
 def _spark_driver(master: str, connect_options: dict[str, str]) -> SparkSession:

@@ -12,13 +12,15 @@ is still used.
 
 from __future__ import annotations
 
+import atexit
 import json
 import logging
+import os
 import random
 import shutil
 import tempfile
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 from datetime import date
 from functools import reduce
@@ -26,9 +28,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from jobs.context import load_context
+from jobs.engine import ENGINE_OPTION
 from jobs.errors import RunError
 from jobs.formats import PARSED, format_module, quoted
-from jobs.raw_files import RawFile, dated_path, find_damage, find_files
+from jobs.raw_files import CHUNK_BYTES, RawFile, dated_path, find_damage, find_files, read_head
 from jobs.resolve import (
     FOLDER_SCHEMES,
     Identity,
@@ -44,8 +47,12 @@ from jobs.salvage import (
     find_lines,
     json_problem,
     line_digest,
+    mend_surrogates,
     read_records,
     scrub,
+    split_elements,
+    split_lines,
+    too_long,
 )
 from jobs.warehouse import read_days, replace_day
 from schemas.config import JobConfig, Source
@@ -59,8 +66,18 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 STAGED = [*PARSED, "source", "format", "lookup", "in_day", "raw", "file_crc", "file_chars", "place"]
+NOWHERE = (
+    "cast(null as bigint) as file_crc",
+    "cast(null as int) as file_chars",
+    "cast(null as int) as place",
+)
+Reader = Callable[["SparkSession", Source, str, str | None, list[str]], "DataFrame"]
 BAD = "(in_day and problem is not null)"
-DUPLICATE_ORDER = "precedence desc, event_time, principal, action, resource, to_json(details)"
+DUPLICATE_ORDER = (
+    "precedence desc, event_time, principal, action, resource, outcome, bytes_out, source_ip, "
+    "user_agent, credential, destination, to_json(details), names"
+)
+"""All that may differ, so that engines and runs choose the same one."""
 
 
 @dataclass(frozen=True)
@@ -138,11 +155,20 @@ def stage_good_files(
 ) -> list[SourceFiles]:
     """Parse all undamaged files; returns ``inputs`` with the damage that the engine met.
 
-    An engine does not say which file it failed on, so then (and only then) all are read through
-    to find the damaged ones, and the rest is parsed again.
+    The engine's own JSON reader is several times faster than parsing text, but it stops at the
+    first record that is not as expected and keeps no text; so it goes first, and only where it
+    fails or finds a doubtful record are the files parsed as text. An engine does not say which
+    file it failed on: then (and only then) all are read through to find the damaged ones.
     """
+    path = f"{staging}/good.parquet"
     try:
-        _stage(spark, inputs, config, day, f"{staging}/good.parquet")
+        _stage(spark, inputs, config, day, path, read_json)
+        if spark.read.parquet(path).where(BAD).isEmpty():
+            return inputs
+    except Exception:
+        logger.info("the JSON reader failed; the files are parsed as text", exc_info=True)
+    try:
+        _stage(spark, inputs, config, day, path, read_text)
         return inputs
     except Exception as error:
         damage = find_damage(
@@ -157,36 +183,79 @@ def stage_good_files(
         )
         for entry in inputs
     ]
-    _stage(spark, marked, config, day, f"{staging}/good.parquet")
+    _stage(spark, marked, config, day, path, read_text)
     return marked
 
 
 def parse(
-    spark: SparkSession, source: Source, files: list[RawFile], day: date, max_chars: int
+    spark: SparkSession,
+    source: Source,
+    files: list[RawFile],
+    day: date,
+    max_chars: int,
+    reader: Reader,
 ) -> Iterator[DataFrame]:
     """Staging rows of files, one frame for each framing and header among them."""
     groups: dict[tuple[str, str | None], list[str]] = {}
     for raw_file in files:
         groups.setdefault((raw_file.framing, raw_file.header), []).append(raw_file.path)
     for (framing, header), paths in sorted(groups.items(), key=lambda item: str(item[0])):
-        records = _records(spark, source, framing, header, paths)
-        yield _staging_rows(records, source, day, max_chars)
+        records = reader(spark, source, framing, header, paths)
+        yield _staging_rows(records, source, day, record_limit(source, framing, max_chars))
 
 
-def _records(
+def read_json(
     spark: SparkSession, source: Source, framing: str, header: str | None, paths: list[str]
 ) -> DataFrame:
-    """One row a raw record: struct ``r``, text ``raw``, and its place in an envelope file."""
+    """As :func:`read_text`, by the engine's JSON reader where the format declares its types.
+
+    The engine raises on a record that does not fit; no record's text or place is known.
+    """
+    reader_type = getattr(format_module(source.format), "READER_TYPE", None)
+    if reader_type is None:
+        return read_text(spark, source, framing, header, paths)
+    fields = reader_type.removeprefix("struct<").removesuffix(">")
+    schema = fields if framing == "lines" else f"`{framing}`:array<{reader_type}>"
+    if spark.conf.get(ENGINE_OPTION) == "sail":
+        # Given a list, Sail reads the head of every file, which of an envelope is all of it.
+        paths = [_folder_of_links(paths)]
+    documents = spark.read.schema(schema).option("mode", "FAILFAST").json(paths)
+    record = "struct(*) as r" if framing == "lines" else f"explode(`{framing}`) as r"
+    return documents.selectExpr(record).selectExpr(
+        *NOWHERE, "r", "cast(null as string) as raw", "cast(null as string) as fault"
+    )
+
+
+def _folder_of_links(paths: list[str]) -> str:
+    """A folder with a link to every file; it goes when the process ends."""
+    folder = tempfile.mkdtemp(prefix="exfilwatch-links-")
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    for number, path in enumerate(paths):
+        suffix = ".json.gz" if path.endswith(".gz") else ".json"
+        os.symlink(os.path.abspath(path), f"{folder}/{number:06d}{suffix}")
+    return folder
+
+
+def read_text(
+    spark: SparkSession, source: Source, framing: str, header: str | None, paths: list[str]
+) -> DataFrame:
+    """One row a raw record: struct ``r``, text ``raw``, its place in an envelope file, and
+    ``fault``: why a line does not fit its header.
+    """
     module = format_module(source.format)
-    nowhere = ["cast(null as bigint) as file_crc", "cast(null as int) as file_chars"]
+    text = "value"
+    if spark.conf.get(ENGINE_OPTION) != "sail":
+        # Sail refuses what is not UTF-8; others hand it on, and even write it.
+        text = "make_valid_utf8(value)"
+    no_fault = "cast(null as string) as fault"
     if framing != "lines":
-        whole = spark.read.text(paths, wholetext=True)
+        whole = spark.read.text(paths, wholetext=True).selectExpr(f"{text} as value")
         # Parsed in one go where nothing needs the record's own text: that is the fast path.
-        needs_text = any("raw" in sql.split("(")[-1] for sql in module.columns(source).values())
-        element = "string" if needs_text else module.json_type(source)
-        array = f"from_json(value, 'struct<`{framing}`:array<{element}>>').`{framing}`"
+        element = "string" if module.KEEPS_TEXT else module.json_type(source)
+        array = parsed_json(spark, "value", f"struct<`{framing}`:array<{element}>>")
+        array = f"{array}.`{framing}`"
         if framing == "":
-            array = f"from_json(value, 'array<{element}>')"
+            array = parsed_json(spark, "value", f"array<{element}>")
         documents = whole.selectExpr(
             "crc32(value) as file_crc", "length(value) as file_chars", f"{array} as records"
         ).selectExpr("file_crc", "file_chars", "records is null as broken", "records")
@@ -194,31 +263,53 @@ def _records(
         elements = documents.selectExpr(
             "file_crc", "file_chars", "broken", "posexplode_outer(records) as (place, element)"
         ).where("broken or place is not null")
-        text = "element" if needs_text else "cast(null as string)"
-        struct = f"from_json(element, '{module.json_type(source)}')" if needs_text else "element"
+        struct, raw = "element", "cast(null as string)"
+        if module.KEEPS_TEXT:
+            struct, raw = parsed_json(spark, "element", module.json_type(source)), "element"
         return elements.selectExpr(
-            "file_crc", "file_chars", "place", f"{struct} as r", f"{text} as raw"
+            "file_crc", "file_chars", "place", f"{struct} as r", f"{raw} as raw", no_fault
         )
-    lines = spark.read.text(paths).where("length(trim(value)) > 0")
+    # A lone carriage return is no line break here nor in the salvage path.
+    lines = (
+        spark.read.option("lineSep", "\n")
+        .text(paths)
+        .selectExpr(f"rtrim('\\r', {text}) as value")
+        .where("length(trim(both '\\t\\r ' from value)) > 0")
+    )
     if header is None:
-        struct = f"from_json(value, '{module.json_type(source)}')"
-    else:
-        lines = lines.where(f"value <> {quoted(header)}")
-        struct = _text_record(source, header)
-    return lines.selectExpr(
-        *nowhere, "cast(null as int) as place", f"{struct} as r", "value as raw"
+        struct = parsed_json(spark, "value", module.json_type(source))
+        return lines.selectExpr(*NOWHERE, f"{struct} as r", "value as raw", no_fault)
+    return lines.where(f"value <> {quoted(header)}").selectExpr(
+        *NOWHERE,
+        f"{module.record('value', header, source)} as r",
+        "value as raw",
+        f"{module.fault('value', header, source)} as fault",
     )
 
 
-def _text_record(source: Source, header: str) -> str:
+def parsed_json(spark: SparkSession, text: str, ddl: str) -> str:
+    """SQL of JSON text as a value of type ``ddl``; null or a struct of nulls where it is none.
+
+    Sail takes JSON only. Spark would also take single quotes, NaN, and whatever follows the first
+    value, and so lose a second record on the same line: inside an array all must fit.
+    """
+    if spark.conf.get(ENGINE_OPTION) == "sail":
+        return f"from_json({text}, {quoted(ddl)})"
+    options = "map('allowSingleQuotes', 'false', 'allowNonNumericNumbers', 'false')"
+    return f"get(from_json(concat('[', {text}, ']'), {quoted(f'array<{ddl}>')}, {options}), 0)"
+
+
+def record_limit(source: Source, framing: str, max_chars: int) -> int | None:
+    """Characters beyond which a record is rejected; None where no path sees all records' text."""
     module = format_module(source.format)
-    line = "rtrim('\\r', value)"
-    if source.format == "mapped":
-        return module.record(line, header, source)
-    return module.record(line, header)
+    if hasattr(module, "READER_TYPE") or (framing != "lines" and not module.KEEPS_TEXT):
+        return None
+    return max_chars
 
 
-def _staging_rows(records: DataFrame, source: Source, day: date, max_chars: int) -> DataFrame:
+def _staging_rows(
+    records: DataFrame, source: Source, day: date, max_chars: int | None
+) -> DataFrame:
     """Typed columns of the records; those of rows of other days are null."""
     columns = format_module(source.format).columns(source)
     literals = records.selectExpr(
@@ -227,10 +318,11 @@ def _staging_rows(records: DataFrame, source: Source, day: date, max_chars: int)
         f"{_nullable(source.cluster)} as cluster",
         f"{quoted(source.timezone)} as timezone",
     )
+    length = f"when length(raw) > {max_chars} then {quoted(too_long(max_chars))}" if max_chars else ""
     parsed = literals.selectExpr(
         *(f"{columns[name]} as {name}" for name in PARSED if name != "problem"),
-        f"case when raw is not null and length(raw) > {max_chars} then 'too long' "
-        f"when r is null then 'not a record' else {columns['problem']} end as problem",
+        f"case {length} when fault is not null then fault when r is null then 'not a record' "
+        f"else {columns['problem']} end as problem",
         "raw",
         "file_crc",
         "file_chars",
@@ -238,8 +330,8 @@ def _staging_rows(records: DataFrame, source: Source, day: date, max_chars: int)
     )
     timed = parsed.selectExpr(
         *(name for name in PARSED if name != "problem"),
-        "case when problem is null and event_time is null then 'no time' else problem end "
-        "as problem",
+        "case when problem is null and event_time is null then 'no time that is understood' "
+        "else problem end as problem",
         # A record whose time is not understood is looked at in the run of its file's own day.
         f"event_time is null or to_date(event_time) = date'{day}' as in_day",
         "raw",
@@ -258,21 +350,28 @@ def _staging_rows(records: DataFrame, source: Source, day: date, max_chars: int)
 
 
 def _stage(
-    spark: SparkSession, inputs: list[SourceFiles], config: JobConfig, day: date, path: str
+    spark: SparkSession,
+    inputs: list[SourceFiles],
+    config: JobConfig,
+    day: date,
+    path: str,
+    reader: Reader,
 ) -> None:
     context = load_context(config.context, day)
     lookup = lookup_key(context)
     frames = [
         frame
         for entry in inputs
-        for frame in parse(spark, entry.source, entry.good, day, config.ingest.max_record_bytes)
+        for frame in parse(
+            spark, entry.source, entry.good, day, config.ingest.max_record_bytes, reader
+        )
     ]
     if not frames:
         frames = [_no_rows(spark)]
     rows = reduce(lambda left, right: left.unionByName(right), frames)
     rows.selectExpr(*(f"{lookup} as lookup" if c == "lookup" else c for c in STAGED)).write.mode(
         "overwrite"
-    ).parquet(path)
+    ).option("compression", "snappy").parquet(path)
 
 
 def lookup_key(context: Context) -> str:
@@ -366,7 +465,7 @@ def _salvage_files(
         text = Path(f"{path}-{number}.txt")
         text.write_text("\n".join([*([header] if header else []), *lines]) + "\n", encoding="utf-8")
         again = RawFile(str(text), None, "lines", header)
-        for part, frame in enumerate(parse(spark, source, [again], day, ingest.max_record_bytes)):
+        for part, frame in enumerate(parse(spark, source, [again], day, ingest.max_record_bytes, read_text)):
             rows = frame.selectExpr(*(f"{lookup} as lookup" if c == "lookup" else c for c in STAGED))
             rows.write.mode("overwrite").parquet(f"{path}-{number}-{part}.parquet")
             staged = spark.read.parquet(f"{path}-{number}-{part}.parquet")
@@ -422,8 +521,6 @@ def resolve_events(
     spark: SparkSession, staged: DataFrame, context: Context, earlier: dict[str, Identity]
 ) -> DataFrame:
     """``events`` of the staging rows: deduplicated, identities, assets and networks resolved."""
-    from pyspark.sql import functions as F
-
     good = staged.where("in_day and problem is null")
     find_identity = identity_finder(context.directory)
     find_asset = asset_finder(context.assets)
@@ -435,7 +532,8 @@ def resolve_events(
         (row.issued_credential, row.names, row.credential)
         for row in good.where("issued_credential is not null")
         .groupBy("issued_credential")
-        .agg(F.min("names").alias("names"), F.min("credential").alias("credential"))
+        .agg({"names": "min", "credential": "min"})
+        .toDF("issued_credential", "credential", "names")
         .collect()
     ]
     sessions = [
@@ -448,10 +546,10 @@ def resolve_events(
     networks = [(a, *found) for a in addresses if a and (found := find_network(a))]
 
     def answers(rows: list, ddl: str) -> DataFrame:
-        return F.broadcast(spark.createDataFrame(rows, ddl))
+        return spark.createDataFrame(rows, ddl).hint("broadcast")
 
     resolved = (
-        without_duplicates(good)
+        without_duplicates(spark, good)
         .join(answers(identities, "names string, alias_user string, alias_kind string"), "names", "left")
         .join(
             answers(sessions, "credential string, session_user string, session_kind string"),
@@ -500,25 +598,29 @@ CONTAINER = (
 """SQL of the URI of what holds a resource: a bucket, a repository, a namespace, an account."""
 
 
-def without_duplicates(good: DataFrame) -> DataFrame:
+def without_duplicates(spark: SparkSession, good: DataFrame) -> DataFrame:
     """One row for each (source, event_id).
 
     Ids seen twice are few, so they are found by a 64-bit hash alone and only their rows are
     ordered; a collision of hashes merely sends a row through the ordering.
     """
-    from pyspark.sql import functions as F
-
-    keyed = good.withColumn("id_hash", F.xxhash64("source", "event_id"))
-    twice = keyed.groupBy("id_hash").count().where("count > 1").select("id_hash")
-    hashes = F.broadcast(twice)
+    keyed = good.selectExpr("*", "xxhash64(source, event_id) as id_hash")
+    twice = keyed.groupBy("id_hash").count().where("count > 1").select("id_hash").collect()
+    if not twice:
+        return good
+    # Brought here and back, so that the engine knows that this side of the joins is small.
+    hashes = spark.createDataFrame([(row.id_hash,) for row in twice], "id_hash bigint")
+    hashes = hashes.hint("broadcast")
     once = keyed.join(hashes, "id_hash", "left_anti")
     best = (
         keyed.join(hashes, "id_hash", "left_semi")
         .selectExpr(
-            "*", f"row_number() over (partition by source, event_id order by {DUPLICATE_ORDER}) as n"
+            "*",
+            "row_number() over (partition by source, event_id "
+            f"order by {DUPLICATE_ORDER}) as copy_number",
         )
-        .where("n = 1")
-        .drop("n")
+        .where("copy_number = 1")
+        .drop("copy_number")
     )
     return once.unionByName(best).drop("id_hash")
 

@@ -1,20 +1,23 @@
 """Finding raw log files and telling how their records are framed.
 
 Nothing here looks at a whole good file: the first few kilobytes tell the framing, and only when
-the engine has failed are files read to their end to find the damaged ones.
+the engine has failed are files read to their end to find the damaged ones. A file that engines
+would skip or misread counts as damaged from the start; :mod:`jobs.salvage` reads those.
 """
 
 from __future__ import annotations
 
+import codecs
 import glob
-import gzip
+import os
 import re
+import sys
 import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import date, timedelta
 from pathlib import Path
-from typing import IO
+from typing import IO, Any
 
 from jobs.errors import RunError
 from jobs.formats import format_module
@@ -22,10 +25,14 @@ from schemas.config import Source
 
 HEAD_BYTES = 65_536
 CHUNK_BYTES = 1 << 20
+PACKED_BYTES = 1 << 14
+"""Packed bytes unpacked at a time: at most 16 MiB come out of them."""
 GZIP_MAGIC = b"\x1f\x8b"
 BOM = b"\xef\xbb\xbf"
 MAX_DEFLATE_RATIO = 1032
 """Deflate cannot pack tighter, so a gz file below limit ÷ ratio cannot exceed the limit."""
+MISREAD_PATH = re.compile(r"[*?\[\]{}\\]|/[^/]*:[^/]*$|/[._][^/]*$")
+"""Paths that engines take for a pattern, refuse, or skip because the file counts as hidden."""
 
 
 @dataclass(frozen=True)
@@ -34,13 +41,15 @@ class RawFile:
 
     ``day``: the day its path names, None for undated paths. ``framing``: ``lines``, or the name of
     the array that holds the records (``""`` for a bare array). ``header``: first line of a text
-    file with named columns. ``damage``: why the engine cannot be given the file, None if it can.
+    file with named columns. ``fault``: why no record of a text file can be understood, None if
+    they can. ``damage``: why the engine cannot be given the file, None if it can.
     """
 
     path: str
     day: date | None
     framing: str
     header: str | None = None
+    fault: str | None = None
     damage: str | None = None
 
 
@@ -50,12 +59,15 @@ def find_files(source: Source, day: date, late_days: int, max_bytes: int) -> lis
     Raises RunError naming every file that cannot be read.
     """
     found: dict[str, date | None] = {}
-    for offset in range(late_days + 1 if source.dated else 1):
+    for offset in range(late_days + 1):
         file_day = day + timedelta(days=offset)
-        for path in glob.glob(dated_path(source.path, file_day), recursive=True):
+        pattern = dated_path(source.path, file_day)
+        for path in glob.glob(pattern, recursive=True):  # noqa: PTH207  it may be absolute
             found.setdefault(path, file_day if source.dated else None)
     files, problems = [], []
     for path, file_day in sorted(found.items()):
+        if Path(path).is_dir():
+            continue
         try:
             raw_file = _inspect(Path(path), file_day, source, max_bytes)
         except OSError as error:
@@ -78,13 +90,6 @@ def dated_path(pattern: str, day: date) -> str:
     )
 
 
-def open_raw(path: str | Path) -> IO[bytes]:
-    """Open a plain or gz file, told apart by its first bytes rather than by its name."""
-    with open(path, "rb") as file:
-        packed = file.read(2) == GZIP_MAGIC
-    return gzip.open(path, "rb") if packed else open(path, "rb")  # type: ignore[return-value]
-
-
 def find_damage(files: list[RawFile], max_bytes: int) -> dict[str, str]:
     """Read files to their end; path → what is wrong, for those an engine cannot read."""
     damage = {}
@@ -95,23 +100,70 @@ def find_damage(files: list[RawFile], max_bytes: int) -> dict[str, str]:
     return damage
 
 
-def read_chunks(path: str, max_bytes: int) -> Iterator[bytes]:
-    """Unpacked chunks of a file; raises EOFError, zlib.error or OSError where its data end early.
+def read_chunks(path: str | Path, max_bytes: int) -> Iterator[bytes]:
+    """Unpacked chunks of a plain or gz file, told apart by its first bytes and not by its name.
 
-    Raises OverflowError beyond ``max_bytes`` unpacked.
+    Raises EOFError where gz data end early or go wrong, after all that can be had before that
+    place, and OverflowError beyond ``max_bytes`` unpacked.
     """
     total = 0
-    with open_raw(path) as file:
-        while chunk := file.read(CHUNK_BYTES):
+    with Path(path).open("rb") as file:
+        packed = file.read(len(GZIP_MAGIC)) == GZIP_MAGIC
+        file.seek(0)
+        for chunk in _unpacked(file) if packed else iter(lambda: file.read(CHUNK_BYTES), b""):
             total += len(chunk)
             if total > max_bytes:
-                raise OverflowError(f"more than {max_bytes} bytes unpacked")
+                raise OverflowError(f"more than {max_bytes:,} bytes unpacked")
             yield chunk
 
 
-def _damage(path: str, max_bytes: int) -> str | None:
-    import codecs
+def read_head(path: str | Path, limit: int = HEAD_BYTES) -> tuple[bytes, str | None]:
+    """The first ``limit`` unpacked bytes, and what is wrong with the gz data up to there."""
+    head = bytearray()
+    try:
+        for chunk in read_chunks(path, sys.maxsize):
+            head += chunk
+            if len(head) >= limit:
+                break
+    except EOFError as error:
+        return bytes(head[:limit]), str(error)
+    return bytes(head[:limit]), None
 
+
+def _unpacked(file: IO[bytes]) -> Iterator[bytes]:
+    """Unpacked bytes of all members of a gz file; zero bytes may follow the last one."""
+    unpacker = zlib.decompressobj(wbits=31)
+    begun = False
+    while packed := file.read(PACKED_BYTES):
+        while packed:
+            if unpacker.eof:
+                packed = packed.lstrip(b"\0")
+                if not packed:
+                    break
+                unpacker, begun = zlib.decompressobj(wbits=31), False
+            before = unpacker.copy()
+            try:
+                yield unpacker.decompress(packed)
+            except zlib.error as error:
+                yield from _up_to_the_error(before, packed)
+                where = "gz data are damaged" if begun else "no gz data where more should begin"
+                raise EOFError(f"{where}: {error}") from error
+            begun = True
+            packed = unpacker.unused_data
+    if not unpacker.eof:
+        raise EOFError("gz data end early")
+
+
+def _up_to_the_error(unpacker: Any, packed: bytes) -> Iterator[bytes]:
+    """What a block that goes wrong somewhere yields before that place."""
+    for place in range(len(packed)):
+        try:
+            yield unpacker.decompress(packed[place : place + 1])
+        except zlib.error:
+            return
+
+
+def _damage(path: str, max_bytes: int) -> str | None:
     decoder = codecs.getincrementaldecoder("utf-8")()
     try:
         for chunk in read_chunks(path, max_bytes):
@@ -119,37 +171,39 @@ def _damage(path: str, max_bytes: int) -> str | None:
         decoder.decode(b"", final=True)
     except UnicodeDecodeError:
         return "bytes that are not UTF-8"
-    except OverflowError as error:
+    except (EOFError, OverflowError) as error:
         return str(error)
-    except (EOFError, zlib.error, gzip.BadGzipFile) as error:
-        return f"gz data end early: {error}"
-    return None
+    with Path(path).open("rb") as file:
+        packed = file.read(len(GZIP_MAGIC)) == GZIP_MAGIC
+        file.seek(-4, os.SEEK_END)
+        # Legal padding, or the length of an empty last member; engines stumble over the former.
+        return "zero bytes after the gz data" if packed and file.read() == b"\0\0\0\0" else None
 
 
 def _inspect(path: Path, day: date | None, source: Source, max_bytes: int) -> RawFile | None:
-    """Framing of one file; None for an empty one."""
+    """Framing of one file; None for one without content."""
     size = path.stat().st_size
     if size == 0:
         return None
-    with open(path, "rb") as file:
-        packed = file.read(2) == GZIP_MAGIC
-    damage = None
+    with path.open("rb") as file:
+        packed = file.read(len(GZIP_MAGIC)) == GZIP_MAGIC
+    head, damage = read_head(path)
+    if not head and damage is None:
+        return None
     if packed != (path.suffix == ".gz"):
-        damage = "packed although not named .gz" if packed else "named .gz although not packed"
-    if packed and size * MAX_DEFLATE_RATIO > max_bytes or size > max_bytes:
+        damage = damage or (
+            "packed although not named .gz" if packed else "named .gz although not packed"
+        )
+    if MISREAD_PATH.search(str(path)):
+        damage = damage or "a path that engines misread"
+    if (packed and size * MAX_DEFLATE_RATIO > max_bytes) or size > max_bytes:
         damage = damage or _damage(str(path), max_bytes)
-    head = b""
-    try:
-        with open_raw(path) as stream:
-            head = stream.read(HEAD_BYTES)
-    except (EOFError, zlib.error, gzip.BadGzipFile) as error:
-        damage = f"gz data end early: {error}"
     if head.startswith(BOM):
         damage = damage or "byte order mark"
         head = head.removeprefix(BOM)
-    text = head.decode("utf-8", errors="replace")
-    framing, header = _framing(text, source)
-    return RawFile(str(path), day, framing, header, damage)
+    framing, header = _framing(head.decode("utf-8", errors="replace"), source)
+    fault = None if header is None else format_module(source.format).header_problem(header, source)
+    return RawFile(str(path), day, framing, header, fault, damage or fault)
 
 
 def _framing(head: str, source: Source) -> tuple[str, str | None]:
@@ -157,9 +211,10 @@ def _framing(head: str, source: Source) -> tuple[str, str | None]:
     for array in module.ENVELOPES:
         if _holds_array(head, array):
             return array, None
-    if not hasattr(module, "record") or (source.format == "mapped" and head.lstrip()[:1] == "{"):
+    if not hasattr(module, "record") or module.is_json(head, source):
         return "lines", None
-    return "lines", head.split("\n", 1)[0].rstrip("\r")
+    first = next((line for line in head.split("\n") if line.strip()), "")
+    return "lines", first.rstrip("\r")
 
 
 def _holds_array(head: str, name: str) -> bool:

@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     import pandas as pd
 
 WILDCARD = re.compile(r"[*?\[]")
+CHARACTER_CLASS = re.compile(r"\[(?P<negated>!?)(?P<members>\]?[^\]]*)\]")
+REGEX_SIGNS = re.compile(r"[\\.+*?()|\[\]{}^$#&~-]")
 FOLDER_SCHEMES = ("s3", "gs", "az", "minio", "k8s", "slurm", "file")
 """URIs of these schemes end in an object's name; assets are matched by what comes before it."""
 MAX_SESSION_HOPS = 5
@@ -61,22 +63,22 @@ def resolve_sessions(
 
     ``issued``: (key handed out, names of the one who asked, the key that one used). A role
     session that assumes another role is followed back to its own key, at most
-    ``MAX_SESSION_HOPS`` times. ``earlier``: keys known from the look-back days.
+    ``MAX_SESSION_HOPS`` times; the identity nearest to where the chain began is the answer.
+    ``earlier``: keys known from the look-back days.
     """
-    asked = {key: (names, used) for key, names, used in sorted(issued, key=lambda row: row[0])}
+    asked = {key: (names, used) for key, names, used in issued}
     found = dict(earlier)
-    for key in asked:
-        names, used = asked[key]
+    for key, (names, used) in asked.items():
+        identity = find(names)
         for _ in range(MAX_SESSION_HOPS):
-            if used in found:
-                found[key] = found[used]
-                break
-            if used not in asked:
-                identity = find(names)
-                if identity is not None:
-                    found[key] = identity
+            if used in earlier:
+                identity = earlier[used]
+            if used in earlier or used not in asked:
                 break
             names, used = asked[used]
+            identity = find(names) or identity
+        if identity is not None:
+            found[key] = identity
     return found
 
 
@@ -92,34 +94,36 @@ def asset_finder(assets: pd.DataFrame) -> Callable[[str], AssetMatch | None]:
     """A function from a URI (or folder, ending in `/`) to the asset of the longest pattern.
 
     A pattern names the URIs that it matches as a glob (`*` crosses `/`) and everything below
-    them. Literal patterns are found by walking up the URI; only patterns with a wildcard before
-    their end are tried one by one.
+    them. Of equally long patterns a literal one goes before a glob, then the first asset_id.
+    Literal patterns are found by walking up the URI; only patterns with a wildcard before their
+    end are tried one by one.
     """
-    below: dict[str, AssetMatch] = {}
+    itself: dict[str, tuple[int, AssetMatch]] = {}
+    below: dict[str, tuple[int, AssetMatch]] = {}
     globs: list[tuple[int, re.Pattern[str], AssetMatch]] = []
-    lengths: dict[str, int] = {}
     for row in assets.sort_values("asset_id").itertuples(index=False):
+        length = len(row.pattern)
         stem = row.pattern.removesuffix("/*")
-        if not WILDCARD.search(stem):
-            match = AssetMatch(row.asset_id, len(stem) + 1)
-            if len(row.pattern) > lengths.get(stem, -1):
-                below[stem] = match
-                lengths[stem] = len(row.pattern)
+        if WILDCARD.search(stem):
+            literal = WILDCARD.split(row.pattern, maxsplit=1)[0]
+            match = AssetMatch(row.asset_id, literal.rfind("/") + 1)
+            body = fnmatch.translate(stem).removesuffix(r"\z").removesuffix(r"\Z")
+            rest = "(/.*)?" if stem == row.pattern else "/.*"
+            globs.append((length, re.compile(rf"{body}{rest}\Z", re.DOTALL), match))
             continue
-        literal = WILDCARD.split(row.pattern, maxsplit=1)[0]
-        match = AssetMatch(row.asset_id, literal.rfind("/") + 1)
-        body = fnmatch.translate(stem).removesuffix(r"\z").removesuffix(r"\Z")
-        globs.append((len(row.pattern), re.compile(rf"{body}(/.*)?\Z", re.DOTALL), match))
+        match = AssetMatch(row.asset_id, len(stem) + 1)
+        if length > below.get(stem, (0,))[0]:
+            below[stem] = (length, match)
+        if stem == row.pattern:
+            itself.setdefault(stem, (length, match))
     globs.sort(key=lambda entry: (-entry[0], entry[2].asset_id))
 
     def find(uri: str) -> AssetMatch | None:
-        best, length = None, -1
-        stem = uri.removesuffix("/")
-        while stem:
-            if stem in below:
-                best, length = below[stem], lengths[stem]
-                break
+        length, best = itself.get(uri, (0, None))
+        stem = uri
+        while best is None and "/" in stem:
             stem = stem.rpartition("/")[0]
+            length, best = below.get(stem, (0, None))
         for glob_length, pattern, match in globs:
             if glob_length <= length:
                 break
@@ -143,7 +147,7 @@ def needs_whole_uri(assets: pd.DataFrame) -> tuple[list[str], str]:
             odd.append(_portable_regex(pattern))
         elif pattern.split("://", 1)[0] in FOLDER_SCHEMES:
             exact.append(pattern)
-    return exact, f"^({'|'.join(odd)})$" if odd else ""
+    return exact, rf"(?s)^({'|'.join(odd)})\z" if odd else ""
 
 
 def network_finder(networks: pd.DataFrame) -> Callable[[str], tuple[str, str, str] | None]:
@@ -180,17 +184,11 @@ def _portable_regex(pattern: str) -> str:
     place = 0
     while place < len(pattern):
         char = pattern[place]
-        if char == "*":
-            out.append(".*")
-        elif char == "?":
-            out.append(".")
-        elif char == "[" and (end := pattern.find("]", place + 2)) > 0:
-            body = pattern[place + 1 : end]
-            negated = body.startswith("!")
-            inner = re.sub(r"([\\\[\]^&~|])", r"\\\1", body[negated:])
-            out.append(f"[{'^' if negated else ''}{inner}]")
-            place = end
-        else:
-            out.append(re.sub(r"([^\w/:-])", r"\\\1", char))
+        if char == "[" and (members := CHARACTER_CLASS.match(pattern, place)):
+            inner = re.sub(r"([\\\[\]^&~])", r"\\\1", members["members"])
+            out.append(f"[{'^' if members['negated'] else ''}{inner}]")
+            place = members.end()
+            continue
+        out.append({"*": ".*", "?": "."}.get(char) or REGEX_SIGNS.sub(r"\\\g<0>", char))
         place += 1
     return "".join(out)

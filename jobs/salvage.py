@@ -6,7 +6,6 @@ file, position and reason. Good files never come here.
 
 from __future__ import annotations
 
-import gzip
 import hashlib
 import json
 import re
@@ -14,15 +13,38 @@ import zlib
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import date
+from typing import NoReturn
 
 from jobs.raw_files import RawFile, read_chunks
 
-SECRETS = re.compile(
-    r"(?i)(authorization|secret[_-]?access[_-]?key|session[_-]?token|password|passwd|signature|"
-    r"x-amz-security-token|sig|token|secret|private[_-]?key)"
-    r"([\"']?\s*[:=]\s*[\"']?)([^\"'&,\s}]{4,})"
+Piece = tuple[str, str, str | None]
+"""A record's position, its text, and why it is none (None: it is one)."""
+
+BLANK = " \t\r\n"
+NAMED_SECRET = re.compile(
+    r"""(?isx)
+    ( authorization | secret[_-]?access[_-]?key | (?:session|security|access|refresh|id)?[_-]?token
+      | passw(?:or)?d | pwd | signature | \bsig | api[_-]?key | client[_-]?secret | secret
+      | private[_-]?key | credentials? )
+    ( \\*["']? \s* [:=] \s* )
+    (?: (?P<quote> \\*["'] ) (?: (?!(?P=quote)) . )*
+      | (?: (?:bearer|basic|token|digest|negotiate) \s+ )? [^\s"'&,;{}\[\]\\]+ )
+    """
 )
-CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f]")
+BARE_SECRET = re.compile(
+    r"""(?sx)
+    (?<= --password\  ) \S+ | (?<= --token\  ) \S+ | (?<= --secret\  ) \S+
+    | -----BEGIN [^-]* PRIVATE\ KEY----- .*? (?: -----END [^-]* ----- | \Z )
+    | \b eyJ [\w-]{8,} \. [\w-]{8,} (?: \. [\w-]* )?
+    | \b (?: gh[pousr]_ | github_pat_ | glpat- | hf_ | sk- | xox[abpr]- ) [\w-]{16,}
+    | (?<= :// ) [^\s/:@"']* : [^\s/@"']+ (?= @ )
+    """
+)
+CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
+SURROGATES = re.compile(
+    r"\\\\|\\u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}|\\u[dD][89a-fA-F][0-9a-fA-F]{2}"
+)
+LONE_SURROGATE_CHARS = len(r"\ud800")
 
 
 @dataclass(frozen=True)
@@ -41,18 +63,23 @@ def read_records(raw_file: RawFile, max_file_bytes: int, max_chars: int) -> Iter
     text, lost = _readable_text(raw_file, max_file_bytes)
     cut = lost is not None
     pieces = (
-        _lines(text, cut)
+        split_lines(text, cut)
         if raw_file.framing == "lines"
-        else _elements(text, raw_file.framing, cut)
+        else split_elements(text, raw_file.framing, cut)
     )
+    if not text:
+        pieces = iter(())
+    is_json = raw_file.header is None
     for position, piece, problem in pieces:
-        if raw_file.header is not None and piece == raw_file.header:
+        if not is_json and piece == raw_file.header and raw_file.fault is None:
             continue
         if problem is None and len(piece) > max_chars:
-            problem = f"longer than {max_chars} characters"
-        yield RawRecord(raw_file.path, raw_file.day, position, piece, problem)
+            problem = too_long(max_chars)
+        problem = problem or raw_file.fault or (json_problem(piece) if is_json else None)
+        record = mend_surrogates(piece) if is_json and problem is None else piece
+        yield RawRecord(raw_file.path, raw_file.day, position, record, problem)
     if lost is not None:
-        position = f"byte {len(text.encode('utf-8', errors='replace')) + 1}"
+        position = f"byte {len(text.encode()) + 1}"
         yield RawRecord(raw_file.path, raw_file.day, position, "", lost)
 
 
@@ -62,8 +89,8 @@ def find_lines(
     """Every line of ``files`` whose MD5 is in ``digests``."""
     for raw_file in files:
         text, _ = _readable_text(raw_file, max_file_bytes)
-        for position, line, _ in _lines(text, cut=False):
-            if line_digest(line) in digests:
+        for position, line, _ in split_lines(text, cut=False):
+            if line_digest(line) in digests and line != raw_file.header:
                 yield RawRecord(raw_file.path, raw_file.day, position, line)
 
 
@@ -79,7 +106,7 @@ def find_elements(
         records = [
             RawRecord(raw_file.path, raw_file.day, position, piece, problem)
             for index, (position, piece, problem) in enumerate(
-                _elements(text, raw_file.framing, cut=False)
+                split_elements(text, raw_file.framing, cut=False)
             )
             if index in wanted
         ]
@@ -91,106 +118,158 @@ def line_digest(line: str) -> str:
     return hashlib.md5(line.encode(), usedforsecurity=False).hexdigest()
 
 
+def too_long(max_chars: int) -> str:
+    """Why a record of more than ``max_chars`` characters is rejected."""
+    return f"longer than {max_chars} characters"
+
+
 def json_problem(text: str) -> str | None:
     """Why a text is no JSON object; None if it is one."""
     try:
-        value = json.loads(text)
+        value = DECODER.decode(text)
     except (ValueError, RecursionError) as error:
         return f"not JSON: {error}"
-    return None if isinstance(value, dict) else f"not a JSON object but {type(value).__name__}"
+    return _object_problem(value)
+
+
+def mend_surrogates(text: str) -> str:
+    """JSON text with ``?`` for each half of a surrogate pair that stands alone.
+
+    Such escapes name no character: one engine refuses the record for it, the other writes ``?``.
+    """
+    return SURROGATES.sub(
+        lambda match: "?" if len(match[0]) == LONE_SURROGATE_CHARS else match[0], text
+    )
 
 
 def scrub(text: str, limit: int) -> str:
     """At most ``limit`` characters of a raw record, secrets masked, control characters escaped."""
-    masked = SECRETS.sub(r"\1\2***", text[: limit + 200])[:limit]
+    head = text[: limit + 4096]
+    masked = NAMED_SECRET.sub(r"\1\2***", BARE_SECRET.sub("***", head))[:limit]
     return CONTROL.sub(lambda match: f"\\x{ord(match.group()):02x}", masked)
 
 
-def _readable_text(raw_file: RawFile, max_bytes: int) -> tuple[str, str | None]:
-    """Text up to where the data end, and what was lost there (None: nothing)."""
-    chunks: list[bytes] = []
-    lost = None
-    try:
-        chunks.extend(read_chunks(raw_file.path, max_bytes))
-    except (EOFError, zlib.error, gzip.BadGzipFile, OverflowError) as error:
-        # Read again in small steps, to keep what came before the break.
-        chunks = list(_chunks_until_error(raw_file.path, max_bytes))
-        reason = str(error) if isinstance(error, OverflowError) else f"gz data end early: {error}"
-        lost = f"{reason}; what follows is lost"
-    return b"".join(chunks).decode("utf-8-sig", errors="replace"), lost
-
-
-def _chunks_until_error(path: str, max_bytes: int) -> Iterator[bytes]:
-    unpacker = zlib.decompressobj(wbits=31)
-    total = 0
-    with open(path, "rb") as file:
-        while packed := file.read(4096):
-            try:
-                chunk = unpacker.decompress(packed)
-            except zlib.error:
-                return
-            total += len(chunk)
-            if total > max_bytes:
-                return
-            yield chunk
-            if unpacker.eof:
-                rest = unpacker.unused_data
-                unpacker = zlib.decompressobj(wbits=31)
-                if rest:
-                    try:
-                        yield unpacker.decompress(rest)
-                    except zlib.error:
-                        return
-
-
-def _lines(text: str, cut: bool) -> Iterator[tuple[str, str, str | None]]:
-    """Non-blank lines with their number; the last line of a cut text is not whole."""
+def split_lines(text: str, cut: bool) -> Iterator[Piece]:
+    """Non-blank lines with their number; the last line of a ``cut`` text is not whole."""
     lines = text.split("\n")
     for number, line in enumerate(lines, start=1):
-        line = line.removesuffix("\r")
-        if not line.strip():
+        line = line.rstrip("\r")
+        if not line.strip(BLANK):
             continue
         broken = cut and number == len(lines)
         yield f"line {number}", line, "cut off in the middle" if broken else None
 
 
-def _elements(text: str, array: str, cut: bool) -> Iterator[tuple[str, str, str | None]]:
-    """Elements of the records array of one JSON document, as text, even if it is damaged."""
-    opening = re.search(rf'"{array}"\s*:\s*\[' if array else r"\[", text)
-    if opening is None:
+def split_elements(text: str, array: str, cut: bool) -> Iterator[Piece]:
+    """Elements of the records arrays of JSON documents, each on one line, even if damaged.
+
+    A file should be one document; where documents follow each other all of them are read. What
+    stands between the arrays and is no JSON is a piece with a problem, so that nothing is lost
+    unseen.
+    """
+    opening = re.compile(rf'"{array}"\s*:\s*\[' if array else r"\[")
+    found = opening.search(text)
+    if found is None:
         yield "record 1", text, f"no array {array!r} in the file"
         return
-    decoder = json.JSONDecoder()
-    place, number = opening.end(), 0
-    while True:
-        while place < len(text) and text[place] in " \t\r\n,":
-            place += 1
+    number = 0
+    while found is not None:
+        place = found.end()
+        while (place := _skip(text, place, BLANK + ",")) < len(text) and text[place] != "]":
+            number += 1
+            piece, place = _element(text, place, cut)
+            yield f"record {number}", *piece
         if place >= len(text):
             if not cut:
-                yield f"byte {place + 1}", "", "the file ends before its records array does"
+                yield _at(text, place), "", "the file ends before its records array does"
             return
-        if text[place] == "]":
-            return
-        number += 1
-        try:
-            value, end = decoder.raw_decode(text, place)
-        except (ValueError, RecursionError) as error:
-            end = _next_element(text, place)
-            problem = "cut off in the middle" if cut and end == len(text) else f"not JSON: {error}"
-            yield f"record {number}", text[place:end], problem
-        else:
-            problem = (
-                None
-                if isinstance(value, dict)
-                else f"not a JSON object but {type(value).__name__}"
-            )
-            # On one line, as the engine reads the good ones back line by line.
-            piece = text[place:end] if problem else json.dumps(value, ensure_ascii=False)
-            yield f"record {number}", piece, problem
-        place = end
+        end, problem = _end_of_document(text, place + 1) if array else (place + 1, None)
+        found = opening.search(text, end)
+        rest = text[end : found.start() if found else len(text)].strip(BLANK)
+        if rest and not (found and _begins_document(rest)):
+            problem = problem or "text after the records"
+        if problem and not (cut and found is None):
+            yield _at(text, end), rest, problem
+
+
+def _element(text: str, place: int, cut: bool) -> tuple[tuple[str, str | None], int]:
+    """The element that begins at ``place``, its problem, and where it ends."""
+    try:
+        value, end = DECODER.raw_decode(text, place)
+    except (ValueError, RecursionError) as error:
+        end = _next_element(text, place)
+        problem = "cut off in the middle" if cut and end == len(text) else f"not JSON: {error}"
+        return (text[place:end].strip(BLANK + ","), problem), end
+    # Line breaks can only stand between tokens; the engine reads the good ones line by line.
+    piece = re.sub(r"[\r\n]+", " ", text[place:end])
+    after = _skip(text, end, BLANK)
+    if after < len(text) and text[after] not in ",]":
+        end = _next_element(text, place)
+        return (text[place:end].strip(BLANK + ","), "not JSON: no comma after the record"), end
+    return (piece, _object_problem(value)), end
 
 
 def _next_element(text: str, place: int) -> int:
     """Where the next element seems to begin after a broken one: at the next `},{`."""
     found = re.compile(r"\}\s*,\s*(?=\{)").search(text, place)
     return found.end() if found else len(text)
+
+
+def _end_of_document(text: str, place: int) -> tuple[int, str | None]:
+    """Where the document ends whose records array ended at ``place``, and what is wrong there."""
+    start = place
+    try:
+        while text[place := _skip(text, place, BLANK)] == ",":
+            _, place = DECODER.raw_decode(text, _skip(text, place + 1, BLANK))
+            place = _skip(text, place, BLANK)
+            if text[place] == ":":
+                _, place = DECODER.raw_decode(text, _skip(text, place + 1, BLANK))
+        if text[place] == "}":
+            return place + 1, None
+    except (ValueError, IndexError, RecursionError):
+        pass
+    return start, "not JSON after the records"
+
+
+def _begins_document(text: str) -> bool:
+    """Whether this is how an object may begin before its records array."""
+    return text == "{" or json_problem(text.rstrip(BLANK + ",") + "}") is None
+
+
+def _skip(text: str, place: int, characters: str) -> int:
+    while place < len(text) and text[place] in characters:
+        place += 1
+    return place
+
+
+def _at(text: str, place: int) -> str:
+    return f"byte {len(text[:place].encode()) + 1}"
+
+
+def _object_problem(value: object) -> str | None:
+    if isinstance(value, dict):
+        return None
+    return f"not a JSON object but {type(value).__name__}"
+
+
+def _refuse_constant(name: str) -> NoReturn:
+    raise ValueError(f"{name} is no JSON value")
+
+
+DECODER = json.JSONDecoder(parse_constant=_refuse_constant)
+
+
+def _readable_text(raw_file: RawFile, max_bytes: int) -> tuple[str, str | None]:
+    """Text up to where the data end, and what was lost there (None: nothing).
+
+    Bytes that are not UTF-8 become U+FFFD: one such byte must not hide the access it is part of.
+    """
+    chunks: list[bytes] = []
+    lost = None
+    try:
+        chunks.extend(read_chunks(raw_file.path, max_bytes))
+    except EOFError as error:
+        lost = f"{error}; what follows is lost"
+    except OverflowError as error:
+        return "", f"{error}; the file is not read"
+    return b"".join(chunks).decode("utf-8-sig", errors="replace"), lost

@@ -90,7 +90,7 @@ def _replace_with_deltalake(frame: DataFrame, path: str, day: date) -> None:
     from pyarrow import fs
 
     files = f"day={day}/{uuid.uuid4().hex}"
-    frame.drop("day").write.parquet(f"{path}/{files}")
+    frame.drop("day").write.option("compression", "snappy").parquet(f"{path}/{files}")
     url = _object_store_url(path)
     store, root = fs.FileSystem.from_uri(url) if "://" in url else (fs.LocalFileSystem(), url)
     written = store.get_file_info(fs.FileSelector(f"{root}/{files}", allow_not_found=True))

@@ -226,7 +226,7 @@ class Scoring(Settings):
     leaver_days: Annotated[int, Field(ge=0, le=365)] = 30
     """Days before an end date from which somebody counts as leaving."""
     newcomer_factor: Annotated[float, Field(ge=0, le=1)] = 0.5
-    """Factor on points of directory identities on their first day; rises to 1 over the days below."""
+    """Factor on points of identities on their first day; rises to 1 over `newcomer_days`."""
     newcomer_days: Annotated[int, Field(ge=1, le=89)] = 21
     """Days after which an identity is no newcomer any more."""
     approved_factor: Annotated[float, Field(ge=0, le=1)] = 0.15

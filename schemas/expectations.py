@@ -81,6 +81,18 @@ class Expectation:
     limits: Mapping[str, Any] = field(default_factory=dict)
 
 
+DAY_NOT_EMPTY = Expectation(
+    name="day_not_empty",
+    type="expect_table_row_count_to_be_between",
+    severity=CRITICAL,
+    meaning="the day has events",
+    failure="empty day: no source has events",
+    advice="check the sources' paths and the day; an empty queue would look like a quiet day",
+    expected="1 event or more",
+    limits={"min_value": 1},
+)
+
+
 def schema_suite(table: Table) -> list[Expectation]:
     """Columns and their types, in order; needs no pass over the rows."""
     advice = "run the ingest stage of this day again, with this version"
@@ -103,7 +115,7 @@ def schema_suite(table: Table) -> list[Expectation]:
             failure=f"`{column.name}` is of another type than {column.type}",
             advice=advice,
             expected=_spark_type(column),
-                column=column.name,
+            column=column.name,
             subject=column.name,
             limits={"type_": _spark_type(column)},
         )
@@ -124,6 +136,7 @@ def event_suite(sources: Sequence[str]) -> list[Expectation]:
 def source_suite(quality: Quality) -> list[Expectation]:
     """Every source as a whole: delivery, rejects, identities, ids, times, volume, freshness."""
     look = "look at the rejects (`exfilwatch events --rejects`)"
+    least, most = quality.min_volume_ratio, quality.max_volume_ratio
     silence = "no access was seen, which does not mean there was none: "
     return [
         Expectation(
@@ -217,9 +230,9 @@ def source_suite(quality: Quality) -> list[Expectation]:
                 "({history_days} days)"
             ),
             unjudged="{events} events, no history",
-            expected=f"{quality.min_volume_ratio:g} to {quality.max_volume_ratio:g} times the usual",
+            expected=f"{least:g} to {most:g} times the usual",
             column="volume_ratio",
-            limits={"min_value": quality.min_volume_ratio, "max_value": quality.max_volume_ratio},
+            limits={"min_value": least, "max_value": most},
         ),
         Expectation(
             name="source_fresh",
@@ -228,29 +241,13 @@ def source_suite(quality: Quality) -> list[Expectation]:
             meaning="events go on until late in the day",
             failure="stale source: it falls silent before the end of the day",
             advice=silence + "later files may be missing; run the day again when they are there",
-            observed="{silent_hours:.2f} hours of silence",
+            observed="{silent_hours:.1f} hours of silence",
             unjudged="no events",
             expected=f"{quality.max_silent_hours:g} hours or less",
             column="silent_hours",
             subject="event_time",
             limits={"max_value": quality.max_silent_hours},
         ),
-    ]
-
-
-def day_suite() -> list[Expectation]:
-    """The day as a whole; an empty queue after an empty day would look like peace."""
-    return [
-        Expectation(
-            name="day_not_empty",
-            type="expect_table_row_count_to_be_between",
-            severity=CRITICAL,
-            meaning="the day has events",
-            failure="empty day: no source has events",
-            advice="no source delivered anything: check the paths and the day",
-            expected="1 event or more",
-            limits={"min_value": 1},
-        )
     ]
 
 

@@ -125,7 +125,10 @@ def validate_finding(document: Mapping[str, Any]) -> list[str]:
         problems.append(f"exfil.queue_rank: at least 1 expected, not {exfil['queue_rank']}")
     if event["start"] > event["end"] or document["@timestamp"] != event["end"]:
         problems.append("event.start ≤ event.end = @timestamp expected")
-    if not exfil["contributions"] or exfil["contributions"][0]["detector"] != document["rule"]["name"]:
+    if (
+        not exfil["contributions"]
+        or exfil["contributions"][0]["detector"] != document["rule"]["name"]
+    ):
         problems.append("rule.name: the detector of the first contribution expected")
     for place, contribution in enumerate(exfil["contributions"]):
         if not 0 <= contribution["p_value"] <= 1:

@@ -4,10 +4,17 @@ A format is one module with
 
 - ``ENVELOPES``: names of the array that holds the records where a file is one JSON document
   (``""`` for a bare array; empty for formats that are never one document),
-- ``json_type(source) -> str``: Spark SQL type of a JSON record; text formats have instead
-  ``is_header(line) -> bool`` and ``record(line, header) -> str``, SQL of the record struct, and
+- ``KEEPS_TEXT``: whether ``columns`` reads the record's text ``raw`` (parsing is faster without),
+- ``json_type(source) -> str``: Spark SQL type of a JSON record, and
 - ``columns(source) -> dict``: SQL of every column of :data:`PARSED` over the struct ``r``, the
-  record's text ``raw``, and the literals ``source_name``, ``cluster`` and ``timezone``.
+  text ``raw``, and the literals ``source_name``, ``cluster`` and ``timezone``.
+
+A text format, whose files begin with a line that names the columns, has besides
+
+- ``is_json(head, source) -> bool``: whether a file that begins so is JSON all the same,
+- ``header_problem(header, source) -> str | None``: why no line under it can be understood,
+- ``record(line, header, source) -> str``: SQL of the struct ``r``, and
+- ``fault(line, header, source) -> str``: SQL of why a line does not fit its header, else null.
 
 Everything runs in the engine; there is no Python for each record.
 """
@@ -32,6 +39,8 @@ PARSED = {
     "action": "string",
     "action_class": "string",
     "resource": "string",
+    # The object within the resource, where the log itself tells it apart.
+    "object": "string",
     "destination": "string",
     "bytes_out": "bigint",
     "source_ip": "string",
@@ -88,3 +97,30 @@ def iso_time(text: str) -> str:
     The length is checked first because engines also read `2026` or `2026-10` as timestamps.
     """
     return f"case when length({text}) >= 19 then try_cast({text} as timestamp) end"
+
+
+def zoned_time(text: str) -> str:
+    """SQL of a UTC timestamp from ISO 8601 text, local in ``timezone`` unless it names a zone."""
+    parsed = iso_time(text)
+    named = f"{text} rlike '(Z|UTC|GMT|[+-][0-9]{{2}}:?[0-9]{{2}})$'"
+    return f"case when {named} then {parsed} else to_utc_timestamp({parsed}, timezone) end"
+
+
+def epoch_ms_time(text: str) -> str:
+    """SQL of a UTC timestamp from milliseconds since 1970 as text."""
+    return f"timestamp_millis(try_cast(try_cast({text} as double) as bigint))"
+
+
+def url_decoded(text: str) -> str:
+    """SQL of percent-decoded text; the text itself where it decodes to no UTF-8."""
+    decoded = f"try_url_decode({text})"
+    return f"case when {decoded} not like '%\ufffd%' then {decoded} else {text} end"
+
+
+def byte_count(text: str) -> str:
+    """SQL of a number of bytes from text, which may be a float; null where it is none."""
+    number = f"try_cast(try_cast({text} as double) as bigint)"
+    return f"case when {number} >= 0 then {number} end"
+
+
+NO_TEXT = "cast(null as string)"

@@ -8,11 +8,21 @@ unknown; a DNS name of an AWS service may stand for the address; Logstash copies
 
 from __future__ import annotations
 
-from jobs.formats import ADDRESS, class_of, details_map, iso_time, one_a_line
+from jobs.formats import (
+    ADDRESS,
+    NO_TEXT,
+    byte_count,
+    class_of,
+    details_map,
+    iso_time,
+    one_a_line,
+    url_decoded,
+)
 from schemas.config import Source
 from schemas.fieldmaps import field_map, record_type
 
 ENVELOPES = ("Records",)
+KEEPS_TEXT = False
 
 S3_CLASSES = {
     "read": "GetObject GetObjectTorrent SelectObjectContent",
@@ -35,7 +45,8 @@ S3_CLASSES = {
 # Verbs not listed above: a read-only one looks (Describe*, Get*) or lists, any other changes.
 OTHER_CLASS = """case
     when r.eventName like 'List%' then 'list'
-    when r.readOnly = 'true' or r.eventName rlike '^(Get|Describe|Head|Lookup|Batch[GD]e[ts])'
+    when cast(r.readOnly as string) = 'true'
+      or r.eventName rlike '^(Get|Describe|Head|Lookup|Batch[GD]e[ts])'
       then 'inspect'
     else 'admin' end"""
 
@@ -46,14 +57,14 @@ SERVICE = "substring_index(r.eventSource, '.', 1)"
 ACCOUNT = f"coalesce(nullif(r.recipientAccountId, ''), nullif({IDENTITY}.accountId, ''), '-')"
 IS_COPY = f"(r.eventName in ('CopyObject', 'UploadPartCopy') and {BUCKET} is not null)"
 # `/bucket/key?versionId=…`, percent-encoded once; `+` is a plain plus sign in this header.
-COPY_SOURCE = (
-    "coalesce(try_url_decode(replace(regexp_replace(split_part("
-    f"{PARAMETERS}.`x-amz-copy-source`, '?', 1), '^/', ''), '+', '%2B')), "
-    f"{PARAMETERS}.`x-amz-copy-source`)"
+COPY_SOURCE = url_decoded(
+    f"replace(regexp_replace(split_part({PARAMETERS}.`x-amz-copy-source`, '?', 1), '^/', ''), "
+    "'+', '%2B')"
 )
 OBJECT_URI = f"concat_ws('/', 's3:/', {BUCKET}, nullif({PARAMETERS}.key, ''))"
 ROLE_SESSION = f"({IDENTITY}.type = 'AssumedRole')"
-SESSION_NAME = f"case when {ROLE_SESSION} then substring_index({IDENTITY}.arn, '/', -1) end"
+SESSION = f"({IDENTITY}.type in ('AssumedRole', 'FederatedUser'))"
+SESSION_NAME = f"case when {SESSION} then substring_index({IDENTITY}.arn, '/', -1) end"
 ROLE = f"nullif({IDENTITY}.sessionContext.sessionIssuer.arn, '')"
 PRINCIPAL = (
     f"coalesce(nullif({IDENTITY}.arn, ''), nullif({IDENTITY}.userName, ''), "
@@ -89,13 +100,14 @@ COLUMNS = {
     "then r.responseElements.credentials.accessKeyId end",
     "action": "r.eventName",
     "action_class": class_of("r.eventName", S3_CLASSES, OTHER_CLASS),
-    "resource": f"case when {IS_COPY} then concat('s3://', {COPY_SOURCE}) "
-    f"when {BUCKET} is not null then {OBJECT_URI} "
+    "resource": f"case when {IS_COPY} and {PARAMETERS}.`x-amz-copy-source` is not null "
+    f"then concat('s3://', {COPY_SOURCE}) when {BUCKET} is not null then {OBJECT_URI} "
     f"else concat_ws('/', 'aws:/', {ACCOUNT}, {SERVICE}, "
     f"coalesce({PARAMETERS}.roleArn, get(r.resources, 0).ARN)) end",
+    "object": NO_TEXT,
     "destination": f"case when {IS_COPY} then {OBJECT_URI} end",
     "bytes_out": "case when r.eventName not in ('CopyObject', 'UploadPartCopy') then "
-    "try_cast(try_cast(r.additionalEventData.bytesTransferredOut as double) as bigint) end",
+    f"{byte_count('r.additionalEventData.bytesTransferredOut')} end",
     "source_ip": f"case when r.sourceIPAddress rlike '{ADDRESS}' then r.sourceIPAddress end",
     "user_agent": "nullif(r.userAgent, '')",
     "outcome": "case when nullif(r.errorCode, '') is null then 'success' else 'failure' end",
@@ -107,7 +119,7 @@ COLUMNS = {
             "identity_type": f"{IDENTITY}.type",
             "issued_credential": "case when r.eventSource = 'sts.amazonaws.com' then "
             "r.responseElements.credentials.accessKeyId end",
-            "range": f"{PARAMETERS}.Range",
+            "range": f"coalesce({PARAMETERS}.Range, {PARAMETERS}.`x-amz-copy-source-range`)",
             "recipient_account": "r.recipientAccountId",
             "region": "r.awsRegion",
             "service": SERVICE,
@@ -134,3 +146,7 @@ def columns(source: Source) -> dict[str, str]:
 
 
 RECORD_TYPE = record_type(field_map("aws_cloudtrail").used)
+READER_TYPE = RECORD_TYPE.replace(
+    "`bytesTransferredOut`:string", "`bytesTransferredOut`:double"
+).replace("`readOnly`:string", "`readOnly`:boolean")
+"""The same with JSON's own types, for engines' JSON readers, which do not make text of numbers."""

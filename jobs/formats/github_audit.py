@@ -2,17 +2,27 @@
 
 Traps handled here: the time is in ``@timestamp`` or ``created_at`` or both, in epoch milliseconds;
 ``user`` is the target of an action, never the one who acted; a clone of a public repository has no
-actor at all; older exports carry no id, so a hash of the record stands for it.
+actor at all; older exports carry no id, so a hash of what tells events apart stands for it (of
+fields and not of the text, which differs between exports of the same event).
 """
 
 from __future__ import annotations
 
-from jobs.formats import ADDRESS, class_of, details_map, iso_time, one_a_line
+from jobs.formats import (
+    ADDRESS,
+    NO_TEXT,
+    class_of,
+    details_map,
+    epoch_ms_time,
+    iso_time,
+    one_a_line,
+)
 from schemas.config import Source
 from schemas.fieldmaps import field_map, record_type
 
 ENVELOPES = ("",)
 """The API export is a bare JSON array."""
+KEEPS_TEXT = False
 
 CLASSES = {
     "clone": "git.clone repo.download_zip repo.archive_download codespaces.create",
@@ -29,26 +39,48 @@ OTHER_CLASS = """case
     when r.action like 'pull_request%' or r.action like 'issue%' then 'write'
     when r.action rlike '[.](list|view|show)' then 'list'
     else 'admin' end"""
+TELLING = tuple(
+    f"coalesce(r.`{field}`, '')"
+    for field in (
+        "@timestamp",
+        "created_at",
+        "action",
+        "actor",
+        "actor_ip",
+        "business",
+        "hashed_token",
+        "org",
+        "query_string",
+        "repo",
+        "repository",
+        "request_id",
+        "transport_protocol_name",
+        "url_path",
+        "user",
+        "user_agent",
+    )
+)
 REPOSITORY = "coalesce(nullif(r.repo, ''), nullif(r.repository, ''))"
 
 COLUMNS = {
-    "event_id": "coalesce(nullif(r._document_id, ''), md5(raw))",
+    "event_id": f"coalesce(nullif(r._document_id, ''), md5(concat_ws('|', {', '.join(TELLING)})))",
     "event_time": "coalesce("
     + ", ".join(
-        f"try_cast(try_cast({field} as double) / 1000 as timestamp), {iso_time(field)}"
+        f"{epoch_ms_time(field)}, {iso_time(field)}"
         for field in ("r.`@timestamp`", "r.created_at")
     )
     + ")",
     "principal": "coalesce(nullif(r.actor, ''), 'anonymous')",
     "names": one_a_line("r.actor", "r.external_identity_nameid"),
     "kind_hint": "case when r.actor like '%[bot]' or r.actor_is_bot = 'true' then 'service' end",
-    "acting_as": "cast(null as string)",
+    "acting_as": NO_TEXT,
     "credential": "coalesce(nullif(r.hashed_token, ''), nullif(r.token_id, ''))",
-    "issued_credential": "cast(null as string)",
+    "issued_credential": NO_TEXT,
     "action": "r.action",
     "action_class": class_of("r.action", CLASSES, OTHER_CLASS),
     "resource": f"concat('github://', coalesce({REPOSITORY}, nullif(r.org, ''), "
     "nullif(r.business, ''), '-'))",
+    "object": NO_TEXT,
     "destination": "case when r.action in ('repo.transfer', 'repo.add_member', "
     "'org.add_outside_collaborator') then nullif(r.user, '') end",
     "bytes_out": "cast(null as bigint)",

@@ -8,12 +8,22 @@ impersonation the one who acted is ``user``; status 101 is a success.
 
 from __future__ import annotations
 
-from jobs.formats import ADDRESS, class_of, details_map, iso_time, one_a_line
+from jobs.formats import (
+    ADDRESS,
+    NO_TEXT,
+    class_of,
+    details_map,
+    iso_time,
+    one_a_line,
+    url_decoded,
+)
 from schemas.config import Source
 from schemas.fieldmaps import field_map, record_type
 
 ENVELOPES = ("items",)
+KEEPS_TEXT = False
 
+CLUSTER = "coalesce(cluster, '-')"
 TARGET = "r.objectRef"
 SUBRESOURCE = f"nullif({TARGET}.subresource, '')"
 EXECUTES = f"{SUBRESOURCE} in ('exec', 'attach', 'portforward', 'proxy', 'ephemeralcontainers')"
@@ -32,7 +42,7 @@ CODE = "try_cast(r.responseStatus.code as int)"
 # First commands of a query such as `command=tar&command=cf&command=-&container=main`.
 COMMAND = (
     "nullif(array_join(transform(regexp_extract_all(r.requestURI, "
-    "'[?&]command=([^&]*)', 1), c -> coalesce(try_url_decode(c), c)), ' '), '')"
+    f"'[?&]command=([^&]*)', 1), c -> {url_decoded('c')}), ' '), '')"
 )
 EXTRA_SESSION = "regexp_extract(r.user.extra.sessionName, '\"([^\"]+)\"', 1)"
 EXTRA_ARN = "regexp_extract(r.user.extra.arn, '\"([^\"]+)\"', 1)"
@@ -42,12 +52,12 @@ COLUMNS = {
     "event_time": f"coalesce({iso_time('r.requestReceivedTimestamp')}, "
     f"{iso_time('r.stageTimestamp')})",
     "principal": "coalesce(nullif(r.user.username, ''), 'system:anonymous')",
-    "names": one_a_line("r.user.username", EXTRA_SESSION, EXTRA_ARN),
+    "names": one_a_line(EXTRA_SESSION, EXTRA_ARN, "r.user.username"),
     "kind_hint": "case when r.user.username rlike "
     "'^system:(serviceaccount:|node:|kube-|apiserver)' then 'service' end",
     "acting_as": "nullif(r.impersonatedUser.username, '')",
-    "credential": "cast(null as string)",
-    "issued_credential": "cast(null as string)",
+    "credential": NO_TEXT,
+    "issued_credential": NO_TEXT,
     "action": f"case when {SUBRESOURCE} is not null "
     f"then concat({TARGET}.resource, '/', {SUBRESOURCE}) else r.verb end",
     "action_class": f"case when {EXECUTES} then 'execute' "
@@ -62,11 +72,12 @@ COLUMNS = {
     f"when {TARGET}.resource in ('secrets', 'configmaps', 'persistentvolumeclaims') "
     "and r.verb = 'get' then 'read' "
     f"else {class_of('r.verb', VERB_CLASSES, LOOKING)} end",
-    "resource": "case when r.objectRef.resource is null "
-    "then concat('k8s://', cluster, '/-', split_part(r.requestURI, '?', 1)) "
-    f"else concat_ws('/', 'k8s:/', cluster, coalesce(nullif({TARGET}.namespace, ''), '-'), "
+    "resource": "case when r.objectRef.resource is null then "
+    f"concat('k8s://', {CLUSTER}, '/-', coalesce(split_part(r.requestURI, '?', 1), '')) "
+    f"else concat_ws('/', 'k8s:/', {CLUSTER}, coalesce(nullif({TARGET}.namespace, ''), '-'), "
     f"{TARGET}.resource, nullif({TARGET}.name, '')) end",
-    "destination": "cast(null as string)",
+    "object": NO_TEXT,
+    "destination": NO_TEXT,
     "bytes_out": "cast(null as bigint)",
     "source_ip": f"case when get(r.sourceIPs, 0) rlike '{ADDRESS}' then get(r.sourceIPs, 0) end",
     "user_agent": "nullif(r.userAgent, '')",

@@ -6,14 +6,28 @@ break (such a record lands in ``rejects``).
 
 from __future__ import annotations
 
+import csv
 import re
+from typing import Any
 
-from jobs.formats import ADDRESS, details_map, iso_time, one_a_line, quoted
+from jobs.formats import (
+    ADDRESS,
+    NO_TEXT,
+    byte_count,
+    details_map,
+    epoch_ms_time,
+    one_a_line,
+    quoted,
+    zoned_time,
+)
 from schemas.config import Mapping, Source
-from schemas.fieldmaps import STEP, record_type
+from schemas.fieldmaps import STEP, field_tree, record_type
 
 ENVELOPES: tuple[str, ...] = ()
+KEEPS_TEXT = True
 PLACE = re.compile(r"\{([^{}]+)\}")
+QUOTED = '^"([^"]|"")*"$'
+ZONE_LETTERS = re.compile(r"[XxZzVO]")
 
 
 def fields(mapping: Mapping) -> tuple[str, ...]:
@@ -23,14 +37,7 @@ def fields(mapping: Mapping) -> tuple[str, ...]:
         for name, value in mapping
         if isinstance(value, str) and name not in ("time_format", "delimiter")
     ]
-    values += list(mapping.details.values())
-    names: set[str] = set()
-    for value in values:
-        if value.startswith("concat:"):
-            names |= set(PLACE.findall(value))
-        elif not value.startswith("literal:"):
-            names.add(value)
-    return tuple(sorted(names))
+    return _fields_of([*values, *mapping.details.values()])
 
 
 def json_type(source: Source) -> str:
@@ -38,36 +45,62 @@ def json_type(source: Source) -> str:
     return record_type(fields(_mapping(source)))
 
 
-def is_header(line: str) -> bool:
-    """A CSV log's first line always names its columns."""
-    return bool(line.strip())
+def is_json(head: str, source: Source) -> bool:
+    """Whether a file that begins so holds JSON lines, even if the first one is broken."""
+    lines = [line for line in head.split("\n") if line.strip()]
+    objects = [line.lstrip().startswith("{") for line in lines]
+    if not any(objects):
+        return False
+    return objects[0] or header_problem(lines[0].rstrip("\r"), source) is not None
+
+
+def header_problem(header: str, source: Source) -> str | None:
+    """Which columns, without which no line can be understood, a CSV header lacks; None if none."""
+    mapping = _mapping(source)
+    names = _names(header, mapping)
+    needed = _fields_of([mapping.time, mapping.principal, mapping.action, mapping.resource])
+    missing = [name for name in needed if name.replace('"', "") not in names]
+    if not missing:
+        return None
+    return f"the first line of the file names no column {', '.join(map(repr, missing))}"
+
+
+def missing_fields(header: str, source: Source) -> list[str]:
+    """Fields that the mapping reads and a CSV header lacks."""
+    mapping = _mapping(source)
+    names = _names(header, mapping)
+    return [name for name in fields(mapping) if name.replace('"', "") not in names]
 
 
 def record(line: str, header: str, source: Source) -> str:
     """SQL of the record struct from a CSV line in column ``line`` under that header line."""
     mapping = _mapping(source)
-    separator = re.escape(mapping.delimiter).replace("\\", "\\\\")
-    pattern = f'(?:^|{separator})("(?:[^"]|"")*"|[^{separator}]*)'
-    parts = f"regexp_extract_all({line}, {_literal(pattern)}, 1)"
-    names = [_unquoted(name.strip()) for name in header.split(mapping.delimiter)]
-    entries = [f"'extra', size({parts}) - {len(names)}"]
+    names, parts = _names(header, mapping), _parts(line, mapping)
+    values = {}
     for name in fields(mapping):
-        value = "cast(null as string)"
-        if name in names:
-            part = f"get({parts}, {names.index(name)})"
-            value = (
+        plain = name.replace('"', "")
+        values[name] = NO_TEXT
+        if plain in names:
+            part = f"get({parts}, {names.index(plain)})"
+            values[name] = (
                 f"case when {part} like '\"%\"' then replace(substring({part}, 2, "
                 f"length({part}) - 2), '\"\"', '\"') else {part} end"
             )
-        entries.append(f"{quoted(name)}, {value}")
-    return f"named_struct({', '.join(entries)})"
+    return _nested(field_tree(fields(mapping)), values, ())
 
 
-def missing_columns(header: str, source: Source) -> list[str]:
-    """Fields that the mapping reads and a CSV header lacks."""
+def fault(line: str, header: str, source: Source) -> str:
+    """SQL of why a CSV line does not fit its header; null if it does."""
     mapping = _mapping(source)
-    names = {_unquoted(name.strip()) for name in header.split(mapping.delimiter)}
-    return [name for name in fields(mapping) if name not in names]
+    count, parts = len(_names(header, mapping)), _parts(line, mapping)
+    # What the pattern had to skip, it could not read.
+    read = f"length(array_join({parts}, {quoted(mapping.delimiter)}))"
+    half_quoted = f"exists({parts}, p -> p like '\"%' and not p rlike {quoted(QUOTED)})"
+    return (
+        f"case when {read} <> length({line}) or {half_quoted} then 'quotes that do not match' "
+        f"when size({parts}) < {count} then 'fewer fields than the header names' "
+        f"when size({parts}) > {count} then 'more fields than the header names' end"
+    )
 
 
 def columns(source: Source) -> dict[str, str]:
@@ -75,27 +108,27 @@ def columns(source: Source) -> dict[str, str]:
     mapping = _mapping(source)
     action = _value(mapping.action)
     address = _value(mapping.source_ip)
+    classes_else = mapping.action_class.get("*", "other")
     details = {name: _value(field) for name, field in sorted(mapping.details.items())}
-    if mapping.object:
-        details["object"] = _value(mapping.object)
     return {
         "event_id": f"coalesce({_value(mapping.event_id)}, md5(raw))",
         "event_time": _time(mapping),
         "principal": f"coalesce({_value(mapping.principal)}, 'anonymous')",
         "names": one_a_line(_value(mapping.principal)),
-        "kind_hint": "cast(null as string)",
+        "kind_hint": NO_TEXT,
         "acting_as": _value(mapping.acting_as),
         "credential": _value(mapping.credential),
-        "issued_credential": "cast(null as string)",
+        "issued_credential": NO_TEXT,
         "action": action,
-        "action_class": _lookup(action, mapping.action_class, mapping.action_class.get("*", "other")),
+        "action_class": _lookup(action, mapping.action_class, classes_else),
         "resource": f"coalesce({_value(mapping.resource)}, concat(source_name, '://-'))",
+        "object": _value(mapping.object),
         "destination": _value(mapping.destination),
-        "bytes_out": f"try_cast(try_cast({_value(mapping.bytes_out)} as double) as bigint)",
+        "bytes_out": byte_count(_value(mapping.bytes_out)),
         "source_ip": f"case when {address} rlike '{ADDRESS}' then {address} end",
         "user_agent": _value(mapping.user_agent),
         "outcome": _lookup(_value(mapping.outcome), dict(mapping.outcome_values), "unknown"),
-        "details": details_map(details or {"-": "cast(null as string)"}),
+        "details": details_map(details or {"-": NO_TEXT}),
         "precedence": "0",
         "problem": f"case when {action} is null then {quoted(f'no {mapping.action}')} end",
     }
@@ -107,16 +140,31 @@ def _mapping(source: Source) -> Mapping:
     return source.mapping
 
 
+def _fields_of(values: list[str]) -> tuple[str, ...]:
+    names: set[str] = set()
+    for value in values:
+        if value.startswith("concat:"):
+            names |= set(PLACE.findall(value))
+        elif not value.startswith("literal:"):
+            names.add(value)
+    return tuple(sorted(names))
+
+
 def _value(spec: str | None) -> str:
     """SQL of a mapping's value: a field, ``concat:…``, ``literal:…`` or nothing."""
     if spec is None:
-        return "cast(null as string)"
+        return NO_TEXT
     if spec.startswith("literal:"):
         return quoted(spec.removeprefix("literal:"))
     if not spec.startswith("concat:"):
         return _field(spec)
     pieces = PLACE.split(spec.removeprefix("concat:"))
-    return f"concat({', '.join(_field(p) if n % 2 else quoted(p) for n, p in enumerate(pieces))})"
+    values = [_field(piece) for piece in pieces[1::2]]
+    texts = [f"coalesce({_field(p)}, '')" if n % 2 else quoted(p) for n, p in enumerate(pieces)]
+    text = f"concat({', '.join(texts)})"
+    if not values:
+        return text
+    return f"case when coalesce({', '.join(values)}) is not null then {text} end"
 
 
 def _field(name: str) -> str:
@@ -128,15 +176,15 @@ def _field(name: str) -> str:
 def _time(mapping: Mapping) -> str:
     value = _value(mapping.time)
     if mapping.time_format == "epoch_s":
-        return f"try_cast(try_cast({value} as double) as timestamp)"
+        return epoch_ms_time(f"round(try_cast({value} as double) * 1000)")
     if mapping.time_format == "epoch_ms":
-        return f"try_cast(try_cast({value} as double) / 1000 as timestamp)"
+        return epoch_ms_time(value)
     if mapping.time_format:
         parsed = f"try_to_timestamp({value}, {quoted(mapping.time_format)})"
+        if ZONE_LETTERS.search(re.sub("'[^']*'", "", mapping.time_format)):
+            return parsed
         return f"to_utc_timestamp({parsed}, timezone)"
-    has_zone = f"{value} rlike '(Z|[+-][0-9]{{2}}:?[0-9]{{2}})$'"
-    parsed = iso_time(value)
-    return f"case when {has_zone} then {parsed} else to_utc_timestamp({parsed}, timezone) end"
+    return zoned_time(value)
 
 
 def _lookup(value: str, table: dict[str, str], otherwise: str) -> str:
@@ -148,9 +196,28 @@ def _lookup(value: str, table: dict[str, str], otherwise: str) -> str:
     return f"case {cases} else {quoted(otherwise)} end" if cases else quoted(otherwise)
 
 
-def _literal(pattern: str) -> str:
-    return "'" + pattern.replace("'", "\\'") + "'"
+def _names(header: str, mapping: Mapping) -> list[str]:
+    return [name.strip() for name in next(csv.reader([header], delimiter=mapping.delimiter), [])]
 
 
-def _unquoted(name: str) -> str:
-    return name[1:-1].replace('""', '"') if name.startswith('"') and name.endswith('"') else name
+def _parts(line: str, mapping: Mapping) -> str:
+    """SQL of the fields of a CSV line as they stand there.
+
+    A separator is put before the line, so that every field, even an empty one, has something to
+    be found by.
+    """
+    separator = mapping.delimiter
+    escaped = f"\\{separator}" if separator in r"\[]^-&~" else separator
+    pattern = f'[{escaped}]("(?:[^"]|"")*"|[^{escaped}]*)'
+    return f"regexp_extract_all(concat({quoted(separator)}, {line}), {quoted(pattern)}, 1)"
+
+
+def _nested(tree: dict[str, Any], values: dict[str, str], parents: tuple[str, ...]) -> str:
+    """SQL of nested structs with the SQL ``values`` of dotted fields at the leaves."""
+    by_steps = {tuple(step.strip('"') for step in STEP.findall(n)): v for n, v in values.items()}
+    members = []
+    for name, below in tree.items():
+        steps = (*parents, name)
+        value = by_steps[steps] if below is None else _nested(below, values, steps)
+        members += [quoted(name), value]
+    return f"named_struct({', '.join(members)})"

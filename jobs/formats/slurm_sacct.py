@@ -8,42 +8,43 @@ the separator, which is undone where the header has one such column only.
 
 from __future__ import annotations
 
-from jobs.formats import details_map, one_a_line, quoted
+from jobs.formats import NO_TEXT, details_map, one_a_line, quoted, zoned_time
 from schemas.config import Source
 from schemas.fieldmaps import field_map
 
 ENVELOPES: tuple[str, ...] = ()
+KEEPS_TEXT = False
 SEPARATOR = "|"
 FREE_TEXT = ("jobname", "submitline", "comment", "admincomment", "systemcomment", "workdir")
 FIELDS = tuple(name.lower() for name in field_map("slurm_sacct").used)
 
 JOB = "split(coalesce(nullif(r.jobidraw, ''), r.jobid), '[.]')[0]"
-IS_STEP = "(r.jobid like '%.%')"
+IS_STEP = "(coalesce(nullif(r.jobid, ''), r.jobidraw) like '%.%')"
 CLUSTER = "coalesce(nullif(r.cluster, ''), cluster, '-')"
 OWNER = f"nullif(max(nullif(r.user, '')) over (partition by {CLUSTER}, {JOB}), '')"
 FAILED = "'BOOT_FAIL', 'CANCELLED', 'DEADLINE', 'FAILED', 'NODE_FAIL', 'OUT_OF_MEMORY', 'TIMEOUT'"
 STATE = "split(r.state, ' ')[0]"
 
 
-def is_header(line: str) -> bool:
-    """Whether a file's first line names the columns."""
-    names = {name.strip().lower() for name in line.split(SEPARATOR)}
-    return "jobid" in names or "jobidraw" in names
+def is_json(head: str, source: Source) -> bool:
+    """``sacct --json`` is another format."""
+    return False
 
 
-def record(line: str, header: str) -> str:
-    """SQL of the record struct from a row in column ``line`` of a file with that header line.
+def header_problem(header: str, source: Source) -> str | None:
+    """What a first line lacks that must name the columns; None if nothing."""
+    if {"jobid", "jobidraw"}.isdisjoint(_names(header)):
+        return "the first line of the file names no column JobID (sacct was run without a header?)"
+    return None
 
-    ``extra`` is how many fields a row has beyond its header's.
-    """
-    names = [name.strip().lower() for name in header.rstrip(SEPARATOR).split(SEPARATOR)]
-    free = [position for position, name in enumerate(names) if name in FREE_TEXT]
+
+def record(line: str, header: str, source: Source) -> str:
+    """SQL of the record struct from a row in column ``line`` of a file with that header line."""
+    names = _names(header)
+    parts, extra = _parts(line, header), _extra_fields(line, header)
+    free = _free_text(names)
     absorbs = free[0] if len(free) == 1 else len(names)
-    parts = f"split(rtrim('|', {line}), '\\\\|')"
-    if not header.endswith(SEPARATOR):
-        parts = f"split({line}, '\\\\|')"
-    extra = f"(size({parts}) - {len(names)})"
-    fields = [f"'extra', {extra}", f"'ambiguous', {extra} > 0 and {len(free)} <> 1"]
+    fields = []
     for name in FIELDS:
         if name not in names:
             value = "cast(null as string)"
@@ -57,15 +58,45 @@ def record(line: str, header: str) -> str:
     return f"named_struct({', '.join(fields)})"
 
 
+def fault(line: str, header: str, source: Source) -> str:
+    """SQL of why a row does not fit its header; null if it does."""
+    extra = _extra_fields(line, header)
+    too_few = f"when {extra} < 0 then 'fewer fields than the header names'"
+    if len(_free_text(_names(header))) == 1:
+        return f"case {too_few} end"
+    return f"case {too_few} when {extra} > 0 then 'more fields than the header names' end"
+
+
 def columns(source: Source) -> dict[str, str]:
     """SQL of every parsed column."""
     return COLUMNS
 
 
+def _names(header: str) -> list[str]:
+    """Columns in lower case; ``--parsable`` ends every line with a separator."""
+    return [name.strip().lower() for name in header.removesuffix(SEPARATOR).split(SEPARATOR)]
+
+
+def _free_text(names: list[str]) -> list[int]:
+    return [position for position, name in enumerate(names) if name in FREE_TEXT]
+
+
+def _parts(line: str, header: str) -> str:
+    if header.endswith(SEPARATOR):
+        line = f"regexp_replace({line}, '\\\\|$', '')"
+    return f"split({line}, '\\\\|')"
+
+
+def _extra_fields(line: str, header: str) -> str:
+    """SQL of how many fields a row has beyond its header's."""
+    return f"(size({_parts(line, header)}) - {len(_names(header))})"
+
+
 def _local_time(field: str) -> str:
+    """SQL of a time; ``SLURM_TIME_FORMAT`` may have made it epoch seconds or added a zone."""
     return (
-        f"case when length({field}) >= 19 then "
-        f"to_utc_timestamp(try_cast({field} as timestamp), timezone) end"
+        f"case when {field} rlike '^[0-9]{{9,11}}$' "
+        f"then timestamp_seconds(try_cast({field} as bigint)) else {zoned_time(field)} end"
     )
 
 
@@ -75,18 +106,19 @@ COLUMNS = {
     f"{_local_time('r.submit')}, {_local_time('r.start')}, {_local_time('r.end')})",
     "principal": f"coalesce(nullif(r.user, ''), {OWNER}, 'unknown')",
     "names": one_a_line(f"coalesce(nullif(r.user, ''), {OWNER})"),
-    "kind_hint": "cast(null as string)",
-    "acting_as": "cast(null as string)",
-    "credential": "cast(null as string)",
-    "issued_credential": "cast(null as string)",
+    "kind_hint": NO_TEXT,
+    "acting_as": NO_TEXT,
+    "credential": NO_TEXT,
+    "issued_credential": NO_TEXT,
     "action": f"case when {IS_STEP} then 'step' else 'submit' end",
     "action_class": f"case when {IS_STEP} then 'other' else 'submit' end",
     "resource": f"concat_ws('/', 'slurm:/', {CLUSTER}, coalesce(nullif(r.account, ''), '-'), "
     f"{JOB})",
-    "destination": "cast(null as string)",
+    "object": NO_TEXT,
+    "destination": NO_TEXT,
     "bytes_out": "cast(null as bigint)",
-    "source_ip": "cast(null as string)",
-    "user_agent": "cast(null as string)",
+    "source_ip": NO_TEXT,
+    "user_agent": NO_TEXT,
     "outcome": f"case when {STATE} = 'COMPLETED' then 'success' when {STATE} in ({FAILED}) "
     "then 'failure' else 'unknown' end",
     "details": details_map(
@@ -95,7 +127,8 @@ COLUMNS = {
             "exit_code": "nullif(r.exitcode, '')",
             "gpus": "nullif(regexp_extract(r.alloctres, 'gres/gpu[^=,]*=([0-9]+)', 1), '')",
             "job_name": "nullif(r.jobname, '')",
-            "nodes": "nullif(r.nodelist, '')",
+            "nodes": "case when r.nodelist not in ('', 'None assigned', 'None') "
+            "then r.nodelist end",
             "partition": "nullif(r.partition, '')",
             "state": f"nullif({STATE}, '')",
             "step": f"case when {IS_STEP} then r.jobid end",
@@ -105,7 +138,6 @@ COLUMNS = {
     ),
     # The same job listed again later is known better once it has ended.
     "precedence": f"case when {_local_time('r.end')} is not null then 1 else 0 end",
-    "problem": "case when r.extra < 0 then 'fewer fields than the header names' "
-    "when r.ambiguous then 'more fields than the header names' "
-    "when nullif(r.jobid, '') is null and nullif(r.jobidraw, '') is null then 'no JobID' end",
+    "problem": "case when coalesce(nullif(r.jobid, ''), nullif(r.jobidraw, '')) is null "
+    "then 'no JobID' end",
 }

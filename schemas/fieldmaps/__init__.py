@@ -49,14 +49,23 @@ def record_type(used: tuple[str, ...]) -> str:
     Strings throughout, because a field that now and then has another JSON type must neither lose
     the record nor its neighbours: casting is explicit, later, and null where it fails.
     """
+    return _struct_type(field_tree(used))
+
+
+def field_tree(paths: tuple[str, ...]) -> dict[str, Any]:
+    """Nested dicts of dotted paths, None at each leaf; raises ValueError if one is both."""
     tree: dict[str, Any] = {}
-    for path in used:
+    for path in paths:
         *parents, leaf = [step.strip('"') for step in STEP.findall(path)]
         node = tree
         for parent in parents:
             node = node.setdefault(parent, {})
+            if node is None:
+                raise ValueError(f"field {parent!r} is read as a whole and as {path!r}")
+        if node.get(leaf) is not None:
+            raise ValueError(f"field {path!r} is read as a whole and in parts")
         node[leaf] = None
-    return _struct_type(tree)
+    return tree
 
 
 def leaf_paths(record: Any, prefix: str = "") -> set[str]:

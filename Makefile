@@ -1,0 +1,78 @@
+# `make` alone says what there is.
+SHELL := bash
+.SHELLFLAGS := -eu -o pipefail -c
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+.PHONY: help env demo test lint format bench lock clean
+
+VENV := .venv
+BIN := $(VENV)/bin
+# The first of these that is fit makes the environment; `make env PYTHON=python3.12` names another.
+PYTHON ?=
+PYTHONS := $(or $(PYTHON),python3.13 python3.12 python3.11 python3)
+FIT := import ensurepip, sys, venv; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))
+PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
+
+help: ## what there is
+	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+env: $(VENV)/.ready ## make .venv from the lock file; the command is .venv/bin/exfilwatch
+
+demo: env ## make a sample lab's logs in demo/, run every day, show the review queue
+	@$(BIN)/exfilwatch demo
+
+test: lint ## lint, then all tests (PYTEST="-k ingest" for some of them)
+	$(BIN)/python -m pytest $(PYTEST)
+
+lint: env ## style, types, direction of imports
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports --no-cache
+
+format: env ## mend the style
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+bench: env ## speed on 5 million records beside DuckDB, Spark and mere unpacking
+	$(BIN)/python -m jobs.bench
+
+lock: env ## make requirements.lock again from pyproject.toml (LOCK=--upgrade: newest versions)
+	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --extra dev \
+		--generate-hashes --no-emit-index-url --no-annotate \
+		--custom-compile-command "make lock" $(LOCK) --output-file requirements.lock pyproject.toml
+
+clean: ## remove the environment, the demo and all caches
+	rm -rf $(VENV) demo build dist *.egg-info .hypothesis .mypy_cache .pytest_cache .ruff_cache
+	find dags jobs models schemas tests -name __pycache__ -type d -prune -exec rm -rf {} +
+
+# What installs is itself pinned by hash: setuptools (builds pyspark and this package) and uv come
+# from the lock file first. uv is several times faster than pip, but knows only one of pip's
+# settings from here, the index; where that does not do, pip installs the same.
+$(VENV)/.locked: requirements.lock
+	@for name in $(PYTHONS); do \
+		if "$$name" -c '$(FIT)' 2>/dev/null; then python=$$name; break; fi; \
+	done; \
+	if [ -z "$${python:-}" ]; then \
+		echo "make env: Python 3.11, 3.12 or 3.13 with venv and pip is needed; none of" \
+			"$(PYTHONS) is that." >&2; \
+		echo "  Debian, Ubuntu: apt-get install python3 python3-venv" >&2; \
+		echo "  another place:  make env PYTHON=/where/python3.12/is" >&2; \
+		exit 1; \
+	fi; \
+	echo "make env: $$("$$python" --version), $$(grep -c '==' requirements.lock) packages; some minutes"; \
+	"$$python" -m venv --clear $(VENV)
+	@sed -n -e '/^setuptools==/,/[^\\]$$/p' -e '/^uv==/,/[^\\]$$/p' requirements.lock \
+		> $(VENV)/installers.txt
+	@$(PIP) install --require-hashes -r $(VENV)/installers.txt
+	@index=$$($(PIP) config list | sed -n "s/^[^=]*[.]index-url='\(.*\)'$$/\1/p" | head -n 1); \
+	if [ -n "$$index" ]; then export UV_DEFAULT_INDEX=$$index; fi; \
+	$(BIN)/uv pip install --quiet --python $(BIN)/python --require-hashes --no-build-isolation \
+		--compile-bytecode -r requirements.lock \
+	|| { echo "make env: uv could not; pip takes a few minutes" >&2; \
+		$(PIP) install --require-hashes --no-build-isolation -r requirements.lock; }
+	@touch $@
+
+$(VENV)/.ready: $(VENV)/.locked pyproject.toml
+	@$(PIP) install --no-deps --no-build-isolation --editable .
+	@touch $@

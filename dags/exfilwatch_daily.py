@@ -1,0 +1,170 @@
+"""Score one day of access logs, stage by stage, every morning.
+
+A run at 06:00 UTC handles the day that its data interval began on: the run of 2 March handles
+1 March. Each task is one `exfilwatch stage` command that replaces its own day in its own tables,
+so a task may be cleared and run again at any time, and gives the same rows.
+
+**Parameters** (when triggered by hand; a scheduled run takes the defaults)
+
+| name | meaning |
+|---|---|
+| `config` | job config: an absolute path on the worker |
+| `day` | the day to handle, `YYYY-MM-DD`; empty: the day of the data interval |
+| `out` | folder for findings.ndjson and report.html; empty: the config's `output` |
+
+**When a task fails.** Exit 1 (an engine, a file or a server) is retried with growing pauses. Exit 2
+(the command or config is wrong) and exit 3 (the data-quality gate stopped the day) fail at once,
+because a second try would read the same config and data; later tasks do not run. Mend the cause
+and clear the failed task. Later days run meanwhile: they are scored on a history that lacks the
+failed day, and want clearing too once it is mended.
+
+**Late logs.** The morning's run sees what has been delivered by then. For records that come up to
+`late_days` later, run the settled days again, here 1 and 2 March (a run is dated 06:00 of the day
+it handles, so `--to-date` is the midnight after the last):
+
+    airflow backfill create --dag-id exfilwatch_daily --from-date 2026-03-01 --to-date 2026-03-03 \\
+        --reprocess-behavior completed --max-active-runs 1
+
+**Backfills** want `--max-active-runs 1` as well: a day is scored against the days before it.
+
+**Deployment.** `EXFILWATCH_CONFIG` (default of `config`) and `EXFILWATCH_START_DAY` (first day of
+logs) are read from the environment of the DAG processor and the workers; set them before the DAG is
+unpaused, because catch-up then runs every day since. `exfilwatch` must be on the workers' `PATH`.
+
+**Secrets and rights.** Stages get the worker's environment without anything of Airflow's own (its
+connections, variables and settings). `EXFILWATCH_ES_API_KEY` and cloud credentials come from there:
+let the platform's secret store put them into the worker, readable by this queue only. The worker
+needs to read raw logs and context, write the warehouse and the output folder, and create documents
+in the findings indices; nothing else. Whoever may trigger this DAG chooses the config, and with it
+what is read, where results go and which server gets the key: grant that as you would grant editing
+the config itself.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from airflow.providers.standard.hooks.subprocess import SubprocessHook
+from airflow.sdk import DAG, BaseOperator, CronDataIntervalTimetable, Param, chain
+from airflow.sdk.exceptions import AirflowException, AirflowFailException
+from jinja2 import StrictUndefined
+
+STAGES = ("ingest", "check", "aggregate", "graph", "signals", "findings", "publish")
+FINAL_EXIT_CODES = {2: "the command or the config is wrong", 3: "the data-quality gate stopped it"}
+# Not "$", which in Python also matches before a last line break.
+END = r"(?![\s\S])"
+ABSOLUTE_PATH = r"/[^\x00-\x1f]*"
+
+
+def stage_environment(environ: Mapping[str, str]) -> dict[str, str]:
+    """The worker's environment without Airflow's connections, variables and settings."""
+    return {k: v for k, v in environ.items() if not k.lstrip("_").startswith("AIRFLOW")}
+
+
+class StageOperator(BaseOperator):
+    """Run ``exfilwatch stage`` as an argument list.
+
+    No shell comes between, and every value stands in one ``--option=value`` argument, so that
+    whatever a parameter holds stays a value. The last line of output becomes the task's XCom.
+    """
+
+    template_fields: Sequence[str] = ("config", "day", "out")
+
+    def __init__(self, *, stage: str, config: str, day: str, out: str, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.stage = stage
+        self.config = config
+        self.day = day
+        self.out = out
+        self.hook = SubprocessHook()
+        self.exit_code: int | None = None
+
+    def command(self) -> list[str]:
+        """The command, from the rendered fields."""
+        command = [
+            "exfilwatch",
+            "stage",
+            self.stage,
+            f"--config={self.config}",
+            f"--day={self.day}",
+        ]
+        return [*command, f"--out={self.out}"] if self.out else command
+
+    def execute(self, context: Any) -> str:
+        """Run it to its end; raises with the exit code unless that is 0."""
+        result = self.hook.run_command(self.command(), env=stage_environment(os.environ))
+        self.exit_code = result.exit_code
+        if self.exit_code == 0:
+            return result.output
+        failure = f"stage {self.stage} of {self.day}: exit code {self.exit_code}"
+        if self.exit_code in FINAL_EXIT_CODES:
+            raise AirflowFailException(f"{failure}, {FINAL_EXIT_CODES[self.exit_code]}")
+        raise AirflowException(failure)
+
+    def on_kill(self) -> None:
+        """Stop the stage and all it started."""
+        process = self.hook.sub_process
+        if process is not None and process.poll() is None:
+            self.hook.send_sigterm()
+
+
+with DAG(
+    dag_id="exfilwatch_daily",
+    description="Score one day of access logs",
+    doc_md=__doc__,
+    # Not CronTriggerTimetable (what a plain cron string gives): its interval has no length, and a
+    # run at 06:00 would take its own day, which has hardly begun.
+    schedule=CronDataIntervalTimetable("0 6 * * *", timezone="UTC"),
+    start_date=datetime.fromisoformat(os.environ.get("EXFILWATCH_START_DAY", "2026-01-01")).replace(
+        tzinfo=UTC
+    ),
+    catchup=True,
+    # A day's detectors read the days before it, and two days must not write one table at once.
+    max_active_runs=1,
+    dagrun_timeout=timedelta(hours=20),
+    template_undefined=StrictUndefined,
+    params={
+        "config": Param(
+            os.environ.get("EXFILWATCH_CONFIG", "/etc/exfilwatch/config.yml"),
+            type="string",
+            pattern=f"^{ABSOLUTE_PATH}{END}",
+            description="Job config: an absolute path on the worker",
+        ),
+        "day": Param(
+            "",
+            type="string",
+            pattern=rf"^([0-9]{{4}}-[0-9]{{2}}-[0-9]{{2}})?{END}",
+            description="Day to handle (YYYY-MM-DD); empty: the day of the data interval",
+        ),
+        "out": Param(
+            "",
+            type="string",
+            pattern=f"^({ABSOLUTE_PATH})?{END}",
+            description="Folder for the results; empty: the config's `output`",
+        ),
+    },
+    default_args={
+        "owner": "insider-risk",
+        "retries": 3,
+        "retry_delay": timedelta(minutes=2),
+        "retry_exponential_backoff": 2,
+        "max_retry_delay": timedelta(minutes=30),
+        "execution_timeout": timedelta(hours=4),
+    },
+    tags=["exfilwatch", "insider-risk"],
+) as dag:
+    chain(
+        *(
+            StageOperator(
+                task_id=stage,
+                stage=stage,
+                config="{{ params.config }}",
+                day="{{ params.day or data_interval_start | ds }}",
+                out="{{ params.out }}",
+            )
+            for stage in STAGES
+        )
+    )

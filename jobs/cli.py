@@ -1,0 +1,427 @@
+"""The command line ``exfilwatch``: data to stdout, errors to stderr, exit codes 0 to 3.
+
+0: done. 1: a stage failed. 2: the command or the config is wrong, and nothing was written. 3: the
+data-quality gate stopped the run. Engines and libraries are imported by the commands that need
+them, so that ``--help`` answers at once.
+"""
+
+from __future__ import annotations
+
+import argparse
+import logging
+import os
+import sys
+import traceback
+import warnings
+from collections.abc import Callable, Sequence
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
+from typing import NoReturn
+
+from jobs.errors import InputError, RunError
+from jobs.pipeline import STAGES, run_days
+from schemas.tables import ACTION_CLASSES, OUTCOMES
+
+EXIT_INTERRUPTED = 130
+EXIT_BROKEN_PIPE = 141
+DEFAULT_ROWS = 1000
+EVIDENCE_ROWS = 20
+EPILOG = """\
+examples:
+  exfilwatch demo
+  exfilwatch run --config job.yml --day 2026-10-05
+  exfilwatch stage publish --config job.yml --day 2026-10-05
+  exfilwatch events --config job.yml --day 2026-10-05 --rejects --format table
+  exfilwatch explain 3f9a1c --config job.yml
+  exfilwatch doctor --config job.yml
+
+exit codes:
+  0  done
+  1  a stage failed; the message says which input and what to do
+  2  the command or the config is wrong; every problem is listed, nothing was written
+  3  the data-quality gate stopped the run"""
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one command and give its exit code; every error ends here, as a message on stderr."""
+    try:
+        args = build_parser().parse_args(argv)
+    except SystemExit as stop:  # --help, --version or a wrong command; argparse has said it
+        return int(stop.code or 0)
+    verbose = getattr(args, "verbose", False)
+    _quieten(verbose)
+    command: Callable[[argparse.Namespace], int] = args.command
+    try:
+        code = command(args)
+        sys.stdout.flush()
+    except BrokenPipeError:
+        # Whoever read us has gone; without this the interpreter complains once more at its end.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return EXIT_BROKEN_PIPE
+    except KeyboardInterrupt:
+        _say("interrupted")
+        return EXIT_INTERRUPTED
+    except RunError as error:
+        return _fail(error, error.exit_code, verbose)
+    except Exception as error:  # noqa: BLE001  # the edge of the program
+        return _fail(error, RunError.exit_code, verbose)
+    return code
+
+
+def build_parser() -> argparse.ArgumentParser:
+    """The parser of all commands; ``args.command`` is the function to call with them."""
+    parser = argparse.ArgumentParser(
+        prog="exfilwatch",
+        description="Finds people and services taking model weights, code and data out of an AI\n"
+        "lab, from its own access logs.",
+        epilog=EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        allow_abbrev=False,
+    )
+    parser.add_argument("--version", action=_Version, nargs=0, help="print the version and exit")
+    commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
+    _add_demo(commands)
+    _add_run(commands)
+    _add_stage(commands)
+    _add_events(commands)
+    _add_explain(commands)
+    _add_doctor(commands)
+    return parser
+
+
+class _Version(argparse.Action):
+    """Looks the version up only when asked for."""
+
+    def __call__(self, parser: argparse.ArgumentParser, *_: object) -> NoReturn:
+        from importlib.metadata import PackageNotFoundError, version
+
+        try:
+            found = version("exfilwatch")
+        except PackageNotFoundError:
+            found = "(not installed)"
+        print(f"exfilwatch {found}")
+        parser.exit()
+
+
+_Commands = argparse._SubParsersAction
+
+
+def _add_command(
+    commands: _Commands[argparse.ArgumentParser],
+    name: str,
+    run: Callable[[argparse.Namespace], int],
+    summary: str,
+    examples: str,
+    details: str = "",
+) -> argparse.ArgumentParser:
+    parser = commands.add_parser(
+        name,
+        help=summary,
+        description=f"{summary[0].upper()}{summary[1:]}. {details}".strip(),
+        epilog=f"examples:\n{examples}",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        allow_abbrev=False,
+    )
+    parser.set_defaults(command=run)
+    parser.add_argument(
+        "-v", "--verbose", action="store_true", help="warnings, and where an error happened"
+    )
+    return parser
+
+
+def _add_config(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--config", type=Path, required=True, metavar="FILE", help="job config")
+
+
+def _add_out(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--out", type=Path, metavar="DIR", help="folder of the results, instead of `output`"
+    )
+
+
+def _add_demo(commands: _Commands[argparse.ArgumentParser]) -> None:
+    parser = _add_command(
+        commands,
+        "demo",
+        _demo,
+        "make a sample lab's logs and run on them",
+        "  exfilwatch demo\n  exfilwatch demo --seed 3 --out /tmp/demo --people 40 --days 21",
+        "The last day is run by the Airflow DAG; then its review queue is printed.",
+    )
+    parser.add_argument("--seed", type=_at_least(0), default=1, help="same seed, same demo")
+    parser.add_argument(
+        "--out",
+        type=Path,
+        default=Path("demo"),
+        metavar="DIR",
+        help="folder to make (default demo); replaced if a demo made it",
+    )
+    parser.add_argument("--people", type=_at_least(4), default=120, help="humans (default 120)")
+    parser.add_argument(
+        "--services", type=_at_least(2), default=20, help="service identities (default 20)"
+    )
+    parser.add_argument("--days", type=_at_least(3), default=35, help="days of logs (default 35)")
+
+
+def _add_run(commands: _Commands[argparse.ArgumentParser]) -> None:
+    parser = _add_command(
+        commands,
+        "run",
+        _run,
+        "run every stage for each day in order",
+        "  exfilwatch run --config job.yml\n"
+        "  exfilwatch run --config job.yml --day 2026-10-05\n"
+        "  exfilwatch run --config job.yml --start 2026-09-01 --end 2026-10-05 --out results",
+        "Without a day it is yesterday (UTC), the last whole one. Running a day again replaces it.",
+    )
+    _add_config(parser)
+    _add_out(parser)
+    parser.add_argument("--day", type=_day, metavar="D", help="one day, YYYY-MM-DD (UTC)")
+    parser.add_argument("--start", type=_day, metavar="D", help="first of several days")
+    parser.add_argument("--end", type=_day, metavar="D", help="last of several days")
+
+
+def _add_stage(commands: _Commands[argparse.ArgumentParser]) -> None:
+    parser = _add_command(
+        commands,
+        "stage",
+        _stage,
+        "run one stage for one day",
+        "  exfilwatch stage ingest --config job.yml --day 2026-10-05\n"
+        "  exfilwatch stage publish --config job.yml --day 2026-10-05 --out results",
+        f"In the order of the data: {', '.join(STAGES)}.",
+    )
+    parser.add_argument("name", choices=tuple(STAGES), metavar="NAME", help="name of the stage")
+    _add_config(parser)
+    _add_out(parser)
+    parser.add_argument("--day", type=_day, required=True, metavar="D", help="YYYY-MM-DD (UTC)")
+
+
+def _add_events(commands: _Commands[argparse.ArgumentParser]) -> None:
+    parser = _add_command(
+        commands,
+        "events",
+        _events,
+        "print a day's events, or what could not be read",
+        "  exfilwatch events --config job.yml --day 2026-10-05 --user u0017 --format table\n"
+        "  exfilwatch events --config job.yml --day 2026-10-05 --action-class copy --limit 0\n"
+        "  exfilwatch events --config job.yml --day 2026-10-05 --rejects --source checkpoints",
+        "Sorted by time (rejects: by place); no engine is started.",
+    )
+    _add_config(parser)
+    parser.add_argument("--day", type=_day, required=True, metavar="D", help="YYYY-MM-DD (UTC)")
+    parser.add_argument(
+        "--rejects", action="store_true", help="raw records not understood, instead of events"
+    )
+    parser.add_argument("--source", metavar="NAME", help="name of a source")
+    parser.add_argument("--user", metavar="ID", help="user_id, or principal as in the log")
+    parser.add_argument("--asset", metavar="ID", help="asset_id")
+    parser.add_argument(
+        "--action-class", choices=ACTION_CLASSES, metavar="CLASS", help="such as read"
+    )
+    parser.add_argument("--outcome", choices=OUTCOMES)
+    parser.add_argument(
+        "--contains",
+        metavar="TEXT",
+        help="exact text within resource, principal, action, destination or user agent "
+        "(rejects: file, reason or line)",
+    )
+    parser.add_argument("--format", choices=("ndjson", "table"), default="ndjson")
+    parser.add_argument(
+        "--limit",
+        type=_at_least(0),
+        default=DEFAULT_ROWS,
+        metavar="N",
+        help=f"rows (default {DEFAULT_ROWS}; 0: all, held in memory)",
+    )
+
+
+def _add_explain(commands: _Commands[argparse.ArgumentParser]) -> None:
+    parser = _add_command(
+        commands,
+        "explain",
+        _explain,
+        "print one finding with its reasons and its evidence",
+        "  exfilwatch explain 3f9a1c --config job.yml\n"
+        "  exfilwatch explain 3f9a1c --config job.yml --limit 200",
+    )
+    parser.add_argument("finding", metavar="FINDING_ID", help="event.id, or how it begins")
+    _add_config(parser)
+    parser.add_argument(
+        "--limit",
+        type=_at_least(1),
+        default=EVIDENCE_ROWS,
+        metavar="N",
+        help=f"rows of evidence of each kind (default {EVIDENCE_ROWS})",
+    )
+
+
+def _add_doctor(commands: _Commands[argparse.ArgumentParser]) -> None:
+    parser = _add_command(
+        commands,
+        "doctor",
+        _doctor,
+        "check config, files, engine and servers, and say what is missing",
+        "  exfilwatch doctor --config job.yml",
+        "Exit code 0: a job can run; 1: something is missing.",
+    )
+    _add_config(parser)
+    _add_out(parser)
+
+
+def _demo(args: argparse.Namespace) -> int:
+    from jobs.demo import run_demo
+
+    run_demo(args.out, args.seed, args.people, args.services, args.days, _print_line)
+    return 0
+
+
+def _run(args: argparse.Namespace) -> int:
+    from jobs.configuration import load_config
+
+    days = _days_of(args.day, args.start, args.end)
+    config = load_config(args.config, args.out)
+    run_days(config, days, progress=_print_line)
+    return 0
+
+
+def _stage(args: argparse.Namespace) -> int:
+    from jobs.configuration import load_config
+
+    config = load_config(args.config, args.out)
+    run_days(config, [args.day], [args.name], _print_line)
+    return 0
+
+
+def _events(args: argparse.Namespace) -> int:
+    from jobs.configuration import load_config
+    from jobs.show_events import (
+        EVENT_HEADER,
+        REJECT_HEADER,
+        Wanted,
+        as_ndjson,
+        as_table,
+        find_events,
+        find_rejects,
+    )
+
+    only_events = {"--user": args.user, "--asset": args.asset, "--outcome": args.outcome}
+    only_events["--action-class"] = args.action_class
+    misplaced = [name for name, value in only_events.items() if args.rejects and value is not None]
+    if misplaced:
+        raise InputError([f"{name}: rejects have none; use --contains" for name in misplaced])
+    config = load_config(args.config)
+    wanted = Wanted(
+        args.day,
+        args.source,
+        args.user,
+        args.asset,
+        args.action_class,
+        args.outcome,
+        args.contains,
+    )
+    find = find_rejects if args.rejects else find_events
+    rows, matches = find(config.storage, wanted, args.limit)
+    if args.format == "table" and rows:
+        print(as_table(rows, REJECT_HEADER if args.rejects else EVENT_HEADER))
+    elif args.format == "ndjson":
+        for line in as_ndjson(rows):
+            print(line)
+    if not rows:
+        _say(f"none of {args.day} in {config.storage} (has the day been run?)")
+    elif len(rows) < matches:
+        _say(f"{len(rows):,} of {matches:,} rows; --limit shows more")
+    return 0
+
+
+def _explain(args: argparse.Namespace) -> int:
+    from jobs.configuration import load_config
+    from jobs.explain import as_text, find_evidence
+
+    config = load_config(args.config)
+    print(as_text(find_evidence(config.storage, args.finding, args.limit)))
+    return 0
+
+
+def _doctor(args: argparse.Namespace) -> int:
+    from jobs.doctor import examine
+
+    missing = 0
+    for check in examine(args.config, args.out):
+        _print_line(str(check))
+        missing += check.state == "missing"
+    return 1 if missing else 0
+
+
+def _days_of(day: date | None, start: date | None, end: date | None) -> list[date]:
+    """The days asked for; none asked for is yesterday, the last day that is whole everywhere."""
+    if day is not None and (start is not None or end is not None):
+        raise InputError(["--day stands alone; --start and --end name several days"])
+    if (start is None) != (end is None):
+        raise InputError(["--start and --end belong together; --day names one day"])
+    if start is None or end is None:
+        return [day or datetime.now(UTC).date() - timedelta(days=1)]
+    if end < start:
+        raise InputError([f"--end {end} is before --start {start}"])
+    return [start + timedelta(days=n) for n in range((end - start).days + 1)]
+
+
+def _day(text: str) -> date:
+    try:
+        return datetime.strptime(text, "%Y-%m-%d").replace(tzinfo=UTC).date()
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a day, YYYY-MM-DD") from None
+
+
+def _at_least(lowest: int) -> Callable[[str], int]:
+    def parse(text: str) -> int:
+        if not text.isdecimal() or int(text) < lowest:
+            raise argparse.ArgumentTypeError(f"a whole number from {lowest} on, not {text!r}")
+        return int(text)
+
+    return parse
+
+
+def _quieten(verbose: bool) -> None:
+    """Our own warnings always; those of libraries only for who looks for a cause."""
+    handler = logging.StreamHandler(sys.stderr)
+    if not verbose:
+        handler.addFilter(
+            lambda record: record.name.startswith("jobs.") or record.levelno >= logging.ERROR
+        )
+        warnings.simplefilter("ignore")
+    logging.basicConfig(format="exfilwatch: %(levelname)s: %(message)s", handlers=[handler])
+
+
+def _fail(error: Exception, code: int, verbose: bool) -> int:
+    if verbose:
+        traceback.print_exception(error)
+    where = "".join(f"{note}: " for note in getattr(error, "__notes__", []))
+    problems = error.problems if isinstance(error, InputError) else [_message(error)]
+    for problem in problems:
+        _say(f"{where}{problem}")
+    return code
+
+
+def _message(error: Exception) -> str:
+    if isinstance(error, RunError):
+        return str(error)
+    return f"{type(error).__name__}: {' '.join(str(error).split())} (-v shows where)"
+
+
+def _say(text: str) -> None:
+    from jobs.plain_text import printable
+
+    for line in text.splitlines() or [""]:
+        print(f"exfilwatch: {printable(line)}", file=sys.stderr, flush=True)
+
+
+def _print_line(line: str) -> None:
+    from jobs.plain_text import printable
+
+    for part in line.splitlines() or [""]:
+        print(printable(part), flush=True)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

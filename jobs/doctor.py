@@ -1,0 +1,244 @@
+"""Checks that a job could run here: one line each, with what to do where something is missing."""
+
+from __future__ import annotations
+
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from dataclasses import dataclass
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Literal
+
+from jobs.errors import InputError, RunError
+from schemas.config import DATE_FIELDS, JobConfig, Source
+
+PACKAGES = (
+    "pyspark",
+    "pysail",
+    "delta-spark",
+    "deltalake",
+    "pyarrow",
+    "pandas",
+    "numpy",
+    "scipy",
+    "scikit-learn",
+    "networkx",
+    "great-expectations",
+    "elasticsearch",
+    "apache-airflow",
+    "pydantic",
+    "pyyaml",
+    "jinja2",
+)
+OLDEST_PYTHON = (3, 11)
+OLDEST_JAVA = 17
+SERVER_SECONDS = 10
+REINSTALL = "run `make env`, or install the pinned packages of requirements.lock"
+
+
+@dataclass(frozen=True)
+class Check:
+    """What was looked at, how it stands, and what to do unless it is ``ok``."""
+
+    name: str
+    state: Literal["ok", "warning", "missing"]
+    found: str
+    remedy: str = ""
+
+    def __str__(self) -> str:
+        line = f"{self.state:<8} {self.name}: {self.found}"
+        return f"{line}\n         → {self.remedy}" if self.remedy else line
+
+
+def examine(path: Path, out: Path | None = None) -> Iterator[Check]:
+    """Every check of the job at ``path``, cheapest first; later ones need a sound config."""
+    yield check_python()
+    yield check_packages()
+    from jobs.configuration import load_config
+
+    try:
+        config = load_config(path, out)
+    except InputError as error:
+        for problem in error.problems:
+            yield Check("config", "missing", problem, "mend this key or file")
+        return
+    yield Check("config", "ok", f"{path}, {len(config.sources)} sources")
+    for source in config.sources:
+        yield check_source(source)
+    yield from check_context_files(config)
+    yield check_writable("storage", config.storage)
+    yield check_writable("output", config.output)
+    if config.engine != "sail" and not config.engine.startswith("sc://"):
+        yield check_java()
+    yield check_engine(config.engine)
+    yield check_elasticsearch(config)
+
+
+def check_python() -> Check:
+    """The interpreter's version."""
+    found = ".".join(map(str, sys.version_info[:3]))
+    if sys.version_info < OLDEST_PYTHON:
+        return Check("python", "missing", found, "use Python 3.11 to 3.13")
+    return Check("python", "ok", found)
+
+
+def check_packages() -> Check:
+    """All packages are there, and both distributions of PySpark have one version."""
+    versions: dict[str, str] = {}
+    missing = []
+    for package in PACKAGES:
+        try:
+            versions[package] = version(package)
+        except PackageNotFoundError:
+            missing.append(package)
+    if missing:
+        return Check("packages", "missing", f"not installed: {', '.join(missing)}", REINSTALL)
+    try:
+        client = version("pyspark-client")
+    except PackageNotFoundError:
+        client = versions["pyspark"]
+    if client != versions["pyspark"]:
+        # Both write the same files; whichever was installed last breaks the other.
+        found = f"pyspark {versions['pyspark']} beside pyspark-client {client}"
+        return Check("packages", "missing", found, f"they must be one version; {REINSTALL}")
+    return Check("packages", "ok", f"{len(versions)} found, pyspark {versions['pyspark']}")
+
+
+def check_source(source: Source) -> Check:
+    """Whether any file, of whatever day, matches the source's path."""
+    name = f"source {source.name}"
+    from jobs.configuration import fixed_folder
+
+    if "://" in source.path:
+        return Check(name, "ok", f"{source.path} (object stores are not listed here)")
+    pattern = source.path
+    for field in DATE_FIELDS:
+        pattern = pattern.replace(field, "*")
+    folder = fixed_folder(pattern)
+    found = next(folder.glob(str(Path(pattern).relative_to(folder))), None)
+    if found is None:
+        remedy = "check the pattern and the delivery; a day without any file cannot be run"
+        return Check(name, "warning", f"no file matches {source.path}", remedy)
+    return Check(name, "ok", f"{source.path} (such as {found})")
+
+
+def check_context_files(config: JobConfig) -> Iterator[Check]:
+    """Every context file, of whatever day."""
+    from jobs.context import COLUMNS, check_context, has_file
+
+    try:
+        check_context(config.context)
+    except InputError as error:
+        for problem in error.problems:
+            yield Check("context", "missing", problem, "mend this line or file")
+        return
+    absent = [f"{kind}.csv" for kind in COLUMNS if not has_file(config.context, kind)]
+    if absent:
+        remedy = "a job runs without, but detects less"
+        yield Check("context", "warning", f"{config.context} has no {', '.join(absent)}", remedy)
+    else:
+        yield Check("context", "ok", config.context)
+
+
+def check_writable(name: str, place: str) -> Check:
+    """Whether files can be made there (or, as long as it is not there, in the folder above)."""
+    if "://" in place:
+        return _check_object_store(name, place)
+    folder = Path(place)
+    while not folder.exists():
+        folder = folder.parent
+    try:
+        with tempfile.NamedTemporaryFile(dir=folder, prefix=".exfilwatch-doctor-"):
+            pass
+    except OSError as error:
+        found = f"{folder}: {error.strerror or error}"
+        return Check(name, "missing", found, f"let this user write there, or change `{name}`")
+    free = shutil.disk_usage(folder).free
+    return Check(name, "ok", f"{place} ({free / 1e9:,.1f} GB free)")
+
+
+def _check_object_store(name: str, place: str) -> Check:
+    from jobs.pipeline import one_line
+    from jobs.warehouse import table_exists
+    from schemas.tables import EVENTS
+
+    try:
+        table_exists(place, EVENTS)
+    except Exception as error:  # noqa: BLE001  # whatever the store's client raises
+        remedy = f"check the bucket and its credentials in the environment, or change `{name}`"
+        return Check(name, "missing", f"{place}: {one_line(error)}", remedy)
+    return Check(name, "ok", f"{place} can be read (writing is not tried)")
+
+
+def check_java() -> Check:
+    """Java of Apache Spark."""
+    remedy = f"install a JDK {OLDEST_JAVA} or later, or set `engine: sail`, which needs none"
+    java = shutil.which("java")
+    if java is None:
+        return Check("java", "missing", "not on the path", remedy)
+    try:
+        answer = subprocess.run(
+            [java, "-version"], capture_output=True, text=True, timeout=60, check=False
+        )
+    except (OSError, subprocess.TimeoutExpired) as error:
+        return Check("java", "missing", f"{java} does not run: {error}", remedy)
+    text = answer.stderr + answer.stdout
+    number = re.search(r'version "(?:1\.)?(\d+)', text)
+    if not number or int(number[1]) < OLDEST_JAVA:
+        return Check("java", "missing", " ".join(text.split())[:100], remedy)
+    return Check("java", "ok", f"{java}, version {number[1]}")
+
+
+def check_engine(engine: str) -> Check:
+    """Start a session and count three rows."""
+    from jobs.engine import engine_session
+    from jobs.pipeline import engine_name, one_line, reach_server
+
+    name = engine_name(engine)
+    try:
+        reach_server(engine)
+        with engine_session(engine) as spark:
+            counted = spark.range(3).count()
+    except RunError as error:
+        return Check(
+            "engine", "missing", str(error), "or set `engine: sail`, which needs no server"
+        )
+    except Exception as error:  # noqa: BLE001  # whatever the engine raises
+        remedy = "check `engine`, the packages and Java; `engine: sail` needs no server and no Java"
+        return Check("engine", "missing", f"{name}: {one_line(error)}", remedy)
+    if counted != 3:
+        return Check("engine", "missing", f"{name} counted {counted} of 3 rows", REINSTALL)
+    return Check("engine", "ok", f"{name} starts and counts")
+
+
+def check_elasticsearch(config: JobConfig) -> Check:
+    """Whether the server answers with the configured credentials; its health, not its version.
+
+    The root address, which gives the version, is missing on minimal servers.
+    """
+    settings = config.elasticsearch
+    if settings.url is None:
+        return Check("elasticsearch", "ok", "not configured: findings go to the output folder only")
+    from jobs.elastic import connect
+    from jobs.pipeline import one_line
+
+    try:
+        with connect(settings) as client:
+            limited = client.options(request_timeout=SERVER_SECONDS, max_retries=0)
+            health = limited.cluster.health()
+    except RunError as error:
+        return Check("elasticsearch", "missing", str(error), "change `elasticsearch`")
+    except Exception as error:  # noqa: BLE001  # transport, TLS, authentication, another product
+        remedy = (
+            "check that the server runs and `elasticsearch` (url, ca_certs) and the secret in "
+            f"{settings.password_env if settings.username else settings.api_key_env}"
+        )
+        return Check("elasticsearch", "missing", f"{settings.url}: {one_line(error)}", remedy)
+    if health["status"] == "red":
+        found = f"{settings.url}: the cluster's state is red"
+        return Check("elasticsearch", "missing", found, "bring its primary shards back first")
+    return Check("elasticsearch", "ok", f"{settings.url}, cluster state {health['status']}")

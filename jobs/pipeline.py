@@ -1,0 +1,163 @@
+"""The stages in the order the data flows, run day by day in one engine session.
+
+A failed stage ends the run: the stages after it would read a day that is not there. What earlier
+stages wrote stays, because each replaces its own day in one commit and a re-run replaces it again.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import importlib
+import os
+import socket
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from datetime import date
+from pathlib import Path
+from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
+
+from jobs.engine import engine_session
+from jobs.errors import InputError, RunError
+
+if TYPE_CHECKING:
+    from pyspark.sql import SparkSession
+
+    from schemas.config import JobConfig
+
+STAGES = {
+    "ingest": "jobs.ingest",
+    "check": "jobs.check",
+    "aggregate": "jobs.aggregate",
+    "graph": "jobs.graph",
+    "signals": "jobs.signals",
+    "findings": "jobs.findings",
+    "publish": "jobs.publish",
+}
+"""Stage → module with ``run(spark, config, day) -> str``; the summary is for the progress line."""
+LOCK_NAME = ".exfilwatch.lock"
+MESSAGE_CHARS = 600
+CONNECT_PORT = 15002
+SERVER_SECONDS = 10
+
+Progress = Callable[[str], None]
+
+
+def run_days(
+    config: JobConfig,
+    days: Sequence[date],
+    stages: Sequence[str] | None = None,
+    progress: Progress = print,
+) -> None:
+    """Run ``stages`` (None: all) for each of ``days`` in order; one progress line per stage.
+
+    Raises the stage's own :class:`RunError`, any other error of a stage as one, each with a note
+    that names the day and the stage.
+    """
+    from jobs.context import check_context
+
+    names = list(STAGES) if stages is None else list(stages)
+    unknown = [name for name in names if name not in STAGES]
+    if unknown:
+        raise InputError(
+            [f"unknown stage {name!r}; one of {', '.join(STAGES)}" for name in unknown]
+        )
+    check_context(config.context, days)
+    with storage_lock(config.storage), _started(config.engine) as spark:
+        for day in days:
+            for name in names:
+                began = time.monotonic()
+                summary = run_stage(spark, config, day, name)
+                seconds = time.monotonic() - began
+                progress(f"{day}  {name:<9}  {seconds:6.1f} s  {summary}")
+
+
+def run_stage(spark: SparkSession, config: JobConfig, day: date, name: str) -> str:
+    """Run one stage and give its summary; every failure is a :class:`RunError` with a note."""
+    try:
+        return str(importlib.import_module(STAGES[name]).run(spark, config, day))
+    except RunError as error:
+        error.add_note(f"{day} {name}")
+        raise
+    except Exception as error:
+        failure = RunError(f"{one_line(error)} (-v shows where)")
+        failure.add_note(f"{day} {name}")
+        raise failure from error
+
+
+def one_line(error: BaseException) -> str:
+    """The error's type and the beginning of its message; engines add pages of plan to theirs."""
+    text = " ".join(str(error).split())
+    short = text if len(text) <= MESSAGE_CHARS else text[:MESSAGE_CHARS] + "…"
+    return f"{type(error).__name__}: {short}" if short else type(error).__name__
+
+
+@contextmanager
+def storage_lock(storage: str) -> Iterator[None]:
+    """Hold the storage folder for this process alone; :class:`RunError` if another one does.
+
+    The kernel frees the lock with the process, however it ends, so none is ever stale; the file
+    stays and names its last owner. Object stores are not locked: there, Delta refuses the second
+    of two commits that conflict.
+    """
+    if "://" in storage:
+        yield
+        return
+    folder = Path(storage)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        descriptor = os.open(folder / LOCK_NAME, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+    except OSError as error:
+        problem = f"storage {storage} cannot be written: {error.strerror or error}"
+        raise InputError([problem]) from error
+    try:
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            owner = os.pread(descriptor, 32, 0).decode("ascii", "replace").strip() or "unknown"
+            raise RunError(
+                f"another run (process {owner}) is writing to {storage}; wait until it has ended"
+            ) from error
+        os.ftruncate(descriptor, 0)
+        os.pwrite(descriptor, f"{os.getpid()}\n".encode(), 0)
+        yield
+    finally:
+        os.close(descriptor)
+
+
+def engine_name(engine: str) -> str:
+    """The engine without its parameters, one of which may be a token."""
+    return engine.split(";")[0].rstrip("/")
+
+
+def reach_server(engine: str) -> None:
+    """Raise :class:`RunError` if the server of an ``sc://`` engine does not accept connections.
+
+    The Connect client itself would try for a quarter of an hour before it says so.
+    """
+    if not engine.startswith("sc://"):
+        return
+    address = urlsplit(engine_name(engine))
+    try:
+        where = (address.hostname or "", address.port or CONNECT_PORT)
+        socket.create_connection(where, SERVER_SECONDS).close()
+    except (OSError, ValueError) as error:
+        raise RunError(
+            f"the engine {engine_name(engine)} cannot be reached: {error}; check `engine` and "
+            "that the Spark Connect server runs"
+        ) from error
+
+
+@contextmanager
+def _started(engine: str) -> Iterator[SparkSession]:
+    reach_server(engine)
+    with ExitStack() as stack:
+        try:
+            spark = stack.enter_context(engine_session(engine))
+        except Exception as error:
+            raise RunError(
+                f"the engine {engine_name(engine)} did not start: {one_line(error)}; "
+                "`exfilwatch doctor` says what is missing"
+            ) from error
+        yield spark

@@ -1,0 +1,79 @@
+"""Text for a terminal: log values are attacker-controlled, so nothing of them is printed raw."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+MAX_CELL_CHARS = 60
+
+
+def printable(text: str) -> str:
+    """``text`` with every control, format and line-breaking character as its escape.
+
+    Escape sequences could rewrite the screen, bidirectional marks could reverse what is read, and
+    a line break could forge a line.
+    """
+    return "".join(
+        character if character.isprintable() else ascii(character)[1:-1] for character in text
+    )
+
+
+def cut(text: str, length: int = MAX_CELL_CHARS) -> str:
+    """At most ``length`` characters, with an ellipsis where something is left out.
+
+    Prose loses its end; a path or URI its middle, because its end tells most.
+    """
+    if len(text) <= length:
+        return text
+    if " " in text:
+        return text[: length - 1] + "…"
+    end = (length - 1) // 2
+    return f"{text[: length - 1 - end]}…{text[len(text) - end :]}"
+
+
+def plain_table(
+    header: Sequence[str],
+    rows: Sequence[Sequence[object]],
+    widths: dict[str, int] | None = None,
+) -> str:
+    """Aligned columns, numbers to the right; None is empty.
+
+    Cells are cut at the column's length in ``widths`` (characters; default 60).
+    """
+    limits = [(widths or {}).get(name, MAX_CELL_CHARS) for name in header]
+    cells = [
+        [cut(_cell(value), limit) for value, limit in zip(row, limits, strict=True)] for row in rows
+    ]
+    columns = list(zip(header, *cells, strict=True))
+    lengths = [max(len(cell) for cell in column) for column in columns]
+    numeric = [
+        bool(rows) and all(isinstance(row[place], int | float | None) for row in rows)
+        for place in range(len(header))
+    ]
+    lines = [
+        "  ".join(
+            cell.rjust(length) if right else cell.ljust(length)
+            for cell, length, right in zip(line, lengths, numeric, strict=True)
+        ).rstrip()
+        for line in (header, ["-" * length for length in lengths], *cells)
+    ]
+    return "\n".join(lines)
+
+
+def number(value: object) -> str:
+    """A figure with at most four significant digits and thousands separated; None is empty."""
+    if value is None:
+        return ""
+    if isinstance(value, int):
+        return f"{value:,}"
+    if isinstance(value, float):
+        if value and abs(value) < 0.001:
+            return f"{value:.1e}"
+        return f"{value:,.0f}" if abs(value) >= 1000 else f"{value:.4g}"
+    return str(value)
+
+
+def _cell(value: object) -> str:
+    if isinstance(value, list | tuple):
+        return printable(", ".join(str(item) for item in value))
+    return printable(number(value))

@@ -1,0 +1,73 @@
+"""Chances, times and names as the report's reader says them; amounts are in models.wording."""
+
+from __future__ import annotations
+
+from datetime import UTC, date, datetime
+
+MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
+"""Not the locale's, so that the same findings give the same bytes everywhere."""
+WINDOW_NAMES = {
+    "1h": "one hour",
+    "1d": "one day",
+    "7d": "7 days",
+    "30d": "30 days",
+    "90d": "90 days",
+}
+SEVERITIES = {1: "Low", 2: "Medium", 3: "High", 4: "Critical"}
+
+
+def say_chance(p_value: float) -> str:
+    """``1 in 12,000``: how often as much is seen in comparable windows without an attack."""
+    if p_value <= 0:
+        return "never seen"
+    if p_value > 0.1:
+        return f"{p_value * 100:.0f} in 100"
+    times = 1 / p_value
+    unit = 10 ** max(0, len(str(int(times))) - 2)
+    return f"1 in {round(times / unit) * unit:,}"
+
+
+def say_day(day: date) -> str:
+    """``31 Oct 2026``."""
+    return f"{day.day} {MONTHS[day.month - 1]} {day.year}"
+
+
+def say_short_day(day: date) -> str:
+    """``31 Oct``."""
+    return f"{day.day} {MONTHS[day.month - 1]}"
+
+
+def say_span(start: str, end: str) -> str:
+    """Two ISO times as ``29 Oct 09:00 – 31 Oct 15:00 UTC``."""
+    first, last = parse_time(start), parse_time(end)
+    begin = f"{say_short_day(first.date())} {first:%H:%M}"
+    if first == last:
+        return f"{begin} UTC"
+    finish = f"{last:%H:%M}"
+    if first.date() != last.date():
+        finish = f"{say_short_day(last.date())} {finish}"
+    return f"{begin} – {finish} UTC"
+
+
+def parse_time(text: str) -> datetime:
+    """An ISO 8601 time in UTC."""
+    moment = datetime.fromisoformat(text)
+    return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
+
+
+def say_detector(name: str) -> str:
+    """``shard_coverage`` as ``Shard coverage``."""
+    return name.replace("_", " ").capitalize()
+
+
+def shorten(text: str, most: int) -> str:
+    """The text's beginning and end with an ellipsis between, at most ``most`` characters."""
+    if len(text) <= most:
+        return text
+    tail = most // 3
+    return f"{text[: most - tail - 1]}…{text[-tail:]}"
+
+
+def say_points(points: float) -> str:
+    """A score or a part of it with one digit where it is not whole."""
+    return f"{points:.1f}".removesuffix(".0")

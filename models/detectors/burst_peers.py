@@ -1,0 +1,108 @@
+"""More than colleagues take on the same days, and more of a rise than theirs."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+
+from models.baselines import measure_baseline
+from models.detectors.burst_self import (
+    WINDOW_DAYS,
+    WINDOW_NAMES,
+    leading_assets_by_measure,
+)
+from models.features import Codes, Floats, active_kinds, log_days, neighbours
+from models.history import SIGNAL_COLUMNS
+from models.volumes import MEASURES, Volumes, daily_volumes, taken_rows, weekly_volumes
+from models.wording import say_amount, say_times
+
+if TYPE_CHECKING:
+    from models.history import History
+
+LEAST_NEIGHBOURS = 3
+
+
+def score(history: History, settings: Mapping[str, Any]) -> pd.DataFrame:
+    """The lesser of two robust z: level above the circle's, and rise above the circle's rise.
+
+    The circle is the learned peers and the declared team (all of the kind where these are fewer
+    than three). A crunch of the whole team cancels out in the rise, a habit of taking much in the
+    level of those alike. Windows 1d and 7d, largest over bytes, objects and assets; higher is
+    riskier.
+    """
+    kinds = active_kinds(history)
+    taken = taken_rows(history, "hourly")
+    if taken.empty or not kinds:
+        return pd.DataFrame(columns=SIGNAL_COLUMNS)
+    rows: list[tuple[Any, ...]] = []
+    by_window = {"1d": daily_volumes(taken), "7d": weekly_volumes(taken, log_days(history))}
+    for window, volumes in by_window.items():
+        circles = neighbours(history, volumes.users)
+        assets = leading_assets_by_measure(history, taken, WINDOW_DAYS[window])
+        compared = [_compare(volumes, measure, circles, settings) for measure in MEASURES]
+        scores = np.column_stack([found[0] for found in compared])
+        for number in np.flatnonzero(np.isfinite(scores).any(axis=1)):
+            user = str(volumes.users[number])
+            if user not in kinds:
+                continue
+            best = int(np.nanargmax(scores[number]))
+            measure, expected = MEASURES[best], float(np.expm1(compared[best][1][number]))
+            observed = float(volumes.amounts[measure][number, 0])
+            reason = (
+                f"took {say_amount(observed, measure)} {WINDOW_NAMES[window]}; "
+                f"colleagues take {say_amount(round(expected), measure)}"
+            )
+            times = say_times(observed, expected)
+            rows.append(
+                (user, kinds[user], window, float(scores[number, best]), observed, expected,
+                 measure, f"{reason} ({times})" if times else reason,
+                 assets[measure].get(user, []), [])
+            )  # fmt: skip
+    return pd.DataFrame(rows, columns=SIGNAL_COLUMNS)
+
+
+def _compare(
+    volumes: Volumes, measure: str, circles: list[Codes], settings: Mapping[str, Any]
+) -> tuple[Floats, Floats]:
+    """Score of each user in one measure, and the circle's level (log)."""
+    amounts = volumes.amounts[measure]
+    logs = np.log1p(amounts)
+    same = logs[:, volumes.same_weekday] if len(volumes.same_weekday) else None
+    baseline = measure_baseline(
+        logs[:, volumes.first_past :],
+        logs[:, 0],
+        volumes.kinds,
+        circles,
+        float(settings["prior_days"]),
+        same,
+    )
+    rise = logs[:, 0] - baseline.location
+    today = np.isfinite(rise)
+    scores, levels = np.full(len(rise), np.nan), np.full(len(rise), np.nan)
+    everyone = {
+        int(kind): np.flatnonzero(volumes.kinds == kind) for kind in np.unique(volumes.kinds)
+    }
+    for number in np.flatnonzero(today):
+        circle = circles[number]
+        if len(circle) < LEAST_NEIGHBOURS:
+            circle = everyone[int(volumes.kinds[number])]
+            circle = circle[circle != number]
+        if len(circle) == 0:
+            continue
+        usual = baseline.location[circle]
+        active = circle[today[circle]]
+        level = float(np.median(usual))
+        shared = 0.0
+        if len(active) >= LEAST_NEIGHBOURS:
+            level = max(level, float(np.median(logs[active, 0])))
+            shared = max(0.0, float(np.median(rise[active])))
+        # A circle of unlike people gives a weaker comparison.
+        width = float(np.hypot(np.std(usual), baseline.spread[number]))
+        above = (logs[number, 0] - level) / width
+        scores[number] = min(above, (rise[number] - shared) / baseline.spread[number])
+        levels[number] = level
+    gate = np.minimum(1.0, amounts[:, 0] / max(1.0, float(settings[f"min_{measure}"])))
+    return np.where(scores > 0, scores * gate, scores), levels

@@ -1,0 +1,141 @@
+"""More than this identity ever takes: bytes, objects and assets against its own robust baseline."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+
+from models.baselines import Baseline, measure_baseline
+from models.features import (
+    Codes,
+    Floats,
+    active_kinds,
+    leading_assets,
+    log_days,
+    neighbours,
+)
+from models.history import SIGNAL_COLUMNS
+from models.volumes import (
+    MEASURES,
+    Volumes,
+    daily_volumes,
+    hourly_volumes,
+    taken_rows,
+    weekly_volumes,
+)
+from models.wording import say_amount, say_times
+
+if TYPE_CHECKING:
+    from models.history import History
+
+WINDOW_NAMES = {"1h": "in one hour", "1d": "in one day", "7d": "in 7 days"}
+WINDOW_DAYS = {"1h": 1, "1d": 1, "7d": 7}
+
+
+def score(history: History, settings: Mapping[str, Any]) -> pd.DataFrame:
+    """Robust z of log(1 + amount), the largest over bytes, objects and assets; higher is riskier.
+
+    Windows 1h (the day's largest hour), 1d and 7d. Amounts below ``min_bytes``, ``min_objects`` and
+    ``min_assets`` weigh less in proportion.
+    """
+    kinds = active_kinds(history)
+    taken = taken_rows(history, "hourly")
+    if taken.empty or not kinds:
+        return pd.DataFrame(columns=SIGNAL_COLUMNS)
+    rows = []
+    for window, volumes in volumes_by_window(history, taken, settings).items():
+        circles = neighbours(history, volumes.users)
+        scores, baselines = score_volumes(volumes, circles, settings)
+        rows += _describe(history, taken, window, volumes, scores, baselines, kinds)
+    return pd.DataFrame(rows, columns=SIGNAL_COLUMNS)
+
+
+def volumes_by_window(
+    history: History, taken: pd.DataFrame, settings: Mapping[str, Any]
+) -> dict[str, Volumes]:
+    """Volumes of the three windows."""
+    return {
+        "1h": hourly_volumes(taken, int(settings["hour_days"])),
+        "1d": daily_volumes(taken),
+        "7d": weekly_volumes(taken, log_days(history)),
+    }
+
+
+def score_volumes(
+    volumes: Volumes, circles: list[Codes], settings: Mapping[str, Any]
+) -> tuple[Floats, dict[str, Baseline]]:
+    """Robust z of each user (rows) and measure (columns), NaN where nothing is known."""
+    scores, baselines = [], {}
+    for measure in MEASURES:
+        amounts = volumes.amounts[measure]
+        logs = np.log1p(amounts)
+        same = logs[:, volumes.same_weekday] if len(volumes.same_weekday) else None
+        baseline = measure_baseline(
+            logs[:, volumes.first_past :],
+            logs[:, 0],
+            volumes.kinds,
+            circles,
+            float(settings["prior_days"]),
+            same,
+        )
+        z = (logs[:, 0] - baseline.location) / baseline.spread
+        gate = np.minimum(1.0, amounts[:, 0] / max(1.0, float(settings[f"min_{measure}"])))
+        scores.append(np.where(z > 0, z * gate, z))
+        baselines[measure] = baseline
+    return np.column_stack(scores), baselines
+
+
+def _describe(
+    history: History,
+    taken: pd.DataFrame,
+    window: str,
+    volumes: Volumes,
+    scores: Floats,
+    baselines: dict[str, Baseline],
+    kinds: Mapping[str, str],
+) -> list[tuple[Any, ...]]:
+    assets = leading_assets_by_measure(history, taken, WINDOW_DAYS[window])
+    rows: list[tuple[Any, ...]] = []
+    for number in np.flatnonzero(np.isfinite(scores).any(axis=1)):
+        user = str(volumes.users[number])
+        if user not in kinds:
+            continue
+        best = int(np.nanargmax(scores[number]))
+        measure = MEASURES[best]
+        observed = float(volumes.amounts[measure][number, 0])
+        expected = float(np.expm1(baselines[measure].location[number]))
+        reason = (
+            f"took {say_amount(observed, measure)} {WINDOW_NAMES[window]}; its usual is "
+            f"{say_amount(round(expected), measure)}"
+        )
+        times = say_times(observed, expected)
+        rows.append(
+            (
+                user,
+                kinds[user],
+                window,
+                float(scores[number, best]),
+                observed,
+                expected,
+                measure,
+                f"{reason} ({times})" if times else reason,
+                assets[measure].get(user, []),
+                [],
+            )
+        )
+    return rows
+
+
+def leading_assets_by_measure(
+    history: History, taken: pd.DataFrame, days: int
+) -> dict[str, dict[str, list[str]]]:
+    """Assets that made most of each measure in the window, by user."""
+    near = taken[taken["ago"] < days].assign(assets=1.0)
+    columns = {"bytes": "bytes_out", "objects": "objects", "assets": "assets"}
+    return {
+        measure: leading_assets(near, column, history.context)
+        for measure, column in columns.items()
+    }

@@ -1,0 +1,112 @@
+"""Commands, copies and tunnels into pods by those who hardly ever do that there."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+
+from models.features import (
+    EVIDENCE_ASSETS,
+    active_entities,
+    each_row,
+    log_days,
+    recent,
+    sensitivity_shares,
+    settled,
+    teams,
+)
+from models.history import SIGNAL_COLUMNS
+from models.wording import say_amount, say_count, say_names
+
+if TYPE_CHECKING:
+    from models.history import History
+
+ENTRIES = ("/exec", "/attach", "/portforward", "/proxy", "/cp", "ephemeralcontainers")
+"""Parts of an action's name that mean content of a running container can be reached."""
+
+
+def score(history: History, settings: Mapping[str, Any]) -> pd.DataFrame:
+    """Sum over entered namespaces of surprisal × sensitivity ÷ 5 × size; higher is riskier.
+
+    The surprisal is −log10 of the smoothed share of earlier active days on which the identity
+    entered this namespace, shrunk to how often it enters any and how often its team enters this
+    one. Only successful entries count. Row 1d for everyone, 0 for those who
+    entered none.
+    """
+    active = active_entities(history)
+    columns = ["user_id", "asset_id", "action_class", "events", "failures", "actions"]
+    rows = recent(history.access, history.day, columns)
+    entered = rows["action_class"] == "execute"
+    entered &= rows["events"] > rows["failures"]
+    candidates = rows[entered].reset_index(drop=True)
+    kept = [
+        any(e in action for e in ENTRIES for action in names) for names in candidates["actions"]
+    ]
+    entries = candidates[np.array(kept, dtype=bool)]
+    if active.empty:
+        return pd.DataFrame(columns=SIGNAL_COLUMNS)
+    found = _surprises(history, rows, entries, settings)
+    groups = dict(iter(found.groupby("user_id")))
+    trust = float(settled(log_days(history), settings["settle_days"]))
+    result: list[tuple[Any, ...]] = []
+    for user, kind in each_row(active):
+        mine = groups.get(user)
+        if mine is None:
+            reason = "entered no pod"
+            result.append((user, kind, "1d", 0.0, 0.0, 0.0, "sessions", reason, [], []))
+            continue
+        assets = [str(asset) for asset in mine["asset_id"].iloc[:EVIDENCE_ASSETS]]
+        events, days = float(mine["count"].sum()), float(mine["before"].iloc[0])
+        expected = float((mine["odds"] * mine["count"]).sum())
+        reason = (
+            f"entered pods by exec, copy or tunnel {say_amount(events, 'times')} in "
+            f"{say_names(assets)}, which it did there on {say_count(days)} earlier days"
+        )
+        statistic = trust * float(mine["surprise"].sum())
+        result.append(
+            (user, kind, "1d", statistic, events, expected, "sessions", reason, assets, [])
+        )
+    return pd.DataFrame(result, columns=SIGNAL_COLUMNS)
+
+
+def _surprises(
+    history: History, rows: pd.DataFrame, entries: pd.DataFrame, settings: Mapping[str, Any]
+) -> pd.DataFrame:
+    """Today's entered assets of each user with ``surprise``, ``count``, ``before``, ``odds``."""
+    prior = float(settings["prior_days"])
+    declared = teams(history.context)
+    past_rows, past = rows[rows["ago"] > 0], entries[entries["ago"] > 0]
+    active_days = past_rows.drop_duplicates(["user_id", "ago"])
+    days = active_days.groupby("user_id").size()
+    by_pair = past.drop_duplicates(["user_id", "asset_id", "ago"])
+    pair_days = by_pair.groupby(["user_id", "asset_id"]).size()
+    any_days = past.drop_duplicates(["user_id", "ago"]).groupby("user_id").size()
+    team_pairs = by_pair.assign(team=by_pair["user_id"].map(declared)).groupby(["team", "asset_id"])
+    team_touches = team_pairs.size()
+    team_days = active_days.assign(team=active_days["user_id"].map(declared)).groupby("team").size()
+    overall = (
+        (len(by_pair) + 0.5) / (len(active_days) + 1.0) / max(1, by_pair["asset_id"].nunique())
+    )
+    entered = entries[entries["ago"] == 0].groupby(["user_id", "asset_id"])["events"].sum()
+    records = []
+    for user, asset, count in each_row(entered.reset_index()):
+        team = declared.get(user, "")
+        by_team = (float(team_touches.get((team, asset), 0)) + prior * overall) / (
+            float(team_days.get(team, 0)) + prior
+        )
+        n, k = float(days.get(user, 0)), float(pair_days.get((user, asset), 0))
+        anywhere = (float(any_days.get(user, 0)) + prior * by_team) / (n + prior)
+        mean = max(1e-6, by_team ** (1 - float(settings["own_share"])) * anywhere ** float(
+            settings["own_share"]))  # fmt: skip
+        odds = min(1.0, (k + prior * min(1.0, mean)) / (n + prior))
+        records.append((user, asset, float(count), k, odds))
+    found = pd.DataFrame(records, columns=["user_id", "asset_id", "count", "before", "odds"])
+    size = np.log2(1 + found["count"]) / np.log2(1 + float(settings["usual_sessions"]))
+    size = np.clip(size, 0.5, 2.0)
+    surprise = -np.log10(found["odds"].to_numpy(dtype=np.float64))
+    shares = sensitivity_shares(found["asset_id"], history.context)
+    found["surprise"] = np.minimum(surprise, float(settings["surprise_cap"])) * size * shares
+    return found.sort_values(["user_id", "surprise", "asset_id"], ascending=[True, False, True])

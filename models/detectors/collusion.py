@@ -1,0 +1,152 @@
+"""Few people whose nearly disjoint parts together complete an artefact."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from models.coverage import Objects, load_objects
+from models.detectors.shard_coverage import facts_names
+from models.features import (
+    active_kinds,
+    listed_assets,
+    log_days,
+    settled,
+    teams,
+)
+from models.history import SIGNAL_COLUMNS
+from models.wording import say_count, say_names, say_share
+
+if TYPE_CHECKING:
+    from models.history import History
+
+Reads = NDArray[np.bool_]
+DAYS = 30
+
+
+def score(history: History, settings: Mapping[str, Any]) -> pd.DataFrame:
+    """Largest over the artefacts read today of union × z of its disjointness; higher is riskier.
+
+    For each person a group is grown greedily, up to ``most_people``, by whoever raises this
+    product most; each gets the best of the groups it is in. z compares the union with that of as
+    many objects drawn at random by each, whose overlap nobody avoids. Only people (no services) who
+    each have read no more than ``most_share`` themselves, counting what they began to read within
+    30 days; the own team's artefacts weigh ``own_team``. Fails for parts that overlap on purpose.
+    """
+    kinds = active_kinds(history)
+    objects = load_objects(history)
+    if not len(objects.touched(1)):
+        return pd.DataFrame(columns=SIGNAL_COLUMNS)
+    owners = listed_assets(history.context)["owner_team"].to_dict()
+    declared, names = teams(history.context), facts_names(history)
+    trust = float(settled(log_days(history), settings["settle_days"]))
+    best: dict[str, tuple[Any, ...]] = {}
+    for code, people, reads, today in _parts(objects, kinds, settings):
+        asset, total = str(objects.assets[code]), max(1.0, float(objects.totals[code]))
+        for number in np.flatnonzero(today):
+            group = grow_group(reads, int(number), total, settings)
+            members = [str(objects.users[people[member]]) for member in group]
+            union = int(reads[group].any(axis=0).sum())
+            share = min(1.0, union / total)
+            value = 0.0
+            if len(group) > 1:
+                owned = np.mean([declared.get(member) == owners.get(asset) for member in members])
+                familiar = 1 - (1 - float(settings["own_team"])) * float(owned)
+                size = min(1.0, union / max(1.0, float(settings["least_objects"])))
+                apart = max(0.0, disjointness(reads[group], total))
+                value = trust * familiar * size * share * apart
+            # Whoever completes another's group is as much of it as the one it grew from.
+            for member, user in zip(group, members, strict=True):
+                if not today[member] or (user in best and best[user][3] >= value):
+                    continue
+                others = sorted(set(members) - {user})
+                name = names.get(asset, asset)
+                reason = (
+                    f"{len(group)} people read nearly disjoint parts of {name} that together make "
+                    f"{say_share(share)} of it within {DAYS} days ({say_count(union)} objects; "
+                    f"with {say_names(others)})"
+                    if others
+                    else f"nobody completes the parts of {name} that were read"
+                )
+                alone = min(1.0, float(reads[member].sum()) / total)
+                best[user] = (
+                    user, kinds[user], "30d", value, share, alone, "share", reason, [asset], others,
+                )  # fmt: skip
+    return pd.DataFrame([best[user] for user in sorted(best)], columns=SIGNAL_COLUMNS)
+
+
+def _parts(
+    objects: Objects, kinds: Mapping[str, str], settings: Mapping[str, Any]
+) -> list[tuple[int, NDArray[Any], Reads, Reads]]:
+    """Per artefact read today: its code, people (codes), their reads (people × objects), today."""
+    rows = objects.rows
+    service = objects.kinds == "service"
+    first = rows.groupby(["pair", "object"])["ago"].transform("max")
+    rows = rows[(first < DAYS) & ~service[rows["user"].to_numpy()]]
+    today = set(rows.loc[rows["ago"] == 0, "asset"])
+    known = np.array([str(user) in kinds for user in objects.users], dtype=bool)
+    parts = []
+    for code, part in rows[rows["asset"].isin(today)].groupby("asset"):
+        person, people = pd.factorize(part["user"], sort=True)
+        thing, things = pd.factorize(part["object"], sort=True)
+        reads = np.zeros((len(people), len(things)), dtype=bool)
+        reads[person, thing] = True
+        total = max(1.0, float(objects.totals[code]))
+        share = reads.sum(axis=1) / total
+        fits = (share <= float(settings["most_share"])) & (share >= float(settings["least_share"]))
+        if fits.sum() == 0:
+            continue
+        acted = np.zeros(len(people), dtype=bool)
+        acted[person[part["ago"].to_numpy() == 0]] = True
+        acted &= known[np.asarray(people)]
+        parts.append((int(code), np.asarray(people)[fits], reads[fits], acted[fits]))
+    return parts
+
+
+def grow_group(reads: Reads, start: int, total: float, settings: Mapping[str, Any]) -> list[int]:
+    """Rows of ``reads`` (people × objects) that complement ``start``, itself first.
+
+    Each step takes whoever raises union × disjointness most, while it rises; nobody who shares more
+    than ``most_overlap`` of the own objects with the group.
+    """
+    group, union, value = [start], reads[start].copy(), 0.0
+    own = reads.sum(axis=1)
+    while len(group) < int(settings["most_people"]):
+        shared = (reads & union).sum(axis=1)
+        fits = shared <= float(settings["most_overlap"]) * own
+        fits[group] = False
+        candidates = np.flatnonzero(fits)
+        if len(candidates) == 0:
+            break
+        values = [
+            (union.sum() + own[c] - shared[c])
+            / total
+            * disjointness(reads[[*group, int(c)]], total)
+            for c in candidates
+        ]
+        best = int(np.argmax(values))
+        if values[best] <= value:
+            break
+        group.append(int(candidates[best]))
+        union |= reads[candidates[best]]
+        value = float(values[best])
+    return group
+
+
+def disjointness(reads: Reads, total: float) -> float:
+    """z of the union's size against independent draws of as many objects each (people × objects).
+
+    The mean and variance of the number of empty cells in an occupancy problem whose groups draw
+    without replacement (Feller, An Introduction to Probability Theory, vol. 1, IV.2).
+    """
+    counts = reads.sum(axis=1).astype(np.float64)
+    total = max(total, float(reads.any(axis=0).sum()), 2.0)
+    missed = np.prod(1 - counts / total)
+    both = np.prod((total - counts) * np.maximum(total - counts - 1, 0) / (total * (total - 1)))
+    variance = total * missed + total * (total - 1) * both - (total * missed) ** 2
+    expected = total * (1 - missed)
+    return float((reads.any(axis=0).sum() - expected) / np.sqrt(max(variance, 0.0) + 1.0))

@@ -1,0 +1,118 @@
+"""Assets touched for the first time, by how unlikely the user–asset graph holds that."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+
+from models.features import (
+    CONTENT_CLASSES,
+    EVIDENCE_ASSETS,
+    active_entities,
+    each_row,
+    listed_assets,
+    log_days,
+    recent,
+    sensitivity_shares,
+    settled,
+    teams,
+    tenure_days,
+)
+from models.history import SIGNAL_COLUMNS
+from models.wording import say_amount, say_names
+
+if TYPE_CHECKING:
+    from models.history import History
+
+
+def score(history: History, settings: Mapping[str, Any]) -> pd.DataFrame:
+    """Sum over today's new assets of −log10 probability × sensitivity ÷ 5, the k-th by 1/k.
+
+    0 for whoever touched nothing new; higher is riskier. Discounted: assets of the own team, those
+    whose siblings are known, assets that are new to everybody, mere looks and listings, what others
+    of the team touched anew on the same day, people who have just joined, logs just begun.
+    """
+    active = active_entities(history)
+    edges = history.edges
+    edges = edges[(edges["day"] == history.day) & edges["user_id"].isin(active["user_id"])]
+    edges = edges.astype({"today": bool, "is_new": bool})
+    if active.empty or edges.empty:
+        return pd.DataFrame(columns=SIGNAL_COLUMNS)
+    new = _surprises(history, edges, settings)
+    new = new.sort_values(["user_id", "surprise", "asset_id"], ascending=[True, False, True])
+    groups = dict(iter(new.groupby("user_id")))
+    tenure = tenure_days(history, active["user_id"])
+    watched = float(settled(log_days(history), settings["settle_days"]))
+    rows: list[tuple[Any, ...]] = []
+    for user, kind in each_row(active):
+        mine = groups.get(user)
+        if mine is None:
+            rows.append((user, kind, "1d", 0.0, 0.0, 0.0, "assets", "touched nothing new", [], []))
+            continue
+        trust = watched * float(settled(tenure[user], settings["onboarding_days"]))
+        statistic = trust * float((mine["surprise"] / np.arange(1, len(mine) + 1)).sum())
+        expected = float(mine["probability"].sum())
+        assets = [str(asset) for asset in mine["asset_id"].iloc[:EVIDENCE_ASSETS]]
+        first = float(mine["probability"].iloc[0])
+        odds = (
+            f"{say_names(assets)}: likelihood of {first:.1g} a day by the graph of who touches what"
+        )
+        reason = f"touched {say_amount(len(mine), 'assets')} for the first time ({odds})"
+        rows.append(
+            (user, kind, "1d", statistic, float(len(mine)), expected, "assets", reason, assets, [])
+        )
+    return pd.DataFrame(rows, columns=SIGNAL_COLUMNS)
+
+
+def _surprises(history: History, edges: pd.DataFrame, settings: Mapping[str, Any]) -> pd.DataFrame:
+    """Today's new edges with ``surprise``."""
+    facts = listed_assets(history.context)
+    group = edges["asset_id"].map(facts["group"]).fillna("")
+    known = {
+        (user, name)
+        for user, name in zip(
+            edges["user_id"][~edges["is_new"]], group[~edges["is_new"]], strict=True
+        )
+        if name
+    }
+    new = edges["today"] & edges["is_new"]
+    groups, edges = group[new], edges[new]
+    access = recent(history.access, history.day, ["user_id", "asset_id", "action_class"])
+    born = access.groupby("asset_id")["ago"].max()
+    content = access[(access["ago"] == 0) & access["action_class"].isin(CONTENT_CLASSES)]
+    touched = set(zip(content["user_id"], content["asset_id"], strict=True))
+    declared, owners = teams(history.context), facts["owner_team"].to_dict()
+    colleagues = _team_readers(history, edges, declared)
+    shared, of_team = float(settings["shared_today"]), float(settings["own_team"])
+    of_sibling, of_look = float(settings["known_sibling"]), float(settings["look_only"])
+    factors = [
+        (of_team if _owns(declared.get(user), owners.get(asset)) else 1.0)
+        * (of_sibling if (user, name) in known else 1.0)
+        * (1.0 if (user, asset) in touched else of_look)
+        / (1 + shared * (colleagues.get((declared.get(user, ""), asset), 1) - 1))
+        for user, asset, name in zip(edges["user_id"], edges["asset_id"], groups, strict=True)
+    ]
+    young = edges["asset_id"].map(born).fillna(0).to_numpy() < float(settings["young_days"])
+    odds = np.clip(edges["probability"].to_numpy(dtype=np.float64), 1e-9, 1.0)
+    surprise = np.minimum(-np.log10(odds), float(settings["surprise_cap"]))
+    surprise = surprise * np.array(factors) * sensitivity_shares(edges["asset_id"], history.context)
+    # Of an asset that nobody touched before, the graph can say little.
+    surprise = np.where(young, surprise * float(settings["young_asset"]), surprise)
+    return edges.assign(surprise=surprise)[["user_id", "asset_id", "probability", "surprise"]]
+
+
+def _team_readers(
+    history: History, edges: pd.DataFrame, declared: Mapping[str, str]
+) -> dict[tuple[str, str], int]:
+    """How many of a team touched the same asset anew today: a new task of the team, not of one."""
+    team = [declared.get(user, "") for user in edges["user_id"]]
+    counts = edges.assign(team=team)[np.array(team, dtype=object) != ""]
+    sizes = counts.groupby(["team", "asset_id"]).size()
+    return {(str(name), str(asset)): int(size) for (name, asset), size in sizes.items()}
+
+
+def _owns(team: str | None, owner: str | None) -> bool:
+    return bool(team) and team == owner

@@ -1,0 +1,136 @@
+"""Copies, shares and grants to a place that is not ours; hardly a byte comes out for it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+
+from models.features import (
+    EVIDENCE_ASSETS,
+    active_entities,
+    each_row,
+    explode,
+    log_days,
+    recent,
+    sensitivity_shares,
+    settled,
+)
+from models.history import SIGNAL_COLUMNS
+from models.wording import say_amount, say_names
+
+if TYPE_CHECKING:
+    from models.history import History
+
+GIVING_CLASSES = frozenset({"copy", "share"})
+
+
+def score(history: History, settings: Mapping[str, Any]) -> pd.DataFrame:
+    """log2(1 + objects) × sensitivity ÷ 5 × strangeness of the destination; higher is riskier.
+
+    A destination is the container, or the identity, that something is copied to or shared with,
+    then ``#`` and its account where the log names it. It is foreign if the account is not one of
+    ``own_accounts`` (where both are known), and strange so far as nobody has used it before: as a
+    destination by two identities or on ``known_days`` days, or as a container of our own logs. Row
+    1d for everyone, 0 for those who copied and shared nothing.
+    """
+    active = active_entities(history)
+    columns = [
+        "user_id",
+        "asset_id",
+        "action_class",
+        "events",
+        "failures",
+        "objects",
+        "destinations",
+    ]
+    rows = recent(history.access, history.day, columns)
+    giving = rows["action_class"].isin(GIVING_CLASSES) & (rows["events"] > rows["failures"])
+    given = rows[giving & rows["user_id"].isin(active["user_id"])].reset_index(drop=True)
+    if active.empty:
+        return pd.DataFrame(columns=SIGNAL_COLUMNS)
+    place, targets = explode(given["destinations"])
+    sent = pd.DataFrame(
+        {
+            "row": place,
+            "user": given["user_id"].to_numpy()[place],
+            "container": [str(target) for target in targets],
+            "ago": given["ago"].to_numpy()[place],
+        }
+    )
+    own = {str(account) for account in settings["own_accounts"]}
+    ours = {container_of(str(asset)) for asset in rows["asset_id"].unique() if "://" in str(asset)}
+    ours |= {container_of(str(pattern)) for pattern in history.context.assets["pattern"]}
+    ours |= _identities(history)
+    trust = float(settled(log_days(history), settings["settle_days"]))
+    strange = {
+        name: _strangeness(name, sent, own, ours, trust, settings)
+        for name in sorted(set(sent.loc[sent["ago"] == 0, "container"]))
+    }
+    sent["strange"] = sent["container"].map(strange).fillna(0.0)
+    worst = sent[sent["ago"] == 0].sort_values(["row", "strange", "container"])
+    worst = worst.drop_duplicates("row", keep="last").set_index("row")
+    today = given[given["ago"] == 0].copy()
+    today["strange"] = worst["strange"].reindex(today.index).fillna(0.0).to_numpy(dtype=np.float64)
+    today["to"] = worst["container"].reindex(today.index).fillna("").to_numpy()
+    shares = sensitivity_shares(today["asset_id"], history.context)
+    amount = np.maximum(1, today["objects"].to_numpy(dtype=np.float64))
+    today["value"] = np.log2(1 + amount) * shares * today["strange"].to_numpy()
+    return _describe(today, active)
+
+
+def _describe(today: pd.DataFrame, active: pd.DataFrame) -> pd.DataFrame:
+    today = today.sort_values(["user_id", "value", "asset_id"], ascending=[True, False, True])
+    parts = dict(iter(today[today["value"] > 0].groupby("user_id")))
+    rows: list[tuple[Any, ...]] = []
+    for user, kind in each_row(active):
+        part = parts.get(user)
+        if part is None:
+            reason = "copied or shared nothing, or to known destinations only"
+            rows.append((user, kind, "1d", 0.0, 0.0, 0.0, "objects", reason, [], []))
+            continue
+        assets = list(dict.fromkeys(str(asset) for asset in part["asset_id"]))[:EVIDENCE_ASSETS]
+        objects = float(np.maximum(1, part["objects"]).sum())
+        names = sorted(set(part["to"]) - {""})
+        reason = (
+            f"copied or shared {say_amount(objects, 'objects')} to {say_names(names)}, "
+            "a destination that is not known as ours"
+        )
+        value = float(part["value"].sum())
+        rows.append((user, kind, "1d", value, objects, 0.0, "objects", reason, assets, []))
+    return pd.DataFrame(rows, columns=SIGNAL_COLUMNS)
+
+
+def _strangeness(
+    name: str,
+    sent: pd.DataFrame,
+    own: set[str],
+    ours: set[str],
+    trust: float,
+    settings: Mapping[str, Any],
+) -> float:
+    """0 for what is surely ours, 1 for what is surely not, between by how often it was used."""
+    container, _, account = name.partition("#")
+    if account and own:
+        return 0.0 if account in own else float(settings["foreign"])
+    if container_of(container) in ours:
+        return 0.0
+    before = sent[(sent["container"] == name) & (sent["ago"] > 0)]
+    days, users = before["ago"].nunique(), before["user"].nunique()
+    known = max(days / max(1.0, float(settings["known_days"])), (users - 1.0))
+    return trust * max(0.0, 1.0 - known) if len(before) else trust
+
+
+def _identities(history: History) -> set[str]:
+    """Names under which our own people may be given something."""
+    rows = history.context.directory
+    named = {str(name) for names in rows["aliases"] for name in names}
+    return named | set(rows["user_id"]) | set(rows["email"]) - {""}
+
+
+def container_of(uri: str) -> str:
+    """Scheme and first part of a URI's path: ``s3://bucket``; what is no URI stays whole."""
+    scheme, mark, path = uri.partition("://")
+    return f"{scheme}://{path.split('/')[0]}" if mark else uri

@@ -1,0 +1,161 @@
+"""Many private repositories cloned, zipped or fetched for the first time."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from models.baselines import row_quantile
+from models.features import (
+    EVIDENCE_ASSETS,
+    HISTORY_DAYS,
+    Floats,
+    active_entities,
+    explode,
+    listed_assets,
+    log_days,
+    recent,
+    repositories,
+    settled,
+    teams,
+    tenure_days,
+)
+from models.history import SIGNAL_COLUMNS
+from models.wording import say_amount, say_count, say_days, say_names
+
+if TYPE_CHECKING:
+    from models.history import History
+
+WINDOWS = {1: "1d", 7: "7d"}
+Flags = NDArray[np.bool_]
+ARCHIVE_WORDS = ("zip", "archive", "tarball", "bundle")
+USUAL_QUANTILE = 0.9
+COLUMNS = ("user_id", "asset_id", "action_class", "events", "failures", "actions", "credentials")
+
+
+def score(history: History, settings: Mapping[str, Any]) -> pd.DataFrame:
+    """log2 of (1 + weighted repositories) over (1 + the identity's usual); higher is riskier.
+
+    A repository weighs 1 where it was never touched before, ``known_repository`` otherwise;
+    ``fetch`` where it was only fetched; times sensitivity ÷ 3 (at most 1), ``own_team`` for the
+    own team's, ``archive`` for ZIP downloads and ``new_credential`` for an unknown token. Public
+    repositories (sensitivity 1) don't count. The usual is the 90 % quantile of earlier windows.
+    Less in the first ``onboarding_days`` after joining. Windows 1d and 7d.
+    """
+    active = active_entities(history)
+    rows = _taken(history, settings)
+    today = rows[rows["ago"] == 0] if len(rows) else rows
+    if today.empty or active.empty:
+        return pd.DataFrame(columns=SIGNAL_COLUMNS)
+    kinds = active.set_index("user_id")["user_kind"].to_dict()
+    users = np.array(sorted(set(today["user_id"]) & set(kinds)), dtype=object)
+    rows = rows[rows["user_id"].isin(users)]
+    tenure = tenure_days(history, users)
+    trust = settled(log_days(history), settings["settle_days"]) * np.array(
+        [settled(tenure[user], settings["onboarding_days"]) for user in users]
+    )
+    found: list[tuple[Any, ...]] = []
+    for days in WINDOWS:
+        weights, usual = _weights(rows, users, days, log_days(history))
+        window = rows[rows["ago"] < days]
+        window = window.sort_values(
+            ["user_id", "weight", "asset_id"], ascending=[True, False, True]
+        )
+        window = window.drop_duplicates(["user_id", "asset_id"])
+        parts = dict(iter(window.groupby("user_id")))
+        for number, user in enumerate(users):
+            part = parts[user]
+            surplus = max(0.0, float(np.log2((1 + weights[number]) / (1 + usual[number]))))
+            count, new = len(part), int(part["is_new"].sum())
+            assets = [str(asset) for asset in part["asset_id"].iloc[:EVIDENCE_ASSETS]]
+            archived = int(part["archived"].sum())
+            reason = (
+                f"cloned or fetched {say_amount(count, 'repositories')} in {say_days(days)}, "
+                f"{say_count(new)} never touched before"
+                + (f", {say_count(archived)} as an archive" if archived else "")
+                + f" ({say_names(assets)})"
+            )
+            found.append(
+                (user, kinds[user], WINDOWS[days], float(trust[number]) * surplus, float(new),
+                 None, "repositories", reason, assets, [])
+            )  # fmt: skip
+    return pd.DataFrame(found, columns=SIGNAL_COLUMNS)
+
+
+def _taken(history: History, settings: Mapping[str, Any]) -> pd.DataFrame:
+    """Clones and fetches of private repositories with ``weight``, ``is_new``, ``archived``."""
+    rows = recent(history.access, history.day, COLUMNS)
+    private = {
+        asset: sensitivity
+        for asset, sensitivity in repositories(rows["asset_id"].unique(), history.context).items()
+        if sensitivity > 1
+    }
+    rows = rows[rows["asset_id"].isin(private) & (rows["user_id"] != "")].reset_index(drop=True)
+    # Any earlier touch, a push or a look, makes a repository known.
+    first = rows.groupby(["user_id", "asset_id"])["ago"].transform("max")
+    rows["is_new"] = first == rows["ago"]
+    taken = rows["action_class"].isin(["clone", "read"]) & (rows["events"] > rows["failures"])
+    rows = rows[taken].reset_index(drop=True)
+    rows["archived"] = _any_archive(rows["actions"])
+    declared = teams(history.context)
+    owners = listed_assets(history.context)["owner_team"].to_dict()
+    own = [
+        bool(declared.get(user)) and declared.get(user) == owners.get(asset)
+        for user, asset in zip(rows["user_id"], rows["asset_id"], strict=True)
+    ]
+    weight = np.minimum(rows["asset_id"].map(private).to_numpy(dtype=np.float64) / 3, 1.0)
+    weight *= np.where(rows["is_new"], 1.0, float(settings["known_repository"]))
+    weight *= np.where(rows["action_class"] == "clone", 1.0, float(settings["fetch"]))
+    weight *= np.where(np.array(own, dtype=bool), float(settings["own_team"]), 1.0)
+    weight *= np.where(rows["archived"], float(settings["archive"]), 1.0)
+    weight *= np.where(_new_credential(rows), float(settings["new_credential"]), 1.0)
+    return rows.assign(weight=weight)
+
+
+def _any_archive(actions: pd.Series) -> Flags:
+    return np.array(
+        [any(word in action for word in ARCHIVE_WORDS for action in names) for names in actions],
+        dtype=bool,
+    )
+
+
+def _new_credential(rows: pd.DataFrame) -> Flags:
+    """Whether a row uses a token that its user had not used on an earlier day."""
+    row, tokens = explode(rows["credentials"])
+    used = pd.DataFrame(
+        {
+            "row": row,
+            "user": rows["user_id"].to_numpy()[row],
+            "token": tokens,
+            "ago": rows["ago"].to_numpy()[row],
+        }
+    )
+    first = used.groupby(["user", "token"])["ago"].transform("max").to_numpy()
+    oldest = rows.groupby("user_id")["ago"].transform("max").to_numpy()
+    new = np.zeros(len(rows), dtype=bool)
+    fresh = used["row"].to_numpy(dtype=np.int64)[first == used["ago"].to_numpy()]
+    new[fresh] = True
+    return np.asarray(new & (oldest > rows["ago"].to_numpy()))
+
+
+def _weights(rows: pd.DataFrame, users: Any, days: int, reach: int) -> tuple[Floats, Floats]:
+    """Weighted repositories of each user in the window that ends today, and its usual window.
+
+    Within a window a repository counts once, with its largest weight.
+    """
+    width = HISTORY_DAYS // days
+    bucket = rows["ago"].to_numpy() // days
+    cells = rows.assign(bucket=bucket).groupby(["user_id", "bucket", "asset_id"])["weight"].max()
+    sums = cells.groupby(level=["user_id", "bucket"]).sum().reset_index()
+    table = np.zeros((len(users), width + 1))
+    table[np.searchsorted(users, sums["user_id"].to_numpy(dtype=object)), sums["bucket"]] = sums[
+        "weight"
+    ]
+    whole = (reach + 1) // days
+    past = table[:, 1 : max(1, min(width, whole))]
+    past = np.where(past > 0, past, np.nan)
+    return table[:, 0], np.nan_to_num(row_quantile(past, USUAL_QUANTILE))

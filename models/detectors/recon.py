@@ -1,0 +1,109 @@
+"""Looking around: listings, looks and refused attempts over many assets, beyond one's habit."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+
+from models.baselines import measure_baseline
+from models.features import (
+    HISTORY_DAYS,
+    Floats,
+    active_entities,
+    leading_assets,
+    neighbours,
+    recent,
+)
+from models.history import SIGNAL_COLUMNS
+from models.volumes import WEEK_DAYS
+from models.wording import say_amount, say_count
+
+if TYPE_CHECKING:
+    from models.history import History
+
+LOOK_CLASSES = frozenset({"list", "inspect"})
+UNITS = ("assets", "attempts")
+
+
+def score(history: History, settings: Mapping[str, Any]) -> pd.DataFrame:
+    """Robust z of log(1 + amount), the larger of two measures; higher is riskier.
+
+    Measures: distinct assets listed or looked at, and refused attempts (distinct assets × events,
+    so that one job that fails again and again at one place weighs little). Row 1d for everyone.
+    """
+    active = active_entities(history)
+    columns = ["user_id", "user_kind", "asset_id", "action_class", "events", "failures"]
+    rows = recent(history.access, history.day, columns)
+    rows = rows[rows["user_id"].isin(active["user_id"])].reset_index(drop=True)
+    if rows.empty:
+        return pd.DataFrame(columns=SIGNAL_COLUMNS)
+    users, user = np.unique(rows["user_id"].to_numpy(dtype=object), return_inverse=True)
+    kinds = pd.factorize(active.set_index("user_id")["user_kind"].reindex(users), sort=True)[0]
+    cell = user * HISTORY_DAYS + rows["ago"].to_numpy()
+    amounts = _amounts(rows, cell, len(users))
+    circles = neighbours(history, users)
+    scores = []
+    expected = []
+    same = np.arange(WEEK_DAYS, HISTORY_DAYS, WEEK_DAYS)
+    present = np.bincount(cell, minlength=len(users) * HISTORY_DAYS).reshape(-1, HISTORY_DAYS) > 0
+    for unit, values in zip(UNITS, amounts, strict=True):
+        # A day at work without any is a day with none, unlike a day off.
+        logs = np.where(present, np.log1p(values), np.nan)
+        baseline = measure_baseline(
+            logs[:, 1:], logs[:, 0], kinds, circles, float(settings["prior_days"]), logs[:, same]
+        )
+        z = (logs[:, 0] - baseline.location) / baseline.spread
+        gate = np.minimum(1.0, values[:, 0] / max(1.0, float(settings[f"min_{unit}"])))
+        scores.append(np.where(z > 0, z * gate, z))
+        expected.append(np.expm1(baseline.location))
+    return _describe(history, rows, users, active, np.column_stack(scores), amounts, expected)
+
+
+def _amounts(rows: pd.DataFrame, cell: Any, count: int) -> tuple[Floats, Floats]:
+    """Assets looked at, refused attempts; each (users, days), day first."""
+    length, shape = count * HISTORY_DAYS, (count, HISTORY_DAYS)
+    looked = rows["action_class"].isin(LOOK_CLASSES).to_numpy()
+    pairs = pd.DataFrame({"cell": cell[looked], "asset": rows["asset_id"].to_numpy()[looked]})
+    assets = np.bincount(pairs.drop_duplicates()["cell"], minlength=length).reshape(shape)
+    refused = rows["failures"].to_numpy(dtype=np.float64)
+    # The root of each asset's failures, so that breadth weighs more than repetition.
+    attempts = np.bincount(cell, np.sqrt(refused), length).reshape(shape)
+    return assets.astype(np.float64), attempts.astype(np.float64)
+
+
+def _describe(
+    history: History,
+    rows: pd.DataFrame,
+    users: Any,
+    active: pd.DataFrame,
+    scores: Floats,
+    amounts: tuple[Floats, Floats],
+    expected: list[Floats],
+) -> pd.DataFrame:
+    kinds = active.set_index("user_id")["user_kind"].to_dict()
+    today = rows[rows["ago"] == 0]
+    looked = today[today["action_class"].isin(LOOK_CLASSES)]
+    refused = today[today["failures"] > 0]
+    assets = (
+        leading_assets(looked.assign(one=1.0), "one", history.context),
+        leading_assets(refused, "failures", history.context),
+    )
+    failures = refused.groupby("user_id")["failures"].sum()
+    found: list[tuple[Any, ...]] = []
+    for number, user in enumerate(users):
+        best = int(np.argmax(scores[number]))
+        observed, usual = float(amounts[best][number, 0]), float(expected[best][number])
+        reason = (
+            f"listed or looked at {say_amount(observed, 'assets')}; its usual is {say_count(usual)}"
+            if best == 0
+            else f"was refused {say_count(float(failures.get(user, 0)))} times on "
+            f"{say_amount(len(assets[1].get(user, [])), 'assets')}, more than usual"
+        )
+        found.append(
+            (user, kinds[user], "1d", float(scores[number, best]), observed, usual, UNITS[best],
+             reason, assets[best].get(user, []), [])
+        )  # fmt: skip
+    return pd.DataFrame(found, columns=SIGNAL_COLUMNS)

@@ -1,0 +1,155 @@
+"""A service identity outside its usual networks, programs, hours, actions and assets."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+
+from models.features import (
+    EVIDENCE_ASSETS,
+    Codes,
+    Floats,
+    active_entities,
+    each_group,
+    explode,
+    recent,
+    sensitivity_shares,
+)
+from models.history import SIGNAL_COLUMNS
+from models.wording import say_count, say_names
+
+if TYPE_CHECKING:
+    from models.history import History
+
+INTERACTIVE = ("aws-cli", "aws-shell", "console", "mozilla", "chrome", "safari", "kubectl", "curl",
+               "wget", "powershell", "gsutil", "gcloud", "azcopy", "rclone", "s3cmd", "s5cmd",
+               "cyberduck", "postman", "winscp", "github-desktop", "insomnia")  # fmt: skip
+"""Programs that people use; a service that begins to use one is in a person's hands."""
+DIMENSIONS = {"networks": "network", "agents": "program", "action": "action", "hour": "hour",
+              "asset_id": "asset"}  # fmt: skip
+COLUMNS = ("user_id", "user_kind", "asset_id", "action_class", "events", "networks", "agents",
+           "hourly")  # fmt: skip
+
+
+def score(history: History, settings: Mapping[str, Any]) -> pd.DataFrame:
+    """Weighted sum of the largest surprisal in each dimension; higher is riskier.
+
+    Dimensions: network (zone/country/asn), program, action class, hour of day, asset. The
+    surprisal of a value is −log10 of the smoothed share of earlier active days with it. Interactive
+    programs and the zone ``external`` weigh more when they are new. Row 1d for each service.
+    """
+    active = active_entities(history)
+    kinds = active[active["user_kind"] == "service"].set_index("user_id")["user_kind"].to_dict()
+    rows = recent(history.access, history.day, COLUMNS)
+    rows = rows[rows["user_id"].isin(kinds)].reset_index(drop=True)
+    if rows.empty:
+        return pd.DataFrame(columns=SIGNAL_COLUMNS)
+    users, user = np.unique(rows["user_id"].to_numpy(dtype=object), return_inverse=True)
+    days = _active_days(user, rows["ago"].to_numpy(), len(users))
+    total = np.zeros(len(users))
+    told: list[list[str]] = [[] for _ in users]
+    count = np.zeros(len(users))
+    for dimension in DIMENSIONS:
+        values = _values(rows, dimension)
+        found = _surprises(
+            user, rows["ago"].to_numpy(), values, days, float(settings["prior_days"])
+        )
+        found["surprise"] *= _emphasis(dimension, found["value"], settings)
+        if dimension == "asset_id":
+            found["surprise"] *= sensitivity_shares(found["value"], history.context)
+        found = found.sort_values(["user", "surprise", "value"], ascending=[True, False, True])
+        top = found.drop_duplicates("user")
+        total[top["user"]] += float(settings[f"of_{DIMENSIONS[dimension]}"]) * top["surprise"]
+        for code, part in each_group(found[found["days"] == 0], "user"):
+            told[code].append(
+                f"{DIMENSIONS[dimension]} {say_names([str(v) for v in part['value']])}"
+            )
+            count[code] += len(part)
+    assets = _strange_assets(rows, user, users, history, days)
+    result: list[tuple[Any, ...]] = [
+        (str(name), kinds[name], "1d", float(total[code]), float(count[code]), 0.0, "novelties",
+         _reason(told[code], count[code], days[code]), assets.get(code, []), [])
+        for code, name in enumerate(users)
+    ]  # fmt: skip
+    return pd.DataFrame(result, columns=SIGNAL_COLUMNS)
+
+
+def _reason(told: list[str], count: float, days: float) -> str:
+    if not told:
+        return "a service within its usual networks, programs, actions, hours and assets"
+    return (
+        f"a service with {say_count(count)} things it never did in {say_count(days)} days: "
+        f"new {'; '.join(told)}"
+    )
+
+
+def _active_days(user: Codes, ago: Codes, count: int) -> Floats:
+    """Earlier days on which each user was active."""
+    pairs = np.unique((user * 1000 + ago)[ago > 0])
+    return np.bincount(pairs // 1000, minlength=count).astype(np.float64)
+
+
+def _values(rows: pd.DataFrame, dimension: str) -> tuple[Codes, list[Any]]:
+    """Row position and value of each item of the dimension."""
+    if dimension == "asset_id":
+        return np.arange(len(rows)), list(rows["asset_id"])
+    if dimension == "action":
+        return np.arange(len(rows)), list(rows["action_class"])
+    if dimension == "hour":
+        row, items = explode(rows["hourly"])
+        return row, [f"{h[0] if isinstance(h, tuple) else h['hour']:02d} UTC" for h in items]
+    return explode(rows[dimension])
+
+
+def _surprises(
+    user: Codes, ago: Codes, values: tuple[Codes, list[Any]], days: Floats, prior_days: float
+) -> pd.DataFrame:
+    """Today's distinct values of each user: ``days`` seen before, ``surprise``.
+
+    An unseen value of an identity without a past is no surprise at all; after n days it is one of
+    log10((n + prior) / prior). An hour next to a usual hour counts half as usual.
+    """
+    row, items = values
+    seen = pd.DataFrame({"user": user[row], "value": items, "ago": ago[row]}).drop_duplicates()
+    before = seen[seen["ago"] > 0].groupby(["user", "value"]).size().rename("days")
+    found = seen[seen["ago"] == 0].merge(before.reset_index(), how="left", on=["user", "value"])
+    found["days"] = found["days"].fillna(0.0)
+    share = (found["days"] + prior_days) / (days[found["user"]] + prior_days)
+    return found.assign(surprise=-np.log10(np.minimum(share, 1.0)))
+
+
+def _emphasis(dimension: str, values: pd.Series, settings: Mapping[str, Any]) -> Floats:
+    if dimension == "agents":
+        hits = [any(word in str(value).lower() for word in INTERACTIVE) for value in values]
+        return np.where(hits, float(settings["interactive"]), 1.0)
+    if dimension == "networks":
+        hits = [str(value).startswith("external") for value in values]
+        return np.where(hits, float(settings["external"]), 1.0)
+    return np.ones(len(values))
+
+
+def _strange_assets(
+    rows: pd.DataFrame, user: Codes, users: Any, history: History, days: Floats
+) -> dict[int, list[str]]:
+    """Today's assets of each service: from strange networks or programs first, then by novelty."""
+    ago = rows["ago"].to_numpy()
+    strange = np.zeros(len(rows))
+    for dimension in ("networks", "agents", "asset_id"):
+        values = _values(rows, dimension)
+        found = _surprises(user, ago, values, days, 1.0)
+        surprise = dict(zip(zip(found["user"], found["value"], strict=True), found["surprise"],
+                            strict=True))  # fmt: skip
+        for place, value in zip(*values, strict=True):
+            if ago[place] == 0:
+                strange[place] = max(strange[place], surprise[(user[place], value)])
+    today = rows.assign(user=user, strange=strange)[ago == 0]
+    today["strange"] *= sensitivity_shares(today["asset_id"], history.context)
+    today = today.sort_values(["user", "strange", "asset_id"], ascending=[True, False, True])
+    today = today.drop_duplicates(["user", "asset_id"])
+    return {
+        int(code): [str(asset) for asset in part["asset_id"].iloc[:EVIDENCE_ASSETS]]
+        for code, part in each_group(today, "user")
+    }

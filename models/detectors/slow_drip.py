@@ -1,0 +1,121 @@
+"""An artefact drained in portions: each day what was not read before, hardly anything twice."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+
+from models.coverage import Objects, load_objects
+from models.detectors.shard_coverage import facts_names, read_strangeness
+from models.features import (
+    EVIDENCE_ASSETS,
+    Codes,
+    Floats,
+    active_kinds,
+    each_group,
+    log_days,
+)
+from models.history import SIGNAL_COLUMNS
+from models.wording import say_count
+
+if TYPE_CHECKING:
+    from models.history import History
+
+WINDOWS = {30: "30d", 90: "90d"}
+
+
+def score(history: History, settings: Mapping[str, Any]) -> pd.DataFrame:
+    """How systematically artefacts are drained; higher is riskier, 0 where nothing speaks for it.
+
+    Somebody who works with an artefact reads parts of it again and again. With portions of ``m``
+    objects drawn at random, (1 − c) m would be new at coverage c; the statistic is the z of how
+    many more were new (each day's portion counts as one draw, which is cautious), times the share
+    reached and the strangeness of shard_coverage. Only artefacts read today, on at least
+    ``least_days`` days. Fails for a thief who reads everything twice.
+    """
+    kinds = active_kinds(history)
+    objects = load_objects(history)
+    pairs = objects.touched(1)
+    if len(pairs) == 0:
+        return pd.DataFrame(columns=SIGNAL_COLUMNS)
+    rows: list[tuple[Any, ...]] = []
+    for days in (30, 90) if log_days(history) >= 30 else (30,):
+        drained = drain(objects, pairs, days)
+        enough = drained["portions"] >= float(settings["least_days"])
+        size = np.minimum(1.0, drained["objects"] / max(1.0, float(settings["least_objects"])))
+        share = drained["share"].to_numpy()
+        statistic = np.where(enough, drained["z"].clip(lower=0) * share * size, 0.0)
+        unlike = read_strangeness(history, objects, pairs, share, days, settings)
+        drained["statistic"] = statistic * unlike
+        rows += _describe(history, objects, drained, days, kinds)
+    return pd.DataFrame(rows, columns=SIGNAL_COLUMNS)
+
+
+def drain(objects: Objects, pairs: Codes, days: int) -> pd.DataFrame:
+    """For each pair: ``portions`` (days with reads), ``objects``, ``repeats``, ``share``,
+    ``total``, ``z``.
+    """
+    rows = objects.rows
+    rows = rows[np.isin(rows["pair"].to_numpy(), pairs) & (rows["ago"] < days).to_numpy()]
+    first = rows.groupby(["pair", "object"])["ago"].max().reset_index()
+    place = np.searchsorted(pairs, first["pair"].to_numpy()) * days
+    length = len(pairs) * days
+    new = np.bincount(place + first["ago"].to_numpy(), minlength=length)
+    cell = np.searchsorted(pairs, rows["pair"].to_numpy()) * days + rows["ago"].to_numpy()
+    portion = np.bincount(cell, minlength=length).reshape(-1, days)[:, ::-1]
+    fresh = new.reshape(-1, days)[:, ::-1]
+    totals = np.maximum(objects.totals[objects.asset_of(pairs)], 1.0)
+    reached = np.cumsum(fresh, axis=1) / totals[:, None]
+    before = np.clip(np.c_[np.zeros(len(pairs)), reached[:, :-1]], 0.0, 1.0)
+    surplus = (fresh - portion * (1 - before)).sum(axis=1)
+    variance = (portion.astype(np.float64) ** 2 * before * (1 - before)).sum(axis=1)
+    return pd.DataFrame(
+        {
+            "pair": pairs,
+            "portions": (portion > 0).sum(axis=1),
+            "objects": fresh.sum(axis=1),
+            "repeats": (portion - fresh).sum(axis=1),
+            "share": np.minimum(1.0, fresh.sum(axis=1) / totals),
+            "total": totals,
+            "z": surplus / np.sqrt(variance + 1.0),
+        }
+    )
+
+
+def _describe(
+    history: History,
+    objects: Objects,
+    drained: pd.DataFrame,
+    days: int,
+    kinds: Mapping[str, str],
+) -> list[tuple[Any, ...]]:
+    names = facts_names(history)
+    pairs = drained["pair"].to_numpy()
+    drained = drained.assign(user=objects.user_of(pairs), asset=objects.asset_of(pairs))
+    drained = drained.sort_values(["user", "statistic", "asset"], ascending=[True, False, True])
+    rows: list[tuple[Any, ...]] = []
+    for code, mine in each_group(drained, "user"):
+        user, lead = str(objects.users[code]), mine.iloc[0]
+        if user not in kinds:
+            continue
+        told = mine[mine["statistic"] > 0] if lead["statistic"] > 0 else mine.iloc[:1]
+        assets = [str(asset) for asset in objects.assets[told["asset"].iloc[:EVIDENCE_ASSETS]]]
+        expected = float(_by_chance(lead["objects"], lead["total"]))
+        reason = (
+            f"read {names.get(assets[0], assets[0])} in portions on {say_count(lead['portions'])} "
+            f"days within {days}: {say_count(lead['objects'])} of {say_count(lead['total'])} "
+            f"objects, {say_count(lead['repeats'])} reads repeated an earlier day's"
+        )
+        rows.append(
+            (user, kinds[user], WINDOWS[days], float(lead["statistic"]), float(lead["share"]),
+             expected, "share", reason, assets, [])
+        )  # fmt: skip
+    return rows
+
+
+def _by_chance(read: float, total: float) -> Floats:
+    """Share that as many reads drawn at random would reach."""
+    return np.asarray(-np.expm1(-read / max(total, 1.0)), dtype=np.float64)

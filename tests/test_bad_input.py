@@ -1,0 +1,275 @@
+"""Bad input: a clear message, the right exit code, and every table as it was.
+
+Nothing here stands in for a stage: the whole pipeline has run one good day before each case.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import shutil
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
+
+import pyarrow as pa
+import pytest
+from deltalake import DeltaTable
+
+from jobs import cli
+from jobs.pipeline import LOCK_NAME
+from schemas.context import ASSET_COLUMNS, DIRECTORY_COLUMNS
+from schemas.tables import TABLES
+
+DAY = date(2026, 10, 5)
+NEXT_DAY = DAY + timedelta(days=1)
+USERS = ("ana", "bo", "chen", "dana")
+CONFIG = """\
+sources:
+  - name: repositories
+    format: github_audit
+    path: raw/{yyyy}/{mm}/{dd}/*.ndjson
+context: context
+late_days: 0
+"""
+
+
+def clones(day: date) -> str:
+    """A day of git traffic: every user clones every repository, hour by hour."""
+    midnight = datetime(day.year, day.month, day.day, tzinfo=UTC)
+    lines = []
+    for hour in range(24):
+        moment = midnight + timedelta(hours=hour)
+        for user in USERS:
+            record = {
+                "@timestamp": int(moment.timestamp() * 1000),
+                "_document_id": f"{day}-{hour}-{user}",
+                "action": "git.clone",
+                "actor": user,
+                "actor_ip": "192.0.2.7",
+                "org": "lab",
+                "repo": f"lab/repo-{hour % 3}",
+                "user_agent": "git/2.47",
+            }
+            lines.append(json.dumps(record))
+    return "\n".join(lines) + "\n"
+
+
+def write_logs(folder: Path, day: date, text: str) -> Path:
+    """The day's only file."""
+    path = folder / f"raw/{day:%Y/%m/%d}/audit.ndjson"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(text)
+    return path
+
+
+def row(columns: tuple[str, ...], **cells: str) -> str:
+    """One line of a context file."""
+    return ",".join(cells.get(column, "") for column in columns) + "\n"
+
+
+@pytest.fixture(scope="module")
+def good(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A job whose first day has been run, and whose second is there to be run."""
+    folder = tmp_path_factory.mktemp("good")
+    (folder / "job.yml").write_text(CONFIG)
+    context = folder / "context"
+    context.mkdir()
+    people = [
+        row(DIRECTORY_COLUMNS, user_id=f"u-{user}", kind="human", aliases=user) for user in USERS
+    ]
+    (context / "directory.csv").write_text(",".join(DIRECTORY_COLUMNS) + "\n" + "".join(people))
+    repos = [
+        row(ASSET_COLUMNS, asset_id=f"repo-{n}", kind="repo", pattern=f"github://lab/repo-{n}")
+        for n in range(2)
+    ]
+    (context / "assets.csv").write_text(",".join(ASSET_COLUMNS) + "\n" + "".join(repos))
+    write_logs(folder, DAY, clones(DAY))
+    write_logs(folder, NEXT_DAY, clones(NEXT_DAY))
+    assert cli.main(["run", "--config", str(folder / "job.yml"), "--day", str(DAY)]) == 0
+    return folder
+
+
+@pytest.fixture
+def job(good: Path, tmp_path: Path) -> Path:
+    """A copy of the good job that may be spoilt."""
+    shutil.copytree(good, tmp_path / "job")
+    return tmp_path / "job"
+
+
+def run(capsys: pytest.CaptureFixture[str], job: Path, day: date = NEXT_DAY) -> tuple[int, str]:
+    """Exit code and error message of a run, without the job's folder."""
+    capsys.readouterr()
+    code = cli.main(["run", "--config", str(job / "job.yml"), "--day", str(day)])
+    return code, capsys.readouterr().err.replace(f"{job}/", "")
+
+
+def written(job: Path) -> dict[str, str]:
+    """Digest of every file that a run may write."""
+    return {
+        str(path.relative_to(job)): hashlib.sha256(path.read_bytes()).hexdigest()
+        for folder in ("warehouse", "out")
+        for path in (job / folder).rglob("*")
+        if path.is_file() and path.name != LOCK_NAME
+    }
+
+
+def rows_of(job: Path, day: date) -> dict[str, list[str]]:
+    """The day's rows of every table, as sorted text."""
+    found = {}
+    for table in TABLES:
+        path = job / "warehouse" / table.name
+        rows: pa.Table = DeltaTable(str(path)).to_pyarrow_table([("day", "=", str(day))])
+        found[table.name] = sorted(str(values) for values in rows.to_pylist())
+    return found
+
+
+def test_the_good_job_is_good(job: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    before = rows_of(job, DAY)
+    assert before["events"]
+    assert run(capsys, job) == (0, "")
+    assert rows_of(job, DAY) == before
+    assert len(rows_of(job, NEXT_DAY)["events"]) == len(before["events"])
+
+
+# Exit 2: every problem is listed, nothing is written
+
+
+def test_unknown_config_key(job: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    before = written(job)
+    (job / "job.yml").write_text(CONFIG + "alert_buget: 5\nquality: {max_reject: 0.1}\n")
+    code, message = run(capsys, job)
+    assert code == 2
+    assert "job.yml:7: alert_buget: unknown key; did you mean `alert_budget`?" in message
+    assert "job.yml:8: quality.max_reject: unknown key; did you mean" in message
+    assert written(job) == before
+
+
+@pytest.mark.parametrize(("folder", "key"), [("raw", "sources[0].path"), ("context", "context")])
+def test_missing_folder(
+    folder: str, key: str, job: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    before = written(job)
+    shutil.rmtree(job / folder)
+    code, message = run(capsys, job)
+    assert code == 2
+    assert f"{key}: the folder {folder} does not exist" in message
+    assert written(job) == before
+
+
+def test_directory_with_an_alias_of_two_people(
+    job: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    before = written(job)
+    with (job / "context/directory.csv").open("a") as handle:
+        handle.write(row(DIRECTORY_COLUMNS, user_id="u-eve", kind="human", aliases="eve;ana"))
+    code, message = run(capsys, job)
+    assert code == 2
+    expected = "context/directory.csv:6: aliases: 'ana' belongs to 'u-ana' (line 2) and 'u-eve'"
+    assert expected in message
+    assert written(job) == before
+
+
+def test_asset_pattern_that_is_no_glob(job: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    before = written(job)
+    with (job / "context/assets.csv").open("a") as handle:
+        handle.write(row(ASSET_COLUMNS, asset_id="a", kind="repo", pattern="repo-9"))
+        handle.write(row(ASSET_COLUMNS, asset_id="b", kind="repo", pattern="github://lab/[a"))
+    code, message = run(capsys, job)
+    assert code == 2
+    assert "context/assets.csv:4: pattern: a glob over resource URIs is expected" in message
+    assert "context/assets.csv:5: pattern: `[` without `]`" in message
+    assert written(job) == before
+
+
+def test_unreadable_context_file(job: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    before = written(job)
+    (job / "context/networks.csv").symlink_to(job / "nowhere.csv")
+    (job / "context/approvals.csv").write_bytes(b"\xff\xfe")
+    code, message = run(capsys, job)
+    assert code == 2
+    assert "context/networks.csv: cannot be read: No such file or directory" in message
+    assert "context/approvals.csv:1: not UTF-8" in message
+    assert written(job) == before
+
+
+def test_a_dated_context_file_of_the_last_day_stops_the_run_before_the_first(
+    job: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    before = written(job)
+    (job / f"context/networks.{NEXT_DAY}.csv").write_text("cidr,zone,country,asn\nx,corp,,\n")
+    argv = ["run", "--config", str(job / "job.yml"), "--start", str(DAY), "--end", str(NEXT_DAY)]
+    assert cli.main(argv) == 2
+    assert f"networks.{NEXT_DAY}.csv:2: cidr: " in capsys.readouterr().err
+    assert written(job) == before
+
+
+# Exit 1: a stage failed
+
+
+def test_empty_day(job: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    before = written(job)
+    code, message = run(capsys, job, date(2026, 10, 20))
+    assert code == 1
+    assert "2026-10-20 ingest: no log file for 2026-10-20" in message
+    assert "repositories: raw/2026/10/20/*.ndjson" in message
+    assert written(job) == before
+
+
+def test_files_without_a_record_of_the_day(job: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    before = written(job)
+    write_logs(job, NEXT_DAY, clones(DAY))
+    code, message = run(capsys, job)
+    assert code == 1
+    assert f"{NEXT_DAY} ingest: no record of {NEXT_DAY}" in message
+    assert written(job) == before
+
+
+def test_unreadable_log_file(job: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    before = written(job)
+    path = write_logs(job, NEXT_DAY, clones(NEXT_DAY))
+    # A link to itself cannot be read by anybody, not even root.
+    loop = path.with_name("loop.ndjson")
+    loop.symlink_to(loop)
+    code, message = run(capsys, job)
+    assert code == 1
+    assert f"{NEXT_DAY} ingest: " in message
+    assert "loop.ndjson" in message
+    assert "repositories" in message
+    assert written(job) == before
+
+
+def test_unreachable_elasticsearch(job: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    before = rows_of(job, DAY)
+    (job / "job.yml").write_text(CONFIG + "elasticsearch: {url: 'http://127.0.0.1:1'}\n")
+    code, message = run(capsys, job)
+    assert code == 1
+    assert f"{NEXT_DAY} publish: Elasticsearch at http://127.0.0.1:1 cannot be reached" in message
+    assert rows_of(job, DAY) == before
+    assert rows_of(job, NEXT_DAY)["signals"]
+    assert (job / "out/findings.ndjson").is_file()
+
+    # Nothing is lost: without the server the same day ends well, with the same rows.
+    rows = rows_of(job, NEXT_DAY)
+    (job / "job.yml").write_text(CONFIG)
+    assert run(capsys, job) == (0, "")
+    assert rows_of(job, NEXT_DAY) == rows
+
+
+# Exit 3: the data-quality gate
+
+
+def test_mostly_rejected_day_stops_at_the_gate(
+    job: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    before = rows_of(job, DAY)
+    write_logs(job, NEXT_DAY, clones(NEXT_DAY) + "not a record\n" * 200)
+    code, message = run(capsys, job)
+    assert code == 3
+    assert f"{NEXT_DAY} check: " in message
+    assert "repositories" in message
+    assert rows_of(job, DAY) == before
+    after = rows_of(job, NEXT_DAY)
+    assert len(after["rejects"]) == 200
+    assert after["quality"]
+    for table in ("access", "object_access", "graph_nodes", "graph_edges", "signals", "findings"):
+        assert after[table] == []
