@@ -3,7 +3,7 @@ SHELL := bash
 .SHELLFLAGS := -eu -o pipefail -c
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help env demo test lint format bench lock clean
+.PHONY: help env demo test lint format bench evaluate lock clean
 
 VENV := .venv
 BIN := $(VENV)/bin
@@ -11,6 +11,7 @@ BIN := $(VENV)/bin
 PYTHON ?=
 PYTHONS := $(or $(PYTHON),python3.13 python3.12 python3.11 python3)
 FIT := import ensurepip, sys, venv; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))
+SEEDS ?= 101 102 103
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 
 help: ## what there is
@@ -37,13 +38,17 @@ format: env ## mend the style
 bench: env ## speed on 5 million records beside DuckDB, Spark and mere unpacking
 	$(BIN)/python -m jobs.bench
 
+evaluate: env ## detection figures over labs that no setting was tuned on (SEEDS="101 102 103")
+	for seed in $(SEEDS); do $(BIN)/exfilwatch demo --seed $$seed --out evaluation/$$seed; done
+	$(BIN)/python -m jobs.evaluate $(SEEDS:%=evaluation/%)
+
 lock: env ## make requirements.lock again from pyproject.toml (LOCK=--upgrade: newest versions)
 	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --extra dev \
 		--generate-hashes --no-emit-index-url --no-annotate \
 		--custom-compile-command "make lock" $(LOCK) --output-file requirements.lock pyproject.toml
 
 clean: ## remove the environment, the demo and all caches
-	rm -rf $(VENV) demo build dist *.egg-info .hypothesis .mypy_cache .pytest_cache .ruff_cache
+	rm -rf $(VENV) demo evaluation build dist *.egg-info .hypothesis .mypy_cache .pytest_cache .ruff_cache
 	find dags jobs models schemas tests -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # What installs is itself pinned by hash: setuptools (builds pyspark and this package) and uv come

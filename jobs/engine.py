@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 ENGINE_OPTION = "exfilwatch.engine"
 """Session option that tells the writer of tables which engine it stands on."""
-TOKEN_VARIABLE = "SPARK_CONNECT_AUTHENTICATE_TOKEN"
+TOKEN_VARIABLE = "SPARK_CONNECT_AUTHENTICATE_TOKEN"  # noqa: S105  (its name, no token)
 SESSION_OPTIONS = {
     # Delta on Sail refuses any other zone, and all times in the warehouse are UTC.
     "spark.sql.session.timeZone": "UTC",

@@ -8,7 +8,7 @@ day itself, 89 the oldest one.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
-from datetime import date
+from datetime import date, timedelta
 from functools import wraps
 from itertools import chain
 from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, TypeVar
@@ -33,9 +33,14 @@ TAKE_CLASSES = frozenset({"read", "copy", "clone", "share", "query"})
 """Classes by which content reaches the caller or a place of the caller's choosing."""
 CONTENT_CLASSES = TAKE_CLASSES | {"execute"}
 """The same and execution, by which content is reached too; a mere look or listing is less."""
+DISTANT_CLASSES = frozenset({"list", "inspect", "write", "sign_in", "assume", "other"})
 REPOSITORY_SCHEMES = ("github://", "gitlab://")
 UNKNOWN_SENSITIVITY = 2.0
 """Sensitivity taken for resources that assets.csv does not list (internal, not secret)."""
+OPEN_NOTICE_DAYS = 120
+"""Days a notice without an end date is believed."""
+AFTER_END_DAYS = 30
+MANY_PLACES = 3
 EVIDENCE_ASSETS = 20
 """Assets that one signal names."""
 
@@ -85,10 +90,18 @@ def explode(values: pd.Series) -> tuple[Codes, list[Any]]:
 
 
 def active_entities(history: History) -> pd.DataFrame:
-    """``user_id`` (sorted, unique) and ``user_kind`` of whoever acted on the day."""
-    today = history.access.loc[history.access["day"] == history.day, ["user_id", "user_kind"]]
-    today = today[today["user_id"] != ""].sort_values(["user_id", "user_kind"])
-    return today.drop_duplicates("user_id").reset_index(drop=True)
+    """``user_id`` (sorted, unique) and ``user_kind`` of whoever came near assets on the day.
+
+    That is whoever did more than look, write or sign in, or touched MANY_PLACES and more. The
+    hundreds of cluster nodes that only report to their API server would otherwise be the usual
+    service, beside which every other one is unusual.
+    """
+    columns = ["user_id", "user_kind", "asset_id", "action_class"]
+    today = history.access.loc[history.access["day"] == history.day, columns]
+    near = ~today["action_class"].isin(DISTANT_CLASSES)
+    near |= today.groupby("user_id")["asset_id"].transform("nunique") >= MANY_PLACES
+    today = today[near & (today["user_id"] != "")].sort_values(["user_id", "user_kind"])
+    return today.drop_duplicates("user_id")[["user_id", "user_kind"]].reset_index(drop=True)
 
 
 def active_kinds(history: History) -> dict[str, str]:
@@ -134,6 +147,23 @@ def teams(context: Context) -> dict[str, str]:
     """Declared team of each user that has one."""
     rows = people(context)["team"]
     return {str(user): str(team) for user, team in rows.items() if team}
+
+
+def leaving(context: Context, day: date, leaver_days: int) -> dict[str, str]:
+    """What to say of whoever is within a notice or offer window, or active after the end."""
+    found = {}
+    for user, row in people(context).iterrows():
+        notice = row["notice_date"] if isinstance(row["notice_date"], date) else None
+        end = row["end_date"] if isinstance(row["end_date"], date) else None
+        if end is not None and end < day <= end + timedelta(days=AFTER_END_DAYS):
+            found[str(user)] = f"active after leaving on {end}"
+        elif end is not None and day <= end <= day + timedelta(days=leaver_days):
+            found[str(user)] = f"leaves on {end}"
+        elif notice is not None and notice <= day <= (
+            end or notice + timedelta(days=OPEN_NOTICE_DAYS)
+        ):
+            found[str(user)] = f"gave notice on {notice}"
+    return found
 
 
 @remembered
@@ -205,6 +235,24 @@ def tenure_days(history: History, users: Iterable[str]) -> dict[str, float]:
             seen = int(first.get(user, 0))
             tenures[user] = float(HISTORY_DAYS - 1 if seen >= oldest else seen)
     return tenures
+
+
+def novelty_days(seen: pd.DataFrame, settle_days: float) -> pd.DataFrame:
+    """How often an identity does something for the first time: ``user``, ``novel``, ``days``.
+
+    ``seen``: user, value, ago. Counted are active days before the day, from ``settle_days`` after
+    the identity's first one on (until then everything is new); ``novel`` are those with a value
+    that was never there before.
+    """
+    past = seen[seen["ago"] > 0]
+    oldest = past.groupby("user")["ago"].transform("max")
+    counted = past[past["ago"] <= oldest - settle_days]
+    first = past.groupby(["user", "value"])["ago"].transform("max")
+    novel = counted[counted["ago"] == first.loc[counted.index]]
+    days = counted.drop_duplicates(["user", "ago"]).groupby("user").size()
+    with_new = novel.drop_duplicates(["user", "ago"]).groupby("user").size()
+    result = pd.DataFrame({"days": days, "novel": with_new.reindex(days.index).fillna(0)})
+    return result.rename_axis("user").reset_index()
 
 
 def neighbours(history: History, users: NDArray[Any]) -> list[Codes]:

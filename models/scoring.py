@@ -31,7 +31,7 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
-from models.features import each_row, listed_assets, people
+from models.features import each_row, leaving, listed_assets, people
 from schemas.tables import WINDOWS
 
 if TYPE_CHECKING:
@@ -49,9 +49,6 @@ DERIVED_FAMILIES = frozenset({"multivariate"})
 WINDOW_SHARE = 0.1
 SEVERITY_BANDS = ((74.0, 4), (48.0, 3), (22.0, 2))
 """Least score of critical, high and medium; below is low (1)."""
-OPEN_NOTICE_DAYS = 120
-"""Days a notice without an end date is believed."""
-AFTER_END_DAYS = 30
 
 
 @dataclass(frozen=True)
@@ -130,7 +127,7 @@ def gather(
         weights=weights,
         patterns={str(asset): str(text) for asset, text in assets["pattern"].items()},
         approvals=_approvals(context, day),
-        leavers=_leavers(context, day, int(rules.leaver_days)),
+        leavers=leaving(context, day, rules.leaver_days),
         newcomers=_newcomers(context, rules, tenure),
         suppressions=[rule for rule in suppressions if day <= date.fromisoformat(rule.until)],
     )
@@ -229,18 +226,18 @@ def _effect(row: Any, settings: Mapping[str, Any]) -> float:
 def approved_share(
     entity: str, assets: Sequence[str], facts: Circumstances
 ) -> tuple[float, list[str]]:
-    """Part of the evidence that approvals cover (the k-th asset weighs 1/k), and the tickets."""
+    """Part of the evidence that approvals cover (the k-th asset weighs 1/k²), and the tickets."""
     rules = facts.approvals.get(entity, ())
     if not rules or not assets:
         return 0.0, []
     covered, tickets, whole = 0.0, set(), 0.0
     for rank, asset in enumerate(assets, start=1):
-        whole += 1 / rank
+        whole += 1 / rank**2
         sample = facts.patterns.get(asset, f"{asset.rstrip('/')}/*" if "://" in asset else asset)
         # A pattern's own text is a sample of what it covers: its stars match the approval's stars.
         fits = [ticket for ticket, pattern in rules if _covers(pattern, sample)]
         if fits:
-            covered += 1 / rank
+            covered += 1 / rank**2
             tickets.add(fits[0])
     return covered / whole, sorted(tickets)
 
@@ -271,23 +268,6 @@ def _instant(value: Any) -> datetime | None:
         return None
     moment: datetime = pd.Timestamp(value).to_pydatetime()
     return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
-
-
-def _leavers(context: Context, day: date, leaver_days: int) -> dict[str, str]:
-    """A note for whoever is within notice or offer windows, or active after the end."""
-    found = {}
-    for user, row in people(context).iterrows():
-        notice = row["notice_date"] if isinstance(row["notice_date"], date) else None
-        end = row["end_date"] if isinstance(row["end_date"], date) else None
-        if end is not None and end < day <= end + timedelta(days=AFTER_END_DAYS):
-            found[str(user)] = f"active after leaving on {end}"
-        elif end is not None and day <= end <= day + timedelta(days=leaver_days):
-            found[str(user)] = f"leaves on {end}"
-        elif notice is not None and notice <= day <= (
-            end or notice + timedelta(days=OPEN_NOTICE_DAYS)
-        ):
-            found[str(user)] = f"gave notice on {notice}"
-    return found
 
 
 def _newcomers(context: Context, rules: Scoring, tenure: Mapping[str, float]) -> dict[str, float]:

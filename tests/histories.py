@@ -313,11 +313,13 @@ Frames = tuple[pd.DataFrame, pd.DataFrame]
 
 
 def frames_of(world: World, base: tuple[list[Event], Frames] | None = None) -> Frames:
-    """Frames of everything that happened; those of ``base`` serve for users with the same events."""
+    """Frames of everything that happened; of users with the same events those of ``base``."""
     if base is None:
         return access_frame(world.events), object_frame(world.events, world.assets)
     before, after = _by_user(base[0]), _by_user(world.events)
     changed = {user for user in before | after if before.get(user) != after.get(user)}
+    if not changed:
+        return base[1]
     events = [event for event in world.events if event.user in changed]
     made = access_frame(events), object_frame(events, world.assets)
     keys = (

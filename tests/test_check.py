@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -294,24 +292,20 @@ def test_a_source_that_falls_silent_warns(judge: Judge) -> None:
 
 
 @pytest.mark.parametrize(
-    ("events", "seen"),
+    ("usual", "expected"),
     [
         (20, None),
-        (100, "20 events, 0.2 times the usual 100 (2 days)"),
+        (100, None),  # exactly a fifth of the usual is within the limit
         (101, "20 events, 0.198 times the usual 101 (2 days)"),
         (3, "20 events, 6.67 times the usual 3 (2 days)"),
     ],
 )
 def test_volume_is_measured_against_the_trailing_days(
-    judge: Judge, events: int, seen: str | None
+    judge: Judge, usual: int, expected: str | None
 ) -> None:
-    history = {"code": {date(2026, 10, 3): events, date(2026, 10, 4): events}}
-    outcomes = judge(good_day(), history=history)
-    if events in (20, 100):
-        # Exactly a fifth of the usual is still within the limit.
-        assert failures(outcomes) == {}
-    else:
-        assert failures(outcomes) == {("code", "volume_as_usual", WARNING): seen}
+    history = {"code": {date(2026, 10, 3): usual, date(2026, 10, 4): usual}}
+    failed = failures(judge(good_day(), history=history))
+    assert failed == ({("code", "volume_as_usual", WARNING): expected} if expected else {})
 
 
 def test_the_usual_counts_the_same_weekday_twice_and_no_missing_days() -> None:
@@ -338,28 +332,24 @@ def test_the_usual_is_the_weighted_median(ages: dict[int, int]) -> None:
     assert sum(weight for n, weight in weights if n > usual) <= half
 
 
+OTHER_COLUMNS = [name for name in EVENTS.column_names if name != "details"]
+
+
 @pytest.mark.parametrize(
-    ("sql", "name"),
+    ("columns", "name"),
     [
-        ("* except (bytes_out), cast(bytes_out as string) as bytes_out", "of_type"),
-        ("*, 1 as surprise", "columns_to_match"),
-        ("* except (outcome)", "columns_to_match"),
+        ([*OTHER_COLUMNS, "'{}' as details"], "expect_column_values_to_be_of_type"),
+        ([*EVENTS.column_names, "1 as more"], "expect_table_columns_to_match_ordered_list"),
+        (OTHER_COLUMNS, "expect_table_columns_to_match_ordered_list"),
     ],
 )
 def test_a_wrong_schema_is_critical_and_nothing_else_is_judged(
-    sail: SparkSession, tmp_path: Path, sql: str, name: str
+    sail: SparkSession, tmp_path: Path, columns: list[str], name: str
 ) -> None:
-    names = EVENTS.column_names
-    events = frame(sail, good_day())
-    if "string" in sql:
-        events = events.selectExpr(*[n for n in names if n != "bytes_out"], "'1' as bytes_out")
-    elif "surprise" in sql:
-        events = events.selectExpr(*names, "1 as surprise")
-    else:
-        events = events.drop("outcome")
+    events = frame(sail, good_day()).selectExpr(*columns)
     outcomes, _ = check_day(events, frame(sail, [], REJECTS), {}, job_config(tmp_path), DAY)
     failed = [o for o in outcomes if not o.success]
-    assert any(name in o.expectation.name for o in failed)
+    assert name in {o.expectation.name for o in failed}
     assert {o.expectation.severity for o in failed} == {CRITICAL}
     assert {o.source for o in outcomes} == {"*"}
 
@@ -509,8 +499,7 @@ def test_both_engines_judge_alike(
             check.run(spark, config, DAY)
         stored.append(stored_quality(spark, config))
     assert stored[0] == stored[1]
-    digest = hashlib.sha256(repr(stored[0]).encode()).hexdigest()
-    assert digest == hashlib.sha256(repr(stored[1]).encode()).hexdigest()
+    assert len(stored[0]) > 60
 
 
 def all_suites(tmp_path: Path) -> list:
@@ -546,4 +535,3 @@ def test_suites_have_unique_keys_and_texts_that_can_be_filled(tmp_path: Path) ->
         assert bool(expectation.unjudged) == (expectation.column in nullable), expectation.name
         assert not expectation.subject or expectation.subject in EVENTS.column_names
     assert all(e.severity in (CRITICAL, WARNING) for suite in suites for e in suite)
-    assert replace(DAY_NOT_EMPTY, severity=WARNING) != DAY_NOT_EMPTY

@@ -59,6 +59,7 @@ def back(days: int) -> Any:
 
 
 def leaver_copies_everything(world: World) -> str:
+    world.person("u010")["notice_date"] = back(5)
     for step in (1, 2, 3):
         asset = f"ckpt-pretraining-{step}"
         world.read(DAY, "u010", asset, world.shards(asset), 13)
@@ -137,6 +138,7 @@ FIRING: dict[str, Plant] = {
     "collusion": three_read_a_third_each,
     "first_access": stranger_reads_frontier_checkpoint,
     "foreign_copy": copies_to_a_strange_bucket,
+    "leaver": leaver_copies_everything,
     "mass_clone": night_of_clones,
     "odd_day": everything_at_once,
     "recon": looks_at_everything_and_is_refused,
@@ -202,6 +204,12 @@ def new_step_of_the_own_run(world: World) -> str:
     return "u009"
 
 
+def leaver_works_on(world: World) -> str:
+    world.person("u011")["notice_date"] = back(9)
+    world.read(DAY, "u011", "ckpt-evals-3", world.shards("ckpt-evals-3")[:6])
+    return "u011"
+
+
 def backup_as_every_night(world: World) -> str:
     return "svc-backup"
 
@@ -213,6 +221,7 @@ QUIET: dict[str, Plant] = {
     "collusion": team_reads_in_parallel,
     "first_access": new_step_of_the_own_run,
     "foreign_copy": backup_as_every_night,
+    "leaver": leaver_works_on,
     "mass_clone": known_repositories_again,
     "odd_day": backup_as_every_night,
     "recon": backup_as_every_night,

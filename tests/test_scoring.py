@@ -61,7 +61,12 @@ def circumstances(
 
 def signal(detector: str = "shard_coverage", entity: str = "u1", **more: Any) -> dict[str, Any]:
     """One telling signal on a frontier checkpoint."""
-    units = {"first_access": "assets", "service_misuse": "novelties", "mass_clone": "repositories"}
+    units = {
+        "first_access": "assets",
+        "service_misuse": "novelties",
+        "mass_clone": "repositories",
+        "leaver": "share",
+    }
     return {
         "day": DAY, "entity": entity, "user_kind": "human", "detector": detector, "window": "1d",
         "statistic": 1.0, "p_value": 1e-3, "observed": 1e13 if "burst" in detector else 99.0,
@@ -205,7 +210,7 @@ def test_half_covered_evidence_is_half_discounted() -> None:
     assets = ["ckpt-pretraining-1", "ckpt-pretraining-2"]
     plain = score(signal(asset_ids=assets))[0].raw
     (found,) = score(signal(asset_ids=assets), facts=circumstances(made))
-    assert found.raw == pytest.approx(plain * (1 - 0.85 / 3))
+    assert found.raw == pytest.approx(plain * (1 - 0.85 / 5))
 
 
 def test_suppressed_signals_get_no_points() -> None:

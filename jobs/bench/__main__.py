@@ -53,7 +53,7 @@ def compare(folder: Path, records: int, seed: int, without_spark: bool) -> int:
     print(f"making {records:,} CloudTrail records (seed {seed}) in both framings …", flush=True)
     large, small = folder / "large", folder / "small"
     files = write_records(large, records, seed, workers=2)
-    for framing, paths in files.items():
+    for paths in files.values():
         target = small / paths[0].relative_to(large).parent
         target.mkdir(parents=True)
         for path in paths[: max(1, len(paths) // SMALL_SHARE)]:
@@ -68,14 +68,16 @@ def compare(folder: Path, records: int, seed: int, without_spark: bool) -> int:
         for name in ("sail", "spark") if spark else ("sail",):
             measured[name] = _measure(_stages(large, framing, ENGINES[name]))
         part = _measure(_stages(small, framing, ENGINES["sail"]))
-        _print_table(measured, part, records / len(files[framing]) * len(list(small.rglob(
-            f"{framing}/**/*.gz"))), records)
+        _print_table(
+            measured,
+            part,
+            records / len(files[framing]) * len(list(small.rglob(f"{framing}/**/*.gz"))),
+            records,
+        )
     return 0
 
 
-def _print_table(
-    measured: dict[str, Measured], part: Measured, few: float, records: int
-) -> None:
+def _print_table(measured: dict[str, Measured], part: Measured, few: float, records: int) -> None:
     print(f"{'':8}{'wall s':>9}{'CPU s':>9}{'peak GB':>9}")
     for name, result in measured.items():
         print(f"{name:8}{result.wall:9.1f}{result.cpu:9.1f}{result.peak_gb:9.2f}")
@@ -85,7 +87,9 @@ def _print_table(
     if "spark" in measured:
         print(f"spark / sail   {measured['spark'].wall / sail:6.2f}")
     growth = math.log(sail / part.wall) / math.log(records / few)
-    print(f"growth of sail from {few:,.0f} to {records:,} records: exponent {growth:.2f}", flush=True)
+    print(
+        f"growth of sail from {few:,.0f} to {records:,} records: exponent {growth:.2f}", flush=True
+    )
 
 
 def _floor(folder: Path, framing: str) -> list[str]:
@@ -108,7 +112,9 @@ def _run_stages(config: Path) -> int:
     from jobs.configuration import load_config
     from jobs.pipeline import run_days
 
-    run_days(load_config(config), [date.fromisoformat(DAY)], ["ingest", "aggregate"], progress=_note)
+    run_days(
+        load_config(config), [date.fromisoformat(DAY)], ["ingest", "aggregate"], progress=_note
+    )
     return 0
 
 

@@ -135,7 +135,8 @@ def main(folder: Path, framing: str, out: Path) -> None:
                     list_sort(list(distinct action)) as actions,
                     list_sort(list(distinct source_ip)) as addresses,
                     list_sort(list(distinct concat_ws('/', zone, country, asn))) as networks,
-                    list_sort(list(distinct regexp_extract(user_agent, '[A-Za-z0-9_.+-]+'))) as agents,
+                    list_sort(list(distinct regexp_extract(user_agent, '[A-Za-z0-9_.+-]+')))
+                        as agents,
                     list_sort(list(distinct credential)) as credentials,
                     list_sort(list(distinct acting_as)) as acting_as
                 from events group by all

@@ -49,11 +49,25 @@ def write_context(folder: Path) -> None:
     """Directory of 1,400 identities, 100 assets and a few networks."""
     folder.mkdir(parents=True, exist_ok=True)
     people = [
-        (f"u{n:04d}", f"user{n}@example.com", f"User {n}", "human", f"team-{n % 20}", f"user{n}@example.com")
+        (
+            f"u{n:04d}",
+            f"user{n}@example.com",
+            f"User {n}",
+            "human",
+            f"team-{n % 20}",
+            f"user{n}@example.com",
+        )
         for n in range(PEOPLE)
     ]
     services = [
-        (f"svc{n:03d}", "", f"Service {n}", "service", "platform", f"arn:aws:iam::{ACCOUNT}:role/service-{n}")
+        (
+            f"svc{n:03d}",
+            "",
+            f"Service {n}",
+            "service",
+            "platform",
+            f"arn:aws:iam::{ACCOUNT}:role/service-{n}",
+        )
         for n in range(SERVICES)
     ]
     with (folder / "directory.csv").open("w", newline="") as file:
@@ -67,11 +81,25 @@ def write_context(folder: Path) -> None:
     with (folder / "assets.csv").open("w", newline="") as file:
         writer = csv.writer(file)
         writer.writerow(
-            "asset_id,kind,name,owner_team,sensitivity,objects,bytes,allowed_countries,pattern".split(",")
+            "asset_id,kind,name,owner_team,sensitivity,objects,bytes,allowed_countries,pattern".split(
+                ","
+            )
         )
         for n in range(ASSETS):
             pattern = f"s3://lab-bucket-{n % 20}/run-{n}/step-{n * 100}/*"
-            writer.writerow([f"ckpt-{n}", "checkpoint", f"ckpt {n}", f"team-{n % 20}", 4, SHARDS, "", "", pattern])
+            writer.writerow(
+                [
+                    f"ckpt-{n}",
+                    "checkpoint",
+                    f"ckpt {n}",
+                    f"team-{n % 20}",
+                    4,
+                    SHARDS,
+                    "",
+                    "",
+                    pattern,
+                ]
+            )
     (folder / "networks.csv").write_text(
         "cidr,zone,country,asn\n10.0.0.0/8,corp,US,64512\n10.128.0.0/9,datacenter,US,64512\n"
         "198.51.100.0/24,cloud,US,64496\n203.0.113.0/24,external,DE,64497\n"
@@ -133,7 +161,8 @@ def _record(rng: random.Random) -> str:
         "agent": AGENTS[(who + (seconds > 80_000)) % 3],
         "error": '"errorCode":"AccessDenied","errorMessage":"Access Denied",' if failed else "",
         "bucket": f"lab-bucket-{asset % 20}",
-        "key": f"run-{asset}/step-{asset * 100}/model-{rng.randrange(SHARDS):05d}-of-{SHARDS:05d}.safetensors"
+        "key": f"run-{asset}/step-{asset * 100}/"
+        f"model-{rng.randrange(SHARDS):05d}-of-{SHARDS:05d}.safetensors"
         if known
         else f"scratch/{who}/{rng.randrange(2000)}.npy",
         "range": f',"Range":"bytes={start}-{start + (1 << 27) - 1}"' if ranged else "",

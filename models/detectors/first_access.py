@@ -15,6 +15,7 @@ from models.features import (
     each_row,
     listed_assets,
     log_days,
+    novelty_days,
     recent,
     sensitivity_shares,
     settled,
@@ -27,13 +28,19 @@ from models.wording import say_amount, say_names
 if TYPE_CHECKING:
     from models.history import History
 
+SETTLE_DAYS = 7
+RARE_NOVELTY_DAYS = 10
+"""Days between new assets from which on each is fully surprising."""
+LEAST_CURIOSITY = 0.35
+
 
 def score(history: History, settings: Mapping[str, Any]) -> pd.DataFrame:
     """Sum over today's new assets of −log10 probability × sensitivity ÷ 5, the k-th by 1/k.
 
     0 for whoever touched nothing new; higher is riskier. Discounted: assets of the own team, those
     whose siblings are known, assets that are new to everybody, mere looks and listings, what others
-    of the team touched anew on the same day, people who have just joined, logs just begun.
+    of the team touched anew on the same day, people who have just joined or often touch new
+    assets, logs just begun.
     """
     active = active_entities(history)
     edges = history.edges
@@ -45,6 +52,7 @@ def score(history: History, settings: Mapping[str, Any]) -> pd.DataFrame:
     new = new.sort_values(["user_id", "surprise", "asset_id"], ascending=[True, False, True])
     groups = dict(iter(new.groupby("user_id")))
     tenure = tenure_days(history, active["user_id"])
+    curious = _curiosity(history)
     watched = float(settled(log_days(history), settings["settle_days"]))
     rows: list[tuple[Any, ...]] = []
     for user, kind in each_row(active):
@@ -53,7 +61,11 @@ def score(history: History, settings: Mapping[str, Any]) -> pd.DataFrame:
             rows.append((user, kind, "1d", 0.0, 0.0, 0.0, "assets", "touched nothing new", [], []))
             continue
         trust = watched * float(settled(tenure[user], settings["onboarding_days"]))
-        statistic = trust * float((mine["surprise"] / np.arange(1, len(mine) + 1)).sum())
+        statistic = (
+            trust
+            * curious.get(user, 1.0)
+            * float((mine["surprise"] / np.arange(1, len(mine) + 1)).sum())
+        )
         expected = float(mine["probability"].sum())
         assets = [str(asset) for asset in mine["asset_id"].iloc[:EVIDENCE_ASSETS]]
         first = float(mine["probability"].iloc[0])
@@ -102,6 +114,18 @@ def _surprises(history: History, edges: pd.DataFrame, settings: Mapping[str, Any
     # Of an asset that nobody touched before, the graph can say little.
     surprise = np.where(young, surprise * float(settings["young_asset"]), surprise)
     return edges.assign(surprise=surprise)[["user_id", "asset_id", "probability", "surprise"]]
+
+
+def _curiosity(history: History) -> dict[str, float]:
+    """Factor of each user, LEAST_CURIOSITY to 1: less for who touches something new every week."""
+    seen = recent(history.access, history.day, ["user_id", "asset_id"])
+    seen = seen.rename(columns={"user_id": "user", "asset_id": "value"}).drop_duplicates()
+    habit = novelty_days(seen, SETTLE_DAYS)
+    surprise = np.log10((habit["days"] + 1) / (habit["novel"] + 1))
+    factor = np.clip(surprise / np.log10(RARE_NOVELTY_DAYS), LEAST_CURIOSITY, 1.0)
+    # Before anything is known of a user, nothing is known of the curiosity.
+    factor = np.where(habit["days"] < RARE_NOVELTY_DAYS, np.maximum(factor, 0.7), factor)
+    return dict(zip(habit["user"], factor, strict=True))
 
 
 def _team_readers(

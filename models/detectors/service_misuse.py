@@ -15,11 +15,12 @@ from models.features import (
     active_entities,
     each_group,
     explode,
+    novelty_days,
     recent,
     sensitivity_shares,
 )
 from models.history import SIGNAL_COLUMNS
-from models.wording import say_count, say_names
+from models.wording import say_amount, say_count, say_names
 
 if TYPE_CHECKING:
     from models.history import History
@@ -28,6 +29,7 @@ INTERACTIVE = ("aws-cli", "aws-shell", "console", "mozilla", "chrome", "safari",
                "wget", "powershell", "gsutil", "gcloud", "azcopy", "rclone", "s3cmd", "s5cmd",
                "cyberduck", "postman", "winscp", "github-desktop", "insomnia")  # fmt: skip
 """Programs that people use; a service that begins to use one is in a person's hands."""
+SETTLE_DAYS = 7
 DIMENSIONS = {"networks": "network", "agents": "program", "action": "action", "hour": "hour",
               "asset_id": "asset"}  # fmt: skip
 COLUMNS = ("user_id", "user_kind", "asset_id", "action_class", "events", "networks", "agents",
@@ -81,7 +83,7 @@ def _reason(told: list[str], count: float, days: float) -> str:
     if not told:
         return "a service within its usual networks, programs, actions, hours and assets"
     return (
-        f"a service with {say_count(count)} things it never did in {say_count(days)} days: "
+        f"a service that did {say_amount(count, 'things')} it never did in {say_count(days)} days: "
         f"new {'; '.join(told)}"
     )
 
@@ -110,7 +112,7 @@ def _surprises(
     """Today's distinct values of each user: ``days`` seen before, ``surprise``.
 
     An unseen value of an identity without a past is no surprise at all; after n days it is one of
-    log10((n + prior) / prior). An hour next to a usual hour counts half as usual.
+    log10((n + prior) / prior), or less if new values are nothing new to the identity.
     """
     row, items = values
     seen = pd.DataFrame({"user": user[row], "value": items, "ago": ago[row]}).drop_duplicates()
@@ -118,7 +120,13 @@ def _surprises(
     found = seen[seen["ago"] == 0].merge(before.reset_index(), how="left", on=["user", "value"])
     found["days"] = found["days"].fillna(0.0)
     share = (found["days"] + prior_days) / (days[found["user"]] + prior_days)
-    return found.assign(surprise=-np.log10(np.minimum(share, 1.0)))
+    surprise = -np.log10(np.minimum(share, 1.0))
+    # Who does something new every few days surprises little by doing so today.
+    habit = novelty_days(seen, SETTLE_DAYS).set_index("user").reindex(found["user"]).fillna(0.0)
+    odds = (habit["novel"] + prior_days) / (habit["days"] + prior_days)
+    unheard = np.where(found["days"] == 0, -np.log10(odds.to_numpy()), np.inf)
+    settled_down = habit["days"].to_numpy() > 0
+    return found.assign(surprise=np.where(settled_down, np.minimum(surprise, unheard), surprise))
 
 
 def _emphasis(dimension: str, values: pd.Series, settings: Mapping[str, Any]) -> Floats:

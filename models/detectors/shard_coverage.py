@@ -30,6 +30,8 @@ if TYPE_CHECKING:
 WINDOWS = {1: "1d", 7: "7d", 30: "30d", 90: "90d"}
 FURTHER_ASSETS = 1.5
 """The k-th artefact of an identity counts 1/k^1.5."""
+TELLING_SHARE = 0.1
+"""Part of the leading artefact's value from which another one is evidence too."""
 LONG_DAYS = 30
 LIKE_SHARE = 0.8
 """Part of the share in question that makes an earlier reading a reading alike."""
@@ -174,7 +176,8 @@ def _describe(
         values = mine["statistic"].to_numpy()
         total = float((values / np.arange(1, len(values) + 1) ** FURTHER_ASSETS).sum())
         lead = mine.iloc[0]
-        assets = [str(asset) for asset in objects.assets[mine["asset"].iloc[:EVIDENCE_ASSETS]]]
+        telling = mine[mine["statistic"] >= TELLING_SHARE * lead["statistic"]]
+        assets = [str(asset) for asset in objects.assets[telling["asset"].iloc[:EVIDENCE_ASSETS]]]
         size = "" if np.isnan(lead["bytes"]) else f", {say_amount(lead['bytes'], 'bytes')}"
         reason = (
             f"read {say_share(lead['share'])} of {names.get(assets[0], assets[0])} in "

@@ -1,0 +1,105 @@
+"""What people take with them while they are leaving, measured without excuses."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+
+from models.coverage import load_objects, measure_coverage
+from models.features import (
+    EVIDENCE_ASSETS,
+    active_entities,
+    each_group,
+    each_row,
+    leaving,
+    recent,
+    repositories,
+    sensitivity_shares,
+)
+from models.history import SIGNAL_COLUMNS
+from models.wording import say_amount, say_count, say_names, say_share
+
+if TYPE_CHECKING:
+    from models.history import History
+
+Found = tuple[float, float, str, str, list[str]]
+"""Statistic, observed, unit, reason, assets."""
+DAYS = 7
+NOTHING: Found = (0.0, 0.0, "share", "not leaving, or takes nothing whole", [])
+
+
+def score(history: History, settings: Mapping[str, Any]) -> pd.DataFrame:
+    """How much of artefacts or how many repositories somebody who leaves has taken in 7 days.
+
+    Of artefacts read today: (share + share never read before) ÷ 2 × sensitivity ÷ 5. Of private
+    repositories, on days with a clone: (cloned + cloned and never touched before) ÷ 2 ÷
+    ``many_repositories``. The larger of both; 0 for everybody who is not in a notice or offer
+    window. Habit, team and colleagues excuse nothing here, because those who leave take what they
+    work on. Row 7d for everyone.
+    """
+    active = active_entities(history)
+    leavers = leaving(history.context, history.day, int(settings["leaver_days"]))
+    several = float(settings["many_repositories"])
+    of_artefacts, of_code = _artefacts(history, set(leavers)), _code(history, set(leavers), several)
+    rows: list[tuple[Any, ...]] = []
+    for user, kind in each_row(active):
+        found = max(of_artefacts.get(user, NOTHING), of_code.get(user, NOTHING))
+        statistic, observed, unit, reason, assets = found
+        if user in leavers and statistic > 0:
+            reason = f"{leavers[user]} and {reason}"
+        rows.append((user, kind, "7d", statistic, observed, None, unit, reason, assets, []))
+    return pd.DataFrame(rows, columns=SIGNAL_COLUMNS)
+
+
+def _artefacts(history: History, leavers: set[str]) -> dict[str, Found]:
+    objects = load_objects(history)
+    pairs = objects.touched(1)
+    pairs = pairs[[str(user) in leavers for user in objects.users[objects.user_of(pairs)]]]
+    if len(pairs) == 0:
+        return {}
+    cover = measure_coverage(objects, pairs, (DAYS,))
+    cover["user"] = objects.users[objects.user_of(pairs)]
+    cover["asset"] = objects.assets[objects.asset_of(pairs)]
+    weight = sensitivity_shares(cover["asset"], history.context)
+    cover["value"] = weight * (cover["share"] + cover["fresh"]) / 2
+    found = {}
+    for user, part in each_group(cover, "user"):
+        part = part.sort_values(["value", "asset"], ascending=[False, True])
+        lead = part.iloc[0]
+        told = part.loc[part["value"] > lead["value"] / 2, "asset"]
+        reason = (
+            f"read {say_share(lead['share'])} of {lead['asset']} in {DAYS} days "
+            f"({say_count(lead['objects'])} of {say_count(lead['total'])} objects)"
+        )
+        assets = [str(asset) for asset in told.iloc[:EVIDENCE_ASSETS]]
+        found[str(user)] = (float(lead["value"]), float(lead["share"]), "share", reason, assets)
+    return found
+
+
+def _code(history: History, leavers: set[str], several: float) -> dict[str, Found]:
+    columns = ["user_id", "asset_id", "action_class", "events", "failures"]
+    rows = recent(history.access, history.day, columns)
+    rows = rows[rows["user_id"].isin(leavers)]
+    known = repositories(rows["asset_id"].unique(), history.context)
+    private = [asset for asset, sensitivity in known.items() if sensitivity > 1]
+    rows = rows[rows["asset_id"].isin(private)]
+    first = rows.groupby(["user_id", "asset_id"])["ago"].transform("max")
+    cloned = (rows["action_class"] == "clone") & (rows["events"] > rows["failures"])
+    window = rows.assign(fresh=first < DAYS)[cloned & (rows["ago"] < DAYS)]
+    found = {}
+    for user, part in each_group(window, "user_id"):
+        if not (part["ago"] == 0).any():
+            continue
+        each = part.groupby("asset_id")["fresh"].max().sort_index(kind="stable")
+        value = float((len(each) + each.sum()) / 2 / several)
+        order = np.argsort(~each.to_numpy(dtype=bool), kind="stable")
+        assets = [str(asset) for asset in each.index[order][:EVIDENCE_ASSETS]]
+        reason = (
+            f"cloned {say_amount(len(each), 'repositories')} in {DAYS} days, "
+            f"{say_count(int(each.sum()))} never touched before ({say_names(assets)})"
+        )
+        found[str(user)] = (value, float(len(each)), "repositories", reason, assets)
+    return found
