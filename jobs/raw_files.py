@@ -133,22 +133,20 @@ def read_head(path: str | Path, limit: int = HEAD_BYTES) -> tuple[bytes, str | N
 def _unpacked(file: IO[bytes]) -> Iterator[bytes]:
     """Unpacked bytes of all members of a gz file; zero bytes may follow the last one."""
     unpacker = zlib.decompressobj(wbits=31)
-    begun = False
     while packed := file.read(PACKED_BYTES):
         while packed:
             if unpacker.eof:
                 packed = packed.lstrip(b"\0")
                 if not packed:
                     break
-                unpacker, begun = zlib.decompressobj(wbits=31), False
+                unpacker = zlib.decompressobj(wbits=31)
             before = unpacker.copy()
             try:
                 yield unpacker.decompress(packed)
             except zlib.error as error:
                 yield from _up_to_the_error(before, packed)
-                where = "gz data are damaged" if begun else "no gz data where more should begin"
+                where = "text after the gz data" if "header" in str(error) else "gz data are damaged"
                 raise EOFError(f"{where}: {error}") from error
-            begun = True
             packed = unpacker.unused_data
     if not unpacker.eof:
         raise EOFError("gz data end early")
@@ -175,7 +173,7 @@ def _damage(path: str, max_bytes: int) -> str | None:
         return str(error)
     with Path(path).open("rb") as file:
         packed = file.read(len(GZIP_MAGIC)) == GZIP_MAGIC
-        file.seek(-4, os.SEEK_END)
+        file.seek(max(0, file.seek(0, os.SEEK_END) - 4))
         # Legal padding, or the length of an empty last member; engines stumble over the former.
         return "zero bytes after the gz data" if packed and file.read() == b"\0\0\0\0" else None
 

@@ -10,7 +10,7 @@ import hashlib
 import json
 import re
 import zlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
 from datetime import date
 from typing import NoReturn
@@ -20,6 +20,14 @@ from jobs.raw_files import RawFile, read_chunks
 Piece = tuple[str, str, str | None]
 """A record's position, its text, and why it is none (None: it is one)."""
 
+JSON_NAMES = {
+    type(None): "null",
+    bool: "a boolean",
+    int: "a number",
+    float: "a number",
+    str: "a string",
+    list: "an array",
+}
 BLANK = " \t\r\n"
 NAMED_SECRET = re.compile(
     r"""(?isx)
@@ -58,7 +66,7 @@ class RawRecord:
     problem: str | None = None
 
 
-def read_records(raw_file: RawFile, max_file_bytes: int, max_chars: int) -> Iterator[RawRecord]:
+def read_records(raw_file: RawFile, max_file_bytes: int) -> Iterator[RawRecord]:
     """All records of a damaged file, good and bad, in order; what is beyond saving comes last."""
     text, lost = _readable_text(raw_file, max_file_bytes)
     cut = lost is not None
@@ -73,8 +81,6 @@ def read_records(raw_file: RawFile, max_file_bytes: int, max_chars: int) -> Iter
     for position, piece, problem in pieces:
         if not is_json and piece == raw_file.header and raw_file.fault is None:
             continue
-        if problem is None and len(piece) > max_chars:
-            problem = too_long(max_chars)
         problem = problem or raw_file.fault or (json_problem(piece) if is_json else None)
         record = mend_surrogates(piece) if is_json and problem is None else piece
         yield RawRecord(raw_file.path, raw_file.day, position, record, problem)
@@ -84,33 +90,27 @@ def read_records(raw_file: RawFile, max_file_bytes: int, max_chars: int) -> Iter
 
 
 def find_lines(
-    files: Iterable[RawFile], digests: set[str], max_file_bytes: int
+    files: Iterable[RawFile], digests: Collection[str], max_file_bytes: int
 ) -> Iterator[RawRecord]:
     """Every line of ``files`` whose MD5 is in ``digests``."""
     for raw_file in files:
         text, _ = _readable_text(raw_file, max_file_bytes)
         for position, line, _ in split_lines(text, cut=False):
             if line_digest(line) in digests and line != raw_file.header:
-                yield RawRecord(raw_file.path, raw_file.day, position, line)
+                problem = json_problem(line) if raw_file.header is None else None
+                yield RawRecord(raw_file.path, raw_file.day, position, line, problem)
 
 
 def find_elements(
-    files: Iterable[RawFile], places: dict[tuple[int, int], set[int]], max_file_bytes: int
-) -> Iterator[tuple[RawFile, list[RawRecord]]]:
-    """Elements at given indexes of the envelope files that have a given (crc32, characters)."""
+    files: Iterable[RawFile], wanted: Collection[tuple[int, int]], max_file_bytes: int
+) -> Iterator[tuple[RawFile, tuple[int, int], list[RawRecord]]]:
+    """Those of ``files`` that have a wanted (crc32, characters): it, and all their elements."""
     for raw_file in files:
         text, _ = _readable_text(raw_file, max_file_bytes)
-        wanted = places.get((zlib.crc32(text.encode()), len(text)))
-        if wanted is None:
-            continue
-        records = [
-            RawRecord(raw_file.path, raw_file.day, position, piece, problem)
-            for index, (position, piece, problem) in enumerate(
-                split_elements(text, raw_file.framing, cut=False)
-            )
-            if index in wanted
-        ]
-        yield raw_file, records
+        key = (zlib.crc32(text.encode()), len(text))
+        if key in wanted:
+            pieces = split_elements(text, raw_file.framing, cut=False)
+            yield raw_file, key, [RawRecord(raw_file.path, raw_file.day, *each) for each in pieces]
 
 
 def line_digest(line: str) -> str:
@@ -175,9 +175,10 @@ def split_elements(text: str, array: str, cut: bool) -> Iterator[Piece]:
     number = 0
     while found is not None:
         place = found.end()
+        next_one = _next_one(text, place)
         while (place := _skip(text, place, BLANK + ",")) < len(text) and text[place] != "]":
             number += 1
-            piece, place = _element(text, place, cut)
+            piece, place = _element(text, place, next_one, cut)
             yield f"record {number}", *piece
         if place >= len(text):
             if not cut:
@@ -192,26 +193,38 @@ def split_elements(text: str, array: str, cut: bool) -> Iterator[Piece]:
             yield _at(text, end), rest, problem
 
 
-def _element(text: str, place: int, cut: bool) -> tuple[tuple[str, str | None], int]:
+def _element(
+    text: str, place: int, next_one: re.Pattern[str], cut: bool
+) -> tuple[tuple[str, str | None], int]:
     """The element that begins at ``place``, its problem, and where it ends."""
     try:
         value, end = DECODER.raw_decode(text, place)
     except (ValueError, RecursionError) as error:
-        end = _next_element(text, place)
+        end = _end_of_match(next_one, text, place)
         problem = "cut off in the middle" if cut and end == len(text) else f"not JSON: {error}"
         return (text[place:end].strip(BLANK + ","), problem), end
     # Line breaks can only stand between tokens; the engine reads the good ones line by line.
     piece = re.sub(r"[\r\n]+", " ", text[place:end])
     after = _skip(text, end, BLANK)
     if after < len(text) and text[after] not in ",]":
-        end = _next_element(text, place)
+        end = _end_of_match(next_one, text, place)
         return (text[place:end].strip(BLANK + ","), "not JSON: no comma after the record"), end
     return (piece, _object_problem(value)), end
 
 
-def _next_element(text: str, place: int) -> int:
-    """Where the next element seems to begin after a broken one: at the next `},{`."""
-    found = re.compile(r"\}\s*,\s*(?=\{)").search(text, place)
+def _next_one(text: str, place: int) -> re.Pattern[str]:
+    """What stands before the next element after a broken one.
+
+    That is `},{`, or a comma before an object that begins with the same key as the first one of
+    the array: whoever writes records writes them alike.
+    """
+    first = re.compile(r'\{\s*("(?:[^"\\]|\\.)*")').search(text, place)
+    alike = rf"|,\s*(?=\{{\s*{re.escape(first[1])})" if first else ""
+    return re.compile(rf"\}}\s*,\s*(?=\{{){alike}")
+
+
+def _end_of_match(pattern: re.Pattern[str], text: str, place: int) -> int:
+    found = pattern.search(text, place)
     return found.end() if found else len(text)
 
 
@@ -249,7 +262,7 @@ def _at(text: str, place: int) -> str:
 def _object_problem(value: object) -> str | None:
     if isinstance(value, dict):
         return None
-    return f"not a JSON object but {type(value).__name__}"
+    return f"not a JSON object but {JSON_NAMES[type(value)]}"
 
 
 def _refuse_constant(name: str) -> NoReturn:

@@ -3,21 +3,29 @@
 from __future__ import annotations
 
 from datetime import date, timedelta
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from jobs.context import load_context
 from jobs.errors import InputError
-from jobs.warehouse import read_days, replace_day, to_frame
-from schemas.tables import ACCESS, GRAPH_EDGES, GRAPH_NODES, OBJECT_ACCESS, SIGNALS, Table
+from jobs.warehouse import read_days, replace_day, table_version, to_frame
+from models.history import History
+from schemas.tables import ACCESS, GRAPH_EDGES, GRAPH_NODES, OBJECT_ACCESS, SIGNALS
 
 if TYPE_CHECKING:
     import pandas as pd
     from pyspark.sql import SparkSession
 
-    from models.history import History
     from schemas.config import JobConfig
 
 LOOK_BACK_DAYS = 89
+HISTORY_TABLES = {
+    ACCESS: LOOK_BACK_DAYS,
+    OBJECT_ACCESS: LOOK_BACK_DAYS,
+    GRAPH_NODES: 0,
+    GRAPH_EDGES: 0,
+}
+"""Tables of the history and the days looked back in them."""
 
 
 def run(spark: SparkSession, config: JobConfig, day: date) -> str:
@@ -56,17 +64,22 @@ def settings_of(config: JobConfig) -> dict[str, dict[str, object]]:
 
 
 def read_history(spark: SparkSession, config: JobConfig, day: date) -> History:
-    """What detectors may look at: 90 days of access, the day's graph, the context."""
-    from models.history import History
+    """What detectors may look at: 90 days of access, the day's graph, the context.
 
-    def rows(table: Table, look_back: int) -> pd.DataFrame:
-        return read_days(spark, config.storage, table, day, look_back).toPandas()
+    Both stages that look at it run one after the other, so the last one read is kept while its
+    tables stay at the version they had.
+    """
+    versions = tuple(table_version(config.storage, table) for table in HISTORY_TABLES)
+    access, object_access, nodes, edges = _read_frames(spark, config.storage, day, versions)
+    context = load_context(config.context, day)
+    return History(day, access, object_access, nodes, edges, context)
 
-    return History(
-        day=day,
-        access=rows(ACCESS, LOOK_BACK_DAYS),
-        object_access=rows(OBJECT_ACCESS, LOOK_BACK_DAYS),
-        nodes=rows(GRAPH_NODES, 0),
-        edges=rows(GRAPH_EDGES, 0),
-        context=load_context(config.context, day),
+
+@lru_cache(maxsize=1)
+def _read_frames(
+    spark: SparkSession, storage: str, day: date, versions: tuple[int | None, ...]
+) -> tuple[pd.DataFrame, ...]:
+    return tuple(
+        read_days(spark, storage, table, day, look_back).toPandas()
+        for table, look_back in HISTORY_TABLES.items()
     )

@@ -33,6 +33,16 @@ def table_exists(storage: str, table: Table) -> bool:
     return DeltaTable.is_deltatable(_object_store_url(table_path(storage, table)))
 
 
+def table_version(storage: str, table: Table) -> int | None:
+    """Number of the table's last commit; None if there is no table."""
+    from deltalake import DeltaTable
+
+    if not table_exists(storage, table):
+        return None
+    version: int = DeltaTable(_object_store_url(table_path(storage, table))).version()
+    return version
+
+
 def read_days(
     spark: SparkSession, storage: str, table: Table, last: date, look_back: int = 0
 ) -> DataFrame:

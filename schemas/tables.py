@@ -50,7 +50,11 @@ class Column:
 
 @dataclass(frozen=True)
 class Table:
-    """One table: ``key`` is unique within a day; ``reads`` names its inputs and look-back days."""
+    """One table: ``key`` is unique within a day.
+
+    ``reads``: its inputs and the most days that its stage may look back in them; the config may
+    ask for fewer.
+    """
 
     name: str
     grain: str
@@ -210,7 +214,7 @@ GRAPH_NODES = Table(
         Column("x", "double", "place for drawing", minimum=-1, maximum=1),
         Column("y", "double", "place for drawing", minimum=-1, maximum=1),
     ),
-    reads=(("access", 30),),
+    reads=(("access", 89),),
 )
 
 GRAPH_EDGES = Table(
@@ -233,7 +237,7 @@ GRAPH_EDGES = Table(
             maximum=1,
         ),
     ),
-    reads=(("access", 30),),
+    reads=(("access", 89),),
 )
 
 SIGNALS = Table(
@@ -256,11 +260,11 @@ SIGNALS = Table(
         Column("related_users", "array<string>", "other identities in the evidence"),
     ),
     reads=(
-        ("access", 90),
-        ("object_access", 90),
+        ("access", 89),
+        ("object_access", 89),
         ("graph_nodes", 0),
         ("graph_edges", 0),
-        ("signals", 28),
+        ("signals", 89),
     ),
 )
 
@@ -279,9 +283,10 @@ FINDINGS = Table(
         Column("document", "string", "the finding as one JSON document (see schemas.finding)"),
     ),
     reads=(
-        ("signals", 0),
-        ("access", 90),
-        ("object_access", 90),
+        ("signals", 89),
+        ("findings", 89),
+        ("access", 89),
+        ("object_access", 89),
         ("graph_nodes", 0),
         ("graph_edges", 0),
     ),

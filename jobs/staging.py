@@ -1,0 +1,525 @@
+"""Parsing raw log files into the staging table: one row a raw record, in typed columns.
+
+The engine parses every good file; rows of other days are emptied, as only their number counts.
+What it cannot take is found in the files again and goes through :mod:`jobs.salvage`, record by
+record; the good records among it come back as lines and join the staging table.
+"""
+
+from __future__ import annotations
+
+import atexit
+import logging
+import shutil
+import tempfile
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from datetime import date
+from functools import reduce
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from jobs.context import load_context
+from jobs.engine import ENGINE_OPTION
+from jobs.errors import RunError
+from jobs.formats import PARSED, format_module, quoted
+from jobs.raw_files import RawFile, find_damage
+from jobs.resolve import FOLDER_SCHEMES, needs_whole_uri
+from jobs.salvage import (
+    RawRecord,
+    find_elements,
+    find_lines,
+    json_problem,
+    line_digest,
+    mend_surrogates,
+    read_records,
+    scrub,
+    too_long,
+)
+from schemas.config import JobConfig, Source
+from schemas.context import Context
+
+if TYPE_CHECKING:
+    from pyspark.sql import DataFrame, Row, SparkSession
+
+logger = logging.getLogger(__name__)
+
+STAGED_TYPES = PARSED | {
+    "source": "string",
+    "format": "string",
+    "lookup": "string",
+    "in_day": "boolean",
+    "raw": "string",
+    "file_crc": "bigint",
+    "file_chars": "int",
+    "place": "int",
+}
+STAGED = list(STAGED_TYPES)
+STAGED_DDL = ", ".join(f"`{name}` {kind}" for name, kind in STAGED_TYPES.items())
+# A map is stored as JSON: Sail does not read files together whose maps (or lists) were made in
+# different ways.
+STORED_DDL = STAGED_DDL.replace("`details` map<string,string>", "`details` string")
+NOWHERE = (
+    "cast(null as bigint) as file_crc",
+    "cast(null as int) as file_chars",
+    "cast(null as int) as place",
+)
+Reader = Callable[["SparkSession", Source, str, str | None, list[str]], "DataFrame"]
+BAD = "(in_day and problem is not null)"
+"""Of staging rows: understood enough to be of the day, not enough to be an event."""
+Reject = tuple[str, str, str, str, str, str]
+"""Source, format, file, position, reason, line."""
+BAD_ROW = (
+    "source",
+    "raw",
+    "file_crc",
+    "file_chars",
+    "place",
+    "problem",
+    "event_time is not null as timed",
+)
+
+
+@dataclass(frozen=True)
+class BadRecord:
+    """A raw record that makes no event, what the engine says of it, and whether its time is known.
+
+    A bad record whose time is known belongs to the day of that time, any other to its file's.
+    """
+
+    record: RawRecord
+    problem: str
+    timed: bool
+
+    @property
+    def has_lone_surrogate(self) -> bool:
+        text = self.record.text
+        return mend_surrogates(text) != text and json_problem(text) is None
+
+    @property
+    def reason(self) -> str:
+        """Why it is no event; what is no JSON is told in Python, so that engines agree on it."""
+        return self.record.problem or self.problem
+
+
+@dataclass(frozen=True)
+class SourceFiles:
+    """A source of the config and its files for the day."""
+
+    source: Source
+    files: list[RawFile]
+
+    @property
+    def good(self) -> list[RawFile]:
+        return [raw_file for raw_file in self.files if raw_file.damage is None]
+
+    @property
+    def damaged(self) -> list[RawFile]:
+        return [raw_file for raw_file in self.files if raw_file.damage is not None]
+
+
+def staging_folder(storage: str) -> tempfile.TemporaryDirectory[str]:
+    """A folder for one run's staging table, beside the warehouse's tables, removed at the end."""
+    if "://" in storage:
+        return tempfile.TemporaryDirectory(prefix="exfilwatch-")
+    folder = Path(storage) / "_staging"
+    shutil.rmtree(folder, ignore_errors=True)  # left by a run that was killed
+    folder.mkdir(parents=True, exist_ok=True)
+    return tempfile.TemporaryDirectory(dir=folder)
+
+
+def stage_good_files(
+    spark: SparkSession, inputs: list[SourceFiles], config: JobConfig, day: date, staging: str
+) -> list[SourceFiles]:
+    """Parse all undamaged files; returns ``inputs`` with the damage that the engine met.
+
+    The engine's own JSON reader is several times faster than parsing text, but it stops at the
+    first record that is not as expected and keeps no text; so it goes first, and only where it
+    fails or finds a doubtful record are a source's files parsed as text. An engine does not say
+    which file it failed on: then (and only then) all are read through to find the damaged ones.
+    """
+    as_text = [
+        entry
+        for number, entry in enumerate(inputs)
+        if not _stage_by_reader(spark, entry, config, day, f"{staging}/reader-{number}.parquet")
+    ]
+    path = f"{staging}/text.parquet"
+    try:
+        _stage(spark, as_text, config, day, path, read_text)
+        return inputs
+    except Exception as error:
+        files = [raw_file for entry in as_text for raw_file in entry.good]
+        damage = find_damage(files, config.ingest.max_file_bytes)
+        if not damage:
+            raise RunError(f"the engine could not parse the day's files: {error}") from error
+    marked = {
+        entry.source.name: SourceFiles(
+            entry.source,
+            [replace(f, damage=damage.get(f.path, f.damage)) for f in entry.files],
+        )
+        for entry in as_text
+    }
+    _stage(spark, list(marked.values()), config, day, path, read_text)
+    return [marked.get(entry.source.name, entry) for entry in inputs]
+
+
+def _stage_by_reader(
+    spark: SparkSession, entry: SourceFiles, config: JobConfig, day: date, path: str
+) -> bool:
+    """Whether the engine's JSON reader could take all files of a source, which are then staged.
+
+    Only Sail's reader is used: Spark's passes over whatever follows the first value of a line.
+    """
+    if not has_reader_type(entry.source) or spark.conf.get(ENGINE_OPTION) != "sail":
+        return False
+    try:
+        _stage(spark, [entry], config, day, path, read_json)
+        if read_staged(spark, path).where(BAD).isEmpty():
+            return True
+    except Exception:
+        logger.info("the JSON reader failed; the files are parsed as text", exc_info=True)
+    shutil.rmtree(path, ignore_errors=True)
+    return False
+
+
+def has_reader_type(source: Source) -> bool:
+    """Whether the format declares the types that an engine's JSON reader needs."""
+    return hasattr(format_module(source.format), "READER_TYPE")
+
+
+def parse(
+    spark: SparkSession,
+    source: Source,
+    files: list[RawFile],
+    day: date,
+    max_chars: int,
+    reader: Reader,
+) -> Iterator[DataFrame]:
+    """Staging rows of files, one frame for each framing and header among them.
+
+    Packed and plain files are read apart, because Sail takes no mixture.
+    """
+    groups: dict[tuple[str, str | None, bool], list[str]] = {}
+    for raw_file in files:
+        packed = raw_file.path.endswith(".gz")
+        groups.setdefault((raw_file.framing, raw_file.header, packed), []).append(raw_file.path)
+    for (framing, header, _), paths in sorted(groups.items(), key=lambda item: str(item[0])):
+        records = reader(spark, source, framing, header, paths)
+        yield _staging_rows(records, source, day, record_limit(source, framing, max_chars))
+
+
+def read_json(
+    spark: SparkSession, source: Source, framing: str, header: str | None, paths: list[str]
+) -> DataFrame:
+    """As :func:`read_text`, by Sail's JSON reader, for formats that declare its types.
+
+    The engine raises on a record that does not fit; no record's text or place is known.
+    """
+    reader_type = format_module(source.format).READER_TYPE
+    fields = reader_type.removeprefix("struct<").removesuffix(">")
+    schema = fields if framing == "lines" else f"`{framing}`:array<{reader_type}>"
+    # Given a list, Sail reads the head of every file, which of an envelope is all of it.
+    folder = _folder_of_links(paths)
+    documents = spark.read.schema(schema).option("mode", "FAILFAST").json(folder)
+    record = "struct(*) as r" if framing == "lines" else f"explode(`{framing}`) as r"
+    return documents.selectExpr(record).selectExpr(
+        *NOWHERE, "r", "cast(null as string) as raw", "cast(null as string) as fault"
+    )
+
+
+def _folder_of_links(paths: list[str]) -> str:
+    """A folder with a link to every file; it goes when the process ends."""
+    folder = Path(tempfile.mkdtemp(prefix="exfilwatch-links-"))
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    for number, path in enumerate(paths):
+        suffix = ".json.gz" if path.endswith(".gz") else ".json"
+        (folder / f"{number:06d}{suffix}").symlink_to(Path(path).absolute())
+    return str(folder)
+
+
+def read_text(
+    spark: SparkSession, source: Source, framing: str, header: str | None, paths: list[str]
+) -> DataFrame:
+    """One row a raw record: struct ``r``, text ``raw``, its place in an envelope file, and
+    ``fault``: why a line does not fit its header.
+    """
+    module = format_module(source.format)
+    text = "value"
+    if spark.conf.get(ENGINE_OPTION) != "sail":
+        # Sail refuses what is not UTF-8; others hand it on, and even write it.
+        text = "make_valid_utf8(value)"
+    no_fault = "cast(null as string) as fault"
+    if framing != "lines":
+        whole = spark.read.text(paths, wholetext=True).selectExpr(f"{text} as value")
+        # Parsed in one go where nothing needs the record's own text: that is the fast path.
+        element = "string" if module.KEEPS_TEXT else module.json_type(source)
+        array = parsed_json(spark, "value", f"struct<`{framing}`:array<{element}>>")
+        array = f"{array}.`{framing}`"
+        if framing == "":
+            array = parsed_json(spark, "value", f"array<{element}>")
+        documents = whole.selectExpr(
+            "crc32(value) as file_crc", "length(value) as file_chars", f"{array} as records"
+        ).selectExpr("file_crc", "file_chars", "records is null as broken", "records")
+        # Nothing but the generator may name the array: it would be copied to each of its elements.
+        elements = documents.selectExpr(
+            "file_crc", "file_chars", "broken", "posexplode_outer(records) as (place, element)"
+        ).where("broken or place is not null")
+        struct, raw = "element", "cast(null as string)"
+        if module.KEEPS_TEXT:
+            struct, raw = parsed_json(spark, "element", module.json_type(source)), "element"
+        return elements.selectExpr(
+            "file_crc", "file_chars", "place", f"{struct} as r", f"{raw} as raw", no_fault
+        )
+    # A lone carriage return is no line break here nor in the salvage path.
+    lines = (
+        spark.read.option("lineSep", "\n")
+        .text(paths)
+        .selectExpr(f"rtrim('\\r', {text}) as value")
+        .where("length(trim(both '\\t\\r ' from value)) > 0")
+    )
+    if header is None:
+        struct = parsed_json(spark, "value", module.json_type(source))
+        return lines.selectExpr(*NOWHERE, f"{struct} as r", "value as raw", no_fault)
+    return lines.where(f"value <> {quoted(header)}").selectExpr(
+        *NOWHERE,
+        f"{module.record('value', header, source)} as r",
+        "value as raw",
+        f"{module.fault('value', header, source)} as fault",
+    )
+
+
+def parsed_json(spark: SparkSession, text: str, ddl: str) -> str:
+    """SQL of JSON text as a value of type ``ddl``; null or a struct of nulls where it is none.
+
+    Sail takes JSON only. Spark would also take single quotes, NaN, and whatever follows the first
+    value, and so lose a second record on the same line: inside an array all must fit.
+    """
+    if spark.conf.get(ENGINE_OPTION) == "sail":
+        return f"from_json({text}, {quoted(ddl)})"
+    options = "map('allowSingleQuotes', 'false', 'allowNonNumericNumbers', 'false')"
+    return f"get(from_json(concat('[', {text}, ']'), {quoted(f'array<{ddl}>')}, {options}), 0)"
+
+
+def record_limit(source: Source, framing: str, max_chars: int) -> int | None:
+    """Characters beyond which a record is rejected; None where no path sees all records' text."""
+    module = format_module(source.format)
+    if has_reader_type(source) or (framing != "lines" and not module.KEEPS_TEXT):
+        return None
+    return max_chars
+
+
+def _staging_rows(
+    records: DataFrame, source: Source, day: date, max_chars: int | None
+) -> DataFrame:
+    """Typed columns of the records; those of rows of other days are null."""
+    columns = format_module(source.format).columns(source)
+    literals = records.selectExpr(
+        "*",
+        f"{quoted(source.name)} as source_name",
+        f"{_nullable(source.cluster)} as cluster",
+        f"{quoted(source.timezone)} as timezone",
+    )
+    length = ""
+    if max_chars is not None:
+        length = f"when length(raw) > {max_chars} then {quoted(too_long(max_chars))}"
+    parsed = literals.selectExpr(
+        *(f"{columns[name]} as {name}" for name in PARSED if name != "problem"),
+        f"case {length} when fault is not null then fault when r is null then 'not a record' "
+        f"else {columns['problem']} end as problem",
+        "raw",
+        "file_crc",
+        "file_chars",
+        "place",
+    )
+    timed = parsed.selectExpr(
+        *(name for name in PARSED if name != "problem"),
+        "case when problem is null and event_time is null then 'no time that is understood' "
+        "else problem end as problem",
+        # A record whose time is not understood is looked at in the run of its file's own day.
+        f"event_time is null or to_date(event_time) = date'{day}' as in_day",
+        "raw",
+        "file_crc",
+        "file_chars",
+        "place",
+    )
+    kept = [name for name in STAGED if name not in ("source", "format", "in_day", "lookup", "raw")]
+    return timed.selectExpr(
+        *(f"if(in_day, {name}, null) as {name}" for name in kept),
+        "in_day",
+        f"case when {BAD} then raw end as raw",
+        f"{quoted(source.name)} as source",
+        f"{quoted(source.format)} as format",
+    )
+
+
+def _stage(
+    spark: SparkSession,
+    inputs: list[SourceFiles],
+    config: JobConfig,
+    day: date,
+    path: str,
+    reader: Reader,
+) -> None:
+    frames = [
+        frame
+        for entry in inputs
+        for frame in parse(
+            spark, entry.source, entry.good, day, config.ingest.max_record_bytes, reader
+        )
+    ]
+    _write_staging(spark, frames, config, day, path)
+
+
+def _write_staging(
+    spark: SparkSession, frames: list[DataFrame], config: JobConfig, day: date, path: str
+) -> None:
+    lookup = lookup_key(load_context(config.context, day))
+    rows = reduce(lambda left, right: left.unionByName(right), frames or [_no_rows(spark)])
+    stored = {"details": "to_json(details)", "lookup": lookup}
+    rows = rows.selectExpr(*(f"{stored.get(name, name)} as {name}" for name in STAGED))
+    rows.write.mode("overwrite").option("compression", "snappy").parquet(path)
+
+
+def read_staged(spark: SparkSession, path: str) -> DataFrame:
+    """The staging table; its columns are given, as Sail writes no file where there are no rows."""
+    stored = spark.read.schema(STORED_DDL).parquet(path)
+    typed = {"details": f"from_json(details, '{PARSED['details']}')"}
+    return stored.selectExpr(*(f"{typed.get(name, name)} as {name}" for name in STAGED))
+
+
+def lookup_key(context: Context) -> str:
+    """SQL of what decides a resource's asset: its folder where that is enough, else all of it."""
+    exact, odd = needs_whole_uri(context.assets)
+    folder = "substring(resource, 1, length(resource) - length(substring_index(resource, '/', -1)))"
+    cases = []
+    if exact:
+        cases.append(f"when resource in ({', '.join(map(quoted, exact))}) then resource")
+    if odd:
+        cases.append(f"when resource rlike {quoted(odd)} then resource")
+    schemes = ", ".join(quoted(scheme) for scheme in FOLDER_SCHEMES)
+    cases.append(f"when substring_index(resource, ':', 1) in ({schemes}) then {folder}")
+    return f"case {' '.join(cases)} else resource end"
+
+
+def salvage(
+    spark: SparkSession, inputs: list[SourceFiles], config: JobConfig, day: date, staging: str
+) -> tuple[list[Reject], int]:
+    """Look at what the engine could not take, record by record.
+
+    Good records of damaged files join the staging table. Returns the rejects, sorted, and how many
+    bad records belong to other days' runs.
+    """
+    by_source: dict[str, list[Row]] = {}
+    for row in _bad_rows(spark, f"{staging}/text.parquet"):
+        by_source.setdefault(row.source, []).append(row)
+    limit = config.ingest.max_file_bytes
+    rejected: list[tuple[Source, BadRecord]] = []
+    saved: dict[tuple[str, str | None], list[RawRecord]] = {}
+    for entry in inputs:
+        name = entry.source.name
+        bad, broken = _find_records(entry.good, by_source.get(name, []), limit)
+        for raw_file in (*entry.damaged, *broken):
+            for record in read_records(raw_file, limit):
+                if record.problem is None:
+                    saved.setdefault((name, raw_file.header), []).append(record)
+                else:
+                    bad.append(BadRecord(record, record.problem, False))
+        for each in bad:
+            if each.has_lone_surrogate:
+                # Only Sail refuses these; without the doubtful character engines agree.
+                record = replace(each.record, text=mend_surrogates(each.record.text))
+                saved.setdefault((name, None), []).append(record)
+            else:
+                rejected.append((entry.source, each))
+    sources = {entry.source.name: entry.source for entry in inputs}
+    rejected += _stage_records(spark, sources, saved, config, day, staging)
+    here = [
+        (source, each) for source, each in rejected if each.timed or each.record.day in (None, day)
+    ]
+    chars = config.ingest.reject_line_chars
+    rejects = sorted(_reject(source, each, chars) for source, each in here)
+    return rejects, len(rejected) - len(here)
+
+
+def _bad_rows(spark: SparkSession, path: str) -> list[Row]:
+    return read_staged(spark, path).where(BAD).selectExpr(*BAD_ROW).collect()
+
+
+def _find_records(
+    files: list[RawFile], rows: list[Row], max_bytes: int
+) -> tuple[list[BadRecord], list[RawFile]]:
+    """The raw records of bad staging rows; and the files whose records array the engine refused."""
+    lines = {line_digest(row.raw): row for row in rows if row.file_crc is None and row.raw}
+    elements: dict[tuple[int, int], dict[int, Row]] = {}
+    for row in rows:
+        if row.file_crc is not None:
+            places = elements.setdefault((row.file_crc, row.file_chars), {})
+            if row.place is not None:
+                places[row.place] = row
+    found = []
+    if lines:
+        with_lines = [raw_file for raw_file in files if raw_file.framing == "lines"]
+        for record in find_lines(with_lines, lines.keys(), max_bytes):
+            row = lines[line_digest(record.text)]
+            found.append(BadRecord(record, row.problem, row.timed))
+    broken = []
+    if elements:
+        envelopes = [raw_file for raw_file in files if raw_file.framing != "lines"]
+        for raw_file, key, records in find_elements(envelopes, elements.keys(), max_bytes):
+            if not elements[key]:
+                broken.append(raw_file)
+            for place, row in elements[key].items():
+                found.append(BadRecord(records[place], row.problem, row.timed))
+    return found, broken
+
+
+def _stage_records(
+    spark: SparkSession,
+    sources: dict[str, Source],
+    saved: dict[tuple[str, str | None], list[RawRecord]],
+    config: JobConfig,
+    day: date,
+    staging: str,
+) -> list[tuple[Source, BadRecord]]:
+    """Stage records, by source and header, as lines; returns those that are still bad."""
+    if not saved:
+        return []
+    frames = []
+    origins: dict[tuple[str, str], list[RawRecord]] = {}
+    for number, ((name, header), records) in enumerate(sorted(saved.items(), key=str)):
+        source = sources[name]
+        lines = [*([header] if header is not None else []), *(record.text for record in records)]
+        text = Path(f"{staging}/salvaged-{number}.txt")
+        text.write_text("\n".join(lines) + "\n", encoding="utf-8")
+        rows = read_text(spark, source, "lines", header, [str(text)])
+        limit = record_limit(source, "lines", config.ingest.max_record_bytes)
+        frames.append(_staging_rows(rows, source, day, limit))
+        for record in records:
+            origins.setdefault((name, line_digest(record.text)), []).append(record)
+    path = f"{staging}/salvaged.parquet"
+    _write_staging(spark, frames, config, day, path)
+    return [
+        (sources[row.source], BadRecord(record, row.problem, row.timed))
+        for row in set(_bad_rows(spark, path))
+        for record in origins[row.source, line_digest(row.raw)]
+    ]
+
+
+def _reject(source: Source, bad: BadRecord, limit: int) -> Reject:
+    """A reject's row."""
+    record = bad.record
+    return (
+        source.name,
+        source.format,
+        record.file,
+        record.position,
+        bad.reason,
+        scrub(record.text, limit),
+    )
+
+
+def _nullable(text: str | None) -> str:
+    return quoted(text) if text else "cast(null as string)"
+
+
+def _no_rows(spark: SparkSession) -> DataFrame:
+    return spark.createDataFrame([], STAGED_DDL).drop("lookup")

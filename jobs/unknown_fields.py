@@ -1,0 +1,85 @@
+"""Raw fields that no field map knows: counted by name on a sample, told once a run."""
+
+from __future__ import annotations
+
+import json
+import random
+from collections import Counter
+from datetime import date
+from itertools import islice
+from typing import Any
+
+from jobs.formats import format_module
+from jobs.raw_files import CHUNK_BYTES, RawFile, read_head
+from jobs.salvage import json_problem, split_elements, split_lines
+from jobs.staging import SourceFiles
+from schemas.config import JobConfig
+from schemas.fieldmaps import field_map, leaf_paths
+
+SHOWN = 10
+
+
+def unknown_fields_note(inputs: list[SourceFiles], config: JobConfig, day: date) -> str:
+    """The end of the progress line: unknown and missing fields; empty if there are none."""
+    unknown = unknown_fields(inputs, config, day)
+    missing = missing_columns(inputs)
+    note = ""
+    if unknown:
+        named = ", ".join(f"{name} ({count})" for name, count in sorted(unknown.items())[:SHOWN])
+        more = f" and {len(unknown) - SHOWN} more" if len(unknown) > SHOWN else ""
+        note = f"; unknown fields in the sample: {named}{more}"
+    if missing:
+        note += f"; columns that the mapping reads and a file lacks: {', '.join(missing)}"
+    return note
+
+
+def missing_columns(inputs: list[SourceFiles]) -> list[str]:
+    """``source: column`` of columns that a mapping reads and the header of a CSV log lacks."""
+    return sorted(
+        {
+            f"{entry.source.name}: {name}"
+            for entry in inputs
+            if entry.source.format == "mapped"
+            for header in {raw_file.header for raw_file in entry.files if raw_file.header}
+            for name in format_module("mapped").missing_fields(header, entry.source)
+        }
+    )
+
+
+def unknown_fields(inputs: list[SourceFiles], config: JobConfig, day: date) -> Counter[str]:
+    """Fields the maps do not know, counted on a sample of the day's records.
+
+    The sample is the first records of files drawn with the day as the seed, at most
+    ``ingest.unknown_field_sample`` records over all sources. Keys: ``source: field``.
+    """
+    sources = [e for e in inputs if e.good and e.source.format != "mapped"]
+    counts: Counter[str] = Counter()
+    if not sources:
+        return counts
+    per_source = config.ingest.unknown_field_sample // len(sources)
+    for entry in sources:
+        known = field_map(entry.source.format)
+        files = [f for f in entry.good if f.day in (None, day)] or entry.good
+        chosen = random.Random(f"{day}{entry.source.name}").sample(files, min(3, len(files)))
+        for raw_file in chosen:
+            for record in _sample(raw_file, per_source // len(chosen)):
+                counts.update(
+                    f"{entry.source.name}: {path}"
+                    for path in leaf_paths(record)
+                    if not known.knows(path)
+                )
+    return counts
+
+
+def _sample(raw_file: RawFile, count: int) -> list[dict[str, Any]]:
+    """The first ``count`` records of a file that parse, read from its first megabyte."""
+    if raw_file.header is not None:
+        return [dict.fromkeys(raw_file.header.rstrip("|").split("|"), "")]
+    head = read_head(raw_file.path, CHUNK_BYTES)[0].decode("utf-8", errors="replace")
+    pieces = (
+        split_lines(head, True)
+        if raw_file.framing == "lines"
+        else split_elements(head, raw_file.framing, True)
+    )
+    texts = (text for _, text, problem in pieces if problem is None and not json_problem(text))
+    return [json.loads(text) for text in islice(texts, count)]
