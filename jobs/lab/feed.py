@@ -731,7 +731,7 @@ def plan_malformed(rng: np.random.Generator, days: int) -> dict[tuple[str, int],
     }
     plan: dict[tuple[str, int], list[str]] = {}
     for source, texts in kinds.items():
-        for _ in range(int(rng.integers(3, 9))):
+        for _ in range(int(rng.integers(2, 4))):
             day = int(rng.integers(0, days))
             plan.setdefault((source, day), []).append(texts[int(rng.integers(len(texts)))])
     return plan
