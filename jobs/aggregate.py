@@ -58,10 +58,8 @@ def run(spark: SparkSession, config: JobConfig, day: date) -> str:
     assets = load_context(config.context, day).assets
     followed = sorted(assets.loc[assets["kind"].isin(MANIFEST_KINDS), "asset_id"])
     with staging_folder(config.storage) as scratch:
-        ways_of_access(events).write.parquet(f"{scratch}/ways.parquet")
-        touched_objects(events).write.parquet(f"{scratch}/objects.parquet")
-        ways = spark.read.parquet(f"{scratch}/ways.parquet")
-        objects = spark.read.parquet(f"{scratch}/objects.parquet")
+        ways = _stored(ways_of_access(events), f"{scratch}/ways.parquet")
+        objects = _stored(touched_objects(events), f"{scratch}/objects.parquet")
         replace_day(access(ways, objects, day), config.storage, ACCESS, day)
         replace_day(
             object_access(objects, events, followed, day), config.storage, OBJECT_ACCESS, day
@@ -69,6 +67,12 @@ def run(spark: SparkSession, config: JobConfig, day: date) -> str:
     rows = read_days(spark, config.storage, ACCESS, day).count()
     single = read_days(spark, config.storage, OBJECT_ACCESS, day).count()
     return f"{rows:,} user–asset rows, {single:,} user–object rows"
+
+
+def _stored(frame: DataFrame, path: str) -> DataFrame:
+    """The frame, computed once; its schema is given, as Sail writes no file for no rows."""
+    frame.write.parquet(path)
+    return frame.sparkSession.read.schema(frame.schema).parquet(path)
 
 
 def ways_of_access(events: DataFrame) -> DataFrame:
@@ -162,18 +166,18 @@ def access(ways: DataFrame, objects: DataFrame, day: date) -> DataFrame:
     same = " and ".join(f"t.{key} = h.{key}" for key in KEYS)
     same_objects = " and ".join(f"t.{key} = o.{key}" for key in KEYS)
     hours = f"""
-        select {', '.join(f'h.{key}' for key in KEYS)}, sort_array(collect_list(named_struct(
+        select {", ".join(f"h.{key}" for key in KEYS)}, sort_array(collect_list(named_struct(
             'hour', h.hour, 'events', h.events, 'bytes', h.bytes,
             'objects', coalesce(get(t.by_hour, h.hour), 0)))) as hourly
         from ({by_hour}) h left join ({distinct}) t on {same}
-        group by {', '.join(f'h.{key}' for key in KEYS)}
+        group by {", ".join(f"h.{key}" for key in KEYS)}
     """
     return ways.sparkSession.sql(
         f"""
         select date'{day}' as day, t.user_id, t.user_kind, t.asset_id, t.action_class, t.events,
             t.failures, t.bytes_out, coalesce(o.objects, 0) as objects, t.first_time, t.last_time,
             h.hourly,
-            {', '.join(f't.{name}' for name in LISTED)}
+            {", ".join(f"t.{name}" for name in LISTED)}
         from ({totals}) t join ({hours}) h on {same}
         left join ({distinct}) o on {same_objects}
         """
@@ -190,12 +194,14 @@ def object_access(
     return objects.sparkSession.sql(
         f"""
         with asked as (
-            select distinct user_id, asset_id, object, details['range'] as range
+            select user_id, asset_id, coalesce(object, resource) as object,
+                details['range'] as range, count(*) as reads
             from day_events
             where asset_id in ({names}) and action_class in ('read', 'copy')
                 and outcome <> 'failure' and map_contains_key(details, 'range')
+            group by 1, 2, 3, 4
         ), ranges as (
-            select user_id, asset_id, object,
+            select user_id, asset_id, object, sum(reads) as reads,
                 slice(sort_array(collect_list(range)), 1, {MAX_RANGES}) as ranges
             from asked group by user_id, asset_id, object
         ), touched as (
@@ -210,5 +216,7 @@ def object_access(
             t.bytes_out, coalesce(r.ranges, array()) as ranges, t.first_time, t.last_time
         from touched t left join ranges r
             on t.user_id = r.user_id and t.asset_id = r.asset_id and t.object = r.object
+                -- One read without a range is a read of the whole object.
+                and t.reads = r.reads
         """
     )

@@ -7,7 +7,7 @@ from datetime import date, timedelta
 from typing import TYPE_CHECKING, Any
 
 from jobs.signals import read_history, settings_of
-from jobs.warehouse import read_days, replace_day, to_frame
+from jobs.warehouse import replace_day, stored_frame, to_frame
 from schemas.finding import validate_finding
 from schemas.tables import FINDINGS, SIGNALS
 
@@ -28,10 +28,10 @@ SHOWN_COLUMNS = ["day", "entity", "detector", "window", "statistic", "asset_ids"
 def run(spark: SparkSession, config: JobConfig, day: date) -> str:
     """Replace the day's rows of ``findings``, tell what the queue holds."""
     memory = memory_days(config)
-    signals = read_days(spark, config.storage, SIGNALS, day, memory).toPandas()
-    before = read_days(spark, config.storage, FINDINGS, day - timedelta(days=1), memory - 1)
-    earlier = before.where("in_budget").toPandas()
-    history = read_history(spark, config, day)
+    signals = stored_frame(config.storage, SIGNALS, day, memory)
+    before = stored_frame(config.storage, FINDINGS, day - timedelta(days=1), memory - 1)
+    earlier = before[before["in_budget"].astype(bool)]
+    history = read_history(config, day)
     rows = make_findings(signals, earlier, history, config)
     replace_day(to_frame(spark, rows, FINDINGS), config.storage, FINDINGS, day)
     queue = rows[rows["in_budget"].astype(bool)]

@@ -10,7 +10,7 @@ from datetime import date
 from typing import TYPE_CHECKING
 
 from jobs.context import load_context
-from jobs.warehouse import read_days, replace_day, to_frame
+from jobs.warehouse import replace_day, stored_frame, to_frame
 from schemas.config import JobConfig
 from schemas.tables import ACCESS, GRAPH_EDGES, GRAPH_NODES
 
@@ -23,9 +23,9 @@ def run(spark: SparkSession, config: JobConfig, day: date) -> str:
     from models.graph import ACCESS_COLUMNS, build_graph
 
     look_back = config.graph.window_days - 1
-    access = read_days(spark, config.storage, ACCESS, day, look_back).select(*ACCESS_COLUMNS)
+    access = stored_frame(config.storage, ACCESS, day, look_back, ACCESS_COLUMNS)
     context = load_context(config.context, day)
-    nodes, edges = build_graph(access.toPandas(), context, day, config.graph)
+    nodes, edges = build_graph(access, context, day, config.graph)
     replace_day(to_frame(spark, nodes, GRAPH_NODES), config.storage, GRAPH_NODES, day)
     replace_day(to_frame(spark, edges, GRAPH_EDGES), config.storage, GRAPH_EDGES, day)
     users = int((nodes["node_type"] == "user").sum())

@@ -145,7 +145,9 @@ def _unpacked(file: IO[bytes]) -> Iterator[bytes]:
                 yield unpacker.decompress(packed)
             except zlib.error as error:
                 yield from _up_to_the_error(before, packed)
-                where = "text after the gz data" if "header" in str(error) else "gz data are damaged"
+                where = (
+                    "text after the gz data" if "header" in str(error) else "gz data are damaged"
+                )
                 raise EOFError(f"{where}: {error}") from error
             packed = unpacker.unused_data
     if not unpacker.eof:

@@ -82,8 +82,8 @@ def read_records(raw_file: RawFile, max_file_bytes: int) -> Iterator[RawRecord]:
         if not is_json and piece == raw_file.header and raw_file.fault is None:
             continue
         problem = problem or raw_file.fault or (json_problem(piece) if is_json else None)
-        record = mend_surrogates(piece) if is_json and problem is None else piece
-        yield RawRecord(raw_file.path, raw_file.day, position, record, problem)
+        record = RawRecord(raw_file.path, raw_file.day, position, piece, problem)
+        yield from (is_json and mended_records(record)) or [record]
     if lost is not None:
         position = f"byte {len(text.encode()) + 1}"
         yield RawRecord(raw_file.path, raw_file.day, position, "", lost)
@@ -132,6 +132,35 @@ def json_problem(text: str) -> str | None:
     return _object_problem(value)
 
 
+def mended_records(record: RawRecord) -> list[RawRecord]:
+    """The sound JSON objects in a text for which not every engine has a place; usually none.
+
+    That are several objects on a line, and objects that hold half a surrogate pair.
+    """
+    text, place = record.text, 0
+    objects = []
+    try:
+        while (place := _skip(text, place, BLANK)) < len(text):
+            start = place
+            value, place = DECODER.raw_decode(text, start)
+            if not isinstance(value, dict):
+                return []
+            objects.append(mend_surrogates(text[start:place]))
+    except (ValueError, RecursionError):
+        return []
+    if objects == [text.strip(BLANK)]:
+        return []
+    return [
+        RawRecord(
+            record.file,
+            record.day,
+            record.position if number == 1 else f"{record.position} object {number}",
+            part,
+        )
+        for number, part in enumerate(objects, start=1)
+    ]
+
+
 def mend_surrogates(text: str) -> str:
     """JSON text with ``?`` for each half of a surrogate pair that stands alone.
 
@@ -145,7 +174,7 @@ def mend_surrogates(text: str) -> str:
 def scrub(text: str, limit: int) -> str:
     """At most ``limit`` characters of a raw record, secrets masked, control characters escaped."""
     head = text[: limit + 4096]
-    masked = NAMED_SECRET.sub(r"\1\2***", BARE_SECRET.sub("***", head))[:limit]
+    masked = NAMED_SECRET.sub(r"\1\2\g<quote>***", BARE_SECRET.sub("***", head))[:limit]
     return CONTROL.sub(lambda match: f"\\x{ord(match.group()):02x}", masked)
 
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from jobs.context import load_context
 from jobs.errors import InputError
-from jobs.warehouse import read_days, replace_day, table_version, to_frame
+from jobs.warehouse import replace_day, stored_frame, table_version, to_frame
 from models.history import History
 from schemas.tables import ACCESS, GRAPH_EDGES, GRAPH_NODES, OBJECT_ACCESS, SIGNALS
 
@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from schemas.config import JobConfig
 
 LOOK_BACK_DAYS = 89
+CALIBRATED = ("detector", "window", "user_kind", "statistic")
+"""Columns of earlier signals that calibrate the day's."""
 HISTORY_TABLES = {
     ACCESS: LOOK_BACK_DAYS,
     OBJECT_ACCESS: LOOK_BACK_DAYS,
@@ -30,10 +32,9 @@ HISTORY_TABLES = {
 
 def run(spark: SparkSession, config: JobConfig, day: date) -> str:
     """Score the day, replace its rows of ``signals``, tell how many there are."""
-    past = read_days(
-        spark, config.storage, SIGNALS, day - timedelta(days=1), config.scoring.calibration_days - 1
-    ).select("detector", "window", "user_kind", "statistic")
-    rows = make_signals(read_history(spark, config, day), past.toPandas(), config)
+    yesterday, days = day - timedelta(days=1), config.scoring.calibration_days
+    past = stored_frame(config.storage, SIGNALS, yesterday, days - 1, CALIBRATED)
+    rows = make_signals(read_history(config, day), past, config)
     replace_day(to_frame(spark, rows, SIGNALS), config.storage, SIGNALS, day)
     telling = int((rows["p_value"] <= config.scoring.evidence_p).sum())
     return f"{len(rows):,} signals of {rows['entity'].nunique():,} identities, {telling:,} telling"
@@ -63,23 +64,22 @@ def settings_of(config: JobConfig) -> dict[str, dict[str, object]]:
     return settings
 
 
-def read_history(spark: SparkSession, config: JobConfig, day: date) -> History:
+def read_history(config: JobConfig, day: date) -> History:
     """What detectors may look at: 90 days of access, the day's graph, the context.
 
     Both stages that look at it run one after the other, so the last one read is kept while its
     tables stay at the version they had.
     """
     versions = tuple(table_version(config.storage, table) for table in HISTORY_TABLES)
-    access, object_access, nodes, edges = _read_frames(spark, config.storage, day, versions)
+    access, object_access, nodes, edges = _read_frames(config.storage, day, versions)
     context = load_context(config.context, day)
     return History(day, access, object_access, nodes, edges, context)
 
 
 @lru_cache(maxsize=1)
 def _read_frames(
-    spark: SparkSession, storage: str, day: date, versions: tuple[int | None, ...]
+    storage: str, day: date, versions: tuple[int | None, ...]
 ) -> tuple[pd.DataFrame, ...]:
     return tuple(
-        read_days(spark, storage, table, day, look_back).toPandas()
-        for table, look_back in HISTORY_TABLES.items()
+        stored_frame(storage, table, day, look_back) for table, look_back in HISTORY_TABLES.items()
     )

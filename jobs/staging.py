@@ -28,9 +28,8 @@ from jobs.salvage import (
     RawRecord,
     find_elements,
     find_lines,
-    json_problem,
     line_digest,
-    mend_surrogates,
+    mended_records,
     read_records,
     scrub,
     too_long,
@@ -89,11 +88,6 @@ class BadRecord:
     record: RawRecord
     problem: str
     timed: bool
-
-    @property
-    def has_lone_surrogate(self) -> bool:
-        text = self.record.text
-        return mend_surrogates(text) != text and json_problem(text) is None
 
     @property
     def reason(self) -> str:
@@ -291,12 +285,13 @@ def parsed_json(spark: SparkSession, text: str, ddl: str) -> str:
     """SQL of JSON text as a value of type ``ddl``; null or a struct of nulls where it is none.
 
     Sail takes JSON only. Spark would also take single quotes, NaN, and whatever follows the first
-    value, and so lose a second record on the same line: inside an array all must fit.
+    value, and so lose a second record on the same line: inside an array it must be the only one.
     """
     if spark.conf.get(ENGINE_OPTION) == "sail":
         return f"from_json({text}, {quoted(ddl)})"
     options = "map('allowSingleQuotes', 'false', 'allowNonNumericNumbers', 'false')"
-    return f"get(from_json(concat('[', {text}, ']'), {quoted(f'array<{ddl}>')}, {options}), 0)"
+    values = f"from_json(concat('[', {text}, ']'), {quoted(f'array<{ddl}>')}, {options})"
+    return f"get(filter(array({values}), x -> size(x) = 1), 0)[0]"
 
 
 def record_limit(source: Source, framing: str, max_chars: int) -> int | None:
@@ -424,10 +419,9 @@ def salvage(
                 else:
                     bad.append(BadRecord(record, record.problem, False))
         for each in bad:
-            if each.has_lone_surrogate:
-                # Only Sail refuses these; without the doubtful character engines agree.
-                record = replace(each.record, text=mend_surrogates(each.record.text))
-                saved.setdefault((name, None), []).append(record)
+            parts = mended_records(each.record)
+            if parts:
+                saved.setdefault((name, None), []).extend(parts)
             else:
                 rejected.append((entry.source, each))
     sources = {entry.source.name: entry.source for entry in inputs}

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import time
 import uuid
+from collections.abc import Sequence
 from datetime import date, timedelta
 from typing import TYPE_CHECKING
 
@@ -56,6 +57,41 @@ def read_days(
         .where(f"day between date'{first}' and date'{last}'")
         .select(*table.column_names)
     )
+
+
+def stored_frame(
+    storage: str,
+    table: Table,
+    last: date,
+    look_back: int = 0,
+    columns: Sequence[str] | None = None,
+) -> pd.DataFrame:
+    """As :func:`read_days`, as a pandas frame (of ``columns``; None: all) and without the engine.
+
+    For the small tables that the models read whole: several times faster than by way of the
+    engine's result stream. Timestamps are naive UTC, dates are ``datetime.date``.
+    """
+    import pandas as pd
+    import pyarrow.compute as pc
+    from deltalake import DeltaTable
+
+    names = list(columns or table.column_names)
+    if not table_exists(storage, table):
+        return pd.DataFrame(columns=names)
+    days = pc.field("day")
+    first = last - timedelta(days=look_back)
+    rows = (
+        DeltaTable(_object_store_url(table_path(storage, table)))
+        .to_pyarrow_dataset()
+        .to_table(
+            columns=names,
+            filter=(days >= pc.scalar(first)) & (days <= pc.scalar(last)),
+        )
+    )
+    frame: pd.DataFrame = rows.to_pandas(date_as_object=True)
+    for name in frame.select_dtypes("datetimetz"):
+        frame[name] = frame[name].dt.tz_localize(None).astype("datetime64[ns]")
+    return frame
 
 
 def replace_day(frame: DataFrame, storage: str, table: Table, day: date) -> None:

@@ -92,9 +92,7 @@ EVENTS = Table(
         Column("destination", "string", "where a copy, share or upload goes", nullable=True),
         Column("asset_id", "string", "asset whose pattern matches longest", nullable=True),
         Column("object", "string", "the object within the asset or container", nullable=True),
-        Column(
-            "bytes_out", "bigint", "bytes towards the caller; null: unknown", True, minimum=0
-        ),
+        Column("bytes_out", "bigint", "bytes towards the caller; null: unknown", True, minimum=0),
         Column("source_ip", "string", "address without port", nullable=True),
         Column("country", "string", "of networks.csv", nullable=True),
         Column("zone", "string", "of networks.csv", nullable=True, values=ZONES),
@@ -114,7 +112,12 @@ REJECTS = Table(
         Column("source", "string", "source name"),
         Column("format", "string", "format id"),
         Column("file", "string", "path of the file as the source's pattern found it"),
-        Column("position", "string", "`line N` or `record N` (from 1), or `byte N`"),
+        Column(
+            "position",
+            "string",
+            "`line N` or `record N` (from 1), or `byte N`; of several objects on a line all but the "
+            "first have ` object N` besides",
+        ),
         Column("reason", "string", "why it was not understood, one sentence"),
         Column("line", "string", "the raw record, capped, secrets scrubbed", nullable=True),
     ),

@@ -38,7 +38,8 @@ PATTERN = st.builds(
     PATH,
     st.sampled_from(["", "/*", "*"]),
 )
-PLAIN = st.lists(st.sampled_from(["a", "b", "ab", "a-1", "ab1b", "é.x", "c"]), min_size=1, max_size=5)
+STEP = st.sampled_from(["a", "b", "ab", "a-1", "ab1b", "é.x", "c"])
+PLAIN = st.lists(STEP, min_size=1, max_size=5)
 URI = st.builds(
     lambda scheme, path: f"{scheme}://{'/'.join(path)}", st.sampled_from(["s3", "github"]), PLAIN
 )
@@ -128,8 +129,10 @@ def test_engine_reads_the_regular_expression_alike(sail: SparkSession) -> None:
     empty = pd.DataFrame()
     sql = lookup_key(Context(directory=empty, assets=frame, approvals=empty, networks=empty))
     rows = sail.createDataFrame([(uri,) for uri in uris], "resource string")
-    found = {row.resource: row.lookup for row in rows.selectExpr("resource", f"{sql} as lookup").collect()}
-    assert found == {uri: whole(patterns, uri) for uri in uris}
+    found = rows.selectExpr("resource", f"{sql} as lookup").collect()
+    assert {row.resource: row.lookup for row in found} == {
+        uri: whole(patterns, uri) for uri in uris
+    }
     assert quoted(signs).startswith("'")
 
 
@@ -177,11 +180,12 @@ CIDRS = st.one_of(
 
 @settings(max_examples=300, deadline=None)
 @given(networks=st.lists(CIDRS, max_size=8, unique=True), data=st.data())
-def test_networks_are_the_longest_that_hold_the_address(networks: list, data: st.DataObject) -> None:
+def test_networks_are_the_longest_that_hold_it(networks: list, data: st.DataObject) -> None:
     inside = [network[data.draw(st.integers(0, network.num_addresses - 1))] for network in networks]
     address = data.draw(st.sampled_from([*inside, data.draw(st.ip_addresses())]))
     frame = pd.DataFrame(
-        {"cidr": [str(n) for n in networks], "zone": "z", "country": "c", "asn": [str(n) for n in networks]},
+        [(str(n), "z", "c", str(n)) for n in networks],
+        columns=["cidr", "zone", "country", "asn"],
         dtype=str,
     )
     holding = [n for n in networks if address.version == n.version and address in n]
@@ -231,7 +235,9 @@ def test_sessions_are_followed_to_where_they_began() -> None:
     issued = [("k3", "role-2", "k2"), ("k1", "ana", "AKIA"), ("k2", "role-1", "k1")]
     assert resolve_sessions(issued, {}, find_simple) == {"k1": ANA, "k2": ANA, "k3": ANA}
     # A key known from the days before ends the search.
-    assert resolve_sessions(issued, {"k1": EVE}, find_simple) == {"k1": EVE, "k2": EVE, "k3": EVE}
+    known = {"k0": EVE}
+    later = [("k1", "ana", "k0"), ("k2", "role-1", "k1")]
+    assert resolve_sessions(later, known, find_simple) == {"k0": EVE, "k1": EVE, "k2": EVE}
     # Nobody known at the beginning: the nearest who is.
     assert resolve_sessions([("k1", "?", None), ("k2", "ci", "k1")], {}, find_simple) == {"k2": CI}
     assert resolve_sessions([("k1", "?", None)], {}, find_simple) == {}
@@ -240,7 +246,8 @@ def test_sessions_are_followed_to_where_they_began() -> None:
 @settings(max_examples=200, deadline=None)
 @given(
     links=st.dictionaries(
-        st.integers(0, 7), st.tuples(st.sampled_from(["ana", "ci", "?"]), st.integers(0, 9)),
+        st.integers(0, 7),
+        st.tuples(st.sampled_from(["ana", "ci", "?"]), st.integers(0, 9)),
         max_size=8,
     ),
     data=st.data(),

@@ -66,8 +66,7 @@ COLUMNS = {
     "event_id": f"coalesce(nullif(r._document_id, ''), md5(concat_ws('|', {', '.join(TELLING)})))",
     "event_time": "coalesce("
     + ", ".join(
-        f"{epoch_ms_time(field)}, {iso_time(field)}"
-        for field in ("r.`@timestamp`", "r.created_at")
+        f"{epoch_ms_time(field)}, {iso_time(field)}" for field in ("r.`@timestamp`", "r.created_at")
     )
     + ")",
     "principal": "coalesce(nullif(r.actor, ''), 'anonymous')",

@@ -44,8 +44,8 @@ COMMAND = (
     "nullif(array_join(transform(regexp_extract_all(r.requestURI, "
     f"'[?&]command=([^&]*)', 1), c -> {url_decoded('c')}), ' '), '')"
 )
-EXTRA_SESSION = "regexp_extract(r.user.extra.sessionName, '\"([^\"]+)\"', 1)"
-EXTRA_ARN = "regexp_extract(r.user.extra.arn, '\"([^\"]+)\"', 1)"
+EXTRA_SESSION = 'regexp_extract(r.user.extra.sessionName, \'"([^"]+)"\', 1)'
+EXTRA_ARN = 'regexp_extract(r.user.extra.arn, \'"([^"]+)"\', 1)'
 
 COLUMNS = {
     "event_id": "nullif(r.auditID, '')",

@@ -44,7 +44,7 @@ if TYPE_CHECKING:
     from models.detectors import Description
     from schemas.context import Context
 
-REPORT_DAYS = 14
+REPORT_DAYS = 7
 """Days whose queue is in the page, the latest included."""
 MAX_BYTES = 5_000_000
 """Size at which older findings are left out of the page; they stay in findings.ndjson."""

@@ -1,0 +1,317 @@
+"""``access`` and ``object_access`` against the same sums made row by row in Python."""
+
+from __future__ import annotations
+
+import random
+import re
+from collections import defaultdict
+from datetime import datetime, time, timedelta
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from jobs import aggregate
+from jobs.aggregate import AGENT_FAMILY, MAX_DISTINCT
+from jobs.ingest import CONTAINER
+from jobs.warehouse import replace_day
+from schemas.config import JobConfig
+from schemas.tables import ACCESS, EVENTS, OBJECT_ACCESS
+from tests.raw_logs import DAY, job_config, rows_of, write_context
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from pyspark.sql import SparkSession
+
+Rows = list[dict[str, Any]]
+ASSETS = [
+    {"asset_id": "ckpt", "kind": "checkpoint", "sensitivity": "5", "pattern": "s3://lab/ckpt/*"},
+    {"asset_id": "data", "kind": "dataset", "sensitivity": "3", "pattern": "s3://lab/one.bin"},
+    {"asset_id": "repo", "kind": "repo", "sensitivity": "3", "pattern": "github://lab/repo"},
+]
+FOLLOWED = ("ckpt", "data")
+# As the tables hold them: UTC without a zone.
+MIDNIGHT = datetime.combine(DAY, time.min)
+AGENTS = [None, "[aws-cli/2.1 x]", "aws-cli/3", '"Boto3/1"', "(odd)", ""]
+ELSEWHERE = {"destination_account": "444455556666"}
+
+
+def event(number: int = 0, **fields: Any) -> dict[str, Any]:
+    """A row of ``events``."""
+    row: dict[str, Any] = dict.fromkeys(EVENTS.column_names)
+    row |= {
+        "event_id": f"id-{number:06d}",
+        "event_time": MIDNIGHT + timedelta(hours=10),
+        "day": DAY,
+        "source": "trail",
+        "format": "aws_cloudtrail",
+        "principal": "ana",
+        "user_id": "u-ana",
+        "user_kind": "human",
+        "action": "GetObject",
+        "action_class": "read",
+        "resource": "s3://lab/ckpt/shard-0",
+        "asset_id": "ckpt",
+        "object": "shard-0",
+        "outcome": "success",
+        "details": {},
+    }
+    return row | fields
+
+
+def random_events(seed: int, count: int = 600) -> Rows:
+    """Few values of everything, so that groups are large, and nulls wherever they may be."""
+    draw = random.Random(seed)
+    places = [
+        ("s3://lab/ckpt/shard-{}", "ckpt", "shard-{}"),
+        ("s3://lab/one.bin", "data", None),
+        ("s3://other/key-{}", None, "key-{}"),
+        ("github://lab/repo", "repo", None),
+        ("k8s://c/ns/pods/p-{}", None, "pods/p-{}"),
+        ("no address at all", None, None),
+    ]
+    rows = []
+    for number in range(count):
+        resource, asset, item = (
+            text and text.format(draw.randrange(4)) for text in draw.choice(places)
+        )
+        details = {} if draw.random() < 0.3 else {"range": f"bytes={draw.randrange(3)}-9"}
+        row = event(
+            number,
+            event_time=MIDNIGHT + timedelta(microseconds=draw.randrange(86_400 * 10**6)),
+            source=draw.choice(["trail", "other"]),
+            user_id=draw.choice(["u-ana", "u-bo"]),
+            user_kind=draw.choice(["human", "service", "unknown"]),
+            acting_as=draw.choice([None, "role-1", "role-2"]),
+            credential=draw.choice([None, "AKIA1", "AKIA2"]),
+            action=draw.choice(["GetObject", "CopyObject", "git.clone"]),
+            action_class=draw.choice(["read", "copy", "list"]),
+            resource=resource,
+            asset_id=asset,
+            object=item,
+            destination=draw.choice([None, None, "s3://away/x/y", "github://o/r", "somebody"]),
+            bytes_out=draw.choice([None, None, 0, 1, 2**40]),
+            source_ip=draw.choice([None, "192.0.2.1", "2001:db8::1"]),
+            zone=(zone := draw.choice([None, "vpn"])),
+            country=zone and draw.choice([None, "DE"]),
+            asn=draw.choice([None, "64500"]),
+            user_agent=draw.choice(AGENTS),
+            outcome=draw.choice(["success", "success", "failure", "unknown"]),
+            details=details | (ELSEWHERE if draw.random() < 0.3 else {}),
+        )
+        rows.append(row)
+    return rows
+
+
+def container(uri: str) -> str:
+    scheme, mark, rest = uri.partition("://")
+    if not mark:
+        return uri
+    steps = rest.split("/")
+    kept = 1 if scheme in ("s3", "gs", "host", "model") else 2
+    return f"{scheme}://{'/'.join(steps[:kept])}"
+
+
+def agent(text: str | None) -> str | None:
+    match = re.match(r'[\["]?([A-Za-z0-9_.+-]+)', text or "")
+    return match[1].lower() if match else None
+
+
+def network(row: dict[str, Any]) -> str | None:
+    parts = [row["zone"], row["country"], row["asn"]]
+    return "/".join(part or "-" for part in parts) if any(parts) else None
+
+
+def goes_to(row: dict[str, Any]) -> str | None:
+    if row["destination"] is None:
+        return None
+    account = row["details"].get("destination_account")
+    return container(row["destination"]) + (f"#{account}" if account else "")
+
+
+def total(values: list[int | None]) -> int | None:
+    """Sum of what is known; unknown if nothing is."""
+    known = [value for value in values if value is not None]
+    return sum(known) if known else None
+
+
+def distinct(values: Any) -> list[str]:
+    return sorted({value for value in values if value is not None})[:MAX_DISTINCT]
+
+
+def item_of(row: dict[str, Any]) -> str:
+    return row["object"] or row["resource"]
+
+
+def slow_access(rows: Rows) -> Rows:
+    groups: dict[tuple[str, str, str], Rows] = defaultdict(list)
+    for row in rows:
+        asset = row["asset_id"] or container(row["resource"])
+        groups[row["user_id"], asset, row["action_class"]].append(row)
+    result = []
+    for (user, asset, action_class), group in groups.items():
+        done = [row for row in group if row["outcome"] != "failure"]
+        hourly = []
+        for hour in sorted({row["event_time"].hour for row in group}):
+            within = [row for row in group if row["event_time"].hour == hour]
+            touched = {item_of(row) for row in within if row["outcome"] != "failure"}
+            known = total([row["bytes_out"] for row in within])
+            hourly.append(
+                {"hour": hour, "events": len(within), "bytes": known or 0, "objects": len(touched)}
+            )
+        result.append(
+            {
+                "day": DAY,
+                "user_id": user,
+                "user_kind": min(row["user_kind"] for row in group),
+                "asset_id": asset,
+                "action_class": action_class,
+                "events": len(group),
+                "failures": len(group) - len(done),
+                "bytes_out": total([row["bytes_out"] for row in group]),
+                "objects": len({item_of(row) for row in done}),
+                "first_time": min(row["event_time"] for row in group),
+                "last_time": max(row["event_time"] for row in group),
+                "hourly": hourly,
+                "actions": distinct(row["action"] for row in group),
+                "addresses": distinct(row["source_ip"] for row in group),
+                "networks": distinct(map(network, group)),
+                "agents": distinct(agent(row["user_agent"]) for row in group),
+                "credentials": distinct(row["credential"] for row in group),
+                "acting_as": distinct(row["acting_as"] for row in group),
+                "destinations": distinct(map(goes_to, group)),
+                "sources": distinct(row["source"] for row in group),
+            }
+        )
+    return sorted(result, key=lambda row: [str(row[column]) for column in ACCESS.key])
+
+
+def slow_object_access(rows: Rows) -> Rows:
+    groups: dict[tuple[str, str, str], Rows] = defaultdict(list)
+    for row in rows:
+        moved = row["action_class"] in ("read", "copy") and row["outcome"] != "failure"
+        if row["asset_id"] in FOLLOWED and moved:
+            groups[row["user_id"], row["asset_id"], item_of(row)].append(row)
+    result = []
+    for (user, asset, item), group in groups.items():
+        ranges = [row["details"].get("range") for row in group]
+        result.append(
+            {
+                "day": DAY,
+                "user_id": user,
+                "user_kind": min(row["user_kind"] for row in group),
+                "asset_id": asset,
+                "object": item,
+                "reads": len(group),
+                "bytes_out": total([row["bytes_out"] for row in group]),
+                # One read without a range is a read of the whole.
+                "ranges": [] if None in ranges else distinct(ranges),
+                "first_time": min(row["event_time"] for row in group),
+                "last_time": max(row["event_time"] for row in group),
+            }
+        )
+    return sorted(result, key=lambda row: [str(row[column]) for column in OBJECT_ACCESS.key])
+
+
+def aggregated(spark: SparkSession, folder: Path, rows: Rows) -> tuple[Rows, Rows]:
+    """Both tables of a day with these events."""
+    write_context(folder / "context", assets=ASSETS)
+    config: JobConfig = job_config(folder, [{"path": "unused"}])
+    values = [tuple(row[column] for column in EVENTS.column_names) for row in rows]
+    replace_day(spark.createDataFrame(values, EVENTS.ddl()), config.storage, EVENTS, DAY)
+    aggregate.run(spark, config, DAY)
+    return rows_of(spark, config, ACCESS), rows_of(spark, config, OBJECT_ACCESS)
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_sums_are_those_of_a_slow_loop(sail: SparkSession, tmp_path: Path, seed: int) -> None:
+    rows = random_events(seed)
+    access, object_access = aggregated(sail, tmp_path, rows)
+    assert access == slow_access(rows)
+    assert object_access == slow_object_access(rows)
+
+
+def test_unknown_bytes_stay_unknown_and_zero_stays_zero(sail: SparkSession, tmp_path: Path) -> None:
+    rows = [
+        event(1, bytes_out=None, user_id="unknown"),
+        event(2, bytes_out=0, user_id="nothing"),
+        event(3, bytes_out=None, user_id="some"),
+        event(4, bytes_out=7, user_id="some"),
+    ]
+    for table in aggregated(sail, tmp_path, rows):
+        assert {row["user_id"]: row["bytes_out"] for row in table} == {
+            "unknown": None,
+            "nothing": 0,
+            "some": 7,
+        }
+
+
+def test_failures_touch_nothing(sail: SparkSession, tmp_path: Path) -> None:
+    access, object_access = aggregated(sail, tmp_path, [event(1, outcome="failure", bytes_out=0)])
+    assert [(row["events"], row["failures"], row["objects"]) for row in access] == [(1, 1, 0)]
+    assert object_access == []
+
+
+def test_lists_are_capped(sail: SparkSession, tmp_path: Path) -> None:
+    rows = [event(n, source_ip=f"192.0.2.{n}", details={"range": f"bytes={n}-"}) for n in range(70)]
+    access, object_access = aggregated(sail, tmp_path, rows)
+    assert access[0]["addresses"] == sorted(f"192.0.2.{n}" for n in range(70))[:MAX_DISTINCT]
+    assert len(object_access[0]["ranges"]) == 70
+
+
+def test_a_read_of_the_whole_among_ranges(sail: SparkSession, tmp_path: Path) -> None:
+    rows = [
+        event(1, details={"range": "bytes=0-9"}),
+        event(2),
+        event(3, object="shard-1", details={"range": "bytes=10-19"}),
+        event(4, object="shard-1", details={"range": "bytes=0-9"}),
+        event(5, object="shard-1", details={"range": "bytes=0-9"}),
+        # An asset that is one object has no name within it.
+        event(6, asset_id="data", object=None, resource="s3://lab/one.bin", details={"range": "x"}),
+    ]
+    _, object_access = aggregated(sail, tmp_path, rows)
+    assert {row["object"]: row["ranges"] for row in object_access} == {
+        "shard-0": [],
+        "shard-1": ["bytes=0-9", "bytes=10-19"],
+        "s3://lab/one.bin": ["x"],
+    }
+
+
+def test_a_day_without_events_has_no_rows(sail: SparkSession, tmp_path: Path) -> None:
+    assert aggregated(sail, tmp_path, []) == ([], [])
+    # Nor does a rerun keep rows of events that are gone.
+    assert len(aggregated(sail, tmp_path, [event(1)])[0]) == 1
+    assert aggregated(sail, tmp_path, []) == ([], [])
+
+
+def test_containers(sail: SparkSession) -> None:
+    expected = {
+        "s3://bucket/a/b": "s3://bucket",
+        "s3://bucket": "s3://bucket",
+        "github://org/repo": "github://org/repo",
+        "github://org": "github://org",
+        "k8s://cluster/ns/pods/p": "k8s://cluster/ns",
+        "slurm://a100/pretrain/1": "slurm://a100/pretrain",
+        "aws://111122223333/sts/arn:aws:iam::1:role/x": "aws://111122223333/sts",
+        "model://orion": "model://orion",
+        "host://name/x": "host://name",
+        "no uri": "",
+    }
+    rows = sail.createDataFrame([(uri,) for uri in expected], "resource string")
+    found = rows.selectExpr("resource", f"{CONTAINER} as container").collect()
+    assert {row.resource: row.container for row in found} == expected
+
+
+def test_agent_families(sail: SparkSession) -> None:
+    expected = {
+        "[aws-cli/2.15.0 Python/3.11]": "aws-cli",
+        "Boto3/1.34 md/Botocore": "boto3",
+        "git/2.39.3.windows.1": "git",
+        "kubectl/v1.31.0 (linux/amd64)": "kubectl",
+        "S3Console/0.4, aws-internal/3": "s3console",
+        '"quoted/1"': "quoted",
+        "(none)": None,
+    }
+    rows = sail.createDataFrame([(text,) for text in expected], "user_agent string")
+    found = rows.selectExpr("user_agent", f"{AGENT_FAMILY} as family").collect()
+    assert {row.user_agent: row.family for row in found} == expected

@@ -1,0 +1,343 @@
+"""The stage as a whole: which records of which files become the day's events and rejects."""
+
+from __future__ import annotations
+
+import json
+from datetime import date, timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from jobs import ingest, staging
+from jobs.errors import RunError
+from jobs.warehouse import table_exists
+from schemas.config import JobConfig
+from schemas.tables import EVENTS, REJECTS
+from tests.raw_logs import (
+    ACCOUNT,
+    DAY,
+    envelope,
+    job_config,
+    rows_of,
+    run_ingest,
+    trail_record,
+    write_context,
+    write_file,
+)
+
+if TYPE_CHECKING:
+    from pyspark.sql import SparkSession
+
+DAYS = [DAY + timedelta(days=offset) for offset in range(4)]
+DATED = "raw/{yyyy}/{mm}/{dd}/*.json*"
+NAMELESS = {"eventName": None}
+
+
+def lines(*records: Any) -> str:
+    """Records one a line; text stays as it is."""
+    return "".join(f"{r if isinstance(r, str) else json.dumps(r)}\n" for r in records)
+
+
+def put(folder: Path, day: date, content: str, name: str = "a.json") -> None:
+    write_file(folder / f"raw/{day:%Y/%m/%d}" / name, content)
+
+
+def ids(spark: SparkSession, config: JobConfig, day: date = DAY) -> list[str]:
+    return [row["event_id"] for row in rows_of(spark, config, EVENTS, day)]
+
+
+def at(day: date, number: int | str, **fields: Any) -> dict[str, Any]:
+    return trail_record(number, f"{day}T10:00:00Z", **fields)
+
+
+def test_late_and_early_records_belong_to_their_own_day(sail: SparkSession, tmp_path: Path) -> None:
+    for offset, day in enumerate(DAYS):
+        put(tmp_path, day, lines(at(DAYS[0], f"first-{offset}"), at(DAYS[1], f"second-{offset}")))
+    config = job_config(tmp_path, [{"path": DATED}], late_days=2)
+    sums = run_ingest(sail, config)
+    assert ids(sail, config) == ["id-first-0", "id-first-1", "id-first-2"]
+    assert (sums["records"], sums["of other days"]) == (6, 3)
+    run_ingest(sail, config, DAYS[1])
+    assert ids(sail, config, DAYS[1]) == ["id-second-1", "id-second-2", "id-second-3"]
+    # The other day's run leaves this one's rows alone.
+    assert ids(sail, config) == ["id-first-0", "id-first-1", "id-first-2"]
+
+
+def test_every_bad_record_is_rejected_on_one_day_only(sail: SparkSession, tmp_path: Path) -> None:
+    """On the day of its time where that is understood, else on that of its file."""
+    for day in DAYS:
+        late = at(day - timedelta(days=1), "x", **NAMELESS)
+        early = at(day + timedelta(days=1), "x", **NAMELESS)
+        timeless = at(day, "x", eventTime="soon")
+        put(tmp_path, day, lines(at(day, "good"), "{bad", timeless, late, early))
+        put(tmp_path, day, envelope(at(day, "good"), at(day, "y", **NAMELESS), 5), "b.json.gz")
+        put(tmp_path, day, '{"Records":[' + json.dumps(late) + ",{bad]}", "c.json")
+    config = job_config(tmp_path, [{"path": DATED}], late_days=1)
+    found = []
+    for day in DAYS[:3]:
+        sums = run_ingest(sail, config, day)
+        assert sums["events"] == 1
+        # Two days' folders hold 5 + 3 + 3 pieces each: `{bad]}` is one, the end that it hides too.
+        assert sums["records"] == 22
+        rejects = rows_of(sail, config, REJECTS, day)
+        found += [(Path(row["file"]), row["position"]) for row in rejects]
+    assert len(set(found)) == len(found)
+    # Nothing of the middle day's files is missing: what is early was not yet read the day before.
+    middle = {(path.name, position) for path, position in found if path.parent.name == "06"}
+    assert middle == {
+        ("a.json", "line 2"),
+        ("a.json", "line 3"),
+        ("a.json", "line 4"),
+        ("b.json.gz", "record 2"),
+        ("b.json.gz", "record 3"),
+        ("c.json", "record 1"),
+        ("c.json", "record 2"),
+        ("c.json", f"byte {len((tmp_path / 'raw/2026/10/06/c.json').read_text()) + 1}"),
+    }
+
+
+def test_undated_files_are_read_for_every_day(sail: SparkSession, tmp_path: Path) -> None:
+    write_file(tmp_path / "raw/all.json", lines(at(DAYS[0], 0), at(DAYS[1], 1), "{bad"))
+    config = job_config(tmp_path, [{"path": "raw/*"}])
+    for number, day in enumerate(DAYS[:2]):
+        assert run_ingest(sail, config, day)["rejects"] == 1
+        assert ids(sail, config, day) == [f"id-{number}"]
+
+
+def test_running_again_gives_the_same_rows(sail: SparkSession, tmp_path: Path) -> None:
+    records = [trail_record(n, f"0{n}:00:00", userAgent=f"agent-{n}") for n in range(5)]
+    # The same id with something else in it: which one is kept must not be left to chance.
+    others = [trail_record(n, f"0{n}:00:00", userAgent=f"other-{n}") for n in range(5)]
+    write_file(tmp_path / "raw/a.json.gz", envelope(*records, 5, *others))
+    write_file(tmp_path / "raw/b.json", lines(*reversed(records), "{bad", *others))
+    config = job_config(tmp_path, [{"path": "raw/*"}])
+    sums = run_ingest(sail, config)
+    assert (sums["events"], sums["duplicates"], sums["rejects"]) == (5, 15, 2)
+    before = rows_of(sail, config, EVENTS), rows_of(sail, config, REJECTS)
+    assert run_ingest(sail, config) == sums
+    assert (rows_of(sail, config, EVENTS), rows_of(sail, config, REJECTS)) == before
+    assert {row["user_agent"] for row in before[0]} == {f"agent-{n}" for n in range(5)}
+
+
+def test_many_duplicates_are_found_without_bringing_them_here(
+    sail: SparkSession, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write_file(tmp_path / "raw/a.json", lines(*(trail_record(n % 5) for n in range(12))))
+    config = job_config(tmp_path, [{"path": "raw/*"}])
+    run_ingest(sail, config)
+    few = rows_of(sail, config, EVENTS)
+    monkeypatch.setattr(ingest, "FEW_DUPLICATES", 1)
+    assert run_ingest(sail, config)["duplicates"] == 7
+    assert rows_of(sail, config, EVENTS) == few
+
+
+def test_an_id_is_unique_within_its_source(sail: SparkSession, tmp_path: Path) -> None:
+    for name in ("one", "two"):
+        write_file(tmp_path / f"raw/{name}.json", lines(trail_record(1), trail_record(1)))
+    sources = [{"name": name, "path": f"raw/{name}.json"} for name in ("one", "two")]
+    sums = run_ingest(sail, job_config(tmp_path, sources))
+    assert (sums["events"], sums["duplicates"]) == (2, 2)
+
+
+def test_the_json_reader_and_the_parser_of_text_agree(
+    sail: SparkSession, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Good files take the fast way; one bad record sends the source the other way."""
+    taken = []
+    for name in ("read_json", "read_text"):
+        reader = getattr(staging, name)
+
+        def spy(*arguments: Any, name: str = name, reader: Any = reader) -> Any:
+            taken.append(name)
+            return reader(*arguments)
+
+        monkeypatch.setattr(staging, name, spy)
+    folder = Path(__file__).parent / "formats/aws_cloudtrail"
+    for case in ("copies", "identities", "requests", "role_sessions", "duplicates"):
+        text = (folder / case / "input.json").read_text(encoding="utf-8")
+        records = [json.loads(line) for line in text.splitlines()]
+        # Text where an object should be, and lists where text should, are what the reader refuses.
+        records = [record for record in records if record["eventID"] not in ("i14", "r11")]
+        write_file(tmp_path / f"raw/{case}.json", lines(*records))
+        write_file(tmp_path / f"raw/{case}-2.json.gz", envelope(*records))
+    config = job_config(tmp_path, [{"path": "raw/*.json*"}])
+    run_ingest(sail, config)
+    fast = rows_of(sail, config, EVENTS)
+    assert len(fast) > 40
+    assert set(taken) == {"read_json"}
+    write_file(tmp_path / "raw/z.json", "{bad\n")
+    assert run_ingest(sail, config)["rejects"] == 1
+    assert "read_text" in taken
+    assert rows_of(sail, config, EVENTS) == fast
+
+
+@pytest.mark.parametrize(
+    "odd", ["null", "[]", "5", '{"a":1},', '[{"eventName":"GetObject"}]', "{}", "NaN", "{"]
+)
+@pytest.mark.parametrize("framing", ["lines", "envelope"])
+def test_one_odd_record_among_good_ones_is_never_lost(
+    sail: SparkSession, tmp_path: Path, odd: str, framing: str
+) -> None:
+    """Whatever the engine's reader makes of it."""
+    good = [json.dumps(trail_record(n)) for n in range(2)]
+    text = "\n".join([good[0], odd, good[1]])
+    if framing == "envelope":
+        text = '{"Records":[' + ",".join([good[0], odd, good[1]]) + "]}"
+    write_file(tmp_path / "raw/a.json", text)
+    sums = run_ingest(sail, job_config(tmp_path, [{"path": "raw/*"}]))
+    assert (sums["events"], sums["rejects"]) == (2, 1)
+
+
+def test_two_records_on_a_line_are_two(sail: SparkSession, tmp_path: Path) -> None:
+    """Whether the engine's reader can have its way or not."""
+    both = json.dumps(trail_record(1)) + json.dumps(trail_record(2))
+    write_file(tmp_path / "raw/a.json", lines(both))
+    config = job_config(tmp_path, [{"path": "raw/*"}])
+    assert run_ingest(sail, config)["events"] == 2
+    write_file(tmp_path / "raw/b.json", lines("{bad"))
+    assert run_ingest(sail, config)["events"] == 2
+
+
+@pytest.mark.parametrize("framing", ["lines", "envelope"])
+def test_half_a_surrogate_pair_costs_no_record(
+    sail: SparkSession, tmp_path: Path, framing: str
+) -> None:
+    odd = trail_record(1, userAgent="half \ud83d of one")
+    text = lines(odd) if framing == "lines" else envelope(odd)
+    write_file(tmp_path / "raw/a.json", text)
+    config = job_config(tmp_path, [{"path": "raw/*"}])
+    assert run_ingest(sail, config)["events"] == 1
+    assert rows_of(sail, config, EVENTS)[0]["user_agent"] == "half ? of one"
+
+
+def test_no_file(sail: SparkSession, tmp_path: Path) -> None:
+    config = job_config(tmp_path, [{"path": DATED}, {"path": "raw/x/*", "name": "other"}])
+    with pytest.raises(RunError) as caught:
+        ingest.run(sail, config, DAY)
+    message = str(caught.value)
+    assert "no log file for 2026-10-05 (nor the 2 days after it)" in message
+    assert f"trail: {tmp_path}/raw/2026/10/05/*.json*" in message
+    assert f"other: {tmp_path}/raw/x/*" in message
+    assert not table_exists(config.storage, EVENTS)
+
+
+@pytest.mark.parametrize(
+    "content", ['{"Records":[]}', lines(at(DAYS[3], 1)), lines(at(DAYS[3], 1, **NAMELESS))]
+)
+def test_a_day_without_a_record_leaves_the_tables_as_they_were(
+    sail: SparkSession, tmp_path: Path, content: str
+) -> None:
+    write_file(tmp_path / "raw/a.json", lines(trail_record(1), "{bad"))
+    config = job_config(tmp_path, [{"path": "raw/*"}])
+    run_ingest(sail, config)
+    before = rows_of(sail, config, EVENTS), rows_of(sail, config, REJECTS)
+    write_file(tmp_path / "raw/a.json", content)
+    with pytest.raises(RunError, match="no record of 2026-10-05 in 1 files"):
+        ingest.run(sail, config, DAY)
+    assert (rows_of(sail, config, EVENTS), rows_of(sail, config, REJECTS)) == before
+    assert list((tmp_path / "warehouse/_staging").iterdir()) == []
+
+
+def test_a_day_of_rejects_only_is_written(sail: SparkSession, tmp_path: Path) -> None:
+    """The gate judges it; to refuse it here would hide the rejects."""
+    write_file(tmp_path / "raw/a.json.gz", b"no json at all\n", pack=False)
+    config = job_config(tmp_path, [{"path": "raw/*"}])
+    sums = run_ingest(sail, config)
+    assert (sums["events"], sums["rejects"]) == (0, 1)
+    assert ids(sail, config) == []
+
+
+def test_a_source_without_files_is_said(sail: SparkSession, tmp_path: Path) -> None:
+    write_file(tmp_path / "raw/a.json", lines(trail_record(1)))
+    config = job_config(tmp_path, [{"path": "raw/*"}, {"path": "nothing/*", "name": "silent"}])
+    assert ingest.run(sail, config, DAY).endswith("; NO FILE for silent")
+
+
+def test_leftovers_of_a_killed_run_do_no_harm(sail: SparkSession, tmp_path: Path) -> None:
+    write_file(tmp_path / "raw/a.json", lines(trail_record(1)))
+    config = job_config(tmp_path, [{"path": "raw/*"}])
+    write_file(tmp_path / "warehouse/_staging/killed/text.parquet", b"half a file")
+    assert run_ingest(sail, config)["events"] == 1
+    assert list((tmp_path / "warehouse/_staging").iterdir()) == []
+
+
+def session(name: str, key: str) -> dict[str, Any]:
+    role = f"arn:aws:iam::{ACCOUNT}:role/research"
+    return {
+        "type": "AssumedRole",
+        "arn": f"arn:aws:sts::{ACCOUNT}:assumed-role/research/{name}",
+        "accountId": ACCOUNT,
+        "accessKeyId": key,
+        "sessionContext": {"sessionIssuer": {"type": "Role", "arn": role}},
+    }
+
+
+def assume(day: date, time: str, key: str, **fields: Any) -> dict[str, Any]:
+    return trail_record(
+        key,
+        f"{day}T{time}Z",
+        eventSource="sts.amazonaws.com",
+        eventName="AssumeRole",
+        requestParameters={"roleArn": f"arn:aws:iam::{ACCOUNT}:role/research"},
+        responseElements={"credentials": {"accessKeyId": key, "sessionToken": "hidden"}},
+        **fields,
+    )
+
+
+def test_sessions_opened_the_day_before(sail: SparkSession, tmp_path: Path) -> None:
+    """A chain over midnight: who opened the first session is known from the day before."""
+    aliases = f"arn:aws:iam::{ACCOUNT}:user/ana"
+    ana = {"user_id": "u-ana", "kind": "human", "aliases": aliases}
+    write_context(tmp_path / "context", directory=[ana])
+    today, tomorrow, third = DAYS[:3]
+    put(tmp_path, today, lines(assume(today, "23:30:00", "ASIAONE")))
+    chain = assume(tomorrow, "00:10:00", "ASIATWO", userIdentity=session("opaque", "ASIAONE"))
+    used = at(tomorrow, "used", userIdentity=session("opaque-2", "ASIATWO"))
+    put(tmp_path, tomorrow, lines(chain, used))
+    put(tmp_path, third, lines(at(third, "stale", userIdentity=session("opaque", "ASIAONE"))))
+    config = job_config(tmp_path, [{"path": DATED}], late_days=0)
+    users = {}
+    for day in (today, tomorrow, third):
+        run_ingest(sail, config, day)
+        users |= {row["event_id"]: row["user_id"] for row in rows_of(sail, config, EVENTS, day)}
+    assert users["id-ASIAONE"] == users["id-ASIATWO"] == users["id-used"] == "u-ana"
+    # Two days back is further than the config looks.
+    assert users["id-stale"].endswith("assumed-role/research/opaque")
+    further = job_config(tmp_path, [{"path": DATED}], ingest={"session_lookback_days": 2})
+    run_ingest(sail, further, third)
+    assert [row["user_id"] for row in rows_of(sail, config, EVENTS, third)] == ["u-ana"]
+    nowhere = job_config(tmp_path, [{"path": DATED}], ingest={"session_lookback_days": 0})
+    run_ingest(sail, nowhere, tomorrow)
+    assert "u-ana" not in {row["user_id"] for row in rows_of(sail, config, EVENTS, tomorrow)}
+
+
+def test_a_record_that_is_too_long(sail: SparkSession, tmp_path: Path) -> None:
+    """By the same measure in a good file and in a damaged one."""
+    long = '{"t":"2026-10-05T10:00:00Z","u":"ana","a":"read","x":"' + "y" * 1000 + '"}\n'
+    short = '{"t":"2026-10-05T10:00:00Z","u":"ana","a":"read"}\n'
+    write_file(tmp_path / "raw/good.log", long + short)
+    write_file(tmp_path / "raw/damaged.log", b"\xef\xbb\xbf" + (short + long).encode())
+    mapping = {"time": "t", "principal": "u", "action": "a", "resource": "literal:model://m"}
+    source = {"path": "raw/*.log", "format": "mapped", "mapping": mapping}
+    limits = {"max_record_bytes": 1000, "reject_line_chars": 40}
+    config = job_config(tmp_path, [source], ingest=limits)
+    sums = run_ingest(sail, config)
+    assert (sums["events"], sums["duplicates"], sums["rejects"]) == (1, 1, 2)
+    for row in rows_of(sail, config, REJECTS):
+        assert row["reason"] == "longer than 1000 characters"
+        assert row["line"] == long[:40]
+        assert row["position"] == ("line 1" if row["file"].endswith("good.log") else "line 2")
+
+
+def test_rejects_are_scrubbed_and_name_their_place(sail: SparkSession, tmp_path: Path) -> None:
+    bad = '{"password":"HIDDEN", "x":\x1b[31m'
+    write_file(tmp_path / "raw/a.json", lines(trail_record(1), bad))
+    config = job_config(tmp_path, [{"path": "raw/*"}])
+    run_ingest(sail, config)
+    (row,) = rows_of(sail, config, REJECTS)
+    assert (row["source"], row["format"]) == ("trail", "aws_cloudtrail")
+    assert row["file"] == str(tmp_path / "raw/a.json")
+    assert row["position"] == "line 2"
+    assert row["reason"].startswith("not JSON: Expecting value")
+    assert row["line"] == '{"password":"***", "x":\\x1b[31m'
