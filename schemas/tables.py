@@ -115,8 +115,8 @@ REJECTS = Table(
         Column(
             "position",
             "string",
-            "`line N` or `record N` (from 1), or `byte N`; of several objects on a line all but the "
-            "first have ` object N` besides",
+            "`line N` or `record N` (from 1), or `byte N`; then ` object N` for the objects of a "
+            "line beyond the first",
         ),
         Column("reason", "string", "why it was not understood, one sentence"),
         Column("line", "string", "the raw record, capped, secrets scrubbed", nullable=True),

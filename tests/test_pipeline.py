@@ -68,9 +68,7 @@ def rows_of(storage: str) -> dict[str, list[str]]:
 
     tables = {}
     for table in TABLES:
-        arrow = DeltaTable(f"{storage}/{table.name}").to_pyarrow_table(
-            columns=table.column_names
-        )
+        arrow = DeltaTable(f"{storage}/{table.name}").to_pyarrow_table(columns=table.column_names)
         rows = arrow.to_pylist(maps_as_pydicts="strict")
         tables[table.name] = sorted(
             json.dumps({k: plain(v) for k, v in row.items()}, default=str, sort_keys=True)
