@@ -83,6 +83,8 @@ def _sail_session() -> Iterator[SparkSession]:
 def _connect_session(url: str, engine: str) -> Iterator[SparkSession]:
     # Without this variable `pyspark.sql.functions` would look for a JVM in this process.
     os.environ["SPARK_CONNECT_MODE_ENABLED"] = "1"
+    # Spark's launcher forks; gRPC's handlers for that now and then end the child too early.
+    os.environ.setdefault("GRPC_ENABLE_FORK_SUPPORT", "0")
     from pyspark.sql.connect.session import SparkSession
 
     spark = SparkSession.builder.remote(url).create()
