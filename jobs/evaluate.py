@@ -247,13 +247,11 @@ def _taken(case: Case, day: date) -> float:
 
 def _table(storage: str, table: Table) -> pd.DataFrame:
     """A whole table as pandas, without an engine."""
-    from jobs.warehouse import table_exists, table_path
+    from jobs.warehouse import open_table, table_exists
 
     if not table_exists(storage, table):
         raise InputError([f"no table {table.name} in {storage}; run the lab first"])
-    from deltalake import DeltaTable
-
-    return DeltaTable(table_path(storage, table)).to_pandas()
+    return open_table(storage, table).to_pandas()
 
 
 def _truth(folder: Path) -> dict[str, Any]:

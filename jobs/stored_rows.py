@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from jobs.warehouse import table_exists, table_path
+from jobs.warehouse import open_table, table_exists
 from schemas.tables import Table
 
 if TYPE_CHECKING:
@@ -26,7 +26,7 @@ def stored_rows(
     """
     if not table_exists(storage, table):
         return [], 0
-    dataset = _dataset(storage, table)
+    dataset = open_table(storage, table).to_pyarrow_dataset()
     schema = dataset.schema
     keys = [(name, "ascending") for name in order]
     kept: pa.Table = schema.empty_table()
@@ -49,11 +49,3 @@ def _first(
 
     rows = pa.concat_tables([kept, pa.Table.from_batches(pending, kept.schema)]).sort_by(keys)
     return rows.slice(0, limit) if limit else rows
-
-
-def _dataset(storage: str, table: Table) -> Any:
-    from deltalake import DeltaTable
-
-    # deltalake spells Hadoop's s3a:// as s3://.
-    url = table_path(storage, table).replace("s3a://", "s3://", 1)
-    return DeltaTable(url).to_pyarrow_dataset()

@@ -19,6 +19,7 @@ from schemas.tables import Table
 
 if TYPE_CHECKING:
     import pandas as pd
+    from deltalake import DeltaTable
     from pyspark.sql import DataFrame, SparkSession
 
 
@@ -36,12 +37,17 @@ def table_exists(storage: str, table: Table) -> bool:
 
 def table_version(storage: str, table: Table) -> int | None:
     """Number of the table's last commit; None if there is no table."""
-    from deltalake import DeltaTable
-
     if not table_exists(storage, table):
         return None
-    version: int = DeltaTable(_object_store_url(table_path(storage, table))).version()
+    version: int = open_table(storage, table).version()
     return version
+
+
+def open_table(storage: str, table: Table) -> DeltaTable:
+    """The table as deltalake sees it, without an engine; raises its error if there is none."""
+    from deltalake import DeltaTable
+
+    return DeltaTable(_object_store_url(table_path(storage, table)))
 
 
 def read_days(
@@ -73,7 +79,6 @@ def stored_frame(
     """
     import pandas as pd
     import pyarrow.compute as pc
-    from deltalake import DeltaTable
 
     names = list(columns or table.column_names)
     if not table_exists(storage, table):
@@ -81,7 +86,7 @@ def stored_frame(
     days = pc.field("day")
     first = last - timedelta(days=look_back)
     rows = (
-        DeltaTable(_object_store_url(table_path(storage, table)))
+        open_table(storage, table)
         .to_pyarrow_dataset()
         .to_table(
             columns=names,
@@ -153,8 +158,11 @@ def _replace_with_deltalake(frame: DataFrame, path: str, day: date) -> None:
         for info in written
         if info.base_name.endswith(".parquet")
     ]
-    schema = pa.schema([field.with_nullable(True) for field in frame.limit(0).toArrow().schema])
-    table = DeltaTable.create(url, schema=schema, partition_by=["day"], mode="ignore")
+    if DeltaTable.is_deltatable(url):
+        table = DeltaTable(url)
+    else:
+        columns = [field.with_nullable(True) for field in frame.limit(0).toArrow().schema]
+        table = DeltaTable.create(url, pa.schema(columns), partition_by=["day"], mode="ignore")
     table.create_write_transaction(
         actions=adds,
         mode="overwrite",
