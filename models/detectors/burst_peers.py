@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from models.baselines import measure_baseline
 from models.detectors.burst_self import (
     WINDOW_DAYS,
     WINDOW_NAMES,
     leading_assets_by_measure,
+    own_baseline,
 )
 from models.features import Codes, Floats, active_kinds, log_days, neighbours
 from models.history import SIGNAL_COLUMNS
@@ -68,18 +68,8 @@ def _compare(
     volumes: Volumes, measure: str, circles: list[Codes], settings: Mapping[str, Any]
 ) -> tuple[Floats, Floats]:
     """Score of each user in one measure, and the circle's level (log)."""
-    amounts = volumes.amounts[measure]
-    logs = np.log1p(amounts)
-    same = logs[:, volumes.same_weekday] if len(volumes.same_weekday) else None
-    baseline = measure_baseline(
-        logs[:, volumes.first_past :],
-        logs[:, 0],
-        volumes.kinds,
-        circles,
-        float(settings["prior_days"]),
-        same,
-    )
-    rise = logs[:, 0] - baseline.location
+    logs, baseline = own_baseline(volumes, measure, circles, settings)
+    rise = logs - baseline.location
     today = np.isfinite(rise)
     scores, levels = np.full(len(rise), np.nan), np.full(len(rise), np.nan)
     everyone = {
@@ -97,12 +87,14 @@ def _compare(
         level = float(np.median(usual))
         shared = 0.0
         if len(active) >= LEAST_NEIGHBOURS:
-            level = max(level, float(np.median(logs[active, 0])))
+            level = max(level, float(np.median(logs[active])))
             shared = max(0.0, float(np.median(rise[active])))
         # A circle of unlike people gives a weaker comparison.
         width = float(np.hypot(np.std(usual), baseline.spread[number]))
-        above = (logs[number, 0] - level) / width
+        above = (logs[number] - level) / width
         scores[number] = min(above, (rise[number] - shared) / baseline.spread[number])
         levels[number] = level
-    gate = np.minimum(1.0, amounts[:, 0] / max(1.0, float(settings[f"min_{measure}"])))
+    gate = np.minimum(
+        1.0, volumes.amounts[measure][:, 0] / max(1.0, float(settings[f"min_{measure}"]))
+    )
     return np.where(scores > 0, scores * gate, scores), levels

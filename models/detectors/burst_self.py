@@ -64,6 +64,23 @@ def volumes_by_window(
     }
 
 
+def own_baseline(
+    volumes: Volumes, measure: str, circles: list[Codes], settings: Mapping[str, Any]
+) -> tuple[Floats, Baseline]:
+    """log(1 + amount) of the window that ends today, (users,), and what each one's past expects."""
+    logs = np.log1p(volumes.amounts[measure])
+    same = logs[:, volumes.same_weekday] if len(volumes.same_weekday) else None
+    baseline = measure_baseline(
+        logs[:, volumes.first_past :],
+        logs[:, 0],
+        volumes.kinds,
+        circles,
+        float(settings["prior_days"]),
+        same,
+    )
+    return logs[:, 0], baseline
+
+
 def score_volumes(
     volumes: Volumes, circles: list[Codes], settings: Mapping[str, Any]
 ) -> tuple[Floats, dict[str, Baseline]]:
@@ -71,17 +88,8 @@ def score_volumes(
     scores, baselines = [], {}
     for measure in MEASURES:
         amounts = volumes.amounts[measure]
-        logs = np.log1p(amounts)
-        same = logs[:, volumes.same_weekday] if len(volumes.same_weekday) else None
-        baseline = measure_baseline(
-            logs[:, volumes.first_past :],
-            logs[:, 0],
-            volumes.kinds,
-            circles,
-            float(settings["prior_days"]),
-            same,
-        )
-        z = (logs[:, 0] - baseline.location) / baseline.spread
+        today, baseline = own_baseline(volumes, measure, circles, settings)
+        z = (today - baseline.location) / baseline.spread
         gate = np.minimum(1.0, amounts[:, 0] / max(1.0, float(settings[f"min_{measure}"])))
         scores.append(np.where(z > 0, z * gate, z))
         baselines[measure] = baseline
