@@ -13,6 +13,8 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import pandas as pd
+
 from jobs.context import load_context
 from jobs.elastic import publish_findings
 from jobs.report import REPORT_DAYS, ReportData, render_report, shown_findings
@@ -24,25 +26,24 @@ from jobs.review_queue import (
     replace_queue_day,
     write_atomically,
 )
-from jobs.warehouse import read_days
+from jobs.warehouse import stored_frame
 from models.detectors import Description, describe, detector_names
 from schemas.config import JobConfig
 from schemas.tables import ACCESS, FINDINGS, GRAPH_EDGES, GRAPH_NODES
 
 if TYPE_CHECKING:
-    import pandas as pd
     from pyspark.sql import SparkSession
 
 REPORT_NAME = "report.html"
 MIB = 1024 * 1024
 
 
-def run(spark: SparkSession, config: JobConfig, day: date) -> str:
+def run(_spark: SparkSession, config: JobConfig, day: date) -> str:
     """Publish the findings of ``day``; RunError if Elasticsearch does not take them all."""
-    documents = day_queue(spark, config, day)
+    documents = day_queue(config, day)
     folder = Path(config.output)
     days = replace_queue_day(folder, day, documents)
-    size = write_report(spark, config, folder, day)
+    size = write_report(config, folder, day)
     summary = f"{len(documents)} findings; {days} days in the queue, report {size / MIB:.1f} MiB"
     if config.elasticsearch.url is None:
         return summary
@@ -50,30 +51,26 @@ def run(spark: SparkSession, config: JobConfig, day: date) -> str:
     return f"{summary}; Elasticsearch: {sent.created} new, {sent.present} already there"
 
 
-def day_queue(spark: SparkSession, config: JobConfig, day: date) -> list[dict[str, Any]]:
+def day_queue(config: JobConfig, day: date) -> list[dict[str, Any]]:
     """The findings of a day that are published: in budget, then those just below, by rank."""
     most = config.alert_budget * KEPT_PER_BUDGET
-    rows = (
-        read_days(spark, config.storage, FINDINGS, day)
-        .where(f"queue_rank <= {most}")
-        .select("queue_rank", "event_id", "document")
-        .toPandas()
-    )
-    rows = rows.sort_values(["queue_rank", "event_id"]).head(most)
+    columns = ["queue_rank", "event_id", "document"]
+    rows = stored_frame(config.storage, FINDINGS, day, columns=columns)
+    rows = rows[rows["queue_rank"] <= most].sort_values(["queue_rank", "event_id"]).head(most)
     return [_document(text, day) for text in rows["document"]]
 
 
-def write_report(spark: SparkSession, config: JobConfig, folder: Path, day: date) -> int:
+def write_report(config: JobConfig, folder: Path, day: date) -> int:
     """Make the report of everything in the folder's queue anew; gives its bytes."""
     queue = read_queue(folder)
     findings = shown_findings(queue)
     last = max([day, *(queue_day(finding) for finding in findings)])
-    nodes = read_days(spark, config.storage, GRAPH_NODES, last, REPORT_DAYS - 1).toPandas()
+    nodes = stored_frame(config.storage, GRAPH_NODES, last, REPORT_DAYS - 1)
     peers = _peers(findings, nodes)
     data = ReportData(
-        totals=_daily_totals(spark, config, last, peers),
+        totals=_daily_totals(config, last, peers),
         nodes=nodes,
-        edges=_edges(spark, config, last, findings, peers),
+        edges=_edges(config, last, findings, peers),
         context_of=cache(lambda at: load_context(config.context, at)),
         descriptions=_descriptions(findings),
     )
@@ -105,28 +102,17 @@ def _peers(
 
 
 def _daily_totals(
-    spark: SparkSession, config: JobConfig, last: date, peers: dict[tuple[date, str], list[str]]
+    config: JobConfig, last: date, peers: dict[tuple[date, str], list[str]]
 ) -> pd.DataFrame:
-    """Activity a day of everyone whose days are drawn."""
-    from pyspark.sql import functions as sf
-
-    users = sorted({user for (_, user), others in peers.items() for user in (user, *others)})
-    wanted = spark.createDataFrame([(user,) for user in users], "user_id string")
-    return (
-        read_days(spark, config.storage, ACCESS, last, REPORT_DAYS + TRAIL_DAYS - 1)
-        .join(wanted, on="user_id", how="left_semi")
-        .groupBy("day", "user_id")
-        .agg(
-            sf.sum("bytes_out").alias("bytes"),
-            sf.sum("objects").alias("objects"),
-            sf.sum("events").alias("events"),
-        )
-        .toPandas()
-    )
+    """Activity a day of everyone whose days are drawn; bytes are null where none are known."""
+    users = {user for (_, user), others in peers.items() for user in (user, *others)}
+    columns = ["day", "user_id", "bytes_out", "objects", "events"]
+    access = stored_frame(config.storage, ACCESS, last, REPORT_DAYS + TRAIL_DAYS - 1, columns)
+    drawn = access[access["user_id"].isin(users)].rename(columns={"bytes_out": "bytes"})
+    return drawn.groupby(["day", "user_id"], as_index=False).sum(min_count=1)
 
 
 def _edges(
-    spark: SparkSession,
     config: JobConfig,
     last: date,
     findings: Sequence[dict[str, Any]],
@@ -134,33 +120,23 @@ def _edges(
 ) -> pd.DataFrame:
     """The graph's edges of the findings' users and their peers, and the strongest ones of each of
     their assets: a popular asset has thousands, of which a dozen are drawn."""
-    from pyspark.sql import Window
-    from pyspark.sql import functions as sf
+    users = {(day, user) for (day, own), others in peers.items() for user in (own, *others)}
+    assets = {(queue_day(f), asset["id"]) for f in findings for asset in f["exfil"]["assets"]}
+    columns = ["day", "user_id", "asset_id", "weight", "is_new"]
+    edges = stored_frame(config.storage, GRAPH_EDGES, last, REPORT_DAYS - 1, columns)
+    own = edges[_in(edges[["day", "user_id"]], users)]
+    around = edges[_in(edges[["day", "asset_id"]], assets)]
+    strongest = (
+        around.sort_values(["weight", "user_id"], ascending=[False, True])
+        .groupby(["day", "asset_id"])
+        .head(MAX_OTHERS + 1)
+    )
+    return pd.concat([own, strongest]).drop_duplicates(["day", "user_id", "asset_id"])
 
-    users = sorted({(day, user) for (day, own), others in peers.items() for user in (own, *others)})
-    assets = sorted(
-        {(queue_day(f), asset["id"]) for f in findings for asset in f["exfil"]["assets"]}
-    )
-    edges = read_days(spark, config.storage, GRAPH_EDGES, last, REPORT_DAYS - 1).select(
-        "day", "user_id", "asset_id", "weight", "is_new"
-    )
-    by_weight = Window.partitionBy("day", "asset_id").orderBy(sf.desc("weight"), "user_id")
-    around = (
-        edges.join(
-            spark.createDataFrame(assets, "day date, asset_id string"),
-            on=["day", "asset_id"],
-            how="left_semi",
-        )
-        .withColumn("place", sf.row_number().over(by_weight))
-        .where(f"place <= {MAX_OTHERS + 1}")
-        .drop("place")
-    )
-    own = edges.join(
-        spark.createDataFrame(users, "day date, user_id string"),
-        on=["day", "user_id"],
-        how="left_semi",
-    ).select(*around.columns)
-    return own.unionAll(around).toPandas().drop_duplicates(["day", "user_id", "asset_id"])
+
+def _in(pairs: pd.DataFrame, wanted: set[tuple[date, str]]) -> pd.Series[bool]:
+    found = [pair in wanted for pair in pairs.itertuples(index=False, name=None)]
+    return pd.Series(found, index=pairs.index, dtype=bool)
 
 
 def _descriptions(findings: Sequence[dict[str, Any]]) -> dict[str, Description]:
