@@ -43,7 +43,7 @@ if TYPE_CHECKING:
 
 DUPLICATE_ORDER = (
     "precedence desc, event_time, principal, action, resource, outcome, bytes_out, source_ip, "
-    "user_agent, credential, destination, to_json(details), names"
+    "user_agent, credential, destination, details, names"
 )
 """All that may differ, so that engines and runs choose the same one."""
 FEW_DUPLICATES = 100_000
@@ -188,7 +188,7 @@ def resolve_events(
         "nullif(asn, '') as asn",
         "user_agent",
         "outcome",
-        "details",
+        "from_json(details, 'map<string,string>') as details",
     )
 
 

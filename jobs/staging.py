@@ -54,9 +54,6 @@ STAGED_TYPES = PARSED | {
 }
 STAGED = list(STAGED_TYPES)
 STAGED_DDL = ", ".join(f"`{name}` {kind}" for name, kind in STAGED_TYPES.items())
-# A map is stored as JSON: Sail does not read files together whose maps (or lists) were made in
-# different ways.
-STORED_DDL = STAGED_DDL.replace("`details` map<string,string>", "`details` string")
 NOWHERE = (
     "cast(null as bigint) as file_crc",
     "cast(null as int) as file_chars",
@@ -369,16 +366,13 @@ def _write_staging(
 ) -> None:
     lookup = lookup_key(load_context(config.context, day))
     rows = reduce(lambda left, right: left.unionByName(right), frames or [_no_rows(spark)])
-    stored = {"details": "to_json(details)", "lookup": lookup}
-    rows = rows.selectExpr(*(f"{stored.get(name, name)} as {name}" for name in STAGED))
+    rows = rows.selectExpr("*", f"{lookup} as lookup").select(*STAGED)
     rows.write.mode("overwrite").option("compression", "snappy").parquet(path)
 
 
 def read_staged(spark: SparkSession, path: str) -> DataFrame:
     """The staging table; its columns are given, as Sail writes no file where there are no rows."""
-    stored = spark.read.schema(STORED_DDL).parquet(path)
-    typed = {"details": f"from_json(details, '{PARSED['details']}')"}
-    return stored.selectExpr(*(f"{typed.get(name, name)} as {name}" for name in STAGED))
+    return spark.read.schema(STAGED_DDL).parquet(path)
 
 
 def lookup_key(context: Context) -> str:

@@ -75,10 +75,15 @@ def stored_frame(
     """As :func:`read_days`, as a pandas frame (of ``columns``; None: all) and without the engine.
 
     For the small tables that the models read whole: several times faster than by way of the
-    engine's result stream. Timestamps are naive UTC, dates are ``datetime.date``.
+    engine's result stream. Timestamps are naive UTC, dates are ``datetime.date``; columns of lists
+    stay as Arrow holds them, because unpacking them takes longer than reading all the rest.
     """
     import pandas as pd
+    import pyarrow as pa
     import pyarrow.compute as pc
+
+    def keep_lists(type_: pa.DataType) -> pd.ArrowDtype | None:
+        return pd.ArrowDtype(type_) if pa.types.is_list(type_) else None
 
     names = list(columns or table.column_names)
     if not table_exists(storage, table):
@@ -93,7 +98,7 @@ def stored_frame(
             filter=(days >= pc.scalar(first)) & (days <= pc.scalar(last)),
         )
     )
-    frame: pd.DataFrame = rows.to_pandas(date_as_object=True)
+    frame: pd.DataFrame = rows.to_pandas(date_as_object=True, types_mapper=keep_lists)
     for name in frame.select_dtypes("datetimetz"):
         frame[name] = frame[name].dt.tz_localize(None).astype("datetime64[ns]")
     return frame

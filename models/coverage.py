@@ -15,6 +15,8 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from functools import lru_cache
+from itertools import chain
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -107,9 +109,9 @@ def _totals(history: History, assets: NDArray[Any], object_asset: Codes) -> tupl
 
 
 def _has_ranges(rows: pd.DataFrame) -> NDArray[np.bool_]:
-    return np.fromiter(
-        (value is not None and len(value) > 0 for value in rows["ranges"]), bool, len(rows)
-    )
+    found = np.zeros(len(rows), dtype=bool)
+    found[explode(rows["ranges"])[0]] = True
+    return found
 
 
 def _sizes(rows: pd.DataFrame, count: int) -> Floats:
@@ -130,16 +132,14 @@ def _sizes(rows: pd.DataFrame, count: int) -> Floats:
 def _spans(rows: pd.DataFrame) -> tuple[Codes, Codes]:
     """Row position and half-open byte span of each range; shape (ranges,), (ranges, 2)."""
     row, texts = explode(rows["ranges"])
-    known: dict[str, list[tuple[int, int]]] = {}
-    for text in texts:
-        if text not in known:
-            known[text] = parse_range(text)
-    repeats = np.fromiter((len(known[text]) for text in texts), np.int64, len(texts))
-    spans = [span for text in texts for span in known[text]]
+    parsed = [parse_range(text) for text in texts]
+    repeats = np.fromiter((len(spans) for spans in parsed), np.int64, len(parsed))
+    spans = list(chain.from_iterable(parsed))
     return np.repeat(row, repeats), np.array(spans, dtype=np.int64).reshape(-1, 2)
 
 
-def parse_range(text: str) -> list[tuple[int, int]]:
+@lru_cache(maxsize=65_536)
+def parse_range(text: str) -> tuple[tuple[int, int], ...]:
     """Half-open byte spans of an HTTP range header (RFC 9110 §14.1.2).
 
     ``bytes=0-9`` is (0, 10); an open end or a suffix reaches to FURTHEST_BYTE; what is no range
@@ -158,7 +158,7 @@ def parse_range(text: str) -> list[tuple[int, int]]:
         last = min(int(found[2]) + 1, FURTHEST_BYTE) if found[2] else FURTHEST_BYTE
         if first < last:
             spans.append((first, last))
-    return spans or [WHOLE]
+    return tuple(spans) or (WHOLE,)
 
 
 def union_lengths(group: Codes, start: Codes, end: Codes, count: int) -> Floats:

@@ -41,6 +41,7 @@ OPEN_NOTICE_DAYS = 120
 """Days a notice without an end date is believed."""
 AFTER_END_DAYS = 30
 MANY_PLACES = 3
+HOUR_FIELDS = ("hour", "events", "bytes", "objects")
 EVIDENCE_ASSETS = 20
 """Assets that one signal names."""
 
@@ -84,11 +85,31 @@ def recent(
 
 def explode(values: pd.Series) -> tuple[Codes, list[Any]]:
     """Row position of each item of a column of lists, and the items, in order."""
+    if isinstance(values.dtype, pd.ArrowDtype):
+        return _item_rows(values), values.list.flatten().to_numpy(dtype=object).tolist()
     lists = [() if value is None or isinstance(value, float) else value for value in values]
     lengths = np.fromiter((len(value) for value in lists), dtype=np.int64, count=len(lists))
     return np.repeat(np.arange(len(lists)), lengths), list(chain.from_iterable(lists))
 
 
+def explode_hours(values: pd.Series) -> tuple[Codes, Floats]:
+    """Row position of each hour of a column ``hourly``, and its HOUR_FIELDS; shape (hours, 4)."""
+    if isinstance(values.dtype, pd.ArrowDtype):
+        hours = values.list.flatten().struct
+        fields = [hours.field(name).to_numpy(np.float64) for name in HOUR_FIELDS]
+        return _item_rows(values), np.column_stack(fields)
+    row, items = explode(values)
+    # An engine's row is a tuple in the order of the table's fields.
+    found = [h if isinstance(h, tuple) else tuple(h[name] for name in HOUR_FIELDS) for h in items]
+    return row, np.array(found, dtype=np.float64).reshape(-1, len(HOUR_FIELDS))
+
+
+def _item_rows(values: pd.Series) -> Codes:
+    lengths = values.list.len().fillna(0).to_numpy(np.int64)
+    return np.repeat(np.arange(len(values)), lengths)
+
+
+@remembered
 def active_entities(history: History) -> pd.DataFrame:
     """``user_id`` (sorted, unique) and ``user_kind`` of whoever came near assets on the day.
 

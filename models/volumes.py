@@ -13,7 +13,15 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from models.features import HISTORY_DAYS, TAKE_CLASSES, Codes, Floats, explode, recent, remembered
+from models.features import (
+    HISTORY_DAYS,
+    TAKE_CLASSES,
+    Codes,
+    Floats,
+    explode_hours,
+    recent,
+    remembered,
+)
 
 if TYPE_CHECKING:
     from models.history import History
@@ -72,12 +80,7 @@ def hourly_volumes(rows: pd.DataFrame, days: int) -> Volumes:
     users, user = np.unique(rows["user_id"].to_numpy(dtype=object), return_inverse=True)
     kinds = _kinds(rows, user, len(users))
     near = rows["ago"].to_numpy() < days
-    row, items = explode(rows.loc[near, "hourly"])
-    # An engine's row is a tuple in the order of the table's fields.
-    fields = [
-        h if isinstance(h, tuple) else (h["hour"], 0, h["bytes"], h["objects"]) for h in items
-    ]
-    hours = np.array(fields, dtype=np.float64).reshape(-1, 4)
+    row, hours = explode_hours(rows.loc[near, "hourly"])
     shape = (len(users), days)
     cell = (user[near][row] * days + rows["ago"].to_numpy()[near][row]) * 24
     cell = cell + hours[:, 0].astype(np.int64)

@@ -477,8 +477,8 @@ def test_union_of_ranges(spans: list[tuple[int, int, int]]) -> None:
 
 
 def test_ranges_are_read_as_http_means_them() -> None:
-    assert parse_range("bytes=0-9") == [(0, 10)]
-    assert parse_range("bytes=0-0, 5-6") == [(0, 1), (5, 7)]
+    assert parse_range("bytes=0-9") == ((0, 10),)
+    assert parse_range("bytes=0-0, 5-6") == ((0, 1), (5, 7))
     first, last = parse_range("bytes=100-")[0]
     assert first == 100 and last > 10**12
     assert parse_range("bytes=-5")[0][1] - parse_range("bytes=-5")[0][0] == 5

@@ -13,7 +13,7 @@ from jobs.formats import (
     NO_TEXT,
     byte_count,
     class_of,
-    details_map,
+    details_json,
     iso_time,
     one_a_line,
     url_decoded,
@@ -111,7 +111,7 @@ COLUMNS = {
     "source_ip": f"case when r.sourceIPAddress rlike '{ADDRESS}' then r.sourceIPAddress end",
     "user_agent": "nullif(r.userAgent, '')",
     "outcome": "case when nullif(r.errorCode, '') is null then 'success' else 'failure' end",
-    "details": details_map(
+    "details": details_json(
         {
             "account": f"nullif({IDENTITY}.accountId, '')",
             "destination_account": DESTINATION_ACCOUNT,

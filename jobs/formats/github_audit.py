@@ -12,7 +12,7 @@ from jobs.formats import (
     ADDRESS,
     NO_TEXT,
     class_of,
-    details_map,
+    details_json,
     epoch_ms_time,
     iso_time,
     one_a_line,
@@ -88,7 +88,7 @@ COLUMNS = {
     # The log holds what was done; only api.request tells a status.
     "outcome": "case when try_cast(r.status_code as int) >= 400 or r.action like '%failed%' "
     "then 'failure' else 'success' end",
-    "details": details_map(
+    "details": details_json(
         {
             "country_code": "nullif(r.actor_location.country_code, '')",
             "external_identity": "nullif(r.external_identity_nameid, '')",

@@ -12,7 +12,7 @@ from jobs.formats import (
     ADDRESS,
     NO_TEXT,
     class_of,
-    details_map,
+    details_json,
     iso_time,
     one_a_line,
     url_decoded,
@@ -83,7 +83,7 @@ COLUMNS = {
     "user_agent": "nullif(r.userAgent, '')",
     "outcome": f"case when {CODE} is null then 'unknown' when {CODE} >= 400 then 'failure' "
     "else 'success' end",
-    "details": details_map(
+    "details": details_json(
         {
             "api_group": f"nullif({TARGET}.apiGroup, '')",
             "command": COMMAND,

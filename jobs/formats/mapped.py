@@ -14,7 +14,7 @@ from jobs.formats import (
     ADDRESS,
     NO_TEXT,
     byte_count,
-    details_map,
+    details_json,
     epoch_ms_time,
     one_a_line,
     quoted,
@@ -128,7 +128,7 @@ def columns(source: Source) -> dict[str, str]:
         "source_ip": f"case when {address} rlike '{ADDRESS}' then {address} end",
         "user_agent": _value(mapping.user_agent),
         "outcome": _lookup(_value(mapping.outcome), dict(mapping.outcome_values), "unknown"),
-        "details": details_map(details or {"-": NO_TEXT}),
+        "details": details_json(details or {"-": NO_TEXT}),
         "precedence": "0",
         "problem": f"case when {action} is null then {quoted(f'no {mapping.action}')} end",
     }

@@ -8,7 +8,7 @@ the separator, which is undone where the header has one such column only.
 
 from __future__ import annotations
 
-from jobs.formats import NO_TEXT, details_map, one_a_line, quoted, zoned_time
+from jobs.formats import NO_TEXT, details_json, one_a_line, quoted, zoned_time
 from schemas.config import Source
 from schemas.fieldmaps import field_map
 
@@ -121,7 +121,7 @@ COLUMNS = {
     "user_agent": NO_TEXT,
     "outcome": f"case when {STATE} = 'COMPLETED' then 'success' when {STATE} in ({FAILED}) "
     "then 'failure' else 'unknown' end",
-    "details": details_map(
+    "details": details_json(
         {
             "cancelled_by": "nullif(regexp_extract(r.state, 'CANCELLED by ([0-9]+)', 1), '')",
             "exit_code": "nullif(r.exitcode, '')",

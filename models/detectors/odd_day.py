@@ -16,6 +16,7 @@ from models.features import (
     Floats,
     active_entities,
     explode,
+    explode_hours,
     leading_assets,
     recent,
     sensitivity_shares,
@@ -192,10 +193,8 @@ def _relative(values: Floats, user: Codes, ago: Codes, users: int, width: int) -
 
 def _strange_hours(rows: pd.DataFrame, cell: Codes, user: Codes, count: int) -> Floats:
     """Mean surprisal (log10) of the day's hours by the hours of the user's other days."""
-    place, items = explode(rows["hourly"])
-    fields = [h if isinstance(h, tuple) else (h["hour"], h["events"]) for h in items]
-    hours = np.array([field[0] for field in fields], dtype=np.int64)
-    events = np.array([field[1] for field in fields], dtype=np.float64)
+    place, found = explode_hours(rows["hourly"])
+    hours, events = found[:, 0].astype(np.int64), found[:, 1]
     table = np.bincount(cell[place] * 24 + hours, events, count * 24).reshape(count, 24)
     # A million requests in an hour say little more about the clock than a few.
     table = np.log1p(table)

@@ -15,6 +15,7 @@ from models.features import (
     active_entities,
     each_group,
     explode,
+    explode_hours,
     novelty_days,
     recent,
     sensitivity_shares,
@@ -101,8 +102,8 @@ def _values(rows: pd.DataFrame, dimension: str) -> tuple[Codes, list[Any]]:
     if dimension == "action":
         return np.arange(len(rows)), list(rows["action_class"])
     if dimension == "hour":
-        row, items = explode(rows["hourly"])
-        return row, [f"{h[0] if isinstance(h, tuple) else h['hour']:02d} UTC" for h in items]
+        row, hours = explode_hours(rows["hourly"])
+        return row, [f"{int(hour):02d} UTC" for hour in hours[:, 0]]
     return explode(rows[dimension])
 
 

@@ -25,6 +25,7 @@ class FieldMap:
     ignored: frozenset[str]
     open: frozenset[str]
 
+    @cache  # noqa: B019  (the maps live as long as the process)
     def knows(self, path: str) -> bool:
         """Whether a leaf ``path`` is used, or it or one of its parents is ignored or open."""
         if path in self.used or f"{path}[]" in self.used:
