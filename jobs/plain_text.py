@@ -13,6 +13,8 @@ def printable(text: str) -> str:
     Escape sequences could rewrite the screen, bidirectional marks could reverse what is read, and
     a line break could forge a line.
     """
+    if text.isprintable():
+        return text
     return "".join(
         character if character.isprintable() else ascii(character)[1:-1] for character in text
     )

@@ -62,12 +62,15 @@ def write_findings(
         wanted = _evidence_assets(entity)
         named = evidence[evidence["asset_id"].isin(wanted)]
         evidence = named if len(named) else evidence
+        there = set(evidence["asset_id"])
+        shown = [a for a in (wanted if len(named) else sorted(there)) if a in there]
+        shown = shown[:EVIDENCE_ASSETS]
+        amounts = mine[mine["asset_id"].isin(shown)].drop(columns="addresses")
         assets = [
-            _asset(asset, mine, window_days, coverage.get((entity.entity, asset, window_days)),
+            _asset(asset, amounts, window_days, coverage.get((entity.entity, asset, window_days)),
                    facts, reach)
-            for asset in (wanted if len(named) else sorted(set(evidence["asset_id"])))
-            if (evidence["asset_id"] == asset).any()
-        ][:EVIDENCE_ASSETS]  # fmt: skip
+            for asset in shown
+        ]  # fmt: skip
         documents.append(
             _document(entity, history.day, evidence, assets, names, facts, descriptions, rank,
                       rank <= budget)
