@@ -18,7 +18,7 @@ from jobs.staging import staging_folder
 from jobs.warehouse import read_days, replace_day
 from schemas.config import JobConfig
 from schemas.context import MANIFEST_KINDS
-from schemas.tables import ACCESS, EVENTS, OBJECT_ACCESS
+from schemas.tables import ACCESS, EVENTS, OBJECT_ACCESS, Table
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession
@@ -57,16 +57,22 @@ def run(spark: SparkSession, config: JobConfig, day: date) -> str:
     events = read_days(spark, config.storage, EVENTS, day)
     assets = load_context(config.context, day).assets
     followed = sorted(assets.loc[assets["kind"].isin(MANIFEST_KINDS), "asset_id"])
-    with staging_folder(config.storage) as scratch:
+    with staging_folder(config.storage, "aggregate") as scratch:
         ways = _stored(ways_of_access(events), f"{scratch}/ways.parquet")
         objects = _stored(touched_objects(events), f"{scratch}/objects.parquet")
-        replace_day(access(ways, objects, day), config.storage, ACCESS, day)
-        replace_day(
-            object_access(objects, events, followed, day), config.storage, OBJECT_ACCESS, day
-        )
+        by_asset = in_order(access(ways, objects, day), ACCESS)
+        replace_day(by_asset, config.storage, ACCESS, day)
+        by_object = in_order(object_access(objects, events, followed, day), OBJECT_ACCESS)
+        replace_day(by_object, config.storage, OBJECT_ACCESS, day)
     rows = read_days(spark, config.storage, ACCESS, day).count()
     single = read_days(spark, config.storage, OBJECT_ACCESS, day).count()
     return f"{rows:,} user–asset rows, {single:,} user–object rows"
+
+
+def in_order(frame: DataFrame, table: Table) -> DataFrame:
+    """Rows by the table's key, as one file: sums of fractions depend on the order of their terms,
+    and a day run again must give the same signals to the last digit."""
+    return frame.coalesce(1).sortWithinPartitions(*table.key)
 
 
 def _stored(frame: DataFrame, path: str) -> DataFrame:

@@ -75,12 +75,14 @@ def stored_frame(
     """As :func:`read_days`, as a pandas frame (of ``columns``; None: all) and without the engine.
 
     For the small tables that the models read whole: several times faster than by way of the
-    engine's result stream. Timestamps are naive UTC, dates are ``datetime.date``; columns of lists
-    stay as Arrow holds them, because unpacking them takes longer than reading all the rest.
+    engine's result stream. Days are in order, and rows of a day that lies in one file as written.
+    Timestamps are naive UTC, dates are ``datetime.date``; columns of lists stay as Arrow holds
+    them, because unpacking them takes longer than reading all the rest.
     """
     import pandas as pd
     import pyarrow as pa
     import pyarrow.compute as pc
+    from pyarrow.dataset import FileSystemDataset
 
     def keep_lists(type_: pa.DataType) -> pd.ArrowDtype | None:
         return pd.ArrowDtype(type_) if pa.types.is_list(type_) else None
@@ -90,14 +92,12 @@ def stored_frame(
         return pd.DataFrame(columns=names)
     days = pc.field("day")
     first = last - timedelta(days=look_back)
-    rows = (
-        open_table(storage, table)
-        .to_pyarrow_dataset()
-        .to_table(
-            columns=names,
-            filter=(days >= pc.scalar(first)) & (days <= pc.scalar(last)),
-        )
-    )
+    wanted = (days >= pc.scalar(first)) & (days <= pc.scalar(last))
+    stored = open_table(storage, table).to_pyarrow_dataset()
+    # As the table lists them, files stand in no order that a second run would repeat.
+    files = sorted(stored.get_fragments(wanted), key=lambda file: file.path)
+    in_order = FileSystemDataset(files, stored.schema, stored.format, stored.filesystem)
+    rows = in_order.to_table(columns=names, filter=wanted)
     frame: pd.DataFrame = rows.to_pandas(date_as_object=True, types_mapper=keep_lists)
     for name in frame.select_dtypes("datetimetz"):
         frame[name] = frame[name].dt.tz_localize(None).astype("datetime64[ns]")
