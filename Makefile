@@ -3,7 +3,7 @@ SHELL := bash
 .SHELLFLAGS := -eu -o pipefail -c
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help env demo test lint format bench evaluate lock clean
+.PHONY: help env demo test lint format elastic bench evaluate lock clean
 
 VENV := .venv
 BIN := $(VENV)/bin
@@ -12,6 +12,7 @@ PYTHON ?=
 PYTHONS := $(or $(PYTHON),python3.13 python3.12 python3.11 python3)
 FIT := import ensurepip, sys, venv; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))
 SEEDS ?= 201
+MAJOR ?= 8
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 
 help: ## what there is
@@ -34,6 +35,9 @@ lint: env ## style, types, direction of imports
 format: env ## mend the style
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
+
+elastic: env ## start the Elasticsearch of the tests to look at, stop it at Ctrl-C (MAJOR=9)
+	@$(BIN)/python -m tests.elastic_server --major $(MAJOR)
 
 bench: env ## speed on 5 million records beside DuckDB, Spark and mere unpacking
 	$(BIN)/python -m jobs.bench

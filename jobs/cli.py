@@ -20,6 +20,7 @@ from typing import NoReturn
 
 from jobs.errors import InputError, RunError
 from jobs.pipeline import STAGES, run_days
+from schemas.elastic import VERDICTS
 from schemas.tables import ACTION_CLASSES, OUTCOMES
 
 EXIT_INTERRUPTED = 130
@@ -33,6 +34,7 @@ examples:
   exfilwatch stage publish --config job.yml --day 2026-10-05
   exfilwatch events --config job.yml --day 2026-10-05 --rejects --format table
   exfilwatch explain 3f9a1c --config job.yml
+  exfilwatch verdict 3f9a1c --as benign --reason 'weekly backup' --by m.okafor --config job.yml
   exfilwatch doctor --config job.yml
 
 exit codes:
@@ -83,9 +85,14 @@ def build_parser() -> argparse.ArgumentParser:
     _add_demo(commands)
     _add_run(commands)
     _add_stage(commands)
+    _add_publish(commands)
     _add_events(commands)
     _add_explain(commands)
+    _add_verdict(commands)
+    _add_verdicts(commands)
+    _add_unmask(commands)
     _add_doctor(commands)
+    _add_kibana(commands)
     return parser
 
 
@@ -139,6 +146,12 @@ def _add_out(parser: argparse.ArgumentParser) -> None:
     )
 
 
+def _add_days(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--day", type=_day, metavar="D", help="one day, YYYY-MM-DD (UTC)")
+    parser.add_argument("--start", type=_day, metavar="D", help="first of several days")
+    parser.add_argument("--end", type=_day, metavar="D", help="last of several days")
+
+
 def _add_demo(commands: _Commands[argparse.ArgumentParser]) -> None:
     parser = _add_command(
         commands,
@@ -176,9 +189,7 @@ def _add_run(commands: _Commands[argparse.ArgumentParser]) -> None:
     )
     _add_config(parser)
     _add_out(parser)
-    parser.add_argument("--day", type=_day, metavar="D", help="one day, YYYY-MM-DD (UTC)")
-    parser.add_argument("--start", type=_day, metavar="D", help="first of several days")
-    parser.add_argument("--end", type=_day, metavar="D", help="last of several days")
+    _add_days(parser)
 
 
 def _add_stage(commands: _Commands[argparse.ArgumentParser]) -> None:
@@ -195,6 +206,22 @@ def _add_stage(commands: _Commands[argparse.ArgumentParser]) -> None:
     _add_config(parser)
     _add_out(parser)
     parser.add_argument("--day", type=_day, required=True, metavar="D", help="YYYY-MM-DD (UTC)")
+
+
+def _add_publish(commands: _Commands[argparse.ArgumentParser]) -> None:
+    parser = _add_command(
+        commands,
+        "publish",
+        _publish,
+        "publish days again from the tables",
+        "  exfilwatch publish --config job.yml --day 2026-10-05\n"
+        "  exfilwatch publish --config job.yml --start 2026-09-01 --end 2026-10-05",
+        "To the output folder and to Elasticsearch: what was not sent is sent, what is there is "
+        "kept\nor brought up to date with the verdicts. No engine is started.",
+    )
+    _add_config(parser)
+    _add_out(parser)
+    _add_days(parser)
 
 
 def _add_events(commands: _Commands[argparse.ArgumentParser]) -> None:
@@ -256,6 +283,55 @@ def _add_explain(commands: _Commands[argparse.ArgumentParser]) -> None:
     )
 
 
+def _add_verdict(commands: _Commands[argparse.ArgumentParser]) -> None:
+    parser = _add_command(
+        commands,
+        "verdict",
+        _verdict,
+        "say what a published finding is",
+        "  exfilwatch verdict 3f9a1c --as benign --reason 'weekly backup, CHG-1234' --by m.okafor "
+        "--config job.yml",
+        "The verdict stands in Elasticsearch beside the finding and outlives every re-run; the "
+        "latest counts.",
+    )
+    parser.add_argument("finding", metavar="FINDING_ID", help="event.id, or how it begins")
+    parser.add_argument("--as", dest="verdict", choices=VERDICTS, required=True)
+    parser.add_argument("--reason", type=_told, required=True, metavar="WHY")
+    parser.add_argument("--by", type=_told, required=True, metavar="WHO", help="who judges")
+    _add_config(parser)
+
+
+def _add_verdicts(commands: _Commands[argparse.ArgumentParser]) -> None:
+    parser = commands.add_parser("verdicts", help="list verdicts", allow_abbrev=False)
+    actions = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
+    listing = _add_command(
+        actions,
+        "list",
+        _list_verdicts,
+        "print the latest verdict on every finding that has one",
+        "  exfilwatch verdicts list --config job.yml",
+        "Those given here and those of alerts closed in Elastic Security, the newest first.",
+    )
+    _add_config(listing)
+
+
+def _add_unmask(commands: _Commands[argparse.ArgumentParser]) -> None:
+    parser = _add_command(
+        commands,
+        "unmask",
+        _unmask,
+        "tell who stands behind a pseudonym, and log that it was told",
+        "  exfilwatch unmask user-7K4M2QXW3ZPTA5BN --by p.officer --reason 'case 17, order of "
+        "legal' --config job.yml",
+        "Logged first, in unmaskings.jsonl of `privacy.identities`; what cannot be logged is not "
+        "told.",
+    )
+    parser.add_argument("pseudonym", metavar="PSEUDONYM", help="as it stands in what is published")
+    parser.add_argument("--by", required=True, metavar="WHO", help="who asks")
+    parser.add_argument("--reason", required=True, metavar="WHY", help="case, order, ticket")
+    _add_config(parser)
+
+
 def _add_doctor(commands: _Commands[argparse.ArgumentParser]) -> None:
     parser = _add_command(
         commands,
@@ -267,6 +343,66 @@ def _add_doctor(commands: _Commands[argparse.ArgumentParser]) -> None:
     )
     _add_config(parser)
     _add_out(parser)
+
+
+def _add_kibana(commands: _Commands[argparse.ArgumentParser]) -> None:
+    parser = commands.add_parser(
+        "kibana",
+        help="build or install the Kibana dashboards and the detection rule",
+        description="Dashboards for investigators (Kibana 8.19 and 9.x, every licence), and a rule "
+        "of Elastic\nSecurity that makes findings its alerts.",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        allow_abbrev=False,
+    )
+    actions = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
+    build = _add_command(
+        actions,
+        "build",
+        _kibana_build,
+        "write the dashboards as a file for Kibana's import of saved objects",
+        "  exfilwatch kibana build --out exfilwatch.ndjson\n"
+        "  exfilwatch kibana build --prefix lab --space insider-risk > lab.ndjson",
+    )
+    rule = _add_command(
+        actions,
+        "rule",
+        _kibana_rule,
+        "write the detection rule as a file for Elastic Security's import of rules",
+        "  exfilwatch kibana rule --url https://kibana.example:5601 --out rule.ndjson",
+    )
+    for action in (build, rule):
+        action.add_argument(
+            "--out", type=Path, metavar="FILE", help="file to write (default: standard output)"
+        )
+    install = _add_command(
+        actions,
+        "install",
+        _kibana_install,
+        "import the dashboards into Kibana, replacing earlier ones",
+        "  exfilwatch kibana install --url https://kibana.example:5601\n"
+        "  exfilwatch kibana install --url https://kibana.example:5601 --space insider-risk "
+        "--with-rule",
+        "The API key is taken from EXFILWATCH_KIBANA_API_KEY, a password from "
+        "EXFILWATCH_KIBANA_PASSWORD.",
+    )
+    for action in (rule, install):
+        action.add_argument("--url", required=True, help="address of Kibana, with its base path")
+    install.add_argument("--username", metavar="NAME", help="user, instead of an API key")
+    install.add_argument(
+        "--ca-certs", type=Path, metavar="FILE", help="PEM file of the certificate authority"
+    )
+    install.add_argument(
+        "--with-rule", action="store_true", help="also the detection rule of Elastic Security"
+    )
+    for action in (build, rule, install):
+        action.add_argument(
+            "--prefix",
+            default="exfilwatch",
+            help="elasticsearch.prefix of the job config (default exfilwatch)",
+        )
+        action.add_argument(
+            "--space", default="default", metavar="ID", help="space of Kibana (default: default)"
+        )
 
 
 def _demo(args: argparse.Namespace) -> int:
@@ -290,6 +426,14 @@ def _stage(args: argparse.Namespace) -> int:
 
     config = load_config(args.config, args.out)
     run_days(config, [args.day], [args.name], _print_line)
+    return 0
+
+
+def _publish(args: argparse.Namespace) -> int:
+    from jobs.configuration import load_config
+
+    days = _days_of(args.day, args.start, args.end)
+    run_days(load_config(args.config, args.out), days, ["publish"], _print_line)
     return 0
 
 
@@ -337,9 +481,41 @@ def _events(args: argparse.Namespace) -> int:
 def _explain(args: argparse.Namespace) -> int:
     from jobs.configuration import load_config
     from jobs.explain import as_text, find_evidence
+    from jobs.pseudonyms import stored_id
 
     config = load_config(args.config)
-    print(as_text(find_evidence(config.storage, args.finding, args.limit)))
+    finding = stored_id(config, args.finding)
+    print(as_text(find_evidence(config.storage, finding, args.limit)))
+    return 0
+
+
+def _verdict(args: argparse.Namespace) -> int:
+    from jobs.configuration import load_config
+    from jobs.verdicts import give_verdict
+
+    settings = load_config(args.config).elasticsearch
+    given = give_verdict(settings, args.finding, args.verdict, args.reason, args.by)
+    _print_line(f"finding {given.finding} is {given.verdict}, says {given.by}")
+    return 0
+
+
+def _list_verdicts(args: argparse.Namespace) -> int:
+    from jobs.configuration import load_config
+    from jobs.verdicts import as_table, list_verdicts
+
+    verdicts = list_verdicts(load_config(args.config).elasticsearch)
+    if verdicts:
+        print(as_table(verdicts))
+    else:
+        _say("no verdict has been given")
+    return 0
+
+
+def _unmask(args: argparse.Namespace) -> int:
+    from jobs.configuration import load_config
+    from jobs.unmask import unmask
+
+    _print_line(unmask(load_config(args.config), args.pseudonym, args.by, args.reason))
     return 0
 
 
@@ -351,6 +527,45 @@ def _doctor(args: argparse.Namespace) -> int:
         _print_line(str(check))
         missing += check.state == "missing"
     return 1 if missing else 0
+
+
+def _kibana_build(args: argparse.Namespace) -> int:
+    from jobs.kibana import build_objects, site
+
+    _write_ndjson(args.out, build_objects(site(args.prefix, args.space)))
+    return 0
+
+
+def _kibana_rule(args: argparse.Namespace) -> int:
+    from jobs.kibana import build_rule, site
+
+    _write_ndjson(args.out, build_rule(site(args.prefix, args.space), args.url))
+    return 0
+
+
+def _write_ndjson(file: Path | None, text: str) -> None:
+    from jobs.review_queue import write_atomically
+
+    if file is None:
+        sys.stdout.write(text)
+        return
+    if not file.parent.is_dir():
+        raise InputError([f"--out {file}: there is no folder {file.parent}"])
+    write_atomically(file, [text])
+    _print_line(f"{file}: {len(text.splitlines())} objects")
+
+
+def _kibana_install(args: argparse.Namespace) -> int:
+    from jobs.kibana import Kibana, install_objects, install_rule, site
+
+    kibana = Kibana(args.url, args.username, args.ca_certs)
+    place = site(args.prefix, args.space)
+    number = install_objects(kibana, place)
+    _print_line(f"{number} objects are in Kibana at {args.url}, space {args.space}")
+    if args.with_rule:
+        install_rule(kibana, place)
+        _print_line("the detection rule is in Elastic Security, and on")
+    return 0
 
 
 def _days_of(day: date | None, start: date | None, end: date | None) -> list[date]:
@@ -371,6 +586,12 @@ def _day(text: str) -> date:
         return datetime.strptime(text, "%Y-%m-%d").replace(tzinfo=UTC).date()
     except ValueError:
         raise argparse.ArgumentTypeError(f"{text!r} is not a day, YYYY-MM-DD") from None
+
+
+def _told(text: str) -> str:
+    if not text.strip():
+        raise argparse.ArgumentTypeError("must not be empty")
+    return text.strip()
 
 
 def _at_least(lowest: int) -> Callable[[str], int]:

@@ -177,6 +177,7 @@ def _anchor_paths(settings: dict[str, Any], folder: Path) -> dict[str, Any]:
     for key in ("context", "storage", "output"):
         anchored = anchor_key(anchored, key)
     anchored["elasticsearch"] = anchor_key(settings.get("elasticsearch"), "ca_certs")
+    anchored["privacy"] = anchor_key(settings.get("privacy"), "identities")
     if isinstance(settings.get("sources"), list):
         anchored["sources"] = [anchor_key(source, "path") for source in settings["sources"]]
     return anchored
@@ -273,6 +274,9 @@ def _place_problems(settings: dict[str, Any], explicit: set[str]) -> list[Proble
         problem = _folder_problem(key, settings.get(key), key in explicit)
         if problem:
             problems.append(((key,), problem))
+    problem = _identities_problem(settings.get("privacy"), settings.get("output"))
+    if problem:
+        problems.append((("privacy", "identities"), problem))
     section = settings.get("elasticsearch")
     url = section.get("url") if isinstance(section, dict) else None
     if isinstance(url, str) and not SERVER_URL.fullmatch(url):
@@ -293,6 +297,19 @@ def _folder_problem(key: str, value: Any, explicit: bool) -> str | None:
         return f"{value} is not a folder"
     if key == "context" and explicit and not Path(value).exists():
         return f"the folder {value} does not exist"
+    return None
+
+
+def _identities_problem(section: Any, output: Any) -> str | None:
+    value = section.get("identities") if isinstance(section, dict) else None
+    if not isinstance(value, str) or not isinstance(output, str):
+        return None  # already a problem of the schema
+    if URL.match(value):
+        return "must be a local folder, not a URL"
+    if Path(value).exists() and not Path(value).is_dir():
+        return f"{value} is not a folder"
+    if section.get("pseudonymize") and Path(value).resolve().is_relative_to(Path(output).resolve()):
+        return f"must not lie in `output` ({output}), which is for those who may see no identity"
     return None
 
 

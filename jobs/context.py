@@ -103,6 +103,14 @@ def files_in_force(folder: Path, day: date) -> dict[str, Path | None]:
     return in_force
 
 
+def every_directory(folder: str) -> list[pd.DataFrame]:
+    """Rows of every version of directory.csv, oldest first; InputError if one cannot be read."""
+    versions = sorted(_versions(Path(folder), "directory"))
+    sheets = [read_sheet("directory", path) for _, path in versions]
+    _raise_problems(Path(folder), sheets)
+    return [sheet.rows for sheet in sheets]
+
+
 def has_file(folder: str, kind: str) -> bool:
     """Whether any version of this kind of file is there."""
     return bool(_versions(Path(folder), kind))

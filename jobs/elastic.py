@@ -1,9 +1,9 @@
-"""Publishing to Elasticsearch: findings are created once and never changed.
+"""Elasticsearch: connecting, templates, sending documents, and errors in words.
 
-A document's id is the finding's own and its index follows from its own date, so that sending it
-again can only meet what is there (409), and a run that was killed half-way is finished by running
-it again. Nothing but such a 409 is passed over: whatever else is refused ends the stage, which
-loses nothing, because the findings stay in the warehouse.
+A document's index and id follow from its own fields (``schemas/elastic.py``), so that sending it
+again meets what is there, and a run that was killed half-way is finished by running it again.
+Nothing is passed over but that a finding is there already and that a newer document stands.
+Whatever else is refused ends the command, which loses nothing, because the tables hold it.
 """
 
 from __future__ import annotations
@@ -19,7 +19,20 @@ from urllib.parse import SplitResult, urlsplit
 
 from jobs.errors import RunError
 from schemas.config import Elasticsearch as Settings
-from schemas.elastic import TEMPLATE_VERSION, findings_alias, findings_index, findings_template
+from schemas.elastic import (
+    IDENTITIES,
+    INDICES,
+    TEMPLATE_VERSION,
+    VERDICTS_INDEX,
+    Index,
+    document_id,
+    document_version,
+    index_name,
+    index_pattern,
+    search_name,
+    template,
+)
+from schemas.roles import role
 
 if TYPE_CHECKING:
     from elasticsearch import Elasticsearch
@@ -31,8 +44,11 @@ RETRIES = 4
 FIRST_BACKOFF_SECONDS = 1.0
 """Doubles with every retry: 15 seconds in all for a server that is busy (429)."""
 SHOWN_FAILURES = 3
-ALREADY_THERE = 409
+CONFLICT = 409
+NOT_FOUND = 404
 DEFAULT_PORT = 9200
+BLOCKS = ("read_only", "read_only_allow_delete", "write")
+"""Settings ``index.blocks.*`` under which nothing can be written."""
 
 ADVICE = {
     "cluster_block_exception": (
@@ -40,9 +56,7 @@ ADVICE = {
         '(PUT INDEX/_settings {"index.blocks.write": null, '
         '"index.blocks.read_only_allow_delete": null})'
     ),
-    "security_exception": (
-        "the user or API key needs the index privileges create_doc and auto_configure"
-    ),
+    "security_exception": "the user or API key lacks a privilege of its role",
     "document_parsing_exception": (
         "the index holds a field with another type than exfilwatch's template gives it: it was "
         "made without the template"
@@ -54,20 +68,21 @@ ADVICE = {
 
 @dataclass(frozen=True)
 class Sent:
-    """How many documents were new, and how many were there from an earlier run."""
+    """How many documents were written, and how many stay as they were there."""
 
-    created: int
-    present: int
+    written: int
+    kept: int
 
 
-def publish_findings(settings: Settings, documents: Iterable[dict[str, Any]]) -> Sent:
-    """Install the template where it is missing or old, and create what is not there yet.
+@contextmanager
+def session(settings: Settings, role_name: str, loss: str) -> Iterator[Elasticsearch]:
+    """A client whose errors come as a RunError with what to do.
 
-    Raises RunError if the server cannot be reached, does not let us, or refuses a document.
+    ``role_name``: of ``schemas/roles``, what the user needs; ``loss``: what to say of the work
+    that an error leaves undone.
     """
-    with connect(settings) as client, _explain(settings):
-        install_template(client, settings.prefix)
-        return send_findings(client, settings.prefix, documents)
+    with connect(settings) as client, _explain(settings, role_name, loss):
+        yield client
 
 
 @contextmanager
@@ -105,37 +120,132 @@ def connect(settings: Settings) -> Iterator[Elasticsearch]:
         client.close()
 
 
-def install_template(client: Elasticsearch, prefix: str) -> None:
-    """Put the findings' template unless this version stands; add new fields to what exists.
+def check_ready(client: Elasticsearch, prefix: str) -> None:
+    """RunError, before anything is sent, with all that stands in publishing's way.
+
+    Looked at: the privileges of role ``pipeline``, and blocks on the indices (read-only, or the
+    server's disk is full).
+    """
+    missing = missing_privileges(client, role("pipeline", prefix))
+    if missing:
+        raise RunError(
+            f"the Elasticsearch user lacks {len(missing)} privileges of schemas/roles/pipeline.json"
+            ":\n" + "\n".join(f"  {privilege}" for privilege in missing) + "\n  grant them, then "
+            "publish again"
+        )
+    blocked = _blocked_indices(client, prefix)
+    if blocked:
+        raise RunError(
+            "Elasticsearch takes no documents:\n"
+            + "\n".join(f"  {index} is blocked by {block}" for index, block in blocked)
+            + f"\n  {ADVICE['cluster_block_exception']}, then publish again"
+        )
+
+
+def missing_privileges(client: Elasticsearch, wanted: dict[str, Any]) -> list[str]:
+    """What of a role the current user has not, one privilege each; none where security is off."""
+    answer = _has_privileges(client, wanted)
+    if answer is None:
+        return []
+    lacking = [f"cluster: {name}" for name, granted in answer["cluster"].items() if not granted]
+    for index, granted_of in answer["index"].items():
+        names = [name for name, granted in granted_of.items() if not granted]
+        lacking += [f"{index}: {name}" for name in names]
+    return sorted(lacking)
+
+
+def install_templates(
+    client: Elasticsearch, prefix: str, indices: Iterable[Index] = INDICES
+) -> None:
+    """Put each template unless this version stands; add new fields to the indices that exist.
 
     A newer version is left as it is: an older exfilwatch beside a newer one must not undo it.
     """
-    name = findings_alias(prefix)
-    if _installed_version(client, name) >= TEMPLATE_VERSION:
-        return
-    template = findings_template(prefix)
-    client.indices.put_index_template(name=name, create=False, **_template_arguments(template))
-    client.indices.put_mapping(
-        index=f"{name}-*",
-        allow_no_indices=True,
-        properties=template["template"]["mappings"]["properties"],
-    )
+    installed = _installed_versions(client, prefix)
+    for index in indices:
+        name = search_name(index, prefix)
+        if installed.get(name, 0) >= TEMPLATE_VERSION:
+            continue
+        wanted = template(index, prefix)
+        # The mapping comes first: if it is not allowed, the next run tries both again.
+        pattern = index_pattern(index, prefix)
+        if client.indices.exists(index=pattern, allow_no_indices=False):
+            properties = wanted["template"]["mappings"]["properties"]
+            client.indices.put_mapping(index=pattern, properties=properties)
+        client.indices.put_index_template(name=name, create=False, **_arguments(wanted))
 
 
-def send_findings(client: Elasticsearch, prefix: str, documents: Iterable[dict[str, Any]]) -> Sent:
-    """Create the documents in bulk; RunError with the first few reasons if any is refused."""
+def send(
+    client: Elasticsearch, prefix: str, index: Index, documents: Iterable[dict[str, Any]]
+) -> Sent:
+    """Write documents in bulk; RunError with the first few reasons if any is refused.
+
+    Every document goes through here. Searches find it after a second at most, or :func:`refresh`.
+    """
+    return _bulk(client, (_action(prefix, index, document) for document in documents), index.name)
+
+
+def refresh(client: Elasticsearch, prefix: str, index: Index) -> None:
+    """Let searches find what was sent."""
+    client.indices.refresh(index=index_pattern(index, prefix), ignore_unavailable=True)
+
+
+def send_day(
+    client: Elasticsearch,
+    prefix: str,
+    index: Index,
+    documents: list[dict[str, Any]],
+    earlier: dict[str, Any],
+) -> Sent:
+    """As :func:`send`, and remove what else ``earlier``, a query, finds in the same index.
+
+    It is removed last, so that at every moment either the old or the new document of a thing is
+    there; what a killed run left is removed by the next.
+    """
+    sent = send(client, prefix, index, documents)
+    kept = {document_id(index, document) for document in documents}
+    name = index_pattern(index, prefix)
+    refresh(client, prefix, index)
+    gone = (hit for hit in find(client, name, earlier, source=False) if hit["_id"] not in kept)
+    removals = [{"_op_type": "delete", "_index": hit["_index"], "_id": hit["_id"]} for hit in gone]
+    if removals:
+        _bulk(client, removals, index.name)
+        refresh(client, prefix, index)
+    return sent
+
+
+def find(
+    client: Elasticsearch,
+    name: str,
+    query: dict[str, Any],
+    source: bool = True,
+    fields: Iterable[str] = (),
+) -> Iterator[dict[str, Any]]:
+    """Every hit of a query, in no order; none where there is no such index."""
+    from elasticsearch.helpers import scan
+
+    body: dict[str, Any] = {"query": query, "_source": source}
+    if fields:
+        body["fields"] = list(fields)
+    yield from scan(client, query=body, index=name, ignore_unavailable=True, size=1000)
+
+
+def _action(prefix: str, index: Index, document: dict[str, Any]) -> dict[str, Any]:
+    action: dict[str, Any] = {
+        "_op_type": "create" if index.write == "created" else "index",
+        "_index": index_name(index, prefix, document),
+        "_id": document_id(index, document),
+        "_source": document,
+    }
+    if index.write == "older":
+        action |= {"version": document_version(index, document), "version_type": "external_gte"}
+    return action
+
+
+def _bulk(client: Elasticsearch, actions: Iterable[dict[str, Any]], what: str) -> Sent:
     from elasticsearch.helpers import streaming_bulk
 
-    actions = (
-        {
-            "_op_type": "create",
-            "_index": findings_index(prefix, document["@timestamp"]),
-            "_id": document["event"]["id"],
-            "_source": document,
-        }
-        for document in documents
-    )
-    created = present = 0
+    written = kept = 0
     refused: list[dict[str, Any]] = []
     for accepted, answer in streaming_bulk(
         client,
@@ -146,38 +256,76 @@ def send_findings(client: Elasticsearch, prefix: str, documents: Iterable[dict[s
         max_retries=RETRIES,
         initial_backoff=FIRST_BACKOFF_SECONDS,
     ):
-        item = answer["create"]
+        operation, item = next(iter(answer.items()))
         if accepted:
-            created += 1
-        elif item["status"] == ALREADY_THERE:
-            present += 1
+            written += 1
+        elif item["status"] == CONFLICT or (operation == "delete" and item["status"] == NOT_FOUND):
+            kept += 1
         else:
             refused.append(item)
     if refused:
-        raise RunError(_describe_refusals(refused, created, present))
-    return Sent(created, present)
+        raise RunError(_describe_refusals(refused, written + kept, what))
+    return Sent(written, kept)
 
 
-def _installed_version(client: Elasticsearch, name: str) -> int:
+def _has_privileges(client: Elasticsearch, wanted: dict[str, Any]) -> Any:
+    """The server's answer; None where security is switched off."""
+    from elasticsearch import BadRequestError
+
+    try:
+        return client.security.has_privileges(
+            cluster=wanted["cluster"],
+            index=[
+                {"names": grant["names"], "privileges": grant["privileges"]}
+                for grant in wanted["indices"]
+            ],
+        )
+    except BadRequestError:
+        # Without security the address does not exist.
+        return None
+
+
+def _blocked_indices(client: Elasticsearch, prefix: str) -> list[tuple[str, str]]:
+    ours = [index for index in (*INDICES, IDENTITIES) if index != VERDICTS_INDEX]
+    answer = client.indices.get_settings(
+        index=[index_pattern(index, prefix) for index in ours],
+        name=[f"index.blocks.{block}" for block in BLOCKS],
+        flat_settings=True,
+        ignore_unavailable=True,
+        allow_no_indices=True,
+    )
+    return sorted(
+        (name, block)
+        for name, found in answer.items()
+        for block, value in found["settings"].items()
+        if str(value) == "true"
+    )
+
+
+def _installed_versions(client: Elasticsearch, prefix: str) -> dict[str, int]:
+    """Template → its version; 0 where it has none or is not ours."""
     from elasticsearch import NotFoundError
 
     try:
-        found = client.indices.get_index_template(name=name)["index_templates"]
+        found = client.indices.get_index_template(name=f"{prefix}-*")["index_templates"]
     except NotFoundError:
-        return 0
-    meta = found[0]["index_template"].get("_meta") or {}
-    version = meta.get("version", 0)
-    return version if isinstance(version, int) else 0
+        return {}
+    versions = {}
+    for each in found:
+        meta = each["index_template"].get("_meta") or {}
+        version = meta.get("version", 0)
+        versions[each["name"]] = version if isinstance(version, int) else 0
+    return versions
 
 
-def _template_arguments(template: dict[str, Any]) -> dict[str, Any]:
-    return {("meta" if key == "_meta" else key): value for key, value in template.items()}
+def _arguments(wanted: dict[str, Any]) -> dict[str, Any]:
+    return {("meta" if key == "_meta" else key): value for key, value in wanted.items()}
 
 
-def _describe_refusals(refused: list[dict[str, Any]], created: int, present: int) -> str:
+def _describe_refusals(refused: list[dict[str, Any]], others: int, what: str) -> str:
     lines = [
-        f"Elasticsearch refused {len(refused)} of {len(refused) + created + present} findings; "
-        "they stay in the findings table and are sent by the next run of the day"
+        f"Elasticsearch refused {len(refused)} of {len(refused) + others} documents ({what}); "
+        "the tables keep everything, and publishing the day again sends what is missing"
     ]
     for item in refused[:SHOWN_FAILURES]:
         error = item["error"]
@@ -187,7 +335,7 @@ def _describe_refusals(refused: list[dict[str, Any]], created: int, present: int
     if len(refused) > SHOWN_FAILURES:
         lines.append(f"  … and {len(refused) - SHOWN_FAILURES} more")
     kinds = sorted({item["error"]["type"] for item in refused} & set(ADVICE))
-    lines += [f"  {ADVICE[kind]}, then run the day again" for kind in kinds]
+    lines += [f"  {ADVICE[kind]}, then publish again" for kind in kinds]
     return "\n".join(lines)
 
 
@@ -225,12 +373,12 @@ def _is_loopback(host: str) -> bool:
 
 
 @contextmanager
-def _explain(settings: Settings) -> Iterator[None]:
+def _explain(settings: Settings, role_name: str, loss: str) -> Iterator[None]:
     """Turn the client's errors into one sentence with what to do."""
     import elasticsearch as es
 
     at = f"Elasticsearch at {settings.url}"
-    after = "; findings.ndjson and the report are written, run the day again to send the rest"
+    after = f"; {loss}"
     try:
         yield
     except es.SSLError as error:
@@ -260,10 +408,9 @@ def _explain(settings: Settings) -> Iterator[None]:
         ) from error
     except es.AuthorizationException as error:
         raise RunError(
-            f"{at} forbids it (403): {_reason(error)}; the user or API key needs the cluster "
-            "privilege manage_index_templates and, on the indices "
-            f"{findings_alias(settings.prefix)}-*, create_doc and auto_configure (the first run "
-            f"after an upgrade of exfilwatch also manage){after}"
+            f"{at} forbids it (403): {_reason(error)}; the user or API key needs what "
+            f"schemas/roles/{role_name}.json lists for indices {settings.prefix}-* (the first "
+            f"publishing after an upgrade of exfilwatch: upgrade.json){after}"
         ) from error
     except es.ApiError as error:
         raise RunError(f"{at} answered {error.status_code}: {_reason(error)}{after}") from error

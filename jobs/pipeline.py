@@ -12,7 +12,7 @@ import os
 import socket
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, nullcontext
 from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -56,6 +56,7 @@ def run_days(
     that names the day and the stage.
     """
     from jobs.context import check_context
+    from jobs.pseudonyms import pseudonym_key
 
     names = list(STAGES) if stages is None else list(stages)
     unknown = [name for name in names if name not in STAGES]
@@ -64,7 +65,11 @@ def run_days(
             [f"unknown stage {name!r}; one of {', '.join(STAGES)}" for name in unknown]
         )
     check_context(config.context, days)
-    with storage_lock(config.storage), _started(config.engine) as spark:
+    if config.privacy.pseudonymize and "publish" in names:
+        pseudonym_key(config)
+    # What is published is read from the tables without an engine.
+    engine = nullcontext() if names == ["publish"] else _started(config.engine)
+    with storage_lock(config.storage), engine as spark:
         for day in days:
             for name in names:
                 began = time.monotonic()
@@ -73,7 +78,7 @@ def run_days(
                 progress(f"{day}  {name:<9}  {seconds:6.1f} s  {summary}")
 
 
-def run_stage(spark: SparkSession, config: JobConfig, day: date, name: str) -> str:
+def run_stage(spark: SparkSession | None, config: JobConfig, day: date, name: str) -> str:
     """Run one stage and give its summary; every failure is a :class:`RunError` with a note."""
     try:
         return str(importlib.import_module(STAGES[name]).run(spark, config, day))

@@ -1,12 +1,13 @@
 """Stage ``publish``: the day's findings to findings.ndjson, report.html and Elasticsearch.
 
-Nothing is computed anew: the findings are those of the table. The two files are replaced as a
-whole; Elasticsearch comes last, so that a server that is down costs neither of them.
+No finding is computed anew: they are those of the table. All is read by way of
+``jobs.pseudonyms.Inputs``, so that no identity is published where none may be. The two files are
+replaced as a whole; Elasticsearch comes last, so that a server that is down costs neither of them.
+No engine is needed, so that a day can be published again at any time.
 """
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from datetime import date
 from functools import cache
@@ -15,77 +16,138 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
-from jobs.context import load_context
-from jobs.elastic import publish_findings
+from jobs.documents import Tables, read_findings, read_tables
+from jobs.documents.ego_graph import graph_documents
+from jobs.documents.entities import (
+    asset_day_documents,
+    entity_day_documents,
+    entity_documents,
+    rate_entities,
+)
+from jobs.documents.health import health_documents
+from jobs.elastic import check_ready, find, install_templates, refresh, send, send_day, session
+from jobs.pseudonyms import Inputs, check_published
 from jobs.report import REPORT_DAYS, ReportData, render_report, shown_findings
 from jobs.report.evidence import MAX_OTHERS, TRAIL_DAYS
 from jobs.review_queue import (
-    KEPT_PER_BUDGET,
     queue_day,
     read_queue,
     replace_queue_day,
     write_atomically,
 )
-from jobs.warehouse import stored_frame
+from jobs.verdicts import latest_verdicts, review_queue
 from models.detectors import Description, describe, detector_names
 from schemas.config import JobConfig
-from schemas.tables import ACCESS, FINDINGS, GRAPH_EDGES, GRAPH_NODES
+from schemas.elastic import (
+    ASSET_DAYS,
+    ENTITIES,
+    ENTITY_DAYS,
+    FINDINGS,
+    GRAPH,
+    HEALTH,
+    IDENTITIES,
+    PRIVATE_INDICES,
+    QUEUE,
+    search_name,
+)
+from schemas.tables import ACCESS, GRAPH_EDGES, GRAPH_NODES
 
 if TYPE_CHECKING:
+    from elasticsearch import Elasticsearch
     from pyspark.sql import SparkSession
 
 REPORT_NAME = "report.html"
 MIB = 1024 * 1024
 
 
-def run(_spark: SparkSession, config: JobConfig, day: date) -> str:
-    """Publish the findings of ``day``; RunError if Elasticsearch does not take them all."""
-    documents = day_queue(config, day)
+NOT_SENT = (
+    "findings.ndjson and the report are written; `exfilwatch publish` sends the rest of the day"
+)
+
+
+def run(_spark: SparkSession | None, config: JobConfig, day: date) -> str:
+    """Publish the findings of ``day``; RunError if Elasticsearch does not take everything."""
+    inputs = Inputs(config, day)
     folder = Path(config.output)
+    check_published(config, read_queue(folder))
+    documents = read_findings(inputs)
     days = replace_queue_day(folder, day, documents)
-    size = write_report(config, folder, day)
+    size = write_report(inputs, folder)
     summary = f"{len(documents)} findings; {days} days in the queue, report {size / MIB:.1f} MiB"
     if config.elasticsearch.url is None:
         return summary
-    sent = publish_findings(config.elasticsearch, documents)
-    return f"{summary}; Elasticsearch: {sent.created} new, {sent.present} already there"
+    return f"{summary}; Elasticsearch: {send_tables(inputs)}"
 
 
-def day_queue(config: JobConfig, day: date) -> list[dict[str, Any]]:
-    """The findings of a day that are published: in budget, then those just below, by rank."""
-    most = config.alert_budget * KEPT_PER_BUDGET
-    columns = ["queue_rank", "event_id", "document"]
-    rows = stored_frame(config.storage, FINDINGS, day, columns=columns)
-    rows = rows[rows["queue_rank"] <= most].sort_values(["queue_rank", "event_id"]).head(most)
-    return [_document(text, day) for text in rows["document"]]
+def send_tables(inputs: Inputs) -> str:
+    """Bring Elasticsearch up to date with the day's tables; gives what was sent in words.
+
+    Findings come first and are never changed. What a run that was killed left is made good by
+    sending the day again.
+    """
+    settings, tables = inputs.config.elasticsearch, read_tables(inputs)
+    prefix = settings.prefix
+    this_day = {"term": {"exfil.day": tables.day.isoformat()}}
+    with session(settings, "pipeline", NOT_SENT) as client:
+        check_ready(client, prefix)
+        install_templates(client, prefix)
+        if inputs.names is not None:
+            install_templates(client, prefix, PRIVATE_INDICES)
+            send(client, prefix, IDENTITIES, inputs.identities())
+        findings = send(client, prefix, FINDINGS, tables.queue)
+        # A run a moment ago may have filled it.
+        refresh(client, prefix, QUEUE)
+        earlier = [hit["_source"] for hit in find(client, search_name(QUEUE, prefix), this_day)]
+        ids = {finding["event"]["id"] for finding in (*tables.findings, *earlier)}
+        verdicts = latest_verdicts(client, prefix, ids)
+        statuses = {finding: given.verdict for finding, given in verdicts.items()}
+        rated = rate_entities(tables, statuses)
+        entities = entity_documents(tables, rated, statuses)
+        others = [
+            send(client, prefix, QUEUE, review_queue(tables.queue, verdicts, earlier)),
+            send(client, prefix, ENTITIES, entities),
+            send_day(client, prefix, ENTITY_DAYS, entity_day_documents(tables, rated), this_day),
+            send_day(client, prefix, ASSET_DAYS, asset_day_documents(tables), this_day),
+            send_day(client, prefix, HEALTH, health_documents(tables), this_day),
+        ]
+        if _is_latest(client, prefix, tables):
+            graph = graph_documents(tables, rated)
+            others.append(send_day(client, prefix, GRAPH, graph, {"match_all": {}}))
+        for index in (QUEUE, ENTITIES):
+            refresh(client, prefix, index)
+    return (
+        f"{findings.written} new, {findings.kept} already there, "
+        f"{sum(sent.written for sent in others)} documents beside"
+    )
 
 
-def write_report(config: JobConfig, folder: Path, day: date) -> int:
+def _is_latest(client: Elasticsearch, prefix: str, tables: Tables) -> bool:
+    """Whether no later day's graph is there: the graph is that of the latest day only."""
+    later = client.count(
+        index=search_name(GRAPH, prefix),
+        query={"range": {"exfil.day": {"gt": tables.day.isoformat()}}},
+        ignore_unavailable=True,
+    )
+    return not later["count"]
+
+
+def write_report(inputs: Inputs, folder: Path) -> int:
     """Make the report of everything in the folder's queue anew; gives its bytes."""
     queue = read_queue(folder)
     findings = shown_findings(queue)
-    last = max([day, *(queue_day(finding) for finding in findings)])
-    nodes = stored_frame(config.storage, GRAPH_NODES, last, REPORT_DAYS - 1)
+    last = max([inputs.day, *(queue_day(finding) for finding in findings)])
+    nodes = inputs.table(GRAPH_NODES, last, REPORT_DAYS - 1)
     peers = _peers(findings, nodes)
     data = ReportData(
-        totals=_daily_totals(config, last, peers),
+        totals=_daily_totals(inputs, last, peers),
         nodes=nodes,
-        edges=_edges(config, last, findings, peers),
-        context_of=cache(lambda at: load_context(config.context, at)),
+        edges=_edges(inputs, last, findings, peers),
+        context_of=cache(inputs.context),
         descriptions=_descriptions(findings),
     )
     text = render_report(queue, data, last)
     write_atomically(folder / REPORT_NAME, [text])
     return len(text.encode("utf-8", "replace"))
-
-
-def _document(text: str, day: date) -> dict[str, Any]:
-    """The finding as it is published: with the day of its queue."""
-    # Names in logs may hold halves of surrogate pairs, which no UTF-8 file and no server takes.
-    sound = json.dumps(json.loads(text), ensure_ascii=False).encode("utf-8", "replace")
-    document: dict[str, Any] = json.loads(sound)
-    document["exfil"]["day"] = day.isoformat()
-    return document
 
 
 def _peers(
@@ -102,18 +164,18 @@ def _peers(
 
 
 def _daily_totals(
-    config: JobConfig, last: date, peers: dict[tuple[date, str], list[str]]
+    inputs: Inputs, last: date, peers: dict[tuple[date, str], list[str]]
 ) -> pd.DataFrame:
     """Activity a day of everyone whose days are drawn; bytes are null where none are known."""
     users = {user for (_, user), others in peers.items() for user in (user, *others)}
     columns = ["day", "user_id", "bytes_out", "objects", "events"]
-    access = stored_frame(config.storage, ACCESS, last, REPORT_DAYS + TRAIL_DAYS - 1, columns)
+    access = inputs.table(ACCESS, last, REPORT_DAYS + TRAIL_DAYS - 1, columns)
     drawn = access[access["user_id"].isin(users)].rename(columns={"bytes_out": "bytes"})
     return drawn.groupby(["day", "user_id"], as_index=False).sum(min_count=1)
 
 
 def _edges(
-    config: JobConfig,
+    inputs: Inputs,
     last: date,
     findings: Sequence[dict[str, Any]],
     peers: dict[tuple[date, str], list[str]],
@@ -123,7 +185,7 @@ def _edges(
     users = {(day, user) for (day, own), others in peers.items() for user in (own, *others)}
     assets = {(queue_day(f), asset["id"]) for f in findings for asset in f["exfil"]["assets"]}
     columns = ["day", "user_id", "asset_id", "weight", "is_new"]
-    edges = stored_frame(config.storage, GRAPH_EDGES, last, REPORT_DAYS - 1, columns)
+    edges = inputs.table(GRAPH_EDGES, last, REPORT_DAYS - 1, columns)
     own = edges[_in(edges[["day", "user_id"]], users)]
     around = edges[_in(edges[["day", "asset_id"]], assets)]
     strongest = (

@@ -257,6 +257,20 @@ class Elasticsearch(Settings):
     """First part of every index name."""
 
 
+class Privacy(Settings):
+    """Pseudonyms instead of identities in all that is published; the tables keep identities."""
+
+    pseudonymize: bool
+    """true: findings.ndjson, report.html and Elasticsearch name nobody."""
+    key_env: EnvironmentName
+    """Environment variable holding the key of the pseudonyms, at least 32 bytes."""
+    identities: NonEmpty
+    """Folder of the file that says which identity a pseudonym stands for, and of the log of
+    unmaskings; for its owner only."""
+    hide: list[Literal["team", "title", "employment", "country", "start_date"]]
+    """Columns of the directory that are not published beside a pseudonym."""
+
+
 class Suppression(Settings):
     """Signals that are known and accepted; they stay in `signals` and get no points."""
 
@@ -306,6 +320,7 @@ class JobConfig(Settings):
     quality: Quality
     graph: Graph
     scoring: Scoring
+    privacy: Privacy
     detectors: dict[str, dict[str, Any]]
     """Settings by detector; what each means is in models/detectors/NAME.yml."""
     suppressions: list[Suppression]

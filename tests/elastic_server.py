@@ -9,16 +9,18 @@ The server refuses to run as root, so as root it is started as ``nobody``, from 
 its own in a temporary folder. It ends when this process ends, however that comes about: it lives
 as long as a pipe from here is open.
 
-``python -m tests.elastic_server`` starts one and stops it at Ctrl-C.
+``python -m tests.elastic_server`` (``make elastic``) starts one and stops it at Ctrl-C.
 """
 
 from __future__ import annotations
 
+import argparse
 import base64
 import hashlib
 import importlib.util
 import json
 import os
+import re
 import shutil
 import socket
 import ssl
@@ -36,23 +38,45 @@ from typing import Any
 
 import pytest
 
+from schemas.roles import ROLES, role
 from tests.conftest import skip_unless
 
-VERSION = "8.19.9"
-SHA512 = (
+
+@dataclass(frozen=True)
+class Release:
+    """A server's version, its archive's checksum, and the oldest Java that runs it."""
+
+    version: str
+    sha512: str
+    java: int
+
+
+# The client of the lock file speaks to both majors.
+ELASTIC_8 = Release(
+    "8.19.9",
     "378f193fe5091f118df68dc476f0c1cdecd7bcd68fdb433fa440499f230e3926"
-    "e4d40614221c72ff86401e1cefc0d0cb1957f93a7c5f28472032f422f2531e6b"
+    "e4d40614221c72ff86401e1cefc0d0cb1957f93a7c5f28472032f422f2531e6b",
+    17,
 )
+ELASTIC_9 = Release(
+    "9.5.4",
+    "a75df614854ace52dd0bce977662b3792873ac077ec0af9026cd0b2a0eb119e4"
+    "49910f8eb8ed577d1a83c51c6ee6af71bf5004c3cf5b418c979186de8b5dd9e6",
+    21,
+)
+JAVA_FOLDERS = ("/usr/lib/jvm", "/opt/java", "/Library/Java/JavaVirtualMachines")
+PREFIX = "exfilwatch"
+"""Of the indices that the secured server's users may see."""
 START_SECONDS = 120
 JAVA_OPTIONS = "-Xms512m -Xmx512m -XX:TieredStopAtLevel=1 -XX:-UseG1GC -XX:+UseSerialGC"
 """A small heap, and the compiler and collector that start soonest."""
 
-IVY_MODULE = f"""\
+IVY_MODULE = """\
 <ivy-module version="2.0">
   <info organisation="exfilwatch" module="elastic-server"/>
   <dependencies>
     <dependency org="org.elasticsearch.distribution.integ-test-zip" name="elasticsearch"
-                rev="{VERSION}" transitive="false">
+                rev="VERSION" transitive="false">
       <artifact name="elasticsearch" type="zip" ext="zip"/>
     </dependency>
   </dependencies>
@@ -74,7 +98,7 @@ class ServerUnavailableError(Exception):
 
 @dataclass(frozen=True)
 class SecureServer:
-    """A server with TLS and users: ``pipeline`` may do what publishing needs, ``reader`` not."""
+    """A server with TLS and a user of each role's name, with that role and no other."""
 
     url: str
     ca_certs: str
@@ -82,32 +106,41 @@ class SecureServer:
     password: str
 
 
-def fetch_server() -> Path:
+def fetch_server(release: Release = ELASTIC_8) -> Path:
     """The server's archive, from the cache or by Ivy; its checksum is verified."""
-    archive = _cache_folder() / f"elasticsearch-integ-test-{VERSION}.zip"
+    archive = _cache_folder() / f"elasticsearch-integ-test-{release.version}.zip"
     if not archive.exists():
-        _download(archive)
+        _download(release, archive)
     with archive.open("rb") as file:
         found = hashlib.file_digest(file, "sha512").hexdigest()
-    if found != SHA512:
+    if found != release.sha512:
         raise ServerUnavailableError(
-            f"{archive}: its SHA-512 is {found}, expected {SHA512}; remove the file and try again"
+            f"{archive}: its SHA-512 is {found}, expected {release.sha512}; remove the file and "
+            "try again"
         )
     return archive
 
 
 @contextmanager
 def run_server(
-    settings: dict[str, str] | None = None, files: dict[str, str] | None = None
+    settings: dict[str, str] | None = None,
+    files: dict[str, str] | None = None,
+    release: Release = ELASTIC_8,
 ) -> Iterator[str]:
     """Start a server and give ``host:port``; stop it and remove its folder at the end.
 
     ``settings`` go to its command line; ``files`` are written into its config folder.
     """
-    archive = fetch_server()
+    java = java_home(release.java)
+    if java is None:
+        raise ServerUnavailableError(
+            f"Elasticsearch {release.version} needs Java {release.java} or later: none on the "
+            f"path, in JAVA_HOME or in {', '.join(JAVA_FOLDERS)}"
+        )
+    archive = fetch_server(release)
     with tempfile.TemporaryDirectory(prefix="exfilwatch-elastic-") as name:
         folder = Path(name)
-        home = _unpack(archive, folder)
+        home = _unpack(archive, folder, release)
         for path, text in (files or {}).items():
             (home / "config" / path).write_text(text)
         http, transport = _free_ports(2)
@@ -123,7 +156,7 @@ def run_server(
             "cluster.routing.allocation.disk.threshold_enabled": "false",
             **(settings or {}),
         }
-        process = _start(home, folder, options)
+        process = _start(home, folder, java, options)
         try:
             scheme = "https" if "xpack.security.http.ssl.enabled" in options else "http"
             _wait_until_it_answers(process, f"{scheme}://127.0.0.1:{http}", folder)
@@ -135,8 +168,16 @@ def run_server(
 @pytest.fixture(scope="session")
 def elasticsearch_url(requires_java: None) -> Iterator[str]:
     """Address of a plain server: no TLS, no users."""
-    _skip_where_unavailable()
+    _skip_where_unavailable(ELASTIC_8)
     with run_server() as address:
+        yield f"http://{address}"
+
+
+@pytest.fixture(scope="session")
+def elasticsearch_9_url(requires_java: None) -> Iterator[str]:
+    """As ``elasticsearch_url``, of the next major."""
+    _skip_where_unavailable(ELASTIC_9)
+    with run_server(release=ELASTIC_9) as address:
         yield f"http://{address}"
 
 
@@ -144,11 +185,11 @@ def elasticsearch_url(requires_java: None) -> Iterator[str]:
 def secure_elasticsearch(
     requires_java: None, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[SecureServer]:
-    """A server with TLS and two users."""
-    _skip_where_unavailable()
+    """A server with TLS and users."""
+    _skip_where_unavailable(ELASTIC_8)
     folder = tmp_path_factory.mktemp("certificates")
-    authority, certificate, key = _certificates()
-    other_authority, _, _ = _certificates()
+    authority, certificate, key = certificates()
+    other_authority, _, _ = certificates()
     (folder / "ca.pem").write_text(authority)
     (folder / "other-ca.pem").write_text(other_authority)
     password = base64.urlsafe_b64encode(os.urandom(18)).decode()
@@ -164,25 +205,10 @@ def secure_elasticsearch(
     files = {
         "http.crt": certificate,
         "http.key": key,
-        "users": f"pipeline:{hashed}\nreader:{hashed}\n",
-        "users_roles": "pipeline:pipeline\nreader:reader\n",
-        "roles.yml": json.dumps(
-            {
-                "pipeline": {
-                    "cluster": ["manage_index_templates"],
-                    "indices": [
-                        {
-                            "names": ["exfilwatch-*"],
-                            "privileges": ["auto_configure", "create_doc"],
-                        }
-                    ],
-                },
-                "reader": {
-                    "cluster": ["monitor"],
-                    "indices": [{"names": ["exfilwatch-*"], "privileges": ["read"]}],
-                },
-            }
-        ),
+        "users": "".join(f"{name}:{hashed}\n" for name in ROLES),
+        "users_roles": "".join(f"{name}:{name}\n" for name in ROLES),
+        # One role a line: the server takes the file apart by lines before it reads their YAML.
+        "roles.yml": "".join(f"{name}: {json.dumps(role(name, PREFIX))}\n" for name in ROLES),
     }
     with run_server(settings, files) as address:
         yield SecureServer(
@@ -193,11 +219,37 @@ def secure_elasticsearch(
         )
 
 
-def _skip_where_unavailable() -> None:
+def _skip_where_unavailable(release: Release) -> None:
+    found = java_home(release.java)
+    if found is None and java_home(ELASTIC_8.java) is not None:
+        # Debian's own Java is too old for it, and that is enough for everything else.
+        pytest.skip(f"no Java {release.java} or later for {release.version}")
+    skip_unless(found is not None, f"no Java {release.java} or later for {release.version}")
     try:
-        fetch_server()
+        fetch_server(release)
     except ServerUnavailableError as error:
         skip_unless(False, str(error))
+
+
+def java_home(oldest: int) -> Path | None:
+    """Folder of a Java of at least that major: of the path, JAVA_HOME, or else installed."""
+    on_path = shutil.which("java")
+    homes = [Path(on_path).resolve().parent.parent] if on_path else []
+    if os.environ.get("JAVA_HOME"):
+        homes.append(Path(os.environ["JAVA_HOME"]))
+    homes += [home for folder in JAVA_FOLDERS for home in sorted(Path(folder).glob("*"))]
+    fit = (home for home in homes if _java_major(home) >= oldest)
+    return next(fit, None)
+
+
+def _java_major(home: Path) -> int:
+    """Major version by the file that every JDK has; 0 where there is none."""
+    for home_within in (home, home / "Contents" / "Home"):
+        file = home_within / "release"
+        if file.is_file() and (home_within / "bin" / "java").exists():
+            told = re.search(r'^JAVA_VERSION="(?:1\.)?(\d+)', file.read_text("utf-8"), re.M)
+            return int(told[1]) if told else 0
+    return 0
 
 
 def _cache_folder() -> Path:
@@ -206,10 +258,10 @@ def _cache_folder() -> Path:
     return folder
 
 
-def _download(archive: Path) -> None:
+def _download(release: Release, archive: Path) -> None:
     with tempfile.TemporaryDirectory(dir=archive.parent) as name:
         folder = Path(name)
-        (folder / "ivy.xml").write_text(IVY_MODULE)
+        (folder / "ivy.xml").write_text(IVY_MODULE.replace("VERSION", release.version))
         command = ["java", "-jar", str(_ivy()), "-cache", str(folder / "cache")]
         command += ["-ivy", str(folder / "ivy.xml"), "-types", "zip"]
         command += ["-retrieve", str(folder / "[artifact].[ext]")]
@@ -217,7 +269,8 @@ def _download(archive: Path) -> None:
         if done.returncode or not (folder / "elasticsearch.zip").exists():
             told = [line.strip() for line in done.stdout.splitlines() if line.strip()]
             raise ServerUnavailableError(
-                f"Elasticsearch {VERSION} could not be fetched by Ivy: " + " | ".join(told[-5:])
+                f"Elasticsearch {release.version} could not be fetched by Ivy: "
+                + " | ".join(told[-5:])
             )
         (folder / "elasticsearch.zip").replace(archive)
 
@@ -231,26 +284,26 @@ def _ivy() -> Path:
     return jars[0]
 
 
-def _unpack(archive: Path, folder: Path) -> Path:
+def _unpack(archive: Path, folder: Path, release: Release) -> Path:
     with zipfile.ZipFile(archive) as file:
         file.extractall(folder)
-    home = folder / f"elasticsearch-{VERSION}"
+    home = folder / f"elasticsearch-{release.version}"
     (folder / "data").mkdir()
     (folder / "logs").mkdir()
     return home
 
 
-def _start(home: Path, folder: Path, options: dict[str, str]) -> subprocess.Popen[bytes]:
+def _start(
+    home: Path, folder: Path, java: Path, options: dict[str, str]
+) -> subprocess.Popen[bytes]:
     identity: dict[str, Any] = {}
     if os.geteuid() == 0:
         for path in [folder, *folder.rglob("*")]:
             shutil.chown(path, "nobody")
         identity = {"user": "nobody", "extra_groups": []}
-    java = shutil.which("java")
-    assert java is not None
     environment = {
         "PATH": os.environ["PATH"],
-        "ES_JAVA_HOME": str(Path(java).resolve().parent.parent),
+        "ES_JAVA_HOME": str(java),
         "ES_JAVA_OPTS": JAVA_OPTIONS,
         "ES_TMPDIR": str(folder / "logs"),
         "CLI_JAVA_OPTS": f"-Djava.io.tmpdir={folder / 'logs'} -XX:TieredStopAtLevel=1",
@@ -321,7 +374,7 @@ def _pbkdf2(password: str) -> str:
     return f"{{PBKDF2}}10000${base64.b64encode(salt).decode()}${base64.b64encode(digest).decode()}"
 
 
-def _certificates() -> tuple[str, str, str]:
+def certificates() -> tuple[str, str, str]:
     """PEM of an authority, and of a certificate for 127.0.0.1 by it with its key."""
     import datetime
     import ipaddress
@@ -363,8 +416,14 @@ def _certificates() -> tuple[str, str, str]:
 
 def main() -> None:
     """Start a server, say where it is, and stop it at Ctrl-C."""
-    with run_server() as address:
-        print(f"Elasticsearch {VERSION} answers on http://{address} (Ctrl-C stops it)", flush=True)
+    parser = argparse.ArgumentParser(description=main.__doc__)
+    parser.add_argument("--major", choices=("8", "9"), default="8")
+    release = {"8": ELASTIC_8, "9": ELASTIC_9}[parser.parse_args().major]
+    with run_server(release=release) as address:
+        print(
+            f"Elasticsearch {release.version} answers on http://{address} (Ctrl-C stops it)",
+            flush=True,
+        )
         try:
             while True:
                 time.sleep(3600)

@@ -16,15 +16,20 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from jobs import elastic
-from jobs.elastic import Sent, connect, install_template, publish_findings, send_findings
+from jobs.elastic import Sent, check_ready, connect, install_templates, send, session
 from jobs.errors import RunError
 from schemas.config import Elasticsearch as Settings
 from schemas.elastic import (
+    ASSET_DAYS,
+    ENTITIES,
+    FINDINGS,
+    INDICES,
     TEMPLATE_VERSION,
-    findings_alias,
-    findings_index,
-    findings_mapping,
-    findings_template,
+    document_id,
+    index_name,
+    mapping,
+    search_name,
+    template,
 )
 from tests.sample_findings import DAY, make_finding, published
 
@@ -42,6 +47,7 @@ PUBLISH_HALF = """\
 import json, sys, time
 import jobs.elastic as elastic
 from schemas.config import Elasticsearch
+from schemas.elastic import FINDINGS
 
 elastic.CHUNK_DOCUMENTS = 20
 settings = Elasticsearch(**json.loads(sys.argv[1]))
@@ -53,7 +59,9 @@ def half():
             time.sleep(60)
         yield json.loads(line)
 
-elastic.publish_findings(settings, half())
+with elastic.session(settings, "pipeline", "") as client:
+    elastic.install_templates(client, settings.prefix)
+    elastic.send(client, settings.prefix, FINDINGS, half())
 """
 
 
@@ -74,6 +82,17 @@ def findings(number: int, day: date = DAY) -> list[dict[str, Any]]:
     return [published(make_finding(f"u{n:04d}", day, n + 1), day) for n in range(number)]
 
 
+def publish_findings(settings: Settings, documents: list[dict[str, Any]]) -> Sent:
+    with session(settings, "pipeline", "nothing is lost") as client:
+        check_ready(client, settings.prefix)
+        install_templates(client, settings.prefix)
+        return send(client, settings.prefix, FINDINGS, documents)
+
+
+def index_of(settings: Settings, document: dict[str, Any]) -> str:
+    return index_name(FINDINGS, settings.prefix, document)
+
+
 @pytest.fixture
 def settings(elasticsearch_url: str) -> Settings:
     """The plain server, with indices that no other test uses."""
@@ -87,13 +106,28 @@ def client(settings: Settings) -> Iterator[Elasticsearch]:
 
 
 def count(client: Elasticsearch, settings: Settings) -> int:
-    alias = findings_alias(settings.prefix)
+    alias = search_name(FINDINGS, settings.prefix)
     client.indices.refresh(index=alias)
     return int(client.count(index=alias)["count"])
 
 
-def test_index_follows_the_findings_own_date() -> None:
-    assert findings_index("exfilwatch", "2026-10-31T23:59:59Z") == "exfilwatch-findings-2026.10"
+def test_index_follows_the_documents_own_date() -> None:
+    document = {"@timestamp": "2026-10-31T23:59:59Z"}
+    assert index_name(FINDINGS, "exfilwatch", document) == "exfilwatch-findings-2026.10"
+    assert index_name(ENTITIES, "exfilwatch", document) == "exfilwatch-entities"
+
+
+def test_ids_of_different_things_differ_whatever_the_logs_hold() -> None:
+    def of(asset: str, user: str) -> str:
+        document = {"exfil": {"asset": {"id": asset}, "day": "2026-10-05"}, "user": {"id": user}}
+        return document_id(ASSET_DAYS, document)
+
+    assert of("orion", "u1") == "orion|u1|2026-10-05"
+    pairs = [("a|b", "c"), ("a", "b|c"), ("a%7Cb", "c"), ("a", "b%7Cc"), ("é" * 400, "c")]
+    pairs += [("é" * 400, "d"), ("é" * 401, "c")]
+    ids = {of(*pair) for pair in pairs}
+    assert len(ids) == len(pairs)
+    assert all(len(each.encode()) <= 512 for each in ids)
 
 
 def test_mapping_covers_every_field_of_a_finding() -> None:
@@ -114,16 +148,16 @@ def test_mapping_covers_every_field_of_a_finding() -> None:
             else:
                 yield path
 
-    assert set(paths(findings(1)[0])) == set(mapped(findings_mapping()["properties"]))
+    assert set(paths(findings(1)[0])) == set(mapped(mapping(FINDINGS)["properties"]))
 
 
 def test_findings_are_created_once(client: Elasticsearch, settings: Settings) -> None:
     documents = findings(3)
-    assert publish_findings(settings, documents) == Sent(created=3, present=0)
+    assert publish_findings(settings, documents) == Sent(written=3, kept=0)
     changed = [published(make_finding("u0000", score=20.0, rank=9)), *findings(4)]
-    assert publish_findings(settings, changed) == Sent(created=1, present=4)
+    assert publish_findings(settings, changed) == Sent(written=1, kept=4)
     assert count(client, settings) == 4
-    index = findings_index(settings.prefix, documents[0]["@timestamp"])
+    index = index_of(settings, documents[0])
     kept = client.get(index=index, id=documents[0]["event"]["id"])["_source"]
     assert kept == documents[0]
 
@@ -131,14 +165,14 @@ def test_findings_are_created_once(client: Elasticsearch, settings: Settings) ->
 def test_template_is_installed_once_and_serves_searches(
     client: Elasticsearch, settings: Settings
 ) -> None:
-    alias = findings_alias(settings.prefix)
-    install_template(client, settings.prefix)
+    alias = search_name(FINDINGS, settings.prefix)
+    install_templates(client, settings.prefix)
     first = client.indices.get_index_template(name=alias).body
-    install_template(client, settings.prefix)
+    install_templates(client, settings.prefix)
     assert client.indices.get_index_template(name=alias).body == first
     assert first["index_templates"][0]["index_template"]["_meta"]["version"] == TEMPLATE_VERSION
     later = date(2026, 11, 2)
-    send_findings(client, settings.prefix, [*findings(2), *findings(1, later)])
+    send(client, settings.prefix, FINDINGS, [*findings(2), *findings(1, later)])
     held = client.indices.get_alias(name=alias)
     assert sorted(held) == [f"{alias}-2026.10", f"{alias}-2026.11"]
     client.indices.refresh(index=alias)
@@ -175,10 +209,10 @@ def test_template_is_installed_once_and_serves_searches(
 def test_an_older_template_is_replaced_and_a_newer_one_left(
     client: Elasticsearch, settings: Settings
 ) -> None:
-    alias = findings_alias(settings.prefix)
+    alias = search_name(FINDINGS, settings.prefix)
 
     def put(version: int) -> None:
-        old = findings_template(settings.prefix)
+        old = template(FINDINGS, settings.prefix)
         del old["template"]["mappings"]["properties"]["exfil"]
         old["_meta"]["version"] = version
         client.indices.put_index_template(
@@ -188,12 +222,12 @@ def test_an_older_template_is_replaced_and_a_newer_one_left(
     put(TEMPLATE_VERSION - 1)
     index = f"{alias}-2026.09"
     client.indices.create(index=index)
-    install_template(client, settings.prefix)
+    install_templates(client, settings.prefix)
     upgraded = client.indices.get_mapping(index=index)[index]["mappings"]["properties"]
     assert upgraded["exfil"]["properties"]["assets"]["type"] == "nested"
     put(TEMPLATE_VERSION + 1)
     before = client.indices.get_index_template(name=alias).body
-    install_template(client, settings.prefix)
+    install_templates(client, settings.prefix)
     assert client.indices.get_index_template(name=alias).body == before
 
 
@@ -201,10 +235,10 @@ def test_an_address_that_is_none_does_not_cost_the_finding(
     client: Elasticsearch, settings: Settings
 ) -> None:
     document = published(make_finding(address="cloudformation.amazonaws.com"))
-    assert publish_findings(settings, [document]).created == 1
-    client.indices.refresh(index=findings_alias(settings.prefix))
+    assert publish_findings(settings, [document]).written == 1
+    client.indices.refresh(index=search_name(FINDINGS, settings.prefix))
     query = {"term": {"related.ip.text": "cloudformation.amazonaws.com"}}
-    assert client.count(index=findings_alias(settings.prefix), query=query)["count"] == 1
+    assert client.count(index=search_name(FINDINGS, settings.prefix), query=query)["count"] == 1
 
 
 def test_refused_documents_are_named_and_the_others_kept(
@@ -216,13 +250,13 @@ def test_refused_documents_are_named_and_the_others_kept(
     with pytest.raises(RunError) as raised:
         publish_findings(settings, documents)
     message = str(raised.value)
-    assert "refused 4 of 6 findings" in message
+    assert "refused 4 of 6 documents (findings)" in message
     assert message.count("failed to parse field [exfil.day]") == elastic.SHOWN_FAILURES
-    index = findings_index(settings.prefix, documents[1]["@timestamp"])
+    index = index_of(settings, documents[1])
     assert f"{index}/{documents[1]['event']['id']}" in message
     assert "and 1 more" in message
     assert count(client, settings) == 2
-    assert publish_findings(settings, findings(6)) == Sent(created=4, present=2)
+    assert publish_findings(settings, findings(6)) == Sent(written=4, kept=2)
 
 
 def test_nothing_is_doubled_or_lost_when_killed_half_way(
@@ -244,30 +278,43 @@ def test_nothing_is_doubled_or_lost_when_killed_half_way(
     sent = count(client, settings)
     assert 0 < sent < 400
     answer = publish_findings(settings, documents)
-    assert answer == Sent(created=400 - sent, present=sent)
+    assert answer == Sent(written=400 - sent, kept=sent)
     assert count(client, settings) == 400
-    alias = findings_alias(settings.prefix)
+    alias = search_name(FINDINGS, settings.prefix)
     found = client.search(index=alias, size=400, source=False)["hits"]["hits"]
     assert {hit["_id"] for hit in found} == {document["event"]["id"] for document in documents}
 
 
-def test_a_read_only_index_is_explained(client: Elasticsearch, settings: Settings) -> None:
+@pytest.mark.parametrize(
+    ("block", "name"),
+    [
+        ("index.blocks.write", "write"),
+        ("index.blocks.read_only", "read_only"),
+        ("index.blocks.read_only_allow_delete", "read_only_allow_delete"),
+    ],
+)
+def test_nothing_is_sent_to_a_blocked_index(
+    client: Elasticsearch, settings: Settings, block: str, name: str
+) -> None:
+    """Read-only, or of a server whose disk is full: said before anything is sent."""
     publish_findings(settings, findings(1))
-    index = findings_index(settings.prefix, findings(1)[0]["@timestamp"])
-    client.indices.put_settings(index=index, settings={"index.blocks.write": True})
-    with pytest.raises(RunError, match=r"(?s)refused 3 of 3.*blocked by.*lift the block"):
+    index = index_of(settings, findings(1)[0])
+    client.indices.put_settings(index=index, settings={block: True})
+    with pytest.raises(RunError) as raised:
         publish_findings(settings, findings(3))
-    client.indices.put_settings(index=index, settings={"index.blocks.write": None})
-    assert publish_findings(settings, findings(3)) == Sent(created=2, present=1)
+    assert f"{index} is blocked by index.blocks.{name}" in str(raised.value)
+    assert "disk is full" in str(raised.value)
+    client.indices.put_settings(index=index, settings={block: None})
+    assert publish_findings(settings, findings(3)) == Sent(written=2, kept=1)
 
 
-def test_a_full_disk_is_waited_for_and_then_explained(
+def test_a_disk_that_fills_up_is_waited_for_and_then_explained(
     client: Elasticsearch, settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The server answers 429 to writes while its disk is full, as it does when it is busy."""
     monkeypatch.setattr(elastic, "FIRST_BACKOFF_SECONDS", 0.2)
     publish_findings(settings, findings(1))
-    index = findings_index(settings.prefix, findings(1)[0]["@timestamp"])
+    index = index_of(settings, findings(1)[0])
     block = "index.blocks.read_only_allow_delete"
     client.indices.put_settings(index=index, settings={block: True})
     lift = threading.Timer(
@@ -275,13 +322,108 @@ def test_a_full_disk_is_waited_for_and_then_explained(
     )
     lift.start()
     try:
-        assert publish_findings(settings, findings(3)) == Sent(created=2, present=1)
+        assert send(client, settings.prefix, FINDINGS, findings(3)) == Sent(written=2, kept=1)
     finally:
         lift.join()
     client.indices.put_settings(index=index, settings={block: True})
     monkeypatch.setattr(elastic, "RETRIES", 1)
     with pytest.raises(RunError, match=r"(?s)refused 4 of 4.*\(429\).*disk is full"):
-        publish_findings(settings, findings(4))
+        send(client, settings.prefix, FINDINGS, findings(4))
+    client.indices.put_settings(index=index, settings={block: None})
+
+
+def test_only_what_failed_is_tried_again(
+    client: Elasticsearch, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One of two months is full for a while: the other month's findings are sent once."""
+    monkeypatch.setattr(elastic, "FIRST_BACKOFF_SECONDS", 0.2)
+    november = date(2026, 11, 2)
+    publish_findings(settings, [*findings(1), *findings(1, november)])
+    index = index_of(settings, findings(1)[0])
+    block = "index.blocks.read_only_allow_delete"
+    client.indices.put_settings(index=index, settings={block: True})
+    asked: list[int] = []
+    bulk = type(client).bulk
+
+    def counted(self: Elasticsearch, **options: Any) -> Any:
+        asked.append(len(options["operations"]))
+        if len(asked) == 2:
+            client.indices.put_settings(index=index, settings={block: None})
+        return bulk(self, **options)
+
+    monkeypatch.setattr(type(client), "bulk", counted)
+    mixed = [*findings(4), *findings(5, november)]
+    assert send(client, settings.prefix, FINDINGS, mixed) == Sent(written=7, kept=2)
+    # An action and a document each: nine, then the four of the full month.
+    assert asked == [18, 8]
+
+
+def test_an_older_document_never_replaces_a_newer(
+    client: Elasticsearch, settings: Settings
+) -> None:
+    def entity(day: str, score: float) -> dict[str, Any]:
+        user = {"id": "u1", "risk": {"calculated_score_norm": score}}
+        return {"@timestamp": f"{day}T23:59:59Z", "user": user, "exfil": {"day": day}}
+
+    install_templates(client, settings.prefix)
+
+    def sent(document: dict[str, Any]) -> Sent:
+        return send(client, settings.prefix, ENTITIES, [document])
+
+    assert sent(entity("2026-10-05", 10.0)) == Sent(written=1, kept=0)
+    assert sent(entity("2026-10-04", 90.0)) == Sent(written=0, kept=1)
+    assert sent(entity("2026-10-05", 20.0)) == Sent(written=1, kept=0)
+    stored = client.get(index=search_name(ENTITIES, settings.prefix), id="u1")["_source"]
+    assert stored == entity("2026-10-05", 20.0)
+
+
+def test_every_template_is_taken_by_the_server(client: Elasticsearch, settings: Settings) -> None:
+    install_templates(client, settings.prefix)
+    held = client.indices.get_index_template(name=f"{settings.prefix}-*")["index_templates"]
+    assert {each["name"] for each in held} == {
+        search_name(index, settings.prefix) for index in INDICES
+    }
+    # Each index, made by the server, gets its own mapping and none of another's.
+    for index in INDICES:
+        name = index_name(index, settings.prefix, {"@timestamp": "2026-10-05T00:00:00Z"})
+        client.indices.create(index=name)
+        made = client.indices.get(index=name)[name]
+        assert set(made["mappings"]["properties"]) == set(mapping(index)["properties"])
+        aliases = {search_name(index, settings.prefix)} if index.monthly else set()
+        assert set(made["aliases"]) == aliases
+
+
+def test_findings_of_the_first_release_survive_the_upgrade(
+    client: Elasticsearch, settings: Settings
+) -> None:
+    """Version 1 had one template, of findings; it is kept here as it was shipped."""
+    text = (Path(__file__).parent / "elastic" / "findings-template-1.json").read_text("utf-8")
+    shipped = json.loads(text.replace("PREFIX", settings.prefix))
+    name = search_name(FINDINGS, settings.prefix)
+    meta = shipped.pop("_meta")
+    client.indices.put_index_template(name=name, meta=meta, **shipped)
+    assert meta["version"] < TEMPLATE_VERSION
+    assert send(client, settings.prefix, FINDINGS, findings(3)) == Sent(written=3, kept=0)
+    assert publish_findings(settings, findings(5)) == Sent(written=2, kept=3)
+    held = client.indices.get_index_template(name=name)["index_templates"][0]["index_template"]
+    assert held["_meta"]["version"] == TEMPLATE_VERSION
+    assert count(client, settings) == 5
+    index = index_of(settings, findings(1)[0])
+    upgraded = client.indices.get_mapping(index=index)[index]["mappings"]["properties"]
+    fresh = client.indices.simulate_template(name=name)["template"]["mappings"]["properties"]
+    assert upgraded == fresh
+
+
+def test_the_next_major_takes_everything(elasticsearch_9_url: str) -> None:
+    settings = settings_for(elasticsearch_9_url)
+    assert publish_findings(settings, findings(3)) == Sent(written=3, kept=0)
+    assert publish_findings(settings, findings(4)) == Sent(written=1, kept=3)
+    with connect(settings) as client:
+        client.indices.put_settings(
+            index=index_of(settings, findings(1)[0]), settings={"index.blocks.write": True}
+        )
+    with pytest.raises(RunError, match="is blocked by index"):
+        publish_findings(settings, findings(1))
 
 
 def test_a_server_that_is_not_there_is_named() -> None:
@@ -358,14 +500,15 @@ def test_users_certificates_and_privileges(
     server = secure_elasticsearch
     monkeypatch.setenv(PASSWORD_VARIABLE, server.password)
     good = settings_for(server.url, username="pipeline", ca_certs=server.ca_certs)
-    assert publish_findings(good, findings(2)) == Sent(created=2, present=0)
-    assert publish_findings(good, findings(3)) == Sent(created=1, present=2)
+    assert publish_findings(good, findings(2)) == Sent(written=2, kept=0)
+    assert publish_findings(good, findings(3)) == Sent(written=1, kept=2)
     later = findings(1, DAY + timedelta(days=31))
-    assert publish_findings(good, later) == Sent(created=1, present=0)
+    assert publish_findings(good, later) == Sent(written=1, kept=0)
     refusals = {
         "no trusted TLS connection": good.model_copy(update={"ca_certs": server.other_ca_certs}),
         "ca_certs (not set)": good.model_copy(update={"ca_certs": None}),
-        "forbids it (403)": good.model_copy(update={"username": "reader"}),
+        "exfilwatch-graph: delete": good.model_copy(update={"username": "analyst"}),
+        "cluster: manage_index_templates": good.model_copy(update={"username": "analyst"}),
         "does not accept the credentials (401)": good.model_copy(update={"username": "nobody"}),
     }
     for message, settings in refusals.items():
@@ -378,3 +521,15 @@ def test_users_certificates_and_privileges(
     with pytest.raises(RunError, match="API key in " + KEY_VARIABLE) as raised:
         publish_findings(keyed, findings(1))
     assert SECRET not in str(raised.value)
+
+
+def test_the_role_for_upgrades_may_upgrade(
+    secure_elasticsearch: SecureServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    server = secure_elasticsearch
+    monkeypatch.setenv(PASSWORD_VARIABLE, server.password)
+    good = settings_for(server.url, username="pipeline", ca_certs=server.ca_certs)
+    publish_findings(good, findings(1, date(2026, 12, 1)))
+    monkeypatch.setattr(elastic, "TEMPLATE_VERSION", TEMPLATE_VERSION + 1)
+    upgrading = good.model_copy(update={"username": "upgrade"})
+    assert publish_findings(upgrading, findings(2, date(2026, 12, 1))) == Sent(written=1, kept=1)

@@ -21,7 +21,8 @@ from jobs.elastic import connect
 from jobs.errors import RunError
 from jobs.review_queue import read_queue, replace_queue_day
 from jobs.warehouse import replace_day, to_frame
-from schemas.elastic import findings_alias
+from schemas.elastic import FINDINGS as FINDINGS_INDEX
+from schemas.elastic import search_name
 from schemas.tables import ACCESS, FINDINGS, GRAPH_EDGES, GRAPH_NODES, Table
 from tests.sample_findings import DAY, make_finding, published
 
@@ -246,11 +247,11 @@ def test_elasticsearch_gets_what_the_file_gets(
     prefix = f"t{uuid.uuid4().hex[:10]}"
     config = make_config(tmp_path, f"{{url: '{elasticsearch_url}', prefix: {prefix}}}")
     store(sail, config, DAY, [make_finding(f"u{n}", DAY, n) for n in range(1, 4)])
-    assert publish.run(sail, config, DAY).endswith("Elasticsearch: 3 new, 0 already there")
-    assert publish.run(sail, config, DAY).endswith("Elasticsearch: 0 new, 3 already there")
+    assert "Elasticsearch: 3 new, 0 already there" in publish.run(sail, config, DAY)
+    assert "Elasticsearch: 0 new, 3 already there" in publish.run(sail, config, DAY)
     with connect(config.elasticsearch) as client:
-        client.indices.refresh(index=findings_alias(prefix))
-        found = client.search(index=findings_alias(prefix), sort="exfil.queue_rank")
+        client.indices.refresh(index=search_name(FINDINGS_INDEX, prefix))
+        found = client.search(index=search_name(FINDINGS_INDEX, prefix), sort="exfil.queue_rank")
     assert [hit["_source"] for hit in found["hits"]["hits"]] == [*map(json.loads, lines(config))]
 
 

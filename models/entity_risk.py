@@ -1,0 +1,42 @@
+"""Risk of an identity: one number of 0 to 100 out of the scores of its findings.
+
+The rule is the one by which Elastic Security combines a user's alerts into its entity risk score
+(described under "Entity risk scoring" in Elastic's documentation): the scores are sorted, the
+highest first, the one of rank r counts r^-1.5, and the sum is divided by what endlessly many
+findings of the highest score would make, ζ(1.5). So the strongest finding dominates, many weak ones
+saturate, and another finding never lowers the score. One finding of 100 alone makes 38.
+
+What counts are the findings of the last 30 days that nobody has judged benign or duplicate and no
+later run has superseded.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+from datetime import date, timedelta
+
+WINDOW_DAYS = 30
+EXPONENT = 1.5
+ZETA = 2.612375348685488
+"""Riemann's ζ(1.5), the sum of r^-1.5 over all ranks."""
+LEVELS = ((90.0, "Critical"), (70.0, "High"), (40.0, "Moderate"), (20.0, "Low"))
+"""Least score of each level; what is below is ``Unknown``."""
+
+
+def combine(scores: Iterable[float]) -> float:
+    """Risk, 0 to 100, of findings with these ``scores``, 0 to 100 each; of none it is 0."""
+    ranked = sorted(scores, reverse=True)
+    weighted = [score * float(rank) ** -EXPONENT for rank, score in enumerate(ranked, start=1)]
+    return math.fsum(weighted) / ZETA
+
+
+def risk_on(day: date, findings: Iterable[tuple[date, float]]) -> float:
+    """Risk on ``day`` by the findings (day, score) of the 30 days that end with it."""
+    first = day - timedelta(days=WINDOW_DAYS - 1)
+    return combine(score for found, score in findings if first <= found <= day)
+
+
+def level(risk: float) -> str:
+    """Name of the level of a risk of 0 to 100."""
+    return next((name for least, name in LEVELS if risk >= least), "Unknown")

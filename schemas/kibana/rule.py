@@ -1,0 +1,135 @@
+"""A rule of Elastic Security that lifts findings into its alerts.
+
+There they have a state, an assignee, notes and cases. An alert's id follows from the finding's
+document, which never changes, so no run of the rule makes a second alert of it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from schemas.elastic import FINDINGS, search_name
+from schemas.finding import MODULE
+from schemas.kibana.dashboards import runbook_text
+from schemas.kibana.site import Runbook, Site
+
+SEVERITIES = ("low", "medium", "high", "critical")
+"""Of ``event.severity`` 1 to 4."""
+LOOK_BACK = "now-10d"
+"""A finding's time is that of its evidence, which is published a day later, or some days where logs
+were late or days are run again. What is there already makes no second alert."""
+ATTACK = "https://attack.mitre.org"
+Technique = tuple[str, str]
+TACTICS: dict[tuple[str, str], tuple[Technique, ...]] = {
+    ("TA0001", "Initial Access"): (
+        ("T1078", "Valid Accounts"),
+        ("T1078.004", "Cloud Accounts"),
+        ("T1199", "Trusted Relationship"),
+    ),
+    ("TA0002", "Execution"): (("T1609", "Container Administration Command"),),
+    ("TA0006", "Credential Access"): (("T1552", "Unsecured Credentials"),),
+    ("TA0007", "Discovery"): (
+        ("T1580", "Cloud Infrastructure Discovery"),
+        ("T1619", "Cloud Storage Object Discovery"),
+    ),
+    ("TA0009", "Collection"): (
+        ("T1005", "Data from Local System"),
+        ("T1119", "Automated Collection"),
+        ("T1213", "Data from Information Repositories"),
+        ("T1213.003", "Code Repositories"),
+        ("T1530", "Data from Cloud Storage"),
+    ),
+    ("TA0010", "Exfiltration"): (
+        ("T1020", "Automated Exfiltration"),
+        ("T1029", "Scheduled Transfer"),
+        ("T1030", "Data Transfer Size Limits"),
+        ("T1048", "Exfiltration Over Alternative Protocol"),
+        ("T1537", "Transfer Data to Cloud Account"),
+        ("T1567", "Exfiltration Over Web Service"),
+        ("T1567.001", "Exfiltration to Code Repository"),
+    ),
+}
+"""ATT&CK's techniques of all detectors by tactic, a sub-technique after its own. Rules know no
+ATLAS: its ids stand in ``threat.technique.id`` of the finding, which the alert takes over."""
+
+
+def detection_rule(site: Site, runbooks: Mapping[str, Runbook], kibana: str) -> dict[str, Any]:
+    """The rule as Security's import takes it. ``kibana``: address of the space, for the link."""
+    user_page = f"{kibana}/app/dashboards#/view/{site.id('dashboard-user')}"
+    return {
+        # Security keeps rules of spaces apart, but one id a space shows where it came from.
+        "rule_id": site.id("finding"),
+        "name": f"{site.prefix} finding",
+        "description": (
+            "A person, an account or a service took model weights, code or data in a way that "
+            "stands out. Each alert is one finding within its day's alert budget."
+        ),
+        "type": "query",
+        "language": "kuery",
+        "index": [search_name(FINDINGS, site.prefix)],
+        "query": (f'event.module: "{MODULE}" and event.kind: "alert" and exfil.in_budget: true'),
+        "filters": [],
+        "enabled": True,
+        "interval": "15m",
+        "from": LOOK_BACK,
+        "to": "now",
+        "max_signals": 500,
+        "risk_score": 47,
+        "risk_score_mapping": [{"field": "event.risk_score", "operator": "equals", "value": ""}],
+        "severity": "medium",
+        "severity_mapping": [
+            {
+                "field": "event.severity",
+                "operator": "equals",
+                "value": str(level),
+                "severity": severity,
+            }
+            for level, severity in enumerate(SEVERITIES, start=1)
+        ],
+        "rule_name_override": "rule.name",
+        "investigation_fields": {
+            "field_names": [
+                "event.reason",
+                "user.id",
+                "user.name",
+                "exfil.contributions.reason",
+                "exfil.assets.id",
+                "exfil.window",
+                "threat.technique.id",
+                "event.id",
+            ]
+        },
+        "threat": [_tactic(*tactic, techniques) for tactic, techniques in TACTICS.items()],
+        "note": (
+            "## Triage\n\nRead `event.reason`, then the person's page: "
+            f"[{site.prefix}: User]({user_page}).\n\n"
+            "Close the alert with a reason: the finding then counts as reviewed.\n\n"
+            f"## Next steps by detector\n\n{runbook_text(runbooks)}"
+        ),
+        "references": [user_page],
+        "false_positives": [],
+        "author": [MODULE],
+        "license": "Apache-2.0",
+        "tags": [site.prefix, "Insider Threat"],
+        "actions": [],
+        "exceptions_list": [],
+        "version": 1,
+    }
+
+
+def _tactic(tactic: str, name: str, techniques: tuple[Technique, ...]) -> dict[str, Any]:
+    listed: list[dict[str, Any]] = []
+    for technique, title in techniques:
+        parent, _, part = technique.partition(".")
+        entry = {"id": technique, "name": title}
+        if part:
+            entry["reference"] = f"{ATTACK}/techniques/{parent}/{part}/"
+            listed[-1].setdefault("subtechnique", []).append(entry)
+        else:
+            listed.append({**entry, "reference": f"{ATTACK}/techniques/{technique}/"})
+    return {
+        "framework": "MITRE ATT&CK",
+        "tactic": {"id": tactic, "name": name, "reference": f"{ATTACK}/tactics/{tactic}/"},
+        "technique": listed,
+    }
