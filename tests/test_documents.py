@@ -9,6 +9,7 @@ from typing import Any
 import pandas as pd
 import pytest
 
+from jobs.bench.documents import identity_days
 from jobs.documents import Tables
 from jobs.documents.ego_graph import PICTURE_ASSETS, PICTURE_PEERS, graph_documents
 from jobs.documents.entities import (
@@ -364,3 +365,7 @@ def test_a_day_without_anything_has_its_health() -> None:
     assert asset_day_documents(tables) == []
     assert graph_documents(tables, {}) == []
     assert {d["exfil"]["health"]["kind"] for d in health_documents(tables)} == {"detector"}
+
+
+def test_the_benchmark_sends_what_a_run_sends() -> None:
+    check_contract(ENTITY_DAYS, list(identity_days(2_500)))

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from jobs import elastic
+from jobs.bench import documents
 from jobs.elastic import Sent, check_ready, connect, install_templates, send, session
 from jobs.errors import RunError
 from schemas.config import Elasticsearch as Settings
@@ -533,3 +534,14 @@ def test_the_role_for_upgrades_may_upgrade(
     monkeypatch.setattr(elastic, "TEMPLATE_VERSION", TEMPLATE_VERSION + 1)
     upgrading = good.model_copy(update={"username": "upgrade"})
     assert publish_findings(upgrading, findings(2, date(2026, 12, 1))) == Sent(written=1, kept=1)
+
+
+def test_the_benchmark_leaves_nothing_behind(
+    elasticsearch_url: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert documents.main(["--url", elasticsearch_url, "--documents", "1200"]) == 0
+    told = capsys.readouterr().out.splitlines()
+    assert [line.split()[:2] for line in told] == [["new", "1,200"], ["again", "1,200"]]
+    with connect(settings_for(elasticsearch_url)) as client:
+        assert not client.indices.exists(index=f"{documents.PREFIX}-*", allow_no_indices=False)
+        assert not client.indices.exists_index_template(name=f"{documents.PREFIX}-*")
