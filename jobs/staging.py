@@ -7,14 +7,13 @@ record; the good records among it come back as lines and join the staging table.
 
 from __future__ import annotations
 
-import atexit
 import logging
 import shutil
 import tempfile
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from datetime import date
-from functools import reduce
+from functools import partial, reduce
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -131,7 +130,7 @@ def stage_good_files(
     as_text = [
         entry
         for number, entry in enumerate(inputs)
-        if not _stage_by_reader(spark, entry, config, day, f"{staging}/reader-{number}.parquet")
+        if not _stage_by_reader(spark, entry, config, day, staging, f"reader-{number}.parquet")
     ]
     path = f"{staging}/text.parquet"
     try:
@@ -154,7 +153,12 @@ def stage_good_files(
 
 
 def _stage_by_reader(
-    spark: SparkSession, entry: SourceFiles, config: JobConfig, day: date, path: str
+    spark: SparkSession,
+    entry: SourceFiles,
+    config: JobConfig,
+    day: date,
+    staging: str,
+    name: str,
 ) -> bool:
     """Whether the engine's JSON reader could take all files of a source, which are then staged.
 
@@ -162,8 +166,9 @@ def _stage_by_reader(
     """
     if not has_reader_type(entry.source) or spark.conf.get(ENGINE_OPTION) != "sail":
         return False
+    path = f"{staging}/{name}"
     try:
-        _stage(spark, [entry], config, day, path, read_json)
+        _stage(spark, [entry], config, day, path, partial(read_json, staging=staging))
         if read_staged(spark, path).where(BAD).isEmpty():
             return True
     except Exception:
@@ -199,7 +204,13 @@ def parse(
 
 
 def read_json(
-    spark: SparkSession, source: Source, framing: str, header: str | None, paths: list[str]
+    spark: SparkSession,
+    source: Source,
+    framing: str,
+    header: str | None,
+    paths: list[str],
+    *,
+    staging: str,
 ) -> DataFrame:
     """As :func:`read_text`, by Sail's JSON reader, for formats that declare its types.
 
@@ -209,7 +220,7 @@ def read_json(
     fields = reader_type.removeprefix("struct<").removesuffix(">")
     schema = fields if framing == "lines" else f"`{framing}`:array<{reader_type}>"
     # Given a list, Sail reads the head of every file, which of an envelope is all of it.
-    folder = _folder_of_links(paths)
+    folder = _folder_of_links(paths, staging)
     documents = spark.read.schema(schema).option("mode", "FAILFAST").json(folder)
     record = "struct(*) as r" if framing == "lines" else f"explode(`{framing}`) as r"
     return documents.selectExpr(record).selectExpr(
@@ -217,10 +228,9 @@ def read_json(
     )
 
 
-def _folder_of_links(paths: list[str]) -> str:
-    """A folder with a link to every file; it goes when the process ends."""
-    folder = Path(tempfile.mkdtemp(prefix="exfilwatch-links-"))
-    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+def _folder_of_links(paths: list[str], staging: str) -> str:
+    """A folder with a link to every file; it goes with the staging folder."""
+    folder = Path(tempfile.mkdtemp(prefix="links-", dir=staging))
     for number, path in enumerate(paths):
         suffix = ".json.gz" if path.endswith(".gz") else ".json"
         (folder / f"{number:06d}{suffix}").symlink_to(Path(path).absolute())

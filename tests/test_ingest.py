@@ -148,9 +148,9 @@ def test_the_json_reader_and_the_parser_of_text_agree(
     for name in ("read_json", "read_text"):
         reader = getattr(staging, name)
 
-        def spy(*arguments: Any, name: str = name, reader: Any = reader) -> Any:
+        def spy(*arguments: Any, name: str = name, reader: Any = reader, **named: Any) -> Any:
             taken.append(name)
-            return reader(*arguments)
+            return reader(*arguments, **named)
 
         monkeypatch.setattr(staging, name, spy)
     folder = Path(__file__).parent / "formats/aws_cloudtrail"

@@ -80,7 +80,9 @@ def compare(folder: Path, records: int, seed: int, without_spark: bool) -> int:
 def _print_table(measured: dict[str, Measured], part: Measured, few: float, records: int) -> None:
     print(f"{'':8}{'wall s':>9}{'CPU s':>9}{'peak GB':>9}")
     for name, result in measured.items():
-        print(f"{name:8}{result.wall:9.1f}{result.cpu:9.1f}{result.peak_gb:9.2f}")
+        # Spark works in a process that is not waited for, so the system tells us nothing of it.
+        told = f"{result.cpu:9.1f}{result.peak_gb:9.2f}" if name != "spark" else f"{'–':>9}{'–':>9}"
+        print(f"{name:8}{result.wall:9.1f}{told}")
     sail = measured["sail"].wall
     print(f"sail / floor   {sail / measured['floor'].wall:6.2f}")
     print(f"sail / duckdb  {sail / measured['duckdb'].wall:6.2f}")
