@@ -11,6 +11,7 @@ import argparse
 import logging
 import os
 import sys
+import textwrap
 import traceback
 import warnings
 from collections.abc import Callable, Sequence
@@ -25,6 +26,7 @@ from schemas.tables import ACTION_CLASSES, OUTCOMES
 
 EXIT_INTERRUPTED = 130
 EXIT_BROKEN_PIPE = 141
+HELP_WIDTH = 78
 DEFAULT_ROWS = 1000
 EVIDENCE_ROWS = 20
 EPILOG = """\
@@ -124,7 +126,8 @@ def _add_command(
     parser = commands.add_parser(
         name,
         help=summary,
-        description=f"{summary[0].upper()}{summary[1:]}. {details}".strip(),
+        # Wrapped here, because the formatter that leaves the examples as they are leaves all.
+        description=textwrap.fill(f"{summary[0].upper()}{summary[1:]}. {details}", HELP_WIDTH),
         epilog=f"examples:\n{examples}",
         formatter_class=argparse.RawDescriptionHelpFormatter,
         allow_abbrev=False,
