@@ -57,7 +57,7 @@ def run(spark: SparkSession, config: JobConfig, day: date) -> str:
     events = read_days(spark, config.storage, EVENTS, day)
     assets = load_context(config.context, day).assets
     followed = sorted(assets.loc[assets["kind"].isin(MANIFEST_KINDS), "asset_id"])
-    with staging_folder(config.storage, "aggregate") as scratch:
+    with staging_folder(config.storage) as scratch:
         ways = _stored(ways_of_access(events), f"{scratch}/ways.parquet")
         objects = _stored(touched_objects(events), f"{scratch}/objects.parquet")
         by_asset = in_order(access(ways, objects, day), ACCESS)

@@ -67,7 +67,7 @@ def run(spark: SparkSession, config: JobConfig, day: date) -> str:
         )
         days = f"{day} (nor the {config.late_days} days after it)"
         raise RunError(f"no log file for {days}:\n{looked}")
-    with staging_folder(config.storage, "ingest") as staging:
+    with staging_folder(config.storage) as staging:
         inputs = stage_good_files(spark, inputs, config, day, staging)
         rejects, bad_elsewhere = salvage(spark, inputs, config, day, staging)
         staged = read_staged(spark, f"{staging}/*.parquet")

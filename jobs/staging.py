@@ -107,11 +107,11 @@ class SourceFiles:
         return [raw_file for raw_file in self.files if raw_file.damage is not None]
 
 
-def staging_folder(storage: str, stage: str) -> tempfile.TemporaryDirectory[str]:
+def staging_folder(storage: str) -> tempfile.TemporaryDirectory[str]:
     """A folder for what a stage puts down, beside the warehouse's tables, removed at the end."""
     if "://" in storage:
         return tempfile.TemporaryDirectory(prefix="exfilwatch-")
-    folder = Path(storage) / "_staging" / stage
+    folder = Path(storage) / "_staging"
     shutil.rmtree(folder, ignore_errors=True)  # left by a run that was killed
     folder.mkdir(parents=True, exist_ok=True)
     return tempfile.TemporaryDirectory(dir=folder)
