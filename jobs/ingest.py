@@ -196,7 +196,8 @@ def resolve_events(
 # somebody else is not believed.
 NAMED_BY_SERVICE = "coalesce(session_kind = 'service' and alias_kind = 'human', false)"
 CONTAINER = (
-    "regexp_extract(resource, '^(?:s3|gs|host|model)://[^/]*|^[a-z0-9+.-]+://[^/]*(?:/[^/]*)?', 0)"
+    "regexp_extract(resource, '^(?:s3|gs|minio|host|model)://[^/]*"
+    "|^[a-z0-9+.-]+://[^/]*(?:/[^/]*)?', 0)"
 )
 """SQL of the URI of what holds a resource: a bucket, a repository, a namespace, an account."""
 

@@ -41,8 +41,9 @@ class RawFile:
 
     ``day``: the day its path names, None for undated paths. ``framing``: ``lines``, or the name of
     the array that holds the records (``""`` for a bare array). ``header``: first line of a text
-    file with named columns. ``fault``: why no record of a text file can be understood, None if
-    they can. ``damage``: why the engine cannot be given the file, None if it can.
+    file with named columns, empty for text without such a line. ``fault``: why no record of a text
+    file can be understood, None if they can. ``damage``: why the engine cannot be given the file,
+    None if it can.
     """
 
     path: str
@@ -213,6 +214,8 @@ def _framing(head: str, source: Source) -> tuple[str, str | None]:
             return array, None
     if not hasattr(module, "record") or module.is_json(head, source):
         return "lines", None
+    if getattr(module, "HEADERLESS", False):
+        return "lines", ""
     first = next((line for line in head.split("\n") if line.strip()), "")
     return "lines", first.rstrip("\r")
 

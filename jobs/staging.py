@@ -319,6 +319,7 @@ def _staging_rows(
         f"{quoted(source.name)} as source_name",
         f"{_nullable(source.cluster)} as cluster",
         f"{quoted(source.timezone)} as timezone",
+        f"date'{day}' as run_day",
     )
     length = ""
     if max_chars is not None:
@@ -423,7 +424,9 @@ def salvage(
                 else:
                     bad.append(BadRecord(record, record.problem, False))
         for each in bad:
-            parts = mended_records(each.record)
+            # Text that happens to be JSON is a bad line all the same.
+            readable = hasattr(format_module(entry.source.format), "json_type")
+            parts = mended_records(each.record) if readable else []
             if parts:
                 saved.setdefault((name, None), []).extend(parts)
             else:

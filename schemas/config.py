@@ -17,9 +17,16 @@ from schemas.tables import ACTION_CLASSES
 
 FORMATS = (
     "aws_cloudtrail",
+    "aws_s3_access",
+    "azure_storage",
+    "gcp_audit",
     "github_audit",
+    "gitlab_audit",
     "kubernetes_audit",
+    "minio_audit",
+    "litellm_gateway",
     "slurm_sacct",
+    "sshd",
     "mapped",
 )
 """Format ids a source may name."""

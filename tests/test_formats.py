@@ -189,7 +189,16 @@ def test_every_format_yields_every_column(format_id: str) -> None:
 
 @pytest.mark.parametrize(
     ("format_id", "folder"),
-    [("aws_cloudtrail", "envelope"), ("kubernetes_audit", "exec"), ("github_audit", "one_a_line")],
+    [
+        ("aws_cloudtrail", "envelope"),
+        ("azure_storage", "copies"),
+        ("gcp_audit", "identities"),
+        ("github_audit", "one_a_line"),
+        ("gitlab_audit", "log_file"),
+        ("kubernetes_audit", "exec"),
+        ("litellm_gateway", "failures"),
+        ("minio_audit", "identities"),
+    ],
 )
 def test_field_maps_know_the_fields_of_real_records(format_id: str, folder: str) -> None:
     """What the cases hold is what vendors send; a field in no list would be reported daily."""

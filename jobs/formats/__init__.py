@@ -7,7 +7,7 @@ A format is one module with
 - ``KEEPS_TEXT``: whether ``columns`` reads the record's text ``raw`` (parsing is faster without),
 - ``json_type(source) -> str``: Spark SQL type of a JSON record, and
 - ``columns(source) -> dict``: SQL of every column of :data:`PARSED` over the struct ``r``, the
-  text ``raw``, and the literals ``source_name``, ``cluster`` and ``timezone``.
+  text ``raw``, and the literals ``source_name``, ``cluster``, ``timezone`` and ``run_day``.
 
 A text format, whose files begin with a line that names the columns, has besides
 
@@ -15,6 +15,8 @@ A text format, whose files begin with a line that names the columns, has besides
 - ``header_problem(header, source) -> str | None``: why no line under it can be understood,
 - ``record(line, header, source) -> str``: SQL of the struct ``r``, and
 - ``fault(line, header, source) -> str``: SQL of why a line does not fit its header, else null.
+
+With ``HEADERLESS = True`` no line names columns: ``header`` is empty and every line is a record.
 
 Everything runs in the engine; there is no Python for each record.
 """

@@ -1,0 +1,201 @@
+"""Lines of S3 server access logs.
+
+Traps handled here: fields are added at the end from time to time, so a line is read from the left
+and may have more or fewer than today's; the request line, the referrer and the user agent are
+quoted but for a lone ``-``, and what the caller sends in them may hold quotes; ``-`` stands for
+zero bytes; keys are percent-encoded, spaces as ``+``; a copy makes a line for its source and one
+for its destination; the request line of a presigned URL holds its signature and is not kept.
+"""
+
+from __future__ import annotations
+
+from jobs.formats import (
+    ADDRESS,
+    NO_TEXT,
+    byte_count,
+    class_of,
+    details_json,
+    iso_time,
+    one_a_line,
+    quoted,
+    url_decoded,
+)
+from schemas.config import Source
+
+ENVELOPES: tuple[str, ...] = ()
+HEADERLESS = True
+KEEPS_TEXT = True
+
+LEADING = (
+    "bucket_owner",
+    "bucket",
+    "day_and_time",
+    "offset",
+    "remote_ip",
+    "requester",
+    "request_id",
+    "operation",
+    "key",
+)
+FIGURES = ("http_status", "error_code", "bytes_sent", "object_size")
+TRAILING = {
+    "version_id": 0,
+    "authentication_type": 4,
+    "access_point_arn": 7,
+    "acl_required": 8,
+}
+NUMBER = "(?:[0-9]+|-)"
+# The request line ends where a status and five fields without quotes follow. Of the two quoted
+# texts after them the second one takes what quotes there are: nothing quoted comes after it.
+LINE = (
+    f'(?s)^(?:[^ ]+ ){{{len(LEADING)}}}(".*?"|-) '
+    f"((?:[0-9]{{3}}|-) [^ ]+ {NUMBER} {NUMBER} {NUMBER} {NUMBER}) "
+    '(?:".*?"|-) (".*"|-) ([^ ].*)'
+)
+REQUEST_LINE, ALL_FIGURES, USER_AGENT, TAIL = 1, 2, 3, 4
+
+CLASSES = {
+    "read": "REST.GET.OBJECT REST.GET.OBJECT_TORRENT REST.GET.TORRENT WEBSITE.GET.OBJECT "
+    "REST.SELECT.OBJECT REST.POST.SELECT SOAP.GetObject",
+    "list": "REST.GET.BUCKET REST.GET.BUCKETVERSIONS REST.GET.SERVICE REST.GET.UPLOADS "
+    "REST.GET.UPLOAD SOAP.ListBucket",
+    # The line of what was copied. The destination's line is a write there.
+    "copy": "REST.COPY.OBJECT_GET REST.COPY.PART_GET",
+    "write": "REST.PUT.OBJECT REST.POST.OBJECT REST.PUT.PART REST.POST.UPLOADS REST.POST.UPLOAD "
+    "REST.COPY.OBJECT REST.COPY.PART REST.PUT.COPY REST.PUT.OBJECT_TAGGING REST.POST.RESTORE "
+    "REST.POST.OBJECT_RESTORE",
+    "delete": "REST.DELETE.OBJECT REST.DELETE.BUCKET REST.DELETE.UPLOAD BATCH.DELETE.OBJECT "
+    "REST.POST.MULTI_OBJECT_DELETE REST.DELETE.OBJECT_TAGGING S3.EXPIRE.OBJECT "
+    "S3.CREATE.DELETEMARKER S3.DELETE.UPLOAD",
+    "share": "REST.PUT.ACL REST.PUT.BUCKETPOLICY REST.PUT.REPLICATION REST.PUT.WEBSITE "
+    "REST.PUT.PUBLIC_ACCESS_BLOCK REST.DELETE.PUBLIC_ACCESS_BLOCK",
+}
+OTHER_CLASS = """case
+    when r.operation rlike '^[A-Z0-9]+[.](GET|HEAD|OPTIONS)[.]' then 'inspect'
+    when r.operation like 'S3.%' then 'other'
+    else 'admin' end"""
+MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
+MONTH = " ".join(f"when '{name}' then '{number:02}'" for number, name in enumerate(MONTHS, start=1))
+# `[06/Feb/2019:00:00:38` and `+0000]`
+TIME_PATTERN = quoted(
+    r"^\[[0-9]{2}/[A-Z][a-z]{2}/[0-9]{4}:[0-9]{2}:[0-9]{2}:[0-9]{2} [+-][0-9]{4}\]$"
+)
+ISO_TIME = (
+    "concat(substring(r.time, 9, 4), '-', "
+    f"case substring(r.time, 5, 3) {MONTH} end, '-', substring(r.time, 2, 2), 'T', "
+    "substring(r.time, 14, 8), substring(r.time, 23, 3), ':', substring(r.time, 26, 2))"
+)
+
+IS_ROLE = "coalesce(r.requester rlike '^arn:[^:]+:sts::[0-9]*:assumed-role/[^/]+/', false)"
+ROLE_NAME = f"case when {IS_ROLE} then split_part(r.requester, '/', 2) end"
+# The role's path is not told.
+ROLE = (
+    f"case when {IS_ROLE} then concat(replace(split_part(r.requester, ':assumed-role/', 1), "
+    f"':sts:', ':iam:'), ':role/', {ROLE_NAME}) end"
+)
+LAST_NAME = (
+    "case when r.requester rlike '^arn:.*:(assumed-role|federated-user|user)/' "
+    "then substring_index(r.requester, '/', -1) end"
+)
+KEY = url_decoded("r.key")
+CLASS = class_of("r.operation", CLASSES, OTHER_CLASS)
+STATUS = "try_cast(r.http_status as int)"
+# Of one request with several lines each has its own operation, or its own key.
+MANY_KEYS = "r.operation like 'BATCH.%' or r.operation like 'S3.%'"
+
+
+def is_json(head: str, source: Source) -> bool:
+    """The JSON form that CloudWatch delivers is another format."""
+    return False
+
+
+def header_problem(header: str, source: Source) -> str | None:
+    """No line names columns."""
+    return None
+
+
+def record(line: str, header: str, source: Source) -> str:
+    """SQL of the record struct from a line in column ``line``; ``-`` becomes null."""
+    leading = {name: f"get(split({line}, ' '), {place})" for place, name in enumerate(LEADING)}
+    figures = {
+        name: f"get(split({_part(line, ALL_FIGURES)}, ' '), {place})"
+        for place, name in enumerate(FIGURES)
+    }
+    trailing = {
+        name: f"get(split({_part(line, TAIL)}, ' '), {place})" for name, place in TRAILING.items()
+    }
+    day_and_time, offset = leading.pop("day_and_time"), leading.pop("offset")
+    values = {
+        **leading,
+        "time": f"concat({day_and_time}, ' ', {offset})",
+        "request_uri": _part(line, REQUEST_LINE),
+        **figures,
+        "user_agent": f"replace(regexp_replace({_part(line, USER_AGENT)}, '^\"|\"$', ''), "
+        f"{quoted(chr(92) + chr(34))}, {quoted(chr(34))})",
+        **trailing,
+    }
+    fields = (f"{quoted(name)}, nullif(nullif({value}, '-'), '')" for name, value in values.items())
+    return f"named_struct({', '.join(fields)})"
+
+
+def fault(line: str, header: str, source: Source) -> str:
+    """SQL of why a line is none of a server access log; null if it is one."""
+    return (
+        f"case when not {line} rlike {quoted(LINE)} then 'not a line of an S3 server access log "
+        "(18 fields or more, three of them quoted, are expected)' end"
+    )
+
+
+def columns(source: Source) -> dict[str, str]:
+    """SQL of every parsed column; ``r`` is the record, ``raw`` its text."""
+    return COLUMNS
+
+
+def _part(line: str, group: int) -> str:
+    return f"regexp_extract({line}, {quoted(LINE)}, {group})"
+
+
+COLUMNS = {
+    "event_id": "case when r.request_id is null then md5(raw) else concat_ws('/', r.request_id, "
+    f"r.operation, case when {MANY_KEYS} then concat_ws('/', r.key, r.version_id) end) end",
+    "event_time": f"case when r.time rlike {TIME_PATTERN} then {iso_time(ISO_TIME)} end",
+    "principal": "coalesce(r.requester, 'anonymous')",
+    "names": one_a_line("r.requester", LAST_NAME, ROLE, ROLE_NAME),
+    "kind_hint": "case when r.requester like 'svc:%' or r.requester like '%.amazonaws.com' "
+    "or r.requester = 'AmazonS3' then 'service' end",
+    "acting_as": ROLE,
+    # Of a presigned URL the key that signed it; otherwise the log does not tell the key.
+    "credential": "nullif(regexp_extract(r.request_uri, "
+    "'[?&](?:X-Amz-Credential|AWSAccessKeyId)=([A-Za-z0-9]+)', 1), '')",
+    "issued_credential": NO_TEXT,
+    "action": "r.operation",
+    "action_class": CLASS,
+    "resource": f"concat_ws('/', 's3:/', coalesce(r.bucket, '-'), {KEY})",
+    "object": NO_TEXT,
+    "destination": NO_TEXT,
+    # A copy moves the object's size, which is no traffic; without a status there was no answer.
+    "bytes_out": f"case when r.http_status is not null and {CLASS} <> 'copy' "
+    f"then coalesce({byte_count('r.bytes_sent')}, 0) end",
+    "source_ip": f"case when r.remote_ip rlike '{ADDRESS}' then r.remote_ip end",
+    "user_agent": "r.user_agent",
+    "outcome": f"case when {STATUS} >= 400 then 'failure' when {STATUS} is not null then 'success' "
+    "when r.error_code is not null then 'failure' else 'unknown' end",
+    "details": details_json(
+        {
+            "access_point": "r.access_point_arn",
+            "account": "case when r.requester like 'arn:%' "
+            "then nullif(split_part(r.requester, ':', 5), '') end",
+            "acl_required": "r.acl_required",
+            "authentication": "r.authentication_type",
+            "bucket_owner": "r.bucket_owner",
+            "error_code": "r.error_code",
+            "logged_key": f"case when r.key <> {KEY} then r.key end",
+            "object_size": "r.object_size",
+            "source_host": f"case when not r.remote_ip rlike '{ADDRESS}' then r.remote_ip end",
+            "status_code": "r.http_status",
+            "version_id": "r.version_id",
+        }
+    ),
+    "precedence": "0",
+    "problem": NO_TEXT,
+}

@@ -1,0 +1,142 @@
+"""The model gateway LiteLLM: one StandardLoggingPayload a request, successful or not.
+
+Traps handled here: the key names a person only if it belongs to one (a key of a team is a service's
+and the master key's user is ``default_user_id``, whoever holds it); ``end_user`` is whatever the
+caller wrote into the request, so it says for whom and never who; ``model`` is what the provider is
+asked for and ``model_group`` what the caller asked for; providers repeat ids, and a retry has its
+failed call's id, so the time belongs to the identity of an event; a key that was refused may stand
+in the clear where its hash should. Prompts and answers are not read, and bytes are not logged.
+"""
+
+from __future__ import annotations
+
+from jobs.formats import ADDRESS, NO_TEXT, class_of, details_json, iso_time, one_a_line, quoted
+from schemas.config import Source
+from schemas.fieldmaps import field_map, record_type
+
+ENVELOPES: tuple[str, ...] = ()
+KEEPS_TEXT = False
+
+# Some callbacks write Python's name of the enum's member.
+CALL = "nullif(regexp_replace(r.call_type, '^CallTypes[.]', ''), '')"
+VERBS = {
+    "submit": "create_batch create_fine_tuning_job create_run run_thread run_thread_stream "
+    "create_eval create_container",
+    "execute": "call_mcp_tool send_message",
+    "list": "list_mcp_tools file_list list_batches list_fine_tuning_jobs list_input_items "
+    "get_assistants get_messages vector_store_list list_containers vector_store_file_list",
+    "read": "file_content vector_store_file_content video_content retrieve_container_file_content",
+    "inspect": "file_retrieve retrieve_batch retrieve_fine_tuning_job get_responses get_thread "
+    "count_tokens vector_store_retrieve video_retrieve",
+    "write": "create_file create_assistants create_thread add_message vector_store_create "
+    "vector_store_file_create",
+    "delete": "file_delete delete_responses delete_assistant vector_store_delete",
+    "other": "cancel_batch cancel_fine_tuning_job cancel_responses health_check",
+}
+# Every call has a second name for programs that await it.
+CLASSES = {
+    name: " ".join(f"{verb} a{verb}" for verb in verbs.split()) for name, verbs in VERBS.items()
+}
+META = "r.metadata"
+USER = f"nullif(nullif({META}.user_api_key_user_id, ''), 'default_user_id')"
+EMAIL = f"nullif({META}.user_api_key_user_email, '')"
+ALIAS = f"nullif({META}.user_api_key_alias, '')"
+TEAM = (
+    f"coalesce(nullif({META}.user_api_key_team_alias, ''), nullif({META}.user_api_key_team_id, ''))"
+)
+HASH = f"nullif({META}.user_api_key_hash, '')"
+KEY = f"case when {HASH} not like 'sk-%' then {HASH} end"
+CALLER_SAYS = f"coalesce(nullif(r.end_user, ''), nullif({META}.user_api_key_end_user_id, ''))"
+SECONDS = "try_cast(r.startTime as double)"
+# Seconds since 1970; some callbacks write the time as text.
+TIME = (
+    f"coalesce(case when {SECONDS} between 0 and 1e10 "
+    f"then timestamp_micros(cast(round({SECONDS} * 1000000) as bigint)) end, "
+    f"{iso_time('r.startTime')})"
+)
+ADDRESSES = f"coalesce(nullif({META}.requester_ip_address, ''), nullif(r.requester_ip_address, ''))"
+# The first address of X-Forwarded-For, without a port.
+CALLER = f"regexp_replace(trim(split_part({ADDRESSES}, ',', 1)), '^([0-9.]+):[0-9]+$', '$1')"
+# Older versions tell the program as tags only: its name, and its name with the version.
+TAGGED_AGENT = "nullif(regexp_extract(r.request_tags, '\"User-Agent: ([^\"]*/[^\"]*)\"', 1), '')"
+SAMPLING = "r.model_parameters"
+WEIGHTED = f"size(regexp_extract_all({SAMPLING}.logit_bias, '\"[ ]*:', 0))"
+
+
+def _number(field: str) -> str:
+    """SQL of a whole number as text, which engines write alike."""
+    return f"cast(try_cast(try_cast({field} as double) as bigint) as string)"
+
+
+COLUMNS = {
+    "event_id": "concat_ws('/', coalesce(nullif(r.id, ''), md5(concat_ws('|', r.trace_id, "
+    f"r.call_type, r.model, {KEY}, {ADDRESSES}))), "
+    f"cast(unix_micros({TIME}) as string))",
+    "event_time": TIME,
+    "principal": f"coalesce({USER}, {EMAIL}, {ALIAS}, "
+    f"nullif({META}.user_api_key_user_id, ''), {TEAM}, {KEY}, 'anonymous')",
+    "names": one_a_line(USER, EMAIL, ALIAS, KEY),
+    "kind_hint": f"case when {USER} is null and {EMAIL} is null and {TEAM} is not null "
+    "then 'service' end",
+    "acting_as": f"case when {CALLER_SAYS} <> coalesce({USER}, '') then {CALLER_SAYS} end",
+    "credential": KEY,
+    "issued_credential": NO_TEXT,
+    "action": CALL,
+    "action_class": class_of(CALL, CLASSES, "'query'"),
+    "resource": "concat('model://', coalesce(nullif(r.model_group, ''), nullif(r.model, ''), '-'))",
+    "object": NO_TEXT,
+    "destination": NO_TEXT,
+    "bytes_out": "cast(null as bigint)",
+    "source_ip": f"case when {CALLER} rlike '{ADDRESS}' then {CALLER} end",
+    "user_agent": f"coalesce(nullif(r.user_agent, ''), nullif({META}.user_agent, ''), "
+    f"{TAGGED_AGENT})",
+    "outcome": "case when r.status in ('success', 'failure') then r.status "
+    "when nullif(r.error_information.error_code, '') is not null then 'failure' "
+    "else 'unknown' end",
+    "details": details_json(
+        {
+            "cache_hit": "case when lower(r.cache_hit) = 'true' then 'true' end",
+            "completion_tokens": _number("r.completion_tokens"),
+            "end_user": CALLER_SAYS,
+            "error_class": "nullif(r.error_information.error_class, '')",
+            "error_code": "nullif(r.error_information.error_code, '')",
+            "guardrail": "nullif(nullif(r.status_fields.guardrail_status, ''), 'not_run')",
+            "key_alias": ALIAS,
+            # How many tokens were weighted: a sweep over them reads a model's head.
+            "logit_bias": f"case when {WEIGHTED} > 0 then cast({WEIGHTED} as string) end",
+            "logprobs": f"case when lower({SAMPLING}.logprobs) not in ('false', '0', '') "
+            f"then lower({SAMPLING}.logprobs) end",
+            "max_tokens": f"coalesce({_number(f'{SAMPLING}.max_completion_tokens')}, "
+            f"{_number(f'{SAMPLING}.max_tokens')})",
+            "n": _number(f"{SAMPLING}.n"),
+            "prompt_tokens": _number("r.prompt_tokens"),
+            "provider": "nullif(r.custom_llm_provider, '')",
+            "provider_model": "nullif(r.model, '')",
+            "route": f"nullif({META}.user_api_key_request_route, '')",
+            "stream": "case when lower(r.stream) = 'true' then 'true' end",
+            "team": TEAM,
+            "temperature": f"cast(try_cast(try_cast({SAMPLING}.temperature as double) "
+            "as decimal(6,2)) as string)",
+            "tool": f"nullif(concat_ws('/', nullif({META}.mcp_tool_call_metadata.mcp_server_name, "
+            f"''), nullif({META}.mcp_tool_call_metadata.name, '')), '')",
+            "top_logprobs": _number(f"{SAMPLING}.top_logprobs"),
+            "trace": "nullif(r.trace_id, '')",
+        }
+    ),
+    # A stream that broke after its answer had begun is told twice.
+    "precedence": "case r.status when 'success' then 1 else 0 end",
+    "problem": f"case when {CALL} is null then {quoted('no call_type')} end",
+}
+
+
+def json_type(source: Source) -> str:
+    """Spark SQL type of a JSON record with the fields that are used."""
+    return RECORD_TYPE
+
+
+def columns(source: Source) -> dict[str, str]:
+    """SQL of every parsed column; ``r`` is the record, ``raw`` its text."""
+    return COLUMNS
+
+
+RECORD_TYPE = record_type(field_map("litellm_gateway").used)
