@@ -463,9 +463,12 @@ def test_keyboard_and_overview(page: Page) -> None:
     expect(shown(page)).to_have_text(["Bo Bauer"])
     page.keyboard.press("k")
     expect(shown(page)).to_have_text(["Ada Abara"])
+    page.go_back()
+    expect(shown(page)).to_have_text(["Bo Bauer"])
     page.keyboard.press("/")
+    expect(page.get_by_placeholder("Filter")).to_be_focused()
     page.keyboard.type("jk")
-    assert page.get_by_placeholder("Filter").input_value() == "jk"
+    expect(page.get_by_placeholder("Filter")).to_have_value("jk")
     page.keyboard.press("Escape")
     page.locator("#day").select_option("2026-10-05")
     # Its day is not the one being looked at.
