@@ -220,7 +220,7 @@ def _add_publish(commands: _Commands[argparse.ArgumentParser]) -> None:
         "  exfilwatch publish --config job.yml --day 2026-10-05\n"
         "  exfilwatch publish --config job.yml --start 2026-09-01 --end 2026-10-05",
         "To the output folder and to Elasticsearch: what was not sent is sent, what is there is "
-        "kept\nor brought up to date with the verdicts. No engine is started.",
+        "kept or brought up to date with the verdicts. No engine is started.",
     )
     _add_config(parser)
     _add_out(parser)

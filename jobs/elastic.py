@@ -96,7 +96,7 @@ def connect(settings: Settings) -> Iterator[Elasticsearch]:
 
     address = _address(settings)
     options: dict[str, Any] = _credentials(settings)
-    if options and address.scheme == "http" and not _is_loopback(address.hostname or ""):
+    if options and address.scheme == "http" and not is_loopback(address.hostname or ""):
         raise RunError(
             f"elasticsearch.url {settings.url}: credentials would cross the network unencrypted; "
             "use https"
@@ -363,7 +363,8 @@ def _credentials(settings: Settings) -> dict[str, Any]:
     return {"api_key": api_key} if api_key else {}
 
 
-def _is_loopback(host: str) -> bool:
+def is_loopback(host: str) -> bool:
+    """Whether what is sent there stays on this machine."""
     if host == "localhost":
         return True
     try:

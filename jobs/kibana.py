@@ -7,7 +7,6 @@ followed that leads elsewhere: credentials go to the address that was given and 
 from __future__ import annotations
 
 import base64
-import ipaddress
 import json
 import os
 import re
@@ -20,6 +19,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
+from jobs.elastic import is_loopback
 from jobs.errors import InputError, RunError
 from schemas.kibana import as_ndjson, saved_objects
 from schemas.kibana.rule import detection_rule
@@ -167,7 +167,7 @@ def _headers(kibana: Kibana) -> dict[str, str]:
     else:
         api_key = os.environ.get(KEY_VARIABLE)
         headers = {"Authorization": f"ApiKey {api_key}"} if api_key else {}
-    if headers and address.scheme == "http" and not _is_loopback(host):
+    if headers and address.scheme == "http" and not is_loopback(host):
         raise InputError(
             [f"--url {kibana.url}: credentials would cross the network unencrypted; use https"]
         )
@@ -187,15 +187,6 @@ def _trust(kibana: Kibana) -> ssl.SSLContext:
 
 def _space_path(at: Site) -> str:
     return "" if at.space == DEFAULT_SPACE else f"/s/{at.space}"
-
-
-def _is_loopback(host: str) -> bool:
-    if host == "localhost":
-        return True
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False
 
 
 def _said(body: bytes) -> str:

@@ -58,8 +58,6 @@ if TYPE_CHECKING:
 
 REPORT_NAME = "report.html"
 MIB = 1024 * 1024
-
-
 NOT_SENT = (
     "findings.ndjson and the report are written; `exfilwatch publish` sends the rest of the day"
 )
@@ -71,8 +69,9 @@ def run(_spark: SparkSession | None, config: JobConfig, day: date) -> str:
     folder = Path(config.output)
     check_published(config, read_queue(folder))
     documents = read_findings(inputs)
-    days = replace_queue_day(folder, day, documents)
-    size = write_report(inputs, folder)
+    queue = replace_queue_day(folder, day, documents)
+    days = len({queue_day(finding) for finding in queue})
+    size = write_report(inputs, folder, queue)
     summary = f"{len(documents)} findings; {days} days in the queue, report {size / MIB:.1f} MiB"
     if config.elasticsearch.url is None:
         return summary
@@ -131,9 +130,8 @@ def _is_latest(client: Elasticsearch, prefix: str, tables: Tables) -> bool:
     return not later["count"]
 
 
-def write_report(inputs: Inputs, folder: Path) -> int:
-    """Make the report of everything in the folder's queue anew; gives its bytes."""
-    queue = read_queue(folder)
+def write_report(inputs: Inputs, folder: Path, queue: list[dict[str, Any]]) -> int:
+    """Make the report of everything in the folder's ``queue`` anew; gives its bytes."""
     findings = shown_findings(queue)
     last = max([inputs.day, *(queue_day(finding) for finding in findings)])
     nodes = inputs.table(GRAPH_NODES, last, REPORT_DAYS - 1)

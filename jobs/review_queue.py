@@ -21,8 +21,10 @@ KEPT_PER_BUDGET = 10
 """Findings of a day in the file, as a multiple of the day's alert budget."""
 
 
-def replace_queue_day(folder: Path, day: date, documents: list[dict[str, Any]]) -> int:
-    """Make ``documents`` the queue of ``day`` in the folder's file; gives the days in the file.
+def replace_queue_day(
+    folder: Path, day: date, documents: list[dict[str, Any]]
+) -> list[dict[str, Any]]:
+    """Make ``documents`` the queue of ``day`` in the folder's file; gives all that is in it.
 
     Raises RunError, and leaves the file as it is, if one of its lines is no finding.
     """
@@ -31,7 +33,7 @@ def replace_queue_day(folder: Path, day: date, documents: list[dict[str, Any]]) 
     queue = sorted([*kept, *documents], key=_place)
     folder.mkdir(parents=True, exist_ok=True)
     write_atomically(path, (_line(document) for document in queue))
-    return len({queue_day(document) for document in queue})
+    return queue
 
 
 def read_queue(folder: Path) -> list[dict[str, Any]]:

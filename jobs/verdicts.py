@@ -19,6 +19,7 @@ from jobs.plain_text import plain_table
 from jobs.queue_table import ID_CHARS
 from schemas.config import Elasticsearch as Settings
 from schemas.elastic import QUEUE, VERDICTS_INDEX, search_name
+from schemas.finding import detectors_of
 
 if TYPE_CHECKING:
     from elasticsearch import Elasticsearch
@@ -139,7 +140,7 @@ def queue_document(
 ) -> dict[str, Any]:
     """A finding (or its document in the queue) as it stands in review."""
     exfil = finding["exfil"]
-    contributions = [part for part in exfil.get("contributions", []) if part["points"] > 0]
+    told = exfil if "detectors" in exfil else _evidence(finding)
     return {
         "@timestamp": finding["@timestamp"],
         "event": {
@@ -153,19 +154,26 @@ def queue_document(
             "queue_rank": exfil["queue_rank"],
             "in_budget": exfil["in_budget"],
             "window": exfil["window"],
-            "asset_ids": exfil.get("asset_ids", [asset["id"] for asset in exfil.get("assets", [])]),
-            "detectors": exfil.get(
-                "detectors", list(dict.fromkeys(part["detector"] for part in contributions))
-            ),
-            "families": exfil.get(
-                "families", list(dict.fromkeys(part["family"] for part in contributions))
-            ),
+            "asset_ids": told["asset_ids"],
+            "detectors": told["detectors"],
+            "families": told["families"],
             "status": status,
             "verdict_reason": given and given.reason,
             "verdict_by": given and given.by,
             "verdict_at": given and given.at,
             "supersedes": supersedes,
         },
+    }
+
+
+def _evidence(finding: Mapping[str, Any]) -> dict[str, list[str]]:
+    """What of a finding's evidence its document in the queue names."""
+    exfil = finding["exfil"]
+    families = [part["family"] for part in exfil["contributions"] if part["points"] > 0]
+    return {
+        "asset_ids": [asset["id"] for asset in exfil["assets"]],
+        "detectors": detectors_of(finding),
+        "families": list(dict.fromkeys(families)),
     }
 
 

@@ -100,6 +100,12 @@ def finding_id(
     return hashlib.sha256(text.encode()).hexdigest()[:32]
 
 
+def detectors_of(finding: Mapping[str, Any]) -> list[str]:
+    """Detectors that gave points to a finding, in its order."""
+    parts = finding["exfil"]["contributions"]
+    return list(dict.fromkeys(part["detector"] for part in parts if part["points"] > 0))
+
+
 def validate_finding(document: Mapping[str, Any]) -> list[str]:
     """Every way in which a document breaks the contract, one sentence each; empty if none."""
     problems: list[str] = []

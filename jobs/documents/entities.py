@@ -13,6 +13,7 @@ import pandas as pd
 
 from jobs.documents import Tables
 from models.entity_risk import WINDOW_DAYS, level, risk_on
+from schemas.finding import detectors_of
 
 COUNTED = ("open", "confirmed")
 """Statuses of findings that make risk."""
@@ -175,12 +176,6 @@ def asset_day_documents(tables: Tables) -> list[dict[str, Any]]:
             }
         )
     return documents
-
-
-def detectors_of(finding: Mapping[str, Any]) -> list[str]:
-    """Detectors that gave points to a finding, in its order."""
-    parts = finding["exfil"]["contributions"]
-    return list(dict.fromkeys(part["detector"] for part in parts if part["points"] > 0))
 
 
 def display_names(tables: Tables) -> dict[str, str]:

@@ -7,8 +7,8 @@ from typing import Any
 import pandas as pd
 
 from jobs.documents import Tables
-from jobs.documents.entities import detectors_of
 from models.detectors import detector_names
+from schemas.finding import detectors_of
 
 
 def health_documents(tables: Tables) -> list[dict[str, Any]]:

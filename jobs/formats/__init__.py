@@ -90,6 +90,7 @@ def quoted(text: str) -> str:
 
 
 EMPTY = "''"
+MONTHS = "JanFebMarAprMayJunJulAugSepOctNovDec"
 
 ADDRESS = r"^[0-9]{1,3}(\\.[0-9]{1,3}){3}$|^[0-9A-Fa-f:.]*:[0-9A-Fa-f:.]+$"
 """SQL-escaped pattern of an IPv4 or IPv6 address without a port."""
@@ -113,6 +114,11 @@ def zoned_time(text: str) -> str:
 def epoch_ms_time(text: str) -> str:
     """SQL of a UTC timestamp from milliseconds since 1970 as text."""
     return f"timestamp_millis(try_cast(try_cast({text} as double) as bigint))"
+
+
+def month_number(text: str) -> str:
+    """SQL of 1 to 12 from a month's English name of three letters; 0 where it is none."""
+    return f"cast((instr('{MONTHS}', {text}) + 2) / 3 as int)"
 
 
 def url_decoded(text: str) -> str:

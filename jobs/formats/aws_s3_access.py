@@ -16,6 +16,7 @@ from jobs.formats import (
     class_of,
     details_json,
     iso_time,
+    month_number,
     one_a_line,
     quoted,
     url_decoded,
@@ -74,15 +75,14 @@ OTHER_CLASS = """case
     when r.operation rlike '^[A-Z0-9]+[.](GET|HEAD|OPTIONS)[.]' then 'inspect'
     when r.operation like 'S3.%' then 'other'
     else 'admin' end"""
-MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
-MONTH = " ".join(f"when '{name}' then '{number:02}'" for number, name in enumerate(MONTHS, start=1))
 # `[06/Feb/2019:00:00:38` and `+0000]`
 TIME_PATTERN = quoted(
     r"^\[[0-9]{2}/[A-Z][a-z]{2}/[0-9]{4}:[0-9]{2}:[0-9]{2}:[0-9]{2} [+-][0-9]{4}\]$"
 )
 ISO_TIME = (
     "concat(substring(r.time, 9, 4), '-', "
-    f"case substring(r.time, 5, 3) {MONTH} end, '-', substring(r.time, 2, 2), 'T', "
+    f"lpad(cast({month_number('substring(r.time, 5, 3)')} as string), 2, '0'), '-', "
+    "substring(r.time, 2, 2), 'T', "
     "substring(r.time, 14, 8), substring(r.time, 23, 3), ':', substring(r.time, 26, 2))"
 )
 

@@ -10,7 +10,16 @@ try. Bytes are known only where the sftp server logs the files it closes.
 
 from __future__ import annotations
 
-from jobs.formats import ADDRESS, EMPTY, NO_TEXT, byte_count, details_json, quoted, zoned_time
+from jobs.formats import (
+    ADDRESS,
+    EMPTY,
+    NO_TEXT,
+    byte_count,
+    details_json,
+    month_number,
+    quoted,
+    zoned_time,
+)
 from schemas.config import Source
 
 ENVELOPES: tuple[str, ...] = ()
@@ -31,7 +40,6 @@ RFC5424 = (
     rf"(?:-|{PARAMETERS})(?: \x{{FEFF}}?(.*))?$"
 )
 REPEATED = r"^message repeated ([0-9]+) times: \[ ?(.*)\]$"
-MONTHS = "JanFebMarAprMayJunJulAugSepOctNovDec"
 
 
 def is_json(head: str, source: Source) -> bool:
@@ -99,7 +107,7 @@ def _of(pattern: str, group: int) -> str:
 
 
 # The month nearest to the day of the run tells the year: logs are read within days.
-MONTH = f"cast((instr('{MONTHS}', r.month) + 2) / 3 as int)"
+MONTH = month_number("r.month")
 YEAR = (
     f"(year(run_day) + case when {MONTH} - month(run_day) > 6 then -1 "
     f"when {MONTH} - month(run_day) < -6 then 1 else 0 end)"
