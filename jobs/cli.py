@@ -10,6 +10,7 @@ from __future__ import annotations
 import argparse
 import logging
 import os
+import shutil
 import sys
 import textwrap
 import traceback
@@ -37,6 +38,7 @@ examples:
   exfilwatch events --config job.yml --day 2026-10-05 --rejects --format table
   exfilwatch explain 3f9a1c --config job.yml
   exfilwatch verdict 3f9a1c --as benign --reason 'weekly backup' --by m.okafor --config job.yml
+  exfilwatch sources aws_cloudtrail
   exfilwatch doctor --config job.yml
 
 exit codes:
@@ -93,6 +95,7 @@ def build_parser() -> argparse.ArgumentParser:
     _add_verdict(commands)
     _add_verdicts(commands)
     _add_unmask(commands)
+    _add_sources(commands)
     _add_doctor(commands)
     _add_kibana(commands)
     return parser
@@ -335,6 +338,19 @@ def _add_unmask(commands: _Commands[argparse.ArgumentParser]) -> None:
     _add_config(parser)
 
 
+def _add_sources(commands: _Commands[argparse.ArgumentParser]) -> None:
+    parser = _add_command(
+        commands,
+        "sources",
+        _sources,
+        "list the log formats, or say all about one",
+        "  exfilwatch sources\n  exfilwatch sources github_audit",
+        "What each can and cannot tell once it is switched on as described, how to do that at the "
+        "vendor, what it costs, and an entry for the config.",
+    )
+    parser.add_argument("format", nargs="?", metavar="FORMAT", help="format id")
+
+
 def _add_doctor(commands: _Commands[argparse.ArgumentParser]) -> None:
     parser = _add_command(
         commands,
@@ -519,6 +535,16 @@ def _unmask(args: argparse.Namespace) -> int:
     from jobs.unmask import unmask
 
     _print_line(unmask(load_config(args.config), args.pseudonym, args.by, args.reason))
+    return 0
+
+
+def _sources(args: argparse.Namespace) -> int:
+    from jobs.show_sources import as_entry, as_overview
+
+    if args.format is None:
+        print(as_overview())
+    else:
+        print(as_entry(args.format, shutil.get_terminal_size().columns))
     return 0
 
 

@@ -13,23 +13,8 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
+from schemas.formats import FORMATS
 from schemas.tables import ACTION_CLASSES
-
-FORMATS = (
-    "aws_cloudtrail",
-    "aws_s3_access",
-    "azure_storage",
-    "gcp_audit",
-    "github_audit",
-    "gitlab_audit",
-    "kubernetes_audit",
-    "minio_audit",
-    "litellm_gateway",
-    "slurm_sacct",
-    "sshd",
-    "mapped",
-)
-"""Format ids a source may name."""
 
 ENGINE_PATTERN = re.compile(r"sail|local\[(\d+|\*)\]|spark://\S+|yarn|k8s://\S+|sc://\S+")
 DATE_FIELDS = ("{yyyy}", "{mm}", "{dd}")
@@ -108,7 +93,7 @@ class Source(Settings):
     name: Annotated[str, Field(min_length=1, max_length=200)]
     """Free text, unique."""
     format: str
-    """Format id."""
+    """Format id, of schemas/formats.yml."""
     path: NonEmpty
     """Glob; may hold {yyyy}/{mm}/{dd} of the day being run (UTC)."""
     timezone: str = "UTC"

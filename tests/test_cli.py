@@ -231,11 +231,11 @@ def test_help_answers_within_a_second() -> None:
         check=True,
     )
     assert time.monotonic() - began < 1
-    for command in ("demo", "run", "stage", "events", "explain", "doctor"):
+    for command in ("demo", "run", "stage", "events", "explain", "sources", "doctor"):
         assert f"exfilwatch {command}" in answer.stdout
 
 
-@pytest.mark.parametrize("name", ["demo", "run", "stage", "events", "explain", "doctor"])
+@pytest.mark.parametrize("name", ["demo", "run", "stage", "events", "explain", "sources", "doctor"])
 def test_every_command_shows_examples(name: str, capsys: pytest.CaptureFixture[str]) -> None:
     code, out, _ = run(capsys, name, "--help")
     assert code == 0
@@ -245,7 +245,7 @@ def test_every_command_shows_examples(name: str, capsys: pytest.CaptureFixture[s
 def test_examples_in_the_help_are_commands(capsys: pytest.CaptureFixture[str]) -> None:
     parser = cli.build_parser()
     shown = []
-    for name in ("demo", "run", "stage", "events", "explain", "doctor"):
+    for name in ("demo", "run", "stage", "events", "explain", "sources", "doctor"):
         _, out, _ = run(capsys, name, "--help")
         shown += re.findall(r"^  exfilwatch (.*)$", out, re.MULTILINE)
     assert len(shown) > 6

@@ -17,8 +17,9 @@ import pytest
 
 from jobs import aggregate, ingest
 from jobs.formats import PARSED, format_module
-from schemas.config import FORMATS, JobConfig, Source
+from schemas.config import JobConfig, Source
 from schemas.fieldmaps import field_map, leaf_paths
+from schemas.formats import FORMATS
 from schemas.tables import ACCESS, EVENTS, OBJECT_ACCESS, REJECTS
 from tests.raw_logs import DAY, job_config, rows_of, run_ingest, trail_record, write_file
 from tests.troubles import write_troubles
