@@ -9,6 +9,7 @@ from collections.abc import Iterator
 import yaml
 
 from jobs.errors import InputError
+from jobs.formats import format_module
 from jobs.plain_text import plain_table
 from schemas.config import Mapping
 from schemas.fieldmaps import field_map
@@ -96,8 +97,10 @@ def _wrapped(heading: str, text: str, width: int) -> list[str]:
 def _fields(format_id: str) -> str:
     if format_id == "mapped":
         return "those that `mapping` names; all others are ignored"
-    known = field_map(format_id)
+    known, place = field_map(format_id), f"(schemas/fieldmaps/{format_id}.yml)"
+    if getattr(format_module(format_id), "HEADERLESS", False):
+        return f"{len(known.used)} parts of a line are read, {len(known.ignored)} are not {place}"
     return (
-        f"{len(known.used)} are read, {len(known.ignored)} known and ignored "
-        f"(schemas/fieldmaps/{format_id}.yml); ingest tells of any other"
+        f"{len(known.used)} are read, {len(known.ignored)} known and ignored {place}; "
+        "ingest tells of any other"
     )
