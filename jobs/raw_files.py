@@ -9,11 +9,12 @@ from __future__ import annotations
 
 import codecs
 import glob
+import json
 import os
 import re
 import sys
 import zlib
-from collections.abc import Iterator
+from collections.abc import Container, Iterator
 from dataclasses import dataclass
 from datetime import date, timedelta
 from pathlib import Path
@@ -31,6 +32,8 @@ GZIP_MAGIC = b"\x1f\x8b"
 BOM = b"\xef\xbb\xbf"
 MAX_DEFLATE_RATIO = 1032
 """Deflate cannot pack tighter, so a gz file below limit ÷ ratio cannot exceed the limit."""
+TOKEN = re.compile(r'"(?:[^"\\]|\\.)*"|[{}\[\]]')
+COLON = re.compile(r"\s*:\s*")
 MISREAD_PATH = re.compile(r"[*?\[\]{}\\]|/[^/]*:[^/]*$|/[._][^/]*$")
 """Paths that engines take for a pattern, refuse, or skip because the file counts as hidden."""
 
@@ -43,7 +46,8 @@ class RawFile:
     the array that holds the records (``""`` for a bare array). ``header``: first line of a text
     file with named columns, empty for text without such a line. ``fault``: why no record of a text
     file can be understood, None if they can. ``damage``: why the engine cannot be given the file,
-    None if it can.
+    None if it can. ``wrapper``: the member that wraps each record, None where nothing does.
+    ``per_line``: whether every line is a document of its own with such an array.
     """
 
     path: str
@@ -52,6 +56,8 @@ class RawFile:
     header: str | None = None
     fault: str | None = None
     damage: str | None = None
+    wrapper: str | None = None
+    per_line: bool = False
 
 
 def find_files(source: Source, day: date, late_days: int, max_bytes: int) -> list[RawFile]:
@@ -202,15 +208,26 @@ def _inspect(path: Path, day: date | None, source: Source, max_bytes: int) -> Ra
     if head.startswith(BOM):
         damage = damage or "byte order mark"
         head = head.removeprefix(BOM)
-    framing, header = _framing(head.decode("utf-8", errors="replace"), source)
-    fault = None if header is None else format_module(source.format).header_problem(header, source)
-    return RawFile(str(path), day, framing, header, fault, damage or fault)
+    text = head.decode("utf-8", errors="replace")
+    framing, header = _framing(text, source)
+    module = format_module(source.format)
+    fault = None if header is None else module.header_problem(header, source)
+    return RawFile(
+        str(path),
+        day,
+        framing,
+        header,
+        fault,
+        damage or fault,
+        _wrapper(text, framing, module.WRAPPERS) if hasattr(module, "WRAPPERS") else None,
+        framing in getattr(module, "BATCHES", ()) and _begins_with_a_document(text),
+    )
 
 
 def _framing(head: str, source: Source) -> tuple[str, str | None]:
     module = format_module(source.format)
     for array in module.ENVELOPES:
-        if _holds_array(head, array):
+        if _array_start(head, array) is not None:
             return array, None
     if not hasattr(module, "record") or module.is_json(head, source):
         return "lines", None
@@ -220,14 +237,46 @@ def _framing(head: str, source: Source) -> tuple[str, str | None]:
     return "lines", first.rstrip("\r")
 
 
-def _holds_array(head: str, name: str) -> bool:
-    """Whether a text begins a JSON document whose top-level member ``name`` is an array."""
+def _array_start(head: str, name: str) -> int | None:
+    """Where the array begins that is the top-level member ``name`` of a JSON document, if any."""
     if name == "":
-        return head.lstrip().startswith("[")
-    if not head.lstrip().startswith("{"):
+        start = len(head) - len(head.lstrip())
+        return start if head.startswith("[", start) else None
+    return next(
+        (at for found, at in members(head) if found == name and head.startswith("[", at)), None
+    )
+
+
+def _wrapper(head: str, framing: str, wrappers: Container[str]) -> str | None:
+    """What wraps the first record of a file; the others are looked at if that was wrong."""
+    start = None if framing == "lines" else _array_start(head, framing)
+    record = head if start is None else head[start + 1 :]
+    return next((name for name, _ in members(record) if name in wrappers), None)
+
+
+def _begins_with_a_document(head: str) -> bool:
+    """Whether the first line is a whole document, or goes on beyond what can be seen."""
+    first, line_break, _ = head.lstrip().partition("\n")
+    try:
+        return not line_break or bool(json.loads(first))
+    except (ValueError, RecursionError):
         return False
-    match = re.search(rf'"{name}"\s*:\s*\[', head)
-    if match is None:
-        return False
-    before = re.sub(r'"(?:[^"\\]|\\.)*"', "", head[: match.start()])
-    return before.count("{") - before.count("}") == 1 and "[" not in before
+
+
+def members(text: str) -> Iterator[tuple[str, int]]:
+    """Names of the members of the JSON object a text begins with, and where their values begin.
+
+    Further on the text may be broken or cut off.
+    """
+    if not text.lstrip().startswith("{"):
+        return
+    depth = 0
+    for token in TOKEN.finditer(text):
+        if token[0] in "{[":
+            depth += 1
+        elif token[0] in "}]":
+            depth -= 1
+            if depth == 0:
+                return
+        elif depth == 1 and (colon := COLON.match(text, token.end())):
+            yield token[0][1:-1], colon.end()

@@ -10,10 +10,11 @@ import hashlib
 import json
 import re
 import zlib
-from collections.abc import Collection, Iterable, Iterator
-from dataclasses import dataclass
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
 from datetime import date
-from typing import NoReturn
+from types import ModuleType
+from typing import Any, NoReturn
 
 from jobs.raw_files import RawFile, read_chunks
 
@@ -57,24 +58,29 @@ LONE_SURROGATE_CHARS = len(r"\ud800")
 
 @dataclass(frozen=True)
 class RawRecord:
-    """One raw record and its place; ``problem`` is None for one the engine can parse."""
+    """One raw record and its place; ``problem`` is None for one the engine can parse.
+
+    ``wrapper``: the member that tells what the record comes in; None for one that stands alone.
+    """
 
     file: str
     day: date | None
     position: str
     text: str
     problem: str | None = None
+    wrapper: str | None = None
 
 
 def read_records(raw_file: RawFile, max_file_bytes: int) -> Iterator[RawRecord]:
     """All records of a damaged file, good and bad, in order; what is beyond saving comes last."""
     text, lost = _readable_text(raw_file, max_file_bytes)
     cut = lost is not None
-    pieces = (
-        split_lines(text, cut)
-        if raw_file.framing == "lines"
-        else split_elements(text, raw_file.framing, cut)
-    )
+    if raw_file.framing == "lines":
+        pieces = split_lines(text, cut)
+    elif raw_file.per_line:
+        pieces = split_documents(text, raw_file.framing, cut)
+    else:
+        pieces = split_elements(text, raw_file.framing, cut)
     if not text:
         pieces = iter(())
     is_json = raw_file.header is None
@@ -98,19 +104,38 @@ def find_lines(
         for position, line, _ in split_lines(text, cut=False):
             if line_digest(line) in digests and line != raw_file.header:
                 problem = json_problem(line) if raw_file.header is None else None
-                yield RawRecord(raw_file.path, raw_file.day, position, line, problem)
+                yield RawRecord(
+                    raw_file.path, raw_file.day, position, line, problem, raw_file.wrapper
+                )
 
 
 def find_elements(
-    files: Iterable[RawFile], wanted: Collection[tuple[int, int]], max_file_bytes: int
-) -> Iterator[tuple[RawFile, tuple[int, int], list[RawRecord]]]:
-    """Those of ``files`` that have a wanted (crc32, characters): it, and all their elements."""
+    files: Iterable[RawFile],
+    wanted: Mapping[tuple[int, int], Collection[int]],
+    max_file_bytes: int,
+) -> Iterator[tuple[tuple[int, int], int | None, RawRecord]]:
+    """Elements of documents that are wanted: the document's (crc32, characters), place, element.
+
+    Of a document of which no place is wanted all is given, without places.
+    """
     for raw_file in files:
         text, _ = _readable_text(raw_file, max_file_bytes)
-        key = (zlib.crc32(text.encode()), len(text))
-        if key in wanted:
-            pieces = split_elements(text, raw_file.framing, cut=False)
-            yield raw_file, key, [RawRecord(raw_file.path, raw_file.day, *each) for each in pieces]
+        documents = [("", text)]
+        if raw_file.per_line:
+            documents = [(position, line) for position, line, _ in split_lines(text, cut=False)]
+        for position, document in documents:
+            key = (zlib.crc32(document.encode()), len(document))
+            places = wanted.get(key)
+            if places is None:
+                continue
+            if raw_file.per_line and not places:
+                pieces = _split_line(position, document, raw_file.framing, cut=False)
+            else:
+                pieces = _elements_of(position, document, raw_file.framing, cut=False)
+            for place, piece in enumerate(pieces):
+                if place in places or not places:
+                    record = RawRecord(raw_file.path, raw_file.day, *piece, raw_file.wrapper)
+                    yield key, place if places else None, record
 
 
 def line_digest(line: str) -> str:
@@ -137,18 +162,8 @@ def mended_records(record: RawRecord) -> list[RawRecord]:
 
     That are several objects on a line, and objects that hold half a surrogate pair.
     """
-    text, place = record.text, 0
-    objects = []
-    try:
-        while (place := _skip(text, place, BLANK)) < len(text):
-            start = place
-            value, place = DECODER.raw_decode(text, start)
-            if not isinstance(value, dict):
-                return []
-            objects.append(mend_surrogates(text[start:place]))
-    except (ValueError, RecursionError):
-        return []
-    if objects == [text.strip(BLANK)]:
+    objects = _objects_in(record.text)
+    if objects in ([], [record.text.strip(BLANK)]):
         return []
     return [
         RawRecord(
@@ -159,6 +174,70 @@ def mended_records(record: RawRecord) -> list[RawRecord]:
         )
         for number, part in enumerate(objects, start=1)
     ]
+
+
+def unpacked_records(record: RawRecord, module: ModuleType) -> list[RawRecord]:
+    """The records in a line that holds an array of them, else the one; each with its wrapper.
+
+    ``module`` is the format's. Most lines of most formats are what they were before.
+    """
+    try:
+        value = DECODER.decode(record.text)
+    except (ValueError, RecursionError):
+        return [record]
+    array = next((name for name in module.ENVELOPES if _is_batch(value, name)), None)
+    if array is None:
+        return [_with_wrapper(record, value, module)]
+    batch = getattr(module, "BATCH", {}).get(array)
+    origin = value.get(batch) if isinstance(value, dict) else None
+    parts = []
+    for position, piece, problem in _elements_of(record.position, record.text, array, cut=False):
+        part = replace(record, position=position, text=piece, problem=problem)
+        if problem is None:
+            element = DECODER.decode(piece)
+            if origin:  # what the document says of all its records goes with each
+                element = {batch: origin, **element}
+                part = replace(part, text=json.dumps(element))
+            part = _with_wrapper(part, element, module)
+        parts.append(part)
+    return parts
+
+
+def _is_batch(value: Any, array: str) -> bool:
+    if array == "":
+        return isinstance(value, list)
+    return isinstance(value, dict) and isinstance(value.get(array), list)
+
+
+def _with_wrapper(record: RawRecord, value: Any, module: ModuleType) -> RawRecord:
+    """A record with what it comes in, and with a problem where that holds none."""
+    wrappers = getattr(module, "WRAPPERS", {})
+    names = value if isinstance(value, dict) else ()
+    name = next((name for name in names if name in wrappers), None)
+    if name is None:
+        return replace(record, wrapper=None)
+    inner = value
+    for step in filter(None, wrappers[name].path.split(".")):
+        inner = inner.get(step) if isinstance(inner, dict) else None
+    problem = json_problem(inner) if isinstance(inner, str) else _object_problem(inner)
+    if problem:
+        problem = f"no record in {wrappers[name].path}: {problem}"
+    return replace(record, wrapper=name, problem=record.problem or problem)
+
+
+def _objects_in(text: str) -> list[str]:
+    """The JSON objects, mended, of a text that holds nothing else; empty for any other."""
+    objects, place = [], 0
+    try:
+        while (place := _skip(text, place, BLANK)) < len(text):
+            start = place
+            value, place = DECODER.raw_decode(text, start)
+            if not isinstance(value, dict):
+                return []
+            objects.append(mend_surrogates(text[start:place]))
+    except (ValueError, RecursionError):
+        return []
+    return objects
 
 
 def mend_surrogates(text: str) -> str:
@@ -187,6 +266,23 @@ def split_lines(text: str, cut: bool) -> Iterator[Piece]:
             continue
         broken = cut and number == len(lines)
         yield f"line {number}", line, "cut off in the middle" if broken else None
+
+
+def split_documents(text: str, array: str, cut: bool) -> Iterator[Piece]:
+    """Lines that are sound, each a document or a record; of any other what can be had of it."""
+    for position, line, problem in split_lines(text, cut):
+        yield from _split_line(position, line, array, cut=problem is not None)
+
+
+def _split_line(position: str, line: str, array: str, cut: bool) -> Iterator[Piece]:
+    if _objects_in(line):
+        return iter([(position, line, None)])
+    return _elements_of(position, line, array, cut)
+
+
+def _elements_of(position: str, document: str, array: str, cut: bool) -> Iterator[Piece]:
+    for place, piece, problem in split_elements(document, array, cut):
+        yield f"{position} {place}".lstrip(), piece, problem
 
 
 def split_elements(text: str, array: str, cut: bool) -> Iterator[Piece]:

@@ -15,12 +15,13 @@ from dataclasses import dataclass, replace
 from datetime import date
 from functools import partial, reduce
 from pathlib import Path
+from types import ModuleType
 from typing import TYPE_CHECKING
 
 from jobs.context import load_context
 from jobs.engine import ENGINE_OPTION
 from jobs.errors import RunError
-from jobs.formats import PARSED, format_module, quoted
+from jobs.formats import NO_TEXT, PARSED, format_module, quoted
 from jobs.raw_files import RawFile, find_damage
 from jobs.resolve import FOLDER_SCHEMES, needs_whole_uri
 from jobs.salvage import (
@@ -32,6 +33,7 @@ from jobs.salvage import (
     read_records,
     scrub,
     too_long,
+    unpacked_records,
 )
 from schemas.config import JobConfig, Source
 from schemas.context import Context
@@ -58,7 +60,8 @@ NOWHERE = (
     "cast(null as int) as file_chars",
     "cast(null as int) as place",
 )
-Reader = Callable[["SparkSession", Source, str, str | None, list[str]], "DataFrame"]
+Reader = Callable[["SparkSession", Source, RawFile, list[str]], "DataFrame"]
+"""Reads files, given by their paths, that are of one kind: but for path and day one RawFile."""
 BAD = "(in_day and problem is not null)"
 """Of staging rows: understood enough to be of the day, not enough to be an event."""
 Reject = tuple[str, str, str, str, str, str]
@@ -164,7 +167,7 @@ def _stage_by_reader(
 
     Only Sail's reader is used: Spark's passes over whatever follows the first value of a line.
     """
-    if not has_reader_type(entry.source) or spark.conf.get(ENGINE_OPTION) != "sail":
+    if not readable_by_reader(entry) or spark.conf.get(ENGINE_OPTION) != "sail":
         return False
     path = f"{staging}/{name}"
     try:
@@ -190,41 +193,51 @@ def parse(
     max_chars: int,
     reader: Reader,
 ) -> Iterator[DataFrame]:
-    """Staging rows of files, one frame for each framing and header among them.
+    """Staging rows of files, one frame for each kind among them.
 
     Packed and plain files are read apart, because Sail takes no mixture.
     """
-    groups: dict[tuple[str, str | None, bool], list[str]] = {}
+    groups: dict[tuple[RawFile, bool], list[str]] = {}
     for raw_file in files:
-        packed = raw_file.path.endswith(".gz")
-        groups.setdefault((raw_file.framing, raw_file.header, packed), []).append(raw_file.path)
-    for (framing, header, _), paths in sorted(groups.items(), key=lambda item: str(item[0])):
-        records = reader(spark, source, framing, header, paths)
-        yield _staging_rows(records, source, day, record_limit(source, framing, max_chars))
+        kind = replace(raw_file, path="", day=None)
+        groups.setdefault((kind, raw_file.path.endswith(".gz")), []).append(raw_file.path)
+    for (kind, _), paths in sorted(groups.items(), key=lambda item: str(item[0])):
+        records = reader(spark, source, kind, paths)
+        yield _staging_rows(records, source, day, record_limit(source, kind.framing, max_chars))
 
 
 def read_json(
-    spark: SparkSession,
-    source: Source,
-    framing: str,
-    header: str | None,
-    paths: list[str],
-    *,
-    staging: str,
+    spark: SparkSession, source: Source, kind: RawFile, paths: list[str], *, staging: str
 ) -> DataFrame:
     """As :func:`read_text`, by Sail's JSON reader, for formats that declare its types.
 
     The engine raises on a record that does not fit; no record's text or place is known.
     """
     reader_type = format_module(source.format).READER_TYPE
-    fields = reader_type.removeprefix("struct<").removesuffix(">")
-    schema = fields if framing == "lines" else f"`{framing}`:array<{reader_type}>"
+    schema = f"`{kind.framing}`:array<{reader_type}>"
+    record = f"explode(`{kind.framing}`) as r"
+    if kind.framing == "lines":
+        schema = reader_type.removeprefix("struct<").removesuffix(">")
+        record = "struct(*) as r"
+    if kind.wrapper is not None:
+        schema, record = f"`{kind.wrapper}`:{reader_type}", f"`{kind.wrapper}` as r"
     # Given a list, Sail reads the head of every file, which of an envelope is all of it.
     folder = _folder_of_links(paths, staging)
     documents = spark.read.schema(schema).option("mode", "FAILFAST").json(folder)
-    record = "struct(*) as r" if framing == "lines" else f"explode(`{framing}`) as r"
     return documents.selectExpr(record).selectExpr(
-        *NOWHERE, "r", "cast(null as string) as raw", "cast(null as string) as fault"
+        *NOWHERE, "r", f"{NO_TEXT} as raw", f"{NO_TEXT} as fault", f"{NO_TEXT} as named_cluster"
+    )
+
+
+def readable_by_reader(entry: SourceFiles) -> bool:
+    """Whether the engine's JSON reader has a type for all files of a source."""
+    module = format_module(entry.source.format)
+    if not hasattr(module, "READER_TYPE"):
+        return False
+    wrapped = [raw_file for raw_file in entry.good if raw_file.wrapper is not None]
+    return all(
+        raw_file.framing == "lines" and not module.WRAPPERS[raw_file.wrapper].as_text
+        for raw_file in wrapped
     )
 
 
@@ -237,54 +250,98 @@ def _folder_of_links(paths: list[str], staging: str) -> str:
     return str(folder)
 
 
-def read_text(
-    spark: SparkSession, source: Source, framing: str, header: str | None, paths: list[str]
-) -> DataFrame:
-    """One row a raw record: struct ``r``, text ``raw``, its place in an envelope file, and
-    ``fault``: why a line does not fit its header.
+def read_text(spark: SparkSession, source: Source, kind: RawFile, paths: list[str]) -> DataFrame:
+    """One row a raw record: struct ``r``, text ``raw``, its place in an envelope file, ``fault``:
+    why it is none of its format or does not fit its header, and the cluster if it names one.
     """
     module = format_module(source.format)
     text = "value"
     if spark.conf.get(ENGINE_OPTION) != "sail":
         # Sail refuses what is not UTF-8; others hand it on, and even write it.
         text = "make_valid_utf8(value)"
-    no_fault = "cast(null as string) as fault"
-    if framing != "lines":
-        whole = spark.read.text(paths, wholetext=True).selectExpr(f"{text} as value")
-        # Parsed in one go where nothing needs the record's own text: that is the fast path.
-        element = "string" if module.KEEPS_TEXT else module.json_type(source)
-        array = parsed_json(spark, "value", f"struct<`{framing}`:array<{element}>>")
-        array = f"{array}.`{framing}`"
-        if framing == "":
-            array = parsed_json(spark, "value", f"array<{element}>")
-        documents = whole.selectExpr(
-            "crc32(value) as file_crc", "length(value) as file_chars", f"{array} as records"
-        ).selectExpr("file_crc", "file_chars", "records is null as broken", "records")
-        # Nothing but the generator may name the array: it would be copied to each of its elements.
-        elements = documents.selectExpr(
-            "file_crc", "file_chars", "broken", "posexplode_outer(records) as (place, element)"
-        ).where("broken or place is not null")
-        struct, raw = "element", "cast(null as string)"
-        if module.KEEPS_TEXT:
-            struct, raw = parsed_json(spark, "element", module.json_type(source)), "element"
-        return elements.selectExpr(
-            "file_crc", "file_chars", "place", f"{struct} as r", f"{raw} as raw", no_fault
-        )
     # A lone carriage return is no line break here nor in the salvage path.
     lines = (
         spark.read.option("lineSep", "\n")
         .text(paths)
-        .selectExpr(f"rtrim('\\r', {text}) as value")
-        .where("length(trim(both '\\t\\r ' from value)) > 0")
+        .selectExpr(f"rtrim('\r', {text}) as value")
+        .where("length(trim(both '\t\r ' from value)) > 0")
     )
-    if header is None:
-        struct = parsed_json(spark, "value", module.json_type(source))
-        return lines.selectExpr(*NOWHERE, f"{struct} as r", "value as raw", no_fault)
-    return lines.where(f"value <> {quoted(header)}").selectExpr(
-        *NOWHERE,
-        f"{module.record('value', header, source)} as r",
-        "value as raw",
-        f"{module.fault('value', header, source)} as fault",
+    if kind.header is not None:
+        return lines.where(f"value <> {quoted(kind.header)}").selectExpr(
+            *NOWHERE,
+            f"{module.record('value', kind.header, source)} as r",
+            "value as raw",
+            f"{module.fault('value', kind.header, source)} as fault",
+            f"{NO_TEXT} as named_cluster",
+        )
+    wrapper = None if kind.wrapper is None else module.WRAPPERS[kind.wrapper]
+    outer_type = wrapper.outer_type if wrapper else module.json_type(source)
+    if kind.framing == "lines":
+        struct = parsed_json(spark, "value", outer_type)
+        records = lines.selectExpr(
+            *NOWHERE, f"{struct} as e", "value as raw", f"{NO_TEXT} as batch"
+        )
+    else:
+        documents = lines
+        if not kind.per_line:
+            documents = spark.read.text(paths, wholetext=True).selectExpr(f"{text} as value")
+        records = _elements(spark, module, kind.framing, outer_type, documents)
+    if wrapper is None:
+        return records.selectExpr(
+            "file_crc",
+            "file_chars",
+            "place",
+            "e as r",
+            "raw",
+            f"{NO_TEXT} as fault",
+            f"{NO_TEXT} as named_cluster",
+        )
+    struct = wrapper.record
+    if wrapper.as_text:
+        struct = parsed_json(spark, wrapper.record, module.json_type(source))
+    return records.selectExpr(
+        "file_crc",
+        "file_chars",
+        "place",
+        f"{struct} as r",
+        "raw",
+        f"{wrapper.fault} as fault",
+        f"nullif({wrapper.cluster}, '') as named_cluster",
+    )
+
+
+def _elements(
+    spark: SparkSession, module: ModuleType, array: str, outer_type: str, documents: DataFrame
+) -> DataFrame:
+    """The records, structs ``e``, in the array that each document holds, with their places."""
+    # Parsed in one go where nothing needs the record's own text: that is the fast path.
+    element = "string" if module.KEEPS_TEXT else outer_type
+    records = parsed_json(spark, "value", f"struct<`{array}`:array<{element}>>") + f".`{array}`"
+    if array == "":
+        records = parsed_json(spark, "value", f"array<{element}>")
+    batch = NO_TEXT
+    if array in getattr(module, "BATCH", {}):
+        pattern = rf'"{module.BATCH[array]}"\s*:\s*"([^"\\]*)"'
+        batch = f"nullif(regexp_extract(value, {quoted(pattern)}, 1), '')"
+    parsed = documents.selectExpr(
+        "crc32(value) as file_crc",
+        "length(value) as file_chars",
+        f"{records} as records",
+        f"{batch} as batch",
+    ).selectExpr("file_crc", "file_chars", "records is null as broken", "records", "batch")
+    # Nothing but the generator may name the array: it would be copied to each of its elements.
+    elements = parsed.selectExpr(
+        "file_crc",
+        "file_chars",
+        "broken",
+        "batch",
+        "posexplode_outer(records) as (place, element)",
+    ).where("broken or place is not null")
+    struct, raw = "element", NO_TEXT
+    if module.KEEPS_TEXT:
+        struct, raw = parsed_json(spark, "element", outer_type), "element"
+    return elements.selectExpr(
+        "file_crc", "file_chars", "place", f"{struct} as e", f"{raw} as raw", "batch"
     )
 
 
@@ -317,7 +374,7 @@ def _staging_rows(
     literals = records.selectExpr(
         "*",
         f"{quoted(source.name)} as source_name",
-        f"{_nullable(source.cluster)} as cluster",
+        f"coalesce(named_cluster, {_nullable(source.cluster)}) as cluster",
         f"{quoted(source.timezone)} as timezone",
         f"date'{day}' as run_day",
     )
@@ -413,24 +470,28 @@ def salvage(
         by_source.setdefault(row.source, []).append(row)
     limit = config.ingest.max_file_bytes
     rejected: list[tuple[Source, BadRecord]] = []
-    saved: dict[tuple[str, str | None], list[RawRecord]] = {}
+    saved: dict[tuple[str, str | None, str | None], list[RawRecord]] = {}
     for entry in inputs:
-        name = entry.source.name
-        bad, broken = _find_records(entry.good, by_source.get(name, []), limit)
-        for raw_file in (*entry.damaged, *broken):
+        source, module = entry.source, format_module(entry.source.format)
+        tried, untried = _find_records(entry.good, by_source.get(source.name, []), limit)
+        parts = [(None, part) for record in untried for part in _parts(record, module)]
+        for raw_file in entry.damaged:
             for record in read_records(raw_file, limit):
-                if record.problem is None:
-                    saved.setdefault((name, raw_file.header), []).append(record)
-                else:
-                    bad.append(BadRecord(record, record.problem, False))
-        for each in bad:
+                found = _parts(record, module) if raw_file.header is None else [record]
+                parts += [(raw_file.header, part) for part in found]
+        for each in tried:
             # Text that happens to be JSON is a bad line all the same.
-            readable = hasattr(format_module(entry.source.format), "json_type")
-            parts = mended_records(each.record) if readable else []
-            if parts:
-                saved.setdefault((name, None), []).extend(parts)
+            readable = hasattr(module, "json_type")
+            found = _parts(each.record, module) if readable else [each.record]
+            if found == [each.record]:
+                rejected.append((source, each))
             else:
-                rejected.append((entry.source, each))
+                parts += [(None, part) for part in found]
+        for header, part in parts:
+            if part.problem is None:
+                saved.setdefault((source.name, header, part.wrapper), []).append(part)
+            else:
+                rejected.append((source, BadRecord(part, part.problem, False)))
     sources = {entry.source.name: entry.source for entry in inputs}
     rejected += _stage_records(spark, sources, saved, config, day, staging)
     here = [
@@ -445,10 +506,16 @@ def _bad_rows(spark: SparkSession, path: str) -> list[Row]:
     return read_staged(spark, path).where(BAD).selectExpr(*BAD_ROW).collect()
 
 
+def _parts(record: RawRecord, module: ModuleType) -> list[RawRecord]:
+    """The records in a text that the engine did not take, each with what it comes in."""
+    sound = mended_records(record) or [record]
+    return [part for each in sound for part in unpacked_records(each, module)]
+
+
 def _find_records(
     files: list[RawFile], rows: list[Row], max_bytes: int
-) -> tuple[list[BadRecord], list[RawFile]]:
-    """The raw records of bad staging rows; and the files whose records array the engine refused."""
+) -> tuple[list[BadRecord], list[RawRecord]]:
+    """The raw records of bad staging rows; and those of documents that the engine refused."""
     lines = {line_digest(row.raw): row for row in rows if row.file_crc is None and row.raw}
     elements: dict[tuple[int, int], dict[int, Row]] = {}
     for row in rows:
@@ -456,42 +523,43 @@ def _find_records(
             places = elements.setdefault((row.file_crc, row.file_chars), {})
             if row.place is not None:
                 places[row.place] = row
-    found = []
+    tried, untried = [], []
     if lines:
         with_lines = [raw_file for raw_file in files if raw_file.framing == "lines"]
         for record in find_lines(with_lines, lines.keys(), max_bytes):
             row = lines[line_digest(record.text)]
-            found.append(BadRecord(record, row.problem, row.timed))
-    broken = []
+            tried.append(BadRecord(record, row.problem, row.timed))
     if elements:
         envelopes = [raw_file for raw_file in files if raw_file.framing != "lines"]
-        for raw_file, key, records in find_elements(envelopes, elements.keys(), max_bytes):
-            if not elements[key]:
-                broken.append(raw_file)
-            for place, row in elements[key].items():
-                found.append(BadRecord(records[place], row.problem, row.timed))
-    return found, broken
+        for key, place, record in find_elements(envelopes, elements, max_bytes):
+            if place is None:
+                untried.append(record)
+            else:
+                row = elements[key][place]
+                tried.append(BadRecord(record, row.problem, row.timed))
+    return tried, untried
 
 
 def _stage_records(
     spark: SparkSession,
     sources: dict[str, Source],
-    saved: dict[tuple[str, str | None], list[RawRecord]],
+    saved: dict[tuple[str, str | None, str | None], list[RawRecord]],
     config: JobConfig,
     day: date,
     staging: str,
 ) -> list[tuple[Source, BadRecord]]:
-    """Stage records, by source and header, as lines; returns those that are still bad."""
+    """Stage records, by source, header and wrapper, as lines; returns those that are still bad."""
     if not saved:
         return []
     frames = []
     origins: dict[tuple[str, str], list[RawRecord]] = {}
-    for number, ((name, header), records) in enumerate(sorted(saved.items(), key=str)):
+    for number, ((name, header, wrapper), records) in enumerate(sorted(saved.items(), key=str)):
         source = sources[name]
         lines = [*([header] if header is not None else []), *(record.text for record in records)]
         text = Path(f"{staging}/salvaged-{number}.txt")
         text.write_text("\n".join(lines) + "\n", encoding="utf-8")
-        rows = read_text(spark, source, "lines", header, [str(text)])
+        kind = RawFile("", None, "lines", header, wrapper=wrapper)
+        rows = read_text(spark, source, kind, [str(text)])
         limit = record_limit(source, "lines", config.ingest.max_record_bytes)
         frames.append(_staging_rows(rows, source, day, limit))
         for record in records:

@@ -86,7 +86,7 @@ def test_every_unreadable_file_is_named(tmp_path: Path) -> None:
         # As AWS delivers it; spread over lines; with members before.
         (envelope(trail_record(1)), "Records"),
         ('\n {\n "Records" : [\n', "Records"),
-        ('{"a": {"b": [1]}, "c": "{", "Records": []}', "lines"),
+        ('{"a": {"b": [1]}, "c": "[{", "Records": []}', "Records"),
         ('{"a": {"b": 1}, "c": "}{", "Records": []}', "Records"),
         # Records within records are no envelope.
         ('{"requestParameters": {"Records": [1]}}\n', "lines"),

@@ -16,6 +16,13 @@ A text format, whose files begin with a line that names the columns, has besides
 - ``record(line, header, source) -> str``: SQL of the struct ``r``, and
 - ``fault(line, header, source) -> str``: SQL of why a line does not fit its header, else null.
 
+A format whose records also come within other records (of a message bus, of a cloud's log service)
+has besides
+
+- ``WRAPPERS``: what they come in, by the member that tells it (:class:`Wrapper`),
+- ``BATCHES``: those of ``ENVELOPES`` of which a file may hold many, one a line, and
+- ``BATCH``: the member beside such an array that says where all its records come from.
+
 With ``HEADERLESS = True`` no line names columns: ``header`` is empty and every line is a record.
 
 Everything runs in the engine; there is no Python for each record.
@@ -25,6 +32,7 @@ from __future__ import annotations
 
 from importlib import import_module
 from types import ModuleType
+from typing import NamedTuple
 
 PARSED = {
     "event_id": "string",
@@ -57,6 +65,23 @@ PARSED = {
     "problem": "string",
 }
 """What a format's parser yields for each raw record: column → Spark SQL type."""
+
+
+class Wrapper(NamedTuple):
+    """What a record comes in.
+
+    ``path``: where in it the record is, empty where it is spread over it. ``outer_type``: Spark SQL
+    type of what is read of it. The rest is SQL over that struct ``e`` and over ``batch``, the value
+    of the format's ``BATCH``: ``record`` is the struct ``r``, or with ``as_text`` the JSON text of
+    one; ``fault`` says why it is no record of this format; ``cluster`` is the cluster's name.
+    """
+
+    path: str
+    outer_type: str
+    record: str
+    as_text: bool = False
+    fault: str = "cast(null as string)"
+    cluster: str = "cast(null as string)"
 
 
 def format_module(format_id: str) -> ModuleType:

@@ -2,14 +2,16 @@
 
 ``NAME.yml`` beside this module describes format ``NAME``. A path is dotted; ``[]`` marks the
 elements of an array (``resources[].ARN``); a name that holds dots itself stands in double quotes.
+Where records come within others, ``wrappers`` lists what is read of those.
 """
 
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cache
 from importlib import resources
+from itertools import chain
 from typing import Any
 
 import yaml
@@ -24,11 +26,14 @@ class FieldMap:
     used: tuple[str, ...]
     ignored: frozenset[str]
     open: frozenset[str]
+    wrappers: dict[str, tuple[str, ...]] = field(hash=False)
+    """Fields used of what a record comes in, by the member that tells what that is."""
 
     @cache  # noqa: B019  (the maps live as long as the process)
     def knows(self, path: str) -> bool:
         """Whether a leaf ``path`` is used, or it or one of its parents is ignored or open."""
-        if path in self.used or f"{path}[]" in self.used:
+        read = {*self.used, *chain(*self.wrappers.values())}
+        if path in read or f"{path}[]" in read:
             return True
         steps = path.split(".")
         parents = {".".join(steps[: n + 1]) for n in range(len(steps))}
@@ -41,7 +46,8 @@ def field_map(format_id: str) -> FieldMap:
     """The field map of a format; raises FileNotFoundError where the format has none."""
     text = resources.files(__package__).joinpath(f"{format_id}.yml").read_text(encoding="utf-8")
     raw: dict[str, Any] = yaml.safe_load(text)
-    return FieldMap(tuple(raw["used"]), frozenset(raw["ignored"]), frozenset(raw["open"]))
+    wrappers = {name: tuple(fields) for name, fields in raw.get("wrappers", {}).items()}
+    return FieldMap(tuple(raw["used"]), frozenset(raw["ignored"]), frozenset(raw["open"]), wrappers)
 
 
 def record_type(used: tuple[str, ...]) -> str:
