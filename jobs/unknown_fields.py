@@ -7,6 +7,7 @@ import random
 from collections import Counter
 from datetime import date
 from itertools import islice
+from types import ModuleType
 from typing import Any
 
 from jobs.formats import format_module
@@ -65,10 +66,26 @@ def unknown_fields(inputs: list[SourceFiles], config: JobConfig, day: date) -> C
             for record in _sample(raw_file, per_source // len(chosen)):
                 counts.update(
                     f"{entry.source.name}: {path}"
-                    for path in leaf_paths(record)
+                    for path in paths_within(record, format_module(entry.source.format))
                     if not known.knows(path)
                 )
     return counts
+
+
+def paths_within(record: dict[str, Any], module: ModuleType) -> set[str]:
+    """Dotted paths of the leaves of a record, and of what it comes in, from which it is taken."""
+    wrappers = getattr(module, "WRAPPERS", {})
+    name = next((name for name in record if name in wrappers), None)
+    *parents, leaf = wrappers[name].path.split(".") if name else [""]
+    holder: Any = record
+    for step in parents:
+        holder = holder.get(step)
+        if not isinstance(holder, dict):
+            return leaf_paths(record)
+    inner = holder.pop(leaf, None)
+    if isinstance(inner, str) and not json_problem(inner):
+        inner = json.loads(inner)
+    return leaf_paths(record) | leaf_paths(inner)
 
 
 def _sample(raw_file: RawFile, count: int) -> list[dict[str, Any]]:

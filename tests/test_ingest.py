@@ -161,6 +161,8 @@ def test_the_json_reader_and_the_parser_of_text_agree(
         records = [record for record in records if record["eventID"] not in ("i14", "r11")]
         write_file(tmp_path / f"raw/{case}.json", lines(*records))
         write_file(tmp_path / f"raw/{case}-2.json.gz", envelope(*records))
+    for case in ("eventbridge", "eventbridge_unbroken"):
+        write_file(tmp_path / f"raw/{case}.json", (folder / case / "input.json").read_bytes())
     config = job_config(tmp_path, [{"path": "raw/*.json*"}])
     run_ingest(sail, config)
     fast = rows_of(sail, config, EVENTS)

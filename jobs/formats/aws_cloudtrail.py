@@ -3,7 +3,8 @@
 Traps handled here: the person of a role session is in the session name, not in ``userName``; a
 server-side copy answers with a few hundred bytes although the whole object moved, so its bytes are
 unknown; a DNS name of an AWS service may stand for the address; Logstash copies carry
-``@timestamp`` in place of ``eventTime``; bytes may be a float.
+``@timestamp`` in place of ``eventTime``; bytes may be a float; one action told to several accounts
+makes records with one ``sharedEventID``, of which the one of the caller's account tells most.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ from __future__ import annotations
 from jobs.formats import (
     ADDRESS,
     NO_TEXT,
+    Wrapper,
     byte_count,
     class_of,
     details_json,
@@ -21,7 +23,9 @@ from jobs.formats import (
 from schemas.config import Source
 from schemas.fieldmaps import field_map, record_type
 
-ENVELOPES = ("Records",)
+ENVELOPES = ("Records", "logEvents")
+"""What CloudTrail delivers itself, and what CloudWatch Logs make of it."""
+BATCHES = ("logEvents",)
 KEEPS_TEXT = False
 
 S3_CLASSES = {
@@ -57,10 +61,18 @@ SERVICE = "substring_index(r.eventSource, '.', 1)"
 ACCOUNT = f"coalesce(nullif(r.recipientAccountId, ''), nullif({IDENTITY}.accountId, ''), '-')"
 IS_COPY = f"(r.eventName in ('CopyObject', 'UploadPartCopy') and {BUCKET} is not null)"
 # `/bucket/key?versionId=…`, percent-encoded once; `+` is a plain plus sign in this header.
-COPY_SOURCE = url_decoded(
-    f"replace(regexp_replace(split_part({PARAMETERS}.`x-amz-copy-source`, '?', 1), '^/', ''), "
-    "'+', '%2B')"
+COPY_SOURCE = (
+    "nullif(regexp_replace("
+    + url_decoded(f"replace(split_part({PARAMETERS}.`x-amz-copy-source`, '?', 1), '+', '%2B')")
+    + ", '^/', ''), '')"
 )
+# `resources` holds both objects of a copy and both buckets, in any order.
+NAME = "regexp_replace(x.ARN, '^arn:[^:]*:s3:::', '')"
+OTHER_OBJECT = (
+    f"get(transform(filter(r.resources, x -> {NAME} like '%/%' and "
+    f"{NAME} <> concat_ws('/', {PARAMETERS}.bucketName, {PARAMETERS}.key)), x -> {NAME}), 0)"
+)
+SOURCE = f"coalesce({COPY_SOURCE}, {OTHER_OBJECT})"
 OBJECT_URI = f"concat_ws('/', 's3:/', {BUCKET}, nullif({PARAMETERS}.key, ''))"
 ROLE_SESSION = f"({IDENTITY}.type = 'AssumedRole')"
 SESSION = f"({IDENTITY}.type in ('AssumedRole', 'FederatedUser'))"
@@ -71,13 +83,21 @@ PRINCIPAL = (
     f"nullif({IDENTITY}.onBehalfOf.userId, ''), nullif({IDENTITY}.principalId, ''), "
     f"nullif({IDENTITY}.invokedBy, ''), nullif({IDENTITY}.accountId, ''), 'anonymous')"
 )
-DESTINATION_ACCOUNT = (
-    f"case when {IS_COPY} then get(filter(r.resources, x -> x.accountId is not null and "
-    f"split_part(x.ARN, ':::', 2) = {PARAMETERS}.bucketName), 0).accountId end"
-)
+
+
+def _owner(bucket: str) -> str:
+    """SQL of the account that a copy's bucket belongs to, where the record says so."""
+    return (
+        f"case when {IS_COPY} then get(filter(r.resources, x -> x.accountId is not null and "
+        f"{NAME} = {bucket}), 0).accountId end"
+    )
+
+
+# Of the records of one action, which differ in their eventID.
+SHARED = "nullif(r.sharedEventID, '')"
 
 COLUMNS = {
-    "event_id": "coalesce(nullif(r.eventID, ''), md5(concat_ws('|', r.eventTime, "
+    "event_id": f"coalesce({SHARED}, nullif(r.eventID, ''), md5(concat_ws('|', r.eventTime, "
     "r.`@timestamp`, r.eventName, r.userIdentity.arn, r.requestParameters.bucketName, "
     "r.requestParameters.key, r.requestParameters.Range, r.sourceIPAddress)))",
     "event_time": f"coalesce({iso_time('r.eventTime')}, {iso_time('r.`@timestamp`')})",
@@ -100,8 +120,8 @@ COLUMNS = {
     "then r.responseElements.credentials.accessKeyId end",
     "action": "r.eventName",
     "action_class": class_of("r.eventName", S3_CLASSES, OTHER_CLASS),
-    "resource": f"case when {IS_COPY} and {PARAMETERS}.`x-amz-copy-source` is not null "
-    f"then concat('s3://', {COPY_SOURCE}) when {BUCKET} is not null then {OBJECT_URI} "
+    "resource": f"case when {IS_COPY} then coalesce(concat('s3://', {SOURCE}), {OBJECT_URI}) "
+    f"when {BUCKET} is not null then {OBJECT_URI} "
     f"else concat_ws('/', 'aws:/', {ACCOUNT}, {SERVICE}, "
     f"coalesce({PARAMETERS}.roleArn, get(r.resources, 0).ARN)) end",
     "object": NO_TEXT,
@@ -114,7 +134,7 @@ COLUMNS = {
     "details": details_json(
         {
             "account": f"nullif({IDENTITY}.accountId, '')",
-            "destination_account": DESTINATION_ACCOUNT,
+            "destination_account": _owner(f"{PARAMETERS}.bucketName"),
             "error_code": "nullif(r.errorCode, '')",
             "identity_type": f"{IDENTITY}.type",
             "issued_credential": "case when r.eventSource = 'sts.amazonaws.com' then "
@@ -122,15 +142,21 @@ COLUMNS = {
             "range": f"coalesce({PARAMETERS}.Range, {PARAMETERS}.`x-amz-copy-source-range`)",
             "recipient_account": "r.recipientAccountId",
             "region": "r.awsRegion",
+            # S3's own access log tells the same request by this.
+            "request_id": "case when r.eventSource = 's3.amazonaws.com' "
+            "then nullif(r.requestID, '') end",
             "service": SERVICE,
-            "shared_event_id": "r.sharedEventID",
+            "shared_event_id": SHARED,
+            "source_account": _owner(f"split_part({SOURCE}, '/', 1)"),
             "source_host": f"case when not r.sourceIPAddress rlike '{ADDRESS}' then "
             "nullif(r.sourceIPAddress, '') end",
             "source_identity": f"{IDENTITY}.sessionContext.sourceIdentity",
+            "vendor_event_id": f"case when {SHARED} <> r.eventID then nullif(r.eventID, '') end",
             "vpc_endpoint": "r.vpcEndpointId",
         }
     ),
-    "precedence": "0",
+    "precedence": f"case when {SHARED} is not null and {IDENTITY}.accountId = r.recipientAccountId "
+    "then 1 else 0 end",
     "problem": "case when r.eventName is null then 'no eventName' end",
 }
 
@@ -150,3 +176,17 @@ READER_TYPE = RECORD_TYPE.replace(
     "`bytesTransferredOut`:string", "`bytesTransferredOut`:double"
 ).replace("`readOnly`:string", "`readOnly`:boolean")
 """The same with JSON's own types, for engines' JSON readers, which do not make text of numbers."""
+
+WRAPPERS = {
+    # EventBridge's events, of which a bus may carry others.
+    "detail": Wrapper(
+        "detail",
+        f"struct<`detail-type`:string,`detail`:{RECORD_TYPE}>",
+        "e.detail",
+        fault="case when e.`detail-type` not like '% via CloudTrail' "
+        "then concat('an event of EventBridge that is no record but: ', e.`detail-type`) end",
+    ),
+    # Log events of CloudWatch, as subscriptions and as queries write them.
+    "message": Wrapper("message", "struct<`message`:string>", "e.message", as_text=True),
+    "@message": Wrapper("@message", "struct<`@message`:string>", "e.`@message`", as_text=True),
+}

@@ -2,7 +2,7 @@
 
 ``NAME.yml`` beside this module describes format ``NAME``. A path is dotted; ``[]`` marks the
 elements of an array (``resources[].ARN``); a name that holds dots itself stands in double quotes.
-Where records come within others, ``wrappers`` lists what is read of those.
+Where records come within others, ``wrappers`` lists what stands around them.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ class FieldMap:
     ignored: frozenset[str]
     open: frozenset[str]
     wrappers: dict[str, tuple[str, ...]] = field(hash=False)
-    """Fields used of what a record comes in, by the member that tells what that is."""
+    """Fields of what a record comes in, by the member that tells what that is."""
 
     @cache  # noqa: B019  (the maps live as long as the process)
     def knows(self, path: str) -> bool:
