@@ -258,9 +258,10 @@ def _begins_with_a_document(head: str) -> bool:
     """Whether the first line is a whole document, or goes on beyond what can be seen."""
     first, line_break, _ = head.lstrip().partition("\n")
     try:
-        return not line_break or bool(json.loads(first))
+        json.loads(first)
     except (ValueError, RecursionError):
-        return False
+        return not line_break
+    return True
 
 
 def members(text: str) -> Iterator[tuple[str, int]]:

@@ -197,6 +197,7 @@ def test_every_format_yields_every_column(format_id: str) -> None:
         ("azure_storage", "copies"),
         ("gcp_audit", "identities"),
         ("github_audit", "one_a_line"),
+        ("github_audit", "streamed"),
         ("gitlab_audit", "log_file"),
         ("kubernetes_audit", "exec"),
         ("kubernetes_audit", "aks_lines"),
@@ -216,6 +217,20 @@ def test_field_maps_know_the_fields_of_real_records(format_id: str, folder: str)
     known, module = field_map(format_id), format_module(format_id)
     paths = {path for record in records for path in paths_within(record, module)}
     assert not {path for path in paths if not known.knows(path)}
+
+
+def test_streams_of_github_are_read_where_they_are_stored(
+    sail: SparkSession, tmp_path: Path, events: Rows
+) -> None:
+    """Packed, under names of two endings, in a folder for every minute; each file sent twice."""
+    stream = (CASES_FOLDER / "github_audit/streamed/input.ndjson").read_bytes()
+    for name in ("00/a.json.gz", "01/b.json.log.gz"):
+        write_file(tmp_path / "raw/2026/10/05/10" / name, stream)
+    source = {"format": "github_audit", "path": "raw/{yyyy}/{mm}/{dd}/*/*/*.gz"}
+    config = job_config(tmp_path, [source], late_days=0)
+    run_ingest(sail, config)
+    plain = [row["event_id"] for row in events if row["source"] == "github_audit/streamed"]
+    assert [row["event_id"] for row in rows_of(sail, config, EVENTS)] == plain
 
 
 @pytest.mark.parametrize("delimiter", [";", "\t", "|", "^", "]", "-", "&", " ", "\\"])

@@ -21,7 +21,8 @@ from schemas.config import Source
 from schemas.fieldmaps import field_map, record_type
 
 ENVELOPES = ("",)
-"""The API export is a bare JSON array."""
+"""The API's export is a bare JSON array, or one after another, a page each."""
+BATCHES = ("",)
 KEEPS_TEXT = False
 
 CLASSES = {
@@ -71,7 +72,8 @@ COLUMNS = {
     + ")",
     "principal": "coalesce(nullif(r.actor, ''), 'anonymous')",
     "names": one_a_line("r.actor", "r.external_identity_nameid"),
-    "kind_hint": "case when r.actor like '%[bot]' or r.actor_is_bot = 'true' then 'service' end",
+    "kind_hint": "case when r.actor like '%[bot]' or r.actor_is_bot = 'true' "
+    "or r.actor_is_agent = 'true' then 'service' end",
     "acting_as": NO_TEXT,
     "credential": "coalesce(nullif(r.hashed_token, ''), nullif(r.token_id, ''))",
     "issued_credential": NO_TEXT,

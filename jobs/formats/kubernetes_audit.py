@@ -31,7 +31,7 @@ from schemas.fieldmaps import field_map, field_tree, record_type
 
 ENVELOPES = ("items", "records", "logEvents", "")
 """A webhook's batch, Azure's, CloudWatch's, and what ``gcloud logging read`` writes."""
-BATCHES = ("items", "records", "logEvents")
+BATCHES = ENVELOPES
 BATCH = {"logEvents": "logGroup"}
 KEEPS_TEXT = False
 
