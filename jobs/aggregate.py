@@ -3,7 +3,8 @@
 Everything after this stage reads these two tables, which are 100–1000 times smaller. Python never
 sees an event here. Two passes over the day's events fill two scratch tables (distinct ways of
 access, distinct objects); the tables are made from those. ``collect_set`` is avoided: on Sail 0.7
-it costs ten times the time and memory of a distinct list.
+it costs ten times the time and memory of a distinct list. An access that two sources tell of is
+one access here (:mod:`jobs.twice_told`); ``events`` keeps both.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from jobs.context import load_context
 from jobs.formats import quoted
 from jobs.ingest import CONTAINER
 from jobs.staging import staging_folder
+from jobs.twice_told import count_once
 from jobs.warehouse import read_days, replace_day
 from schemas.config import JobConfig
 from schemas.context import MANIFEST_KINDS
@@ -48,16 +50,25 @@ DESTINATION = (
 )
 """Where copies go: the container's URI, `#` and the account where the log names it."""
 
+TELL_SIZES = ("aws_s3_access", "mapped")
+OBJECT_BYTES = "try_cast(details['object_size'] as bigint)"
+"""Size of the whole object, where a log tells it beside what was read of it."""
+
 ASSET = f"coalesce(asset_id, nullif({CONTAINER}, ''), resource)"
 """What was touched: the asset, else what holds the resource."""
 
 
 def run(spark: SparkSession, config: JobConfig, day: date) -> str:
     """Replace the day in ``access`` and ``object_access``."""
-    events = read_days(spark, config.storage, EVENTS, day)
+    told_size = any(source.format in TELL_SIZES for source in config.sources)
+    size = OBJECT_BYTES if told_size else "cast(null as bigint)"
+    events = read_days(spark, config.storage, EVENTS, day).selectExpr(
+        "*", f"{size} as object_bytes"
+    )
     assets = load_context(config.context, day).assets
     followed = sorted(assets.loc[assets["kind"].isin(MANIFEST_KINDS), "asset_id"])
     with staging_folder(config.storage) as scratch:
+        events, twice = count_once(events, config.sources, f"{scratch}/twice_told.parquet")
         ways = _stored(ways_of_access(events), f"{scratch}/ways.parquet")
         objects = _stored(touched_objects(events), f"{scratch}/objects.parquet")
         by_asset = in_order(access(ways, objects, day), ACCESS)
@@ -66,7 +77,8 @@ def run(spark: SparkSession, config: JobConfig, day: date) -> str:
         replace_day(by_object, config.storage, OBJECT_ACCESS, day)
     rows = read_days(spark, config.storage, ACCESS, day).count()
     single = read_days(spark, config.storage, OBJECT_ACCESS, day).count()
-    return f"{rows:,} user–asset rows, {single:,} user–object rows"
+    told = "" if twice is None else f", told twice: {twice:,} events"
+    return f"{rows:,} user–asset rows, {single:,} user–object rows{told}"
 
 
 def in_order(frame: DataFrame, table: Table) -> DataFrame:

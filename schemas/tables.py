@@ -158,7 +158,12 @@ ACCESS = Table(
             "github://org/repo, k8s://cluster/namespace, slurm://cluster/account, model://name",
         ),
         Column("action_class", "string", "as in events", values=ACTION_CLASSES),
-        Column("events", "bigint", "all events, failures included", minimum=1),
+        Column(
+            "events",
+            "bigint",
+            "all events, failures included; what two sources tell of is one",
+            minimum=1,
+        ),
         Column("failures", "bigint", "events whose outcome is failure", minimum=0),
         Column("bytes_out", "bigint", "sum of known bytes; null: none known", True, minimum=0),
         Column("objects", "bigint", "distinct objects (resources) touched with success", minimum=0),
@@ -187,7 +192,12 @@ OBJECT_ACCESS = Table(
         Column("user_kind", "string", "as in events", values=USER_KINDS),
         Column("asset_id", "string", "asset of assets.csv"),
         Column("object", "string", "object within the asset"),
-        Column("reads", "bigint", "successful reads or copies", minimum=1),
+        Column(
+            "reads",
+            "bigint",
+            "successful reads or copies; what two sources tell of is one",
+            minimum=1,
+        ),
         Column("bytes_out", "bigint", "sum of known bytes; null: none known", True, minimum=0),
         Column(
             "ranges",

@@ -191,6 +191,7 @@ COLUMNS = {
             "error_code": "r.error_code",
             "logged_key": f"case when r.key <> {KEY} then r.key end",
             "object_size": "r.object_size",
+            "request_id": "r.request_id",
             "source_host": f"case when not r.remote_ip rlike '{ADDRESS}' then r.remote_ip end",
             "status_code": "r.http_status",
             "version_id": "r.version_id",
