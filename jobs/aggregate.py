@@ -135,8 +135,9 @@ def touched_objects(events: DataFrame) -> DataFrame:
         f"""
         select user_id, {ASSET} as asset_id,
             action_class, coalesce(object, resource) as object, {KIND}, count(*) as reads,
-            sum(bytes_out) as bytes_out, min(event_time) as first_time,
-            max(event_time) as last_time, bit_or(shiftleft(1, hour(event_time))) as hours
+            sum(bytes_out) as bytes_out, max(object_bytes) as object_bytes,
+            min(event_time) as first_time, max(event_time) as last_time,
+            bit_or(shiftleft(1, hour(event_time))) as hours
         from day_events where outcome <> 'failure'
         group by 1, 2, 3, 4
         """
@@ -213,28 +214,31 @@ def object_access(
         f"""
         with asked as (
             select user_id, asset_id, coalesce(object, resource) as object,
-                details['range'] as range, count(*) as reads
+                details['range'] as range, count(*) as reads,
+                sum(case when details['range'] is null then bytes_out end) as part_bytes
             from day_events
             where asset_id in ({names}) and action_class in ('read', 'copy')
-                and outcome <> 'failure' and map_contains_key(details, 'range')
+                and outcome <> 'failure' and (map_contains_key(details, 'range')
+                    or (details['status_code'] = '206' and bytes_out is not null))
             group by 1, 2, 3, 4
         ), ranges as (
-            select user_id, asset_id, object, sum(reads) as reads,
+            select user_id, asset_id, object, sum(reads) as reads, sum(part_bytes) as part_bytes,
                 slice(sort_array(collect_list(range)), 1, {MAX_RANGES}) as ranges
             from asked group by user_id, asset_id, object
         ), touched as (
             select user_id, asset_id, object, {KIND}, sum(reads) as reads,
-                sum(bytes_out) as bytes_out, min(first_time) as first_time,
-                max(last_time) as last_time
+                sum(bytes_out) as bytes_out, max(object_bytes) as object_bytes,
+                min(first_time) as first_time, max(last_time) as last_time
             from objects
             where asset_id in ({names}) and action_class in ('read', 'copy')
             group by user_id, asset_id, object
         )
         select date'{day}' as day, t.user_id, t.user_kind, t.asset_id, t.object, t.reads,
-            t.bytes_out, coalesce(r.ranges, array()) as ranges, t.first_time, t.last_time
+            t.bytes_out, coalesce(r.ranges, array()) as ranges, r.part_bytes, t.object_bytes,
+            t.first_time, t.last_time
         from touched t left join ranges r
             on t.user_id = r.user_id and t.asset_id = r.asset_id and t.object = r.object
-                -- One read without a range is a read of the whole object.
+                -- One read of neither a range nor a part is a read of the whole object.
                 and t.reads = r.reads
         """
     )

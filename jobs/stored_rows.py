@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from jobs.warehouse import open_table, table_exists
+from jobs.warehouse import stored_files, table_exists
 from schemas.tables import Table
 
 if TYPE_CHECKING:
@@ -26,7 +26,7 @@ def stored_rows(
     """
     if not table_exists(storage, table):
         return [], 0
-    dataset = open_table(storage, table).to_pyarrow_dataset()
+    dataset = stored_files(storage, table)
     schema = dataset.schema
     keys = [(name, "ascending") for name in order]
     kept: pa.Table = schema.empty_table()

@@ -4,6 +4,9 @@ A day is replaced in one Delta commit, so that a reader sees either the old day 
 a killed process leaves the old one. Apache Spark commits with Delta's own ``replaceWhere``. Sail
 writes the day's Parquet files and ``deltalake`` commits them: Sail's own ``replaceWhere`` (0.7.2)
 refuses map columns whenever the nullability of a frame differs from the table's.
+
+A table that is older than a column of its spec reads as null there, and gets the column with the
+next day that is written.
 """
 
 from __future__ import annotations
@@ -20,6 +23,7 @@ from schemas.tables import Table
 if TYPE_CHECKING:
     import pandas as pd
     from deltalake import DeltaTable
+    from pyarrow.dataset import FileSystemDataset
     from pyspark.sql import DataFrame, SparkSession
 
 
@@ -50,6 +54,16 @@ def open_table(storage: str, table: Table) -> DeltaTable:
     return DeltaTable(_object_store_url(table_path(storage, table)))
 
 
+def stored_files(storage: str, table: Table) -> FileSystemDataset:
+    """The table's files with all columns of its spec."""
+    import pyarrow as pa
+
+    stored = open_table(storage, table).to_pyarrow_dataset()
+    later = [name for name in table.column_names if name not in stored.schema.names]
+    fields = [*stored.schema, *(pa.field(name, pa.null()) for name in later)]
+    return stored.replace_schema(pa.schema(fields))
+
+
 def read_days(
     spark: SparkSession, storage: str, table: Table, last: date, look_back: int = 0
 ) -> DataFrame:
@@ -57,11 +71,12 @@ def read_days(
     if not table_exists(storage, table):
         return spark.createDataFrame([], table.ddl())
     first = last - timedelta(days=look_back)
-    return (
-        spark.read.format("delta")
-        .load(table_path(storage, table))
-        .where(f"day between date'{first}' and date'{last}'")
-        .select(*table.column_names)
+    stored = spark.read.format("delta").load(table_path(storage, table))
+    return stored.where(f"day between date'{first}' and date'{last}'").selectExpr(
+        *(
+            f"`{c.name}`" if c.name in stored.columns else f"cast(null as {c.type}) as `{c.name}`"
+            for c in table.columns
+        )
     )
 
 
@@ -93,7 +108,7 @@ def stored_frame(
     days = pc.field("day")
     first = last - timedelta(days=look_back)
     wanted = (days >= pc.scalar(first)) & (days <= pc.scalar(last))
-    stored = open_table(storage, table).to_pyarrow_dataset()
+    stored = stored_files(storage, table)
     # As the table lists them, files stand in no order that a second run would repeat.
     files = sorted(stored.get_fragments(wanted), key=lambda file: file.path)
     in_order = FileSystemDataset(files, stored.schema, stored.format, stored.filesystem)
@@ -134,6 +149,7 @@ def _replace_with_delta_spark(frame: DataFrame, path: str, table: Table, day: da
     (
         frame.write.format("delta")
         .mode("overwrite")
+        .option("mergeSchema", "true")
         .option("replaceWhere", f"day = '{day}'")
         .save(path)
     )
@@ -141,7 +157,7 @@ def _replace_with_delta_spark(frame: DataFrame, path: str, table: Table, day: da
 
 def _replace_with_deltalake(frame: DataFrame, path: str, day: date) -> None:
     import pyarrow as pa
-    from deltalake import DeltaTable
+    from deltalake import DeltaTable, Schema
     from deltalake.transaction import AddAction
     from pyarrow import fs
 
@@ -163,15 +179,18 @@ def _replace_with_deltalake(frame: DataFrame, path: str, day: date) -> None:
         for info in written
         if info.base_name.endswith(".parquet")
     ]
+    arrow = [field.with_nullable(True) for field in frame.limit(0).toArrow().schema]
     if DeltaTable.is_deltatable(url):
         table = DeltaTable(url)
     else:
-        columns = [field.with_nullable(True) for field in frame.limit(0).toArrow().schema]
-        table = DeltaTable.create(url, pa.schema(columns), partition_by=["day"], mode="ignore")
+        table = DeltaTable.create(url, pa.schema(arrow), partition_by=["day"], mode="ignore")
+    fields = table.schema().fields
+    known = {field.name for field in fields}
+    later = Schema.from_arrow(pa.schema(field for field in arrow if field.name not in known))
     table.create_write_transaction(
         actions=adds,
         mode="overwrite",
-        schema=table.schema(),
+        schema=Schema([*fields, *later.fields]),
         partition_by=["day"],
         partition_filters=[("day", "=", str(day))],
     )

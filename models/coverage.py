@@ -1,9 +1,11 @@
 """How much of an artefact one identity has read: objects and bytes, ranged reads merged.
 
 A share counts each object by the part of it that was read: whole reads and copies count 1, ranged
-reads the union of their ranges ÷ the object's size. The size is what the object's own reads have
-shown (the largest whole read, the furthest range); where nothing is known a ranged read counts as
-the whole object, because too high is noticed and too low is not.
+reads the union of their ranges ÷ the object's size. Logs that tell that a part was read (status
+206) and not which one count with the sum of its bytes, as if no part had been read twice. The size
+is what a log tells, or the object's own reads have shown (the largest whole read, the furthest
+range); where nothing is known a ranged read counts as the whole object, because too high is noticed
+and too low is not.
 
 The total of an artefact is that of assets.csv, else learned: the most objects ever written to it
 in a day, or the distinct objects that anybody has read, whichever is more. A learned total is too
@@ -41,8 +43,9 @@ class Objects:
     ``users`` and ``assets`` are sorted, ``kinds`` are those of the users.
 
     ``rows``: pair (user × asset), user, asset, object (codes; an object's code is unique over all
-    assets), ago, reads, bytes_out, ranges. ``totals``: (assets,) objects; ``total_bytes``:
-    (assets,) NaN where not known; ``sizes``: (objects,) bytes, NaN where not known.
+    assets), ago, reads, bytes_out, ranges, part_bytes, object_bytes. ``totals``: (assets,)
+    objects; ``total_bytes``: (assets,) NaN where not known; ``sizes``: (objects,) bytes, NaN where
+    not known.
     """
 
     rows: pd.DataFrame
@@ -69,7 +72,8 @@ class Objects:
 @remembered
 def load_objects(history: History) -> Objects:
     """The 90 days of ``object_access`` up to the day."""
-    columns = ["user_id", "user_kind", "asset_id", "object", "reads", "bytes_out", "ranges"]
+    amounts = ["reads", "bytes_out", "part_bytes", "object_bytes"]
+    columns = ["user_id", "user_kind", "asset_id", "object", "ranges", *amounts]
     rows = recent(history.object_access, history.day, columns)
     rows = rows[rows["user_id"] != ""].reset_index(drop=True)
     user, users = pd.factorize(rows["user_id"], sort=True)
@@ -86,9 +90,8 @@ def load_objects(history: History) -> Objects:
             "asset": asset,
             "object": thing,
             "ago": rows["ago"].to_numpy(),
-            "reads": rows["reads"].to_numpy(dtype=np.float64),
-            "bytes_out": pd.to_numeric(rows["bytes_out"]).to_numpy(dtype=np.float64),
             "ranges": rows["ranges"],
+            **{name: pd.to_numeric(rows[name]).to_numpy(dtype=np.float64) for name in amounts},
         }
     )
     object_asset = distinct // max(1, len(names))
@@ -117,8 +120,10 @@ def _has_ranges(rows: pd.DataFrame) -> NDArray[np.bool_]:
 def _sizes(rows: pd.DataFrame, count: int) -> Floats:
     """Largest size each object has shown; NaN where none has."""
     sizes = np.full(count, -1.0)
+    told = rows[rows["object_bytes"] > 0]
+    np.maximum.at(sizes, told["object"].to_numpy(), told["object_bytes"].to_numpy())
     ranged = _has_ranges(rows)
-    whole = rows[~ranged & (rows["bytes_out"] > 0)]
+    whole = rows[~ranged & rows["part_bytes"].isna() & (rows["bytes_out"] > 0)]
     per_read = (whole["bytes_out"] / whole["reads"].clip(lower=1)).to_numpy()
     np.maximum.at(sizes, whole["object"].to_numpy(), per_read)
     row, spans = _spans(rows[ranged])
@@ -198,13 +203,17 @@ def measure_coverage(objects: Objects, pairs: Codes, windows: tuple[int, ...]) -
     limit = np.where(np.isfinite(sizes), sizes, FURTHEST_BYTE).astype(np.int64)[span_cell]
     spans = _within(spans, limit)
     ago = rows["ago"].to_numpy()
+    part_bytes = rows["part_bytes"].to_numpy()
+    unplaced = np.isfinite(part_bytes)
 
     def parts(low: int, high: int) -> Floats:
         """Part of each cell read from ``low`` to ``high`` (exclusive) days ago."""
         inside = (ago >= low) & (ago < high)
-        whole = np.bincount(cell[inside & ~ranged], minlength=len(cells)) > 0
+        whole = np.bincount(cell[inside & ~ranged & ~unplaced], minlength=len(cells)) > 0
         near = (span_ago >= low) & (span_ago < high)
         union = union_lengths(span_cell[near], spans[near, 0], spans[near, 1], len(cells))
+        some = inside & unplaced
+        union += np.bincount(cell[some], part_bytes[some], len(cells))
         part = np.where(np.isfinite(sizes), union / sizes, union > 0)
         return np.where(whole, 1.0, np.clip(part, 0.0, 1.0))
 

@@ -202,8 +202,23 @@ OBJECT_ACCESS = Table(
         Column(
             "ranges",
             "array<string>",
-            "distinct HTTP ranges asked for (`bytes=0-1048575`), sorted, at most 10,000; empty: "
-            "the whole object",
+            "distinct HTTP ranges asked for (`bytes=0-1048575`), sorted, at most 10,000; empty and "
+            "no part_bytes: the whole object",
+        ),
+        Column(
+            "part_bytes",
+            "bigint",
+            "sum of bytes of answers with a part whose place the log does not tell; null: none, "
+            "or the whole object was read too",
+            nullable=True,
+            minimum=0,
+        ),
+        Column(
+            "object_bytes",
+            "bigint",
+            "size of the whole object, where a log tells it",
+            nullable=True,
+            minimum=0,
         ),
         Column("first_time", "timestamp", "first event"),
         Column("last_time", "timestamp", "last event"),

@@ -275,6 +275,7 @@ def object_frame(events: list[Event], assets: dict[str, dict[str, Any]]) -> pd.D
                 "day": day, "user_id": user, "user_kind": group[0].kind, "asset_id": asset,
                 "object": name, "reads": len(group), "bytes_out": sum(sizes) if sizes else None,
                 "ranges": sorted({event.range for event in group} - {""}),
+                "part_bytes": None, "object_bytes": None,
                 "first_time": _moment(day, group[0].hour, 0),
                 "last_time": _moment(day, group[-1].hour, 59),
             }

@@ -75,7 +75,11 @@ def random_events(seed: int, count: int = 600) -> Rows:
         resource, asset, item = (
             text and text.format(draw.randrange(4)) for text in draw.choice(places)
         )
-        details = {} if draw.random() < 0.3 else {"range": f"bytes={draw.randrange(3)}-9"}
+        details = {} if draw.random() < 0.1 else {"range": f"bytes={draw.randrange(3)}-9"}
+        if draw.random() < 0.3:
+            details = {"status_code": draw.choice(["200", "206", "206", "206"])}
+        if draw.random() < 0.5:
+            details |= {"object_size": draw.choice(["500", "400", "much"])}
         row = event(
             number,
             event_time=MIDNIGHT + timedelta(microseconds=draw.randrange(86_400 * 10**6)),
@@ -143,6 +147,11 @@ def item_of(row: dict[str, Any]) -> str:
     return row["object"] or row["resource"]
 
 
+def size_of(row: dict[str, Any]) -> int | None:
+    text = row["details"].get("object_size", "")
+    return int(text) if text.isdigit() else None
+
+
 def slow_access(rows: Rows) -> Rows:
     groups: dict[tuple[str, str, str], Rows] = defaultdict(list)
     for row in rows:
@@ -195,6 +204,12 @@ def slow_object_access(rows: Rows) -> Rows:
     result = []
     for (user, asset, item), group in groups.items():
         ranges = [row["details"].get("range") for row in group]
+        parts = [
+            row["bytes_out"]
+            for row in group
+            if "range" not in row["details"] and row["details"].get("status_code") == "206"
+        ]
+        whole = None in parts or ranges.count(None) > len(parts)
         result.append(
             {
                 "day": DAY,
@@ -204,8 +219,10 @@ def slow_object_access(rows: Rows) -> Rows:
                 "object": item,
                 "reads": len(group),
                 "bytes_out": total([row["bytes_out"] for row in group]),
-                # One read without a range is a read of the whole.
-                "ranges": [] if None in ranges else distinct(ranges),
+                # One read of neither a range nor a part is a read of the whole.
+                "ranges": [] if whole else distinct(ranges),
+                "part_bytes": None if whole else total(parts),
+                "object_bytes": max(map(size_of, group), key=lambda size: size or 0),
                 "first_time": min(row["event_time"] for row in group),
                 "last_time": max(row["event_time"] for row in group),
             }
@@ -216,7 +233,7 @@ def slow_object_access(rows: Rows) -> Rows:
 def aggregated(spark: SparkSession, folder: Path, rows: Rows) -> tuple[Rows, Rows]:
     """Both tables of a day with these events."""
     write_context(folder / "context", assets=ASSETS)
-    config: JobConfig = job_config(folder, [{"path": "unused"}])
+    config: JobConfig = job_config(folder, [{"path": "unused", "format": "aws_s3_access"}])
     values = [tuple(row[column] for column in EVENTS.column_names) for row in rows]
     replace_day(spark.createDataFrame(values, EVENTS.ddl()), config.storage, EVENTS, DAY)
     aggregate.run(spark, config, DAY)
@@ -275,6 +292,32 @@ def test_a_read_of_the_whole_among_ranges(sail: SparkSession, tmp_path: Path) ->
         "shard-1": ["bytes=0-9", "bytes=10-19"],
         "s3://lab/one.bin": ["x"],
     }
+
+
+def test_parts_of_unknown_place(sail: SparkSession, tmp_path: Path) -> None:
+    """An S3 access log tells that a part was sent and how much, but not which one."""
+    part = {"status_code": "206", "object_size": "400"}
+    rows = [
+        event(1, bytes_out=100, details=part),
+        event(2, bytes_out=150, details=part),
+        # Read as a whole besides; 200 is the whole, whatever was sent of it.
+        event(3, object="shard-1", bytes_out=100, details=part),
+        event(4, object="shard-1", bytes_out=100, details=part | {"status_code": "200"}),
+        # Logs that tell the range tell the status too.
+        event(5, object="shard-2", bytes_out=10, details=part | {"range": "bytes=0-9"}),
+        event(6, object="shard-2", bytes_out=20, details=part),
+        # A part of nobody knows how much may be all.
+        event(7, object="shard-3", bytes_out=None, details=part),
+    ]
+    _, object_access = aggregated(sail, tmp_path, rows)
+    found = {row["object"]: (row["ranges"], row["part_bytes"]) for row in object_access}
+    assert found == {
+        "shard-0": ([], 250),
+        "shard-1": ([], None),
+        "shard-2": (["bytes=0-9"], 20),
+        "shard-3": ([], None),
+    }
+    assert {row["object_bytes"] for row in object_access} == {400}
 
 
 def test_a_day_without_events_has_no_rows(sail: SparkSession, tmp_path: Path) -> None:

@@ -487,7 +487,10 @@ def test_ranges_are_read_as_http_means_them() -> None:
 
 
 def coverage_of(rows: list[tuple[Any, ...]], windows: tuple[int, ...] = (1, 7)) -> pd.DataFrame:
-    """Coverage of one user of ckpt-evals-1 (96 shards) from (days ago, object, size, ranges)."""
+    """Coverage of one user of ckpt-evals-1 (96 shards).
+
+    From (days ago, object, size, ranges) and perhaps (bytes of parts, the object's size).
+    """
     world = World()
     world.assets = {"ckpt-evals-1": everyday_world(people=0, days=0).assets["ckpt-evals-1"]}
     base = history_of(everyday_world(people=2, days=3), LAST - timedelta(days=32))
@@ -495,8 +498,9 @@ def coverage_of(rows: list[tuple[Any, ...]], windows: tuple[int, ...] = (1, 7)) 
         [
             {"day": back(ago), "user_id": "u1", "user_kind": "human", "asset_id": "ckpt-evals-1",
              "object": name, "reads": 1, "bytes_out": size, "ranges": ranges,
+             "part_bytes": parts[0] if parts else None, "object_bytes": parts[1] if parts else None,
              "first_time": pd.Timestamp(back(ago)), "last_time": pd.Timestamp(back(ago))}
-            for ago, name, size, ranges in rows
+            for ago, name, size, ranges, *parts in rows
         ]
     )  # fmt: skip
     objects = load_objects(replace(base, day=DAY, object_access=frame))
@@ -522,6 +526,20 @@ def test_looking_into_headers_is_no_reading() -> None:
     found = coverage_of(rows)
     assert found.loc[1, "objects"] == 96
     assert found.loc[1, "share"] < 1e-5
+
+
+def test_parts_of_unknown_place_add_up() -> None:
+    """Which part it was is not told: they count as if none had been read twice."""
+    rows = [(ago, "s0", 300, [], 300, 1000) for ago in (3, 0)]
+    # More than all of it, and parts of what has shown no size, are all of it.
+    rows += [(0, "s1", 1500, [], 1500, 1000), (0, "s2", 300, [], 300, None)]
+    # Beside a known range; and no byte of it at all.
+    rows += [(0, "s3", 200, ["bytes=0-99"], 100, 1000), (0, "s4", 0, [], 0, 1000)]
+    found = coverage_of(rows)
+    assert found.loc[1, "share"] == pytest.approx((0.3 + 1 + 1 + 0.2) / 96)
+    assert found.loc[7, "share"] == pytest.approx((0.6 + 1 + 1 + 0.2) / 96)
+    assert found.loc[7, "bytes"] == pytest.approx(600 + 1000 + 200)
+    assert found.loc[1, "objects"] == 4
 
 
 def test_copies_count_as_whole_reads() -> None:
