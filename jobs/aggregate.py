@@ -25,6 +25,8 @@ from schemas.tables import ACCESS, EVENTS, OBJECT_ACCESS, Table
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession
 
+    from schemas.context import Context
+
 MAX_DISTINCT = 50
 MAX_RANGES = 10_000
 # A principal that the directory does not know may be `service` by one record and `unknown` by
@@ -50,6 +52,7 @@ DESTINATION = (
 )
 """Where copies go: the container's URI, `#` and the account where the log names it."""
 
+ASSET_SIZES = "asset_id string, each double, whole double"
 TELL_SIZES = ("aws_s3_access", "mapped")
 OBJECT_BYTES = "try_cast(details['object_size'] as bigint)"
 """Size of the whole object, where a log tells it beside what was read of it."""
@@ -65,13 +68,15 @@ def run(spark: SparkSession, config: JobConfig, day: date) -> str:
     events = read_days(spark, config.storage, EVENTS, day).selectExpr(
         "*", f"{size} as object_bytes"
     )
-    assets = load_context(config.context, day).assets
+    context = load_context(config.context, day)
+    assets = context.assets
     followed = sorted(assets.loc[assets["kind"].isin(MANIFEST_KINDS), "asset_id"])
     with staging_folder(config.storage) as scratch:
         events, twice = count_once(events, config.sources, f"{scratch}/twice_told.parquet")
         ways = _stored(ways_of_access(events), f"{scratch}/ways.parquet")
         objects = _stored(touched_objects(events), f"{scratch}/objects.parquet")
-        by_asset = in_order(access(ways, objects, day), ACCESS)
+        sizes = spark.createDataFrame(asset_sizes(context), ASSET_SIZES).hint("broadcast")
+        by_asset = in_order(access(ways, objects, sizes, day), ACCESS)
         replace_day(by_asset, config.storage, ACCESS, day)
         by_object = in_order(object_access(objects, events, followed, day), OBJECT_ACCESS)
         replace_day(by_object, config.storage, OBJECT_ACCESS, day)
@@ -144,8 +149,20 @@ def touched_objects(events: DataFrame) -> DataFrame:
     )
 
 
-def access(ways: DataFrame, objects: DataFrame, day: date) -> DataFrame:
-    """``access`` of the day from both scratch tables."""
+def asset_sizes(context: Context) -> list[tuple[str, float | None, float]]:
+    """Bytes of one object (None: not known) and of the whole of assets whose bytes are known."""
+    from models.features import listed_assets
+
+    known = listed_assets(context).query("bytes > 0")
+    # What is fetched of a repository is not one of its files.
+    counted = known.query("objects > 0 and kind != 'repo'")
+    each = (counted["bytes"] / counted["objects"]).to_dict()
+    return [(asset, each.get(asset), whole) for asset, whole in known["bytes"].items()]
+
+
+def access(ways: DataFrame, objects: DataFrame, sizes: DataFrame, day: date) -> DataFrame:
+    """``access`` of the day from both scratch tables and the sizes of assets."""
+    sizes.createOrReplaceTempView("asset_sizes")
     ways.createOrReplaceTempView("ways")
     objects.createOrReplaceTempView("objects")
     keys = ", ".join(KEYS)
@@ -182,6 +199,16 @@ def access(ways: DataFrame, objects: DataFrame, day: date) -> DataFrame:
         f"select {keys}, count(*) as objects, array({hourly_objects}) as by_hour "
         f"from objects group by {keys}"
     )
+    # One multiplication instead of a sum of fractions, which depends on the order of its terms.
+    unknown = "bytes_out is null and object_bytes is null"
+    estimated = (
+        f"select {keys}, coalesce(sum(case when bytes_out is null then object_bytes end), 0) + "
+        "coalesce(case when action_class = 'clone' then max(whole) else max(each) end "
+        f"* count_if({unknown}), 0) as amount, max(whole) as whole "
+        "from objects left join asset_sizes using (asset_id) "
+        f"where action_class in ('read', 'copy', 'clone') group by {keys}"
+    )
+    same_estimate = " and ".join(f"t.{key} = e.{key}" for key in KEYS)
     same = " and ".join(f"t.{key} = h.{key}" for key in KEYS)
     same_objects = " and ".join(f"t.{key} = o.{key}" for key in KEYS)
     hours = f"""
@@ -194,11 +221,13 @@ def access(ways: DataFrame, objects: DataFrame, day: date) -> DataFrame:
     return ways.sparkSession.sql(
         f"""
         select date'{day}' as day, t.user_id, t.user_kind, t.asset_id, t.action_class, t.events,
-            t.failures, t.bytes_out, coalesce(o.objects, 0) as objects, t.first_time, t.last_time,
-            h.hourly,
+            t.failures, t.bytes_out,
+            nullif(cast(round(least(e.amount, e.whole)) as bigint), 0) as bytes_estimated,
+            coalesce(o.objects, 0) as objects, t.first_time, t.last_time, h.hourly,
             {", ".join(f"t.{name}" for name in LISTED)}
         from ({totals}) t join ({hours}) h on {same}
         left join ({distinct}) o on {same_objects}
+        left join ({estimated}) e on {same_estimate}
         """
     )
 

@@ -145,7 +145,16 @@ def _contributions(contributions: list[dict[str, Any]]) -> str:
 
 
 def _assets(assets: list[dict[str, Any]]) -> str:
-    header = ("id", "kind", "owner_team", "sensitivity", "objects", "objects_total", "bytes")
+    header = (
+        "id",
+        "kind",
+        "owner_team",
+        "sensitivity",
+        "objects",
+        "objects_total",
+        "bytes",
+        "bytes_estimated",
+    )
     rows = [
         [
             *(asset.get(name) for name in header),

@@ -186,8 +186,9 @@ def measure_coverage(objects: Objects, pairs: Codes, windows: tuple[int, ...]) -
 
     Columns: ``pair``, ``days`` (window), ``objects`` (distinct), ``share`` (0–1, of objects or of
     bytes, whichever is more), ``fresh`` (the part of the share that the identity had not read in
-    the days before the window, 0–share), ``bytes`` (NaN: not known), ``total`` (objects of the
-    artefact). Rows for every pair and window, sorted.
+    the days before the window, 0–share), ``bytes`` (NaN: not known), ``unsized`` (objects, counted
+    by parts, that ``bytes`` lacks as their size is not known), ``total`` (objects of the artefact).
+    Rows for every pair and window, sorted.
     """
     rows = objects.rows[np.isin(objects.rows["pair"].to_numpy(), pairs)].reset_index(drop=True)
     things = max(1, len(objects.sizes))
@@ -236,6 +237,7 @@ def measure_coverage(objects: Objects, pairs: Codes, windows: tuple[int, ...]) -
                     "share": share,
                     "fresh": share * np.bincount(pair, new, len(pairs)) / np.maximum(read, 1e-12),
                     "bytes": np.where(amounts > 0, amounts, np.nan),
+                    "unsized": np.bincount(pair, part * ~np.isfinite(sizes), len(pairs)),
                     "total": totals,
                 }
             )

@@ -25,6 +25,7 @@ from models.features import (
     recent,
 )
 from models.scoring import Contribution, ScoredEntity, severity
+from models.wording import say_taken
 from schemas.finding import MODULE, finding_id
 
 if TYPE_CHECKING:
@@ -47,8 +48,8 @@ def write_findings(
 ) -> list[dict[str, Any]]:
     """Documents of the entities in the order given, which is that of the queue."""
     users = {entity.entity for entity in scored}
-    columns = ["user_id", "asset_id", "action_class", "bytes_out", "objects", "first_time",
-               "last_time", "addresses"]  # fmt: skip
+    columns = ["user_id", "asset_id", "action_class", "bytes_out", "bytes_estimated", "objects",
+               "first_time", "last_time", "addresses"]  # fmt: skip
     access = recent(history.access[history.access["user_id"].isin(users)], history.day, columns)
     rows = dict(iter(access.groupby("user_id")))
     coverage = _coverage(history, users)
@@ -104,7 +105,7 @@ def _document(
             "module": MODULE,
             "risk_score": entity.score,
             "severity": severity(entity.score),
-            "reason": _sentence(entity, told, person),
+            "reason": _sentence(entity, told, person, assets),
             "start": start,
             "end": end,
         },
@@ -135,13 +136,21 @@ def _document(
     }
 
 
-def _sentence(entity: ScoredEntity, told: Sequence[Contribution], person: Any) -> str:
-    """Who, the leading reasons, and what else matters about the person."""
+def _sentence(
+    entity: ScoredEntity,
+    told: Sequence[Contribution],
+    person: Any,
+    assets: Sequence[Mapping[str, Any]],
+) -> str:
+    """Who, the leading reasons, how much if no log tells, what else matters about the person."""
     name, team = _text(person, "display_name"), _text(person, "team")
     kind = "service " if entity.user_kind == "service" else ""
     who = f"{kind}{name or entity.entity}" + (f" ({team})" if team else "")
     reasons = [contribution.reason for contribution in told[:2]]
     text = f"{who} {'; also '.join(reasons)}"
+    estimated = [asset["bytes_estimated"] for asset in assets if asset["bytes_estimated"]]
+    if estimated and all(asset["bytes"] is None for asset in assets):
+        text += f"; {say_taken(None, sum(estimated), len(estimated))}"
     if entity.notes:
         text += f"; {', '.join(entity.notes)}"
     text = text if len(text) < REASON_CHARACTERS else f"{text[: REASON_CHARACTERS - 1]}…"
@@ -189,6 +198,7 @@ def _asset(
         total = total or int(cover.total)
         if not math.isnan(cover.bytes):
             size = max(size or 0.0, float(cover.bytes))
+    estimated = _estimated(taken, cover, _number(listed, "objects"), _number(listed, "bytes"))
     # Within a log that is younger than the window everything would be a first access.
     first = int(rows["ago"].max()) < window_days and reach >= window_days
     return {
@@ -199,9 +209,25 @@ def _asset(
         "objects": objects,
         "objects_total": total,
         "bytes": None if size is None else int(size),
+        "bytes_estimated": estimated,
         "coverage": None if cover is None else round(float(cover.share), 4),
         "first_access": first,
     }
+
+
+def _estimated(
+    taken: pd.DataFrame, cover: Any, objects: int | None, size: int | None
+) -> int | None:
+    """Bytes that no log tells, at most those of the asset; None if nothing can be said.
+
+    Of objects that are followed each counts once in the window, of others on each day.
+    """
+    if cover is None:
+        amount = pd.to_numeric(taken["bytes_estimated"]).sum()
+    else:
+        amount = cover.unsized * size / objects if size and objects else 0
+    amount = amount if size is None else min(amount, size)
+    return int(amount) or None
 
 
 def _coverage(history: History, users: set[str]) -> dict[tuple[str, str, int], Any]:

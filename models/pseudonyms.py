@@ -43,14 +43,15 @@ BETWEEN = 3
 OWN_WORDS = frozenset(
     """a about active action actions after all also an and archive are as asset assets at away
     before began by bytes cloned colleagues completes copied copies copy copying day days
-    destination did differences disjoint each earlier entered events exec expected fetched few
-    fewer first for from gave graph had hour hours identities identity in is it its known lately
+    destination did differences disjoint each earlier entered estimated events exec expected fetched
+    few fewer first for from gave graph had hour hours identities identity in is it its known lately
     leaves leaving left less likelihood listed looked make making many more most much namespaces
     nearly network never new no nobody not nothing notice objects odd of on one only or other others
     ours parts people person pods portions program read reading reads refused repeated repositories
-    repository s service sessions shared sharing since small such take takes than that the there
-    they thing things time times to together took touched touches tunnel two unusual up usual utc
-    was week weekend were what when which who whole with within work write writes""".split()
+    repository s service sessions shared sharing since size sizes small such take takes than that
+    the there they thing things time times to together took touched touches tunnel two unusual up
+    usual utc was week weekend were what when which who whole with within work write
+    writes""".split()
 )
 """Words of the detectors' own sentences. Where one stands alone in lower case in a sentence, it is
 not somebody's name; replacing it would tell what that somebody is called."""

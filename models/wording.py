@@ -17,6 +17,16 @@ def say_bytes(value: float) -> str:
     return f"{value:.3g} {BYTE_UNITS[step]}"
 
 
+def say_taken(known: int | None, estimated: int | None, assets: int = 1) -> str:
+    """Bytes that logs tell and those they don't, of one asset or several."""
+    told = [] if known is None else [say_bytes(known)]
+    if estimated is not None:
+        sizes = "the asset's size" if assets == 1 else "the assets' sizes"
+        comma = "" if told else ","
+        told.append(f"about {say_bytes(estimated)}{comma} estimated from {sizes}")
+    return " and ".join(told) or "not known"
+
+
 def say_count(value: float) -> str:
     """Whole numbers with separators, small fractions with two figures."""
     if value >= 10 or float(value).is_integer():

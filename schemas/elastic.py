@@ -17,7 +17,7 @@ from typing import Any, Literal
 
 from schemas.finding import FIELDS, Field
 
-TEMPLATE_VERSION = 2
+TEMPLATE_VERSION = 3
 """Raise it with every change of a mapping; older templates are then replaced, and the fields that
 are new are added to the indices that exist. A field's type never changes."""
 

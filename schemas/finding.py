@@ -64,6 +64,12 @@ FIELDS = (
     Field("exfil.assets.objects", "integer", "distinct objects touched in the window"),
     Field("exfil.assets.objects_total", "integer", "objects of the whole asset", nullable=True),
     Field("exfil.assets.bytes", "integer", "bytes taken in the window", nullable=True),
+    Field(
+        "exfil.assets.bytes_estimated",
+        "integer",
+        "bytes taken besides, which no log tells, estimated from the asset's size",
+        nullable=True,
+    ),
     Field("exfil.assets.coverage", "float", "share of the asset read, 0–1", nullable=True),
     Field("exfil.assets.first_access", "boolean", "first touched within the window"),
     Field("exfil.contributions", "nested", "what the score is made of", many=True),

@@ -166,6 +166,15 @@ ACCESS = Table(
         ),
         Column("failures", "bigint", "events whose outcome is failure", minimum=0),
         Column("bytes_out", "bigint", "sum of known bytes; null: none known", True, minimum=0),
+        Column(
+            "bytes_estimated",
+            "bigint",
+            "besides bytes_out, of objects read, copied or cloned with success whose bytes no log "
+            "tells: their size if a log tells it, else the asset's bytes ÷ its objects (of a clone "
+            "the asset's bytes), in all at most the asset's bytes; null: nothing to estimate",
+            nullable=True,
+            minimum=0,
+        ),
         Column("objects", "bigint", "distinct objects (resources) touched with success", minimum=0),
         Column("first_time", "timestamp", "first event"),
         Column("last_time", "timestamp", "last event"),

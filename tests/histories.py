@@ -249,7 +249,7 @@ def _access_row(
         "day": day, "user_id": user, "user_kind": group[0].kind, "asset_id": asset,
         "action_class": action_class, "events": len(group),
         "failures": sum(event.failed for event in group),
-        "bytes_out": sum(sizes) if sizes else None,
+        "bytes_out": sum(sizes) if sizes else None, "bytes_estimated": None,
         "objects": len({event.object for event in group if not event.failed}),
         "first_time": _moment(day, hourly[0]["hour"], 0),
         "last_time": _moment(day, hourly[-1]["hour"], 59),

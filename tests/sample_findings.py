@@ -57,6 +57,7 @@ def make_finding(
                     "objects": 142,
                     "objects_total": 200,
                     "bytes": 412_000_000_000,
+                    "bytes_estimated": None,
                     "coverage": 0.71,
                     "first_access": True,
                 }

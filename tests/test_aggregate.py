@@ -25,9 +25,12 @@ if TYPE_CHECKING:
 
 Rows = list[dict[str, Any]]
 ASSETS = [
-    {"asset_id": "ckpt", "kind": "checkpoint", "sensitivity": "5", "pattern": "s3://lab/ckpt/*"},
-    {"asset_id": "data", "kind": "dataset", "sensitivity": "3", "pattern": "s3://lab/one.bin"},
-    {"asset_id": "repo", "kind": "repo", "sensitivity": "3", "pattern": "github://lab/repo"},
+    {"asset_id": "ckpt", "kind": "checkpoint", "sensitivity": "5", "pattern": "s3://lab/ckpt/*"}
+    | {"objects": "3", "bytes": "1000"},
+    {"asset_id": "data", "kind": "dataset", "sensitivity": "3", "pattern": "s3://lab/one.bin"}
+    | {"bytes": "800"},
+    {"asset_id": "repo", "kind": "repo", "sensitivity": "3", "pattern": "github://lab/repo"}
+    | {"objects": "70", "bytes": "300"},
 ]
 FOLLOWED = ("ckpt", "data")
 # As the tables hold them: UTC without a zone.
@@ -89,7 +92,7 @@ def random_events(seed: int, count: int = 600) -> Rows:
             acting_as=draw.choice([None, "role-1", "role-2"]),
             credential=draw.choice([None, "AKIA1", "AKIA2"]),
             action=draw.choice(["GetObject", "CopyObject", "git.clone"]),
-            action_class=draw.choice(["read", "copy", "list"]),
+            action_class=draw.choice(["read", "copy", "list", "clone"]),
             resource=resource,
             asset_id=asset,
             object=item,
@@ -152,6 +155,22 @@ def size_of(row: dict[str, Any]) -> int | None:
     return int(text) if text.isdigit() else None
 
 
+def estimate(asset: str, action_class: str, rows: Rows) -> int | None:
+    """Of objects of which nobody tells the bytes."""
+    whole = {"ckpt": 1000, "data": 800, "repo": 300}.get(asset)
+    one = 1000 / 3 if asset == "ckpt" else None
+    amount = 0.0
+    for item in {item_of(row) for row in rows}:
+        mine = [row for row in rows if item_of(row) == item]
+        if total([row["bytes_out"] for row in mine]) is None:
+            sizes = [size for size in map(size_of, mine) if size is not None]
+            guess = whole if action_class == "clone" else one
+            amount += max(sizes) if sizes else guess or 0
+    if action_class not in ("read", "copy", "clone"):
+        return None
+    return round(min(amount, whole or amount)) or None
+
+
 def slow_access(rows: Rows) -> Rows:
     groups: dict[tuple[str, str, str], Rows] = defaultdict(list)
     for row in rows:
@@ -178,6 +197,7 @@ def slow_access(rows: Rows) -> Rows:
                 "events": len(group),
                 "failures": len(group) - len(done),
                 "bytes_out": total([row["bytes_out"] for row in group]),
+                "bytes_estimated": estimate(asset, action_class, done),
                 "objects": len({item_of(row) for row in done}),
                 "first_time": min(row["event_time"] for row in group),
                 "last_time": max(row["event_time"] for row in group),
@@ -261,6 +281,42 @@ def test_unknown_bytes_stay_unknown_and_zero_stays_zero(sail: SparkSession, tmp_
             "nothing": 0,
             "some": 7,
         }
+
+
+def test_unknown_bytes_are_estimated_apart(sail: SparkSession, tmp_path: Path) -> None:
+    copy = {"action_class": "copy", "bytes_out": None}
+    repo = {"asset_id": "repo", "resource": "github://lab/repo", "object": None}
+    rows = [
+        event(1, **copy),  # no log tells: 1000 bytes ÷ 3 objects
+        event(2, **copy, object="shard-1", details={"object_size": "20"}),
+        event(3, **copy, object="shard-2", outcome="failure"),
+        event(4, user_id="u-bo", bytes_out=5),
+        event(5, user_id="u-bo", object="shard-1"),
+        event(6, user_id="u-bo", object="shard-1"),
+        # More objects than the asset has are not more than the asset.
+        *(event(10 + n, user_id="u-cy", object=f"shard-{n}") for n in range(4)),
+        event(20, **repo, action_class="clone"),
+        event(21, **repo, action_class="clone"),
+        event(22, **repo, action_class="read"),  # a fetch takes what is new
+        event(23, asset_id="data", resource="s3://lab/one.bin"),  # of how many objects?
+        event(24, asset_id=None, resource="s3://elsewhere/x"),
+        event(25, asset_id="ckpt", action_class="list"),
+    ]
+    access, _ = aggregated(sail, tmp_path, rows)
+    found = {
+        (row["user_id"], row["asset_id"], row["action_class"]): row["bytes_estimated"]
+        for row in access
+    }
+    assert found == {
+        ("u-ana", "ckpt", "copy"): 333 + 20,
+        ("u-bo", "ckpt", "read"): 333,
+        ("u-cy", "ckpt", "read"): 1000,
+        ("u-ana", "repo", "clone"): 300,
+        ("u-ana", "repo", "read"): None,
+        ("u-ana", "data", "read"): None,
+        ("u-ana", "s3://elsewhere", "read"): None,
+        ("u-ana", "ckpt", "list"): None,
+    }
 
 
 def test_failures_touch_nothing(sail: SparkSession, tmp_path: Path) -> None:

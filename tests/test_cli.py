@@ -68,6 +68,7 @@ def access(day: date, **changes: Any) -> dict[str, Any]:
         "events": 64,
         "failures": 0,
         "bytes_out": 123_456_789,
+        "bytes_estimated": None,
         "objects": 64,
         "first_time": moment,
         "last_time": moment,
@@ -102,6 +103,7 @@ def document(finding_id: str, rank: int = 1) -> dict[str, Any]:
                     "objects": 64,
                     "objects_total": 64,
                     "bytes": 123_456_789,
+                    "bytes_estimated": 987_654,
                     "coverage": 1.0,
                     "first_access": True,
                 },
@@ -576,6 +578,7 @@ def test_explain_shows_all_that_is_behind_a_finding(
     assert "100%" in out
     assert "Access by day (3 rows)" in out  # not the one of 7 days ago, nor u2's
     assert "123,456,789" in out
+    assert "987,654" in out
     # 30 on the asset and one in the container s3://scratch, not s3://scratchy nor u2's
     assert "Events (20 of 31 rows)" in out
     assert all(character.isprintable() for character in out.replace("\n", ""))

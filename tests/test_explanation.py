@@ -15,7 +15,15 @@ import pytest
 from jobs.findings import make_findings
 from jobs.signals import make_signals
 from models.history import History
-from models.wording import say_amount, say_bytes, say_count, say_names, say_share, say_times
+from models.wording import (
+    say_amount,
+    say_bytes,
+    say_count,
+    say_names,
+    say_share,
+    say_taken,
+    say_times,
+)
 from schemas.config import JobConfig
 from schemas.finding import FIELDS, TYPES, finding_id, validate_finding
 from schemas.tables import FINDINGS, SIGNALS
@@ -181,6 +189,28 @@ def test_field_types_are_known() -> None:
     assert len({field.path for field in FIELDS}) == len(FIELDS)
 
 
+def test_bytes_that_no_log_tells_are_estimated(
+    run_days: tuple[pd.DataFrame, pd.DataFrame], days: Callable[[date], History], config: JobConfig
+) -> None:
+    """All 64 shards are all of the checkpoint's bytes; a half copied apart counts once."""
+    from dataclasses import replace
+
+    signals, history = run_days[0], days(DAY)
+    of_day = signals[signals["day"] == DAY]
+    unknown = {"bytes_out": None, "bytes_estimated": 10**15}
+    blind = replace(
+        history,
+        access=history.access.assign(**unknown),
+        object_access=history.object_access.assign(bytes_out=None),
+    )
+    first = json.loads(make_findings(of_day, empty_findings(), blind, config)["document"][0])
+    assets = {asset["id"]: asset for asset in first["exfil"]["assets"]}
+    taken = assets["ckpt-pretraining-2"]
+    assert (taken["bytes"], taken["bytes_estimated"]) == (None, 64 * histories.SHARD_BYTES)
+    total = sum(asset["bytes_estimated"] for asset in assets.values())
+    assert f"about {say_bytes(total)}, estimated from the asset" in first["event"]["reason"]
+
+
 def test_unlisted_people_and_assets_are_explained_too(
     days: Callable[[date], History], config: JobConfig
 ) -> None:
@@ -196,6 +226,11 @@ def test_words() -> None:
     assert [say_bytes(v) for v in (0, 999, 1000, 1.234e12, 999_999)] == [
         "0 B", "999 B", "1 kB", "1.23 TB", "1 MB",
     ]  # fmt: skip
+    assert [say_taken(*v) for v in ((None, None), (5, None), (None, 5000), (5, 5000))] == [
+        "not known", "5 B", "about 5 kB, estimated from the asset's size",
+        "5 B and about 5 kB estimated from the asset's size",
+    ]  # fmt: skip
+    assert say_taken(None, 7, 2) == "about 7 B, estimated from the assets' sizes"
     assert [say_count(v) for v in (3, 12345.6, 0.25)] == ["3", "12,346", "0.25"]
     assert [say_share(v) for v in (1, 0.9999, 0.29, 0.004, 0)] == [
         "100 %", "99 %", "29 %", "0.4 %", "0 %",

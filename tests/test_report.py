@@ -63,21 +63,18 @@ def make_queue(names: dict[str, str] = NAMES, assets: str = "") -> list[dict[str
     for back in (2, 1, 0):
         day = DAY - timedelta(days=back)
         for rank, user in enumerate(USERS, start=1):
-            queue.append(
-                published(
-                    make_finding(
-                        user,
-                        day,
-                        rank,
-                        score=90.0 - 15 * rank + back,
-                        name=names[user],
-                        assets=(f"orion-{rank % 2}{assets}", f"own-{user}"),
-                        detector=DETECTORS[rank % 3],
-                        window=("1d", "7d", "30d")[rank % 3],
-                    ),
-                    day,
-                )
+            finding = make_finding(
+                user,
+                day,
+                rank,
+                score=90.0 - 15 * rank + back,
+                name=names[user],
+                assets=(f"orion-{rank % 2}{assets}", f"own-{user}"),
+                detector=DETECTORS[rank % 3],
+                window=("1d", "7d", "30d")[rank % 3],
             )
+            finding["exfil"]["assets"][1] |= {"bytes": None, "bytes_estimated": 1_234 * 10**9}
+            queue.append(published(finding, day))
         below = make_finding("u-ed", day, 6, score=12.0, in_budget=False, window="90d")
         queue.append(published(below, day))
     return queue
@@ -259,6 +256,12 @@ def test_too_large_a_page_leaves_out_the_oldest(monkeypatch: pytest.MonkeyPatch)
     assert 1 < kept < 15
     assert f"the {15 - kept} oldest findings are left out" in text
     assert "5 Oct" in text
+
+
+def test_bytes_that_no_log_tells_are_said_to_be_estimated() -> None:
+    found = Elements(sample_page())
+    assert "412 GB" in found.texts
+    assert "about 1.23 TB, estimated from the asset's size" in found.texts
 
 
 def test_page_without_findings() -> None:

@@ -15,6 +15,7 @@ from schemas.tables import OBJECT_ACCESS, Table
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from pyspark.sql import SparkSession
 
 FIRST, SECOND = date(2026, 10, 5), date(2026, 10, 6)
 LATER = ("part_bytes", "object_bytes")

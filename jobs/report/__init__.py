@@ -38,7 +38,7 @@ from jobs.report.pictures import (
     trail_picture,
 )
 from jobs.review_queue import queue_day
-from models.wording import say_amount, say_bytes
+from models.wording import say_amount, say_taken
 
 if TYPE_CHECKING:
     from models.detectors import Description
@@ -320,7 +320,6 @@ class _Pages:
 
     def _asset_view(self, asset: dict[str, Any], finding: Finding) -> dict[str, Any]:
         others = [f for f in self.by_asset[asset["id"]] if f is not finding]
-        size = asset.get("bytes")
         coverage = asset.get("coverage")
         return {
             "id": asset["id"],
@@ -330,7 +329,7 @@ class _Pages:
             "sensitivity": asset.get("sensitivity") or 0,
             "coverage": say_coverage(asset),
             "bar": None if coverage is None else coverage_bar(coverage, say_coverage(asset)),
-            "bytes": "not known" if size is None else say_bytes(size),
+            "bytes": say_taken(asset.get("bytes"), asset.get("bytes_estimated")),
             "first_access": bool(asset.get("first_access")),
             "others": [_link(other) for other in others[:MAX_LINKS]],
             "more": max(0, len(others) - MAX_LINKS),

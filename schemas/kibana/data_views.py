@@ -82,7 +82,13 @@ SCORES = (
     "exfil.node.risk",
     "exfil.contributions.points",
 )
-BYTES = ("exfil.bytes", "exfil.assets.bytes", "exfil.peer_bytes_median", "exfil.peer_bytes_p90")
+BYTES = (
+    "exfil.bytes",
+    "exfil.assets.bytes",
+    "exfil.assets.bytes_estimated",
+    "exfil.peer_bytes_median",
+    "exfil.peer_bytes_p90",
+)
 
 
 def data_views(site: Site) -> list[dict[str, Any]]:
