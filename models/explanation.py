@@ -148,8 +148,10 @@ def _sentence(
     who = f"{kind}{name or entity.entity}" + (f" ({team})" if team else "")
     reasons = [contribution.reason for contribution in told[:2]]
     text = f"{who} {'; also '.join(reasons)}"
-    estimated = [asset["bytes_estimated"] for asset in assets if asset["bytes_estimated"]]
-    if estimated and all(asset["bytes"] is None for asset in assets):
+    unknown = [asset for asset in assets if asset["bytes"] is None]
+    estimated = [asset["bytes_estimated"] for asset in unknown if asset["bytes_estimated"]]
+    # Of the leading asset a figure would be missed.
+    if estimated and unknown[0] is assets[0]:
         text += f"; {say_taken(None, sum(estimated), len(estimated))}"
     if entity.notes:
         text += f"; {', '.join(entity.notes)}"
