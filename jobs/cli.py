@@ -30,6 +30,7 @@ EXIT_BROKEN_PIPE = 141
 HELP_WIDTH = 78
 DEFAULT_ROWS = 1000
 EVIDENCE_ROWS = 20
+LISTED_ROWS = 50
 EPILOG = """\
 examples:
   exfilwatch demo
@@ -40,6 +41,7 @@ examples:
   exfilwatch verdict 3f9a1c --as benign --reason 'weekly backup' --by m.okafor --config job.yml
   exfilwatch sources aws_cloudtrail
   exfilwatch doctor --config job.yml
+  exfilwatch doctor --config job.yml --identities
 
 exit codes:
   0  done
@@ -357,11 +359,36 @@ def _add_doctor(commands: _Commands[argparse.ArgumentParser]) -> None:
         "doctor",
         _doctor,
         "check config, files, engine and servers, and say what is missing",
-        "  exfilwatch doctor --config job.yml",
-        "Exit code 0: a job can run; 1: something is missing.",
+        "  exfilwatch doctor --config job.yml\n"
+        "  exfilwatch doctor --config job.yml --identities\n"
+        "  exfilwatch doctor --config job.yml --identities --days 7 --limit 0 --format ndjson",
+        "Exit code 0: a job can run; 1: something is missing. With --identities instead: whom the "
+        "stored events do not name for certain, so that aliases can be added to directory.csv. It "
+        "shows names to whoever may read the tables, as `events` does.",
     )
     _add_config(parser)
     _add_out(parser)
+    parser.add_argument(
+        "--identities",
+        action="store_true",
+        help="list principals that are unresolved, ambiguous or matched by a near-certain rule, "
+        "by their number of events; no engine is started",
+    )
+    listing = parser.add_argument_group("with --identities")
+    span = listing.add_mutually_exclusive_group()
+    span.add_argument(
+        "--day", type=_day, metavar="D", help="YYYY-MM-DD (default: the latest stored day)"
+    )
+    span.add_argument(
+        "--days", type=_at_least(1), metavar="N", help="as many days, up to the latest stored one"
+    )
+    listing.add_argument(
+        "--limit",
+        type=_at_least(0),
+        metavar="N",
+        help=f"rows of each list (default {LISTED_ROWS}; 0: all)",
+    )
+    listing.add_argument("--format", choices=("ndjson", "table"), help="default: table")
 
 
 def _add_kibana(commands: _Commands[argparse.ArgumentParser]) -> None:
@@ -549,13 +576,42 @@ def _sources(args: argparse.Namespace) -> int:
 
 
 def _doctor(args: argparse.Namespace) -> int:
+    if args.identities:
+        return _doctor_identities(args)
     from jobs.doctor import examine
 
+    only_listing = {"--day": args.day, "--days": args.days, "--limit": args.limit}
+    only_listing["--format"] = args.format
+    misplaced = [name for name, value in only_listing.items() if value is not None]
+    if misplaced:
+        raise InputError([f"{name}: only with --identities" for name in misplaced])
     missing = 0
     for check in examine(args.config, args.out):
         _print_line(str(check))
         missing += check.state == "missing"
     return 1 if missing else 0
+
+
+def _doctor_identities(args: argparse.Namespace) -> int:
+    from jobs.configuration import load_config
+    from jobs.identities import as_rows, as_text, list_identities
+    from jobs.show_events import as_ndjson
+
+    config = load_config(args.config, args.out)
+    limit = LISTED_ROWS if args.limit is None else args.limit
+    listing = list_identities(config, args.day, args.days or 1, limit)
+    if args.format == "ndjson":
+        for line in as_ndjson([*as_rows(listing)]):
+            print(line)
+    else:
+        print(as_text(listing))
+    for name, rows, total in (
+        ("not resolved", listing.unresolved, listing.unresolved_total),
+        ("matched by a rule", listing.by_rule, listing.by_rule_total),
+    ):
+        if len(rows) < total:
+            _say(f"{name}: {len(rows):,} of {total:,} rows; --limit shows more")
+    return 0
 
 
 def _kibana_build(args: argparse.Namespace) -> int:

@@ -10,14 +10,16 @@ is still used.
 
 from __future__ import annotations
 
+import json
 from datetime import date, timedelta
 from typing import TYPE_CHECKING
 
 from jobs.context import load_context
 from jobs.errors import RunError
+from jobs.identity_rules import Identity
 from jobs.raw_files import dated_path, find_files
 from jobs.resolve import (
-    Identity,
+    IdentityMatch,
     asset_finder,
     identity_finder,
     network_finder,
@@ -47,6 +49,7 @@ DUPLICATE_ORDER = (
 )
 """All that may differ, so that engines and runs choose the same one."""
 FEW_DUPLICATES = 100_000
+MAX_CANDIDATES = 10
 
 
 def run(spark: SparkSession, config: JobConfig, day: date) -> str:
@@ -101,12 +104,20 @@ def sessions_before(spark: SparkSession, config: JobConfig, day: date) -> dict[s
     rows = (
         read_days(spark, config.storage, EVENTS, day - timedelta(days=1), days - 1)
         .where("action_class = 'assume' and user_kind <> 'unknown'")
-        .selectExpr("details['issued_credential'] as issued", "user_id", "user_kind")
+        .selectExpr(
+            "details['issued_credential'] as issued",
+            "user_id",
+            "user_kind",
+            "details['identity_rule'] as rule",
+            "details['identity_name'] as name",
+        )
         .where("issued is not null")
         .distinct()
         .collect()
     )
-    return {row.issued: Identity(row.user_id, row.user_kind) for row in sorted(rows)}
+    # The last one stays: one that is known without a rule, if there is any.
+    rows.sort(key=lambda row: (row.rule is None, *(value or "" for value in row)))
+    return {row.issued: Identity(row.user_id, row.user_kind, row.rule, row.name) for row in rows}
 
 
 def resolve_events(
@@ -121,7 +132,8 @@ def resolve_events(
     find_network = network_finder(context.networks)
 
     names = [row.names for row in good.select("names").distinct().collect()]
-    identities = [(n, i.user_id, i.kind) for n in names if n and (i := find_identity(n))]
+    matches = [(n, find_identity(n)) for n in names if n]
+    identities = [(n, *_answer(match)) for n, match in matches if match != IdentityMatch()]
     issued = [
         (row.issued_credential, row.names, row.credential)
         for row in good.where("issued_credential is not null")
@@ -129,10 +141,8 @@ def resolve_events(
         .agg(F.min("names").alias("names"), F.min("credential").alias("credential"))
         .collect()
     ]
-    sessions = [
-        (key, identity.user_id, identity.kind)
-        for key, identity in resolve_sessions(issued, earlier, find_identity).items()
-    ]
+    behind = resolve_sessions(issued, earlier, lambda names: find_identity(names).identity)
+    sessions = [(key, *_answer(IdentityMatch(identity))) for key, identity in behind.items()]
     lookups = [row.lookup for row in good.select("lookup").distinct().collect()]
     assets = [(u, m.asset_id, m.prefix_chars) for u in lookups if u and (m := find_asset(u))]
     addresses = [row.source_ip for row in good.select("source_ip").distinct().collect()]
@@ -141,15 +151,21 @@ def resolve_events(
     def answers(rows: list, ddl: str) -> DataFrame:
         return spark.createDataFrame(rows, ddl).hint("broadcast")
 
-    resolved = (
+    joined = (
         without_duplicates(spark, good)
         .join(
-            answers(identities, "names string, alias_user string, alias_kind string"),
+            answers(
+                identities,
+                "names string, alias_user string, alias_kind string, alias_note string",
+            ),
             "names",
             "left",
         )
         .join(
-            answers(sessions, "credential string, session_user string, session_kind string"),
+            answers(
+                sessions,
+                "credential string, session_user string, session_kind string, session_note string",
+            ),
             "credential",
             "left",
         )
@@ -160,17 +176,20 @@ def resolve_events(
             "left",
         )
     )
-    return resolved.selectExpr(
+    by_name = {
+        name: F.expr(f"case when not {NO_PERSON} then {name} end")
+        for name in ("alias_user", "alias_kind", "alias_note")
+    }
+    return joined.withColumns(by_name).selectExpr(
         "event_id",
         "event_time",
         "to_date(event_time) as day",
         "source",
         "format",
         "principal",
-        f"if({NAMED_BY_SERVICE}, alias_user, coalesce(session_user, alias_user, principal)) "
-        "as user_id",
-        f"if({NAMED_BY_SERVICE}, alias_kind, "
-        "coalesce(session_kind, alias_kind, kind_hint, 'unknown')) as user_kind",
+        f"if({BY_NAME}, alias_user, coalesce(session_user, alias_user, principal)) as user_id",
+        f"if({BY_NAME}, alias_kind, coalesce(session_kind, alias_kind, kind_hint, 'unknown')) "
+        "as user_kind",
         "acting_as",
         "credential",
         "action",
@@ -188,18 +207,44 @@ def resolve_events(
         "nullif(asn, '') as asn",
         "user_agent",
         "outcome",
-        "from_json(details, 'map<string,string>') as details",
+        f"from_json(case when {NOTE} is null then details else {WITH_NOTE} end, "
+        "'map<string,string>') as details",
     )
 
 
+# Where the log itself says that no person acted, rules about people have nothing to say.
+NO_PERSON = (
+    "coalesce(kind_hint = 'service' and alias_kind = 'human' and alias_note is not null, false)"
+)
 # A service that opens role sessions for people names them in the session; a person who names
-# somebody else is not believed.
-NAMED_BY_SERVICE = "coalesce(session_kind = 'service' and alias_kind = 'human', false)"
+# somebody else is not believed, unless it takes a rule to know that person at all.
+BY_NAME = (
+    "coalesce(alias_kind = 'human' and session_kind = 'service' "
+    "or alias_user is not null and alias_note is null and session_note is not null, false)"
+)
+NOTE = f"if({BY_NAME} or session_user is null, alias_note, session_note)"
+WITH_NOTE = (
+    "concat(substring(details, 1, length(details) - 1), if(details = '{}', '', ','), "
+    f"substring({NOTE}, 2))"
+)
 CONTAINER = (
     "regexp_extract(resource, '^(?:s3|gs|minio|host|model)://[^/]*"
     "|^[a-z0-9+.-]+://[^/]*(?:/[^/]*)?', 0)"
 )
 """SQL of the URI of what holds a resource: a bucket, a repository, a namespace, an account."""
+
+
+def _answer(match: IdentityMatch) -> tuple[str | None, str | None, str | None]:
+    """User, kind, and what the details say of how they were found: a JSON object; null: exactly."""
+    note = {}
+    if match.candidates:
+        note["identity_candidates"] = ";".join(match.candidates[:MAX_CANDIDATES])
+    if match.identity is None:
+        return None, None, json.dumps(note)
+    user = match.identity
+    if user.rule and user.name:
+        note = {"identity_rule": user.rule, "identity_name": user.name}
+    return user.user_id, user.kind, json.dumps(note) if note else None
 
 
 def without_duplicates(spark: SparkSession, good: DataFrame) -> DataFrame:

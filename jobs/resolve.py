@@ -9,9 +9,17 @@ from __future__ import annotations
 import fnmatch
 import ipaddress
 import re
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Iterable
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
+
+from jobs.identity_rules import (
+    Identity,
+    in_foreign_account,
+    known_accounts,
+    name_bearers,
+    near_rules,
+)
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -25,31 +33,46 @@ MAX_SESSION_HOPS = 5
 
 
 @dataclass(frozen=True)
-class Identity:
-    """One identity of the directory."""
+class IdentityMatch:
+    """Whom the names of a record mean: one identity, or several candidates, or nobody known."""
 
-    user_id: str
-    kind: str
+    identity: Identity | None = None
+    candidates: tuple[str, ...] = ()
+    """user_ids, sorted, of whom nobody may be picked."""
 
 
-def identity_finder(directory: pd.DataFrame) -> Callable[[str], Identity | None]:
-    """A function from candidate names (one a line, best first) to the identity they name.
+def identity_finder(directory: pd.DataFrame) -> Callable[[str], IdentityMatch]:
+    """A function from candidate names (one a line, best first) to whom they mean.
 
     A name matches an alias, a user_id or an e-mail address exactly. The most telling name that
-    is known wins, so a person's session name goes before the role it was opened with.
+    is known wins, so a person's session name goes before the role it was opened with. Only where
+    no name is known, the most telling one that a rule of :mod:`jobs.identity_rules` speaks of
+    decides, by the most certain rule. What fits several identities matches none.
     """
-    known: dict[str, Identity] = {}
-    for row in directory.itertuples(index=False):
-        identity = Identity(row.user_id, row.kind)
-        for name in (*row.aliases, row.email, row.user_id):
-            if name:
-                known[name] = identity
+    bearers = name_bearers(directory)
+    rules = near_rules(directory, bearers)
+    accounts = known_accounts(bearers)
 
-    def find(names: str) -> Identity | None:
-        for name in names.split("\n"):
-            if name in known:
-                return known[name]
-        return None
+    def find(names: str) -> IdentityMatch:
+        listed = names.split("\n")
+        for name in listed:
+            known = bearers.get(name, ())
+            if len(known) == 1:
+                return IdentityMatch(*known)
+        foreign = in_foreign_account(names, accounts)
+        for name in listed:
+            fitting: Collection[Identity] = bearers.get(name, ())
+            rule = None
+            for rule in rules if not fitting and not foreign else ():
+                fitting = rules[rule](name.lower())
+                if fitting:
+                    break
+            if len(fitting) == 1:
+                (identity,) = fitting
+                return IdentityMatch(replace(identity, rule=rule, name=name))
+            if fitting:
+                return IdentityMatch(candidates=tuple(sorted({i.user_id for i in fitting})))
+        return IdentityMatch()
 
     return find
 
@@ -63,7 +86,8 @@ def resolve_sessions(
 
     ``issued``: (key handed out, names of the one who asked, the key that one used). A role
     session that assumes another role is followed back to its own key, at most
-    ``MAX_SESSION_HOPS`` times; the identity nearest to where the chain began is the answer.
+    ``MAX_SESSION_HOPS`` times; the identity nearest to where the chain began is the answer, those
+    found by a rule only if no other is known.
     ``earlier``: keys known from the look-back days.
     """
     asked = {key: (names, used) for key, names, used in issued}
@@ -72,14 +96,20 @@ def resolve_sessions(
         identity = find(names)
         for _ in range(MAX_SESSION_HOPS):
             if used in earlier:
-                identity = earlier[used]
+                identity = _further_back(earlier[used], identity)
             if used in earlier or used not in asked:
                 break
             names, used = asked[used]
-            identity = find(names) or identity
+            identity = _further_back(find(names), identity)
         if identity is not None:
             found[key] = identity
     return found
+
+
+def _further_back(earlier: Identity | None, later: Identity | None) -> Identity | None:
+    if earlier is None or (later is not None and earlier.rule and not later.rule):
+        return later
+    return earlier
 
 
 @dataclass(frozen=True)

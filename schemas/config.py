@@ -14,7 +14,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
 from schemas.formats import FORMATS
-from schemas.tables import ACTION_CLASSES
+from schemas.tables import ACTION_CLASSES, IDENTITY_DETAILS
 
 ENGINE_PATTERN = re.compile(r"sail|local\[(\d+|\*)\]|spark://\S+|yarn|k8s://\S+|sc://\S+")
 DATE_FIELDS = ("{yyyy}", "{mm}", "{dd}")
@@ -84,6 +84,15 @@ class Mapping(Settings):
         bad = sorted({v for v in value.values() if v not in ACTION_CLASSES})
         if bad:
             raise ValueError(f"unknown action class {bad}; one of {', '.join(ACTION_CLASSES)}")
+        return value
+
+    @field_validator("details")
+    @classmethod
+    def _not_ours(cls, value: dict[str, str]) -> dict[str, str]:
+        # A log that could write them could say who is whom.
+        bad = sorted({*value} & {*IDENTITY_DETAILS})
+        if bad:
+            raise ValueError(f"{', '.join(bad)}: only `ingest` says so; take another name")
         return value
 
 

@@ -211,7 +211,7 @@ def source_suite(quality: Quality) -> list[Expectation]:
             severity=WARNING,
             meaning="the directory knows the principals",
             failure="the directory does not know many principals",
-            advice="add their aliases to directory.csv",
+            advice="list them with `exfilwatch doctor --identities`, add aliases to directory.csv",
             observed="{unresolved_share:.4g} ({unresolved} of {events} events)",
             unjudged="no events",
             expected=f"{quality.warn_unresolved_share:g} or less",

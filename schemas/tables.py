@@ -29,6 +29,10 @@ ACTION_CLASSES = (
 )
 USER_KINDS = ("human", "service", "unknown")
 OUTCOMES = ("success", "failure", "unknown")
+IDENTITY_DETAILS = ("identity_rule", "identity_name", "identity_candidates")
+"""Keys of ``details`` by which ``ingest`` says that the user_id is not known exactly: the rule that
+found it and the logged name it took, or the user_ids (`;` between them) of which none was picked.
+"""
 ZONES = ("corp", "vpn", "datacenter", "cloud", "external")
 WINDOWS = ("1h", "1d", "7d", "30d", "90d")
 URI_SCHEMES = ("s3", "gs", "az", "minio", "github", "gitlab", "k8s", "slurm", "host", "model")
