@@ -279,9 +279,12 @@ def test_unknown_identities_warn(judge: Judge) -> None:
     rows = good_day()
     for row in rows[:5]:
         row |= {"user_kind": "unknown"}
-    assert failures(judge(rows)) == {
+    outcomes = judge(rows)
+    assert failures(outcomes) == {
         ("checkpoints", "identities_resolved", WARNING): "0.25 (5 of 20 events)"
     }
+    [message] = [outcome.message for outcome in outcomes if not outcome.success]
+    assert "`exfilwatch doctor --identities`" in message
 
 
 def test_a_source_that_falls_silent_warns(judge: Judge) -> None:
