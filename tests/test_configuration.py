@@ -208,6 +208,19 @@ def test_keys_given_twice_are_named_with_both_lines(job: Path) -> None:
     ]
 
 
+def test_a_mapped_log_cannot_say_how_it_was_resolved(job: Path) -> None:
+    text = """sources:
+  - name: wiki
+    format: mapped
+    path: raw/*.csv
+    mapping:
+      {time: t, principal: u, action: a, resource: r, details: {identity_rule: x, page: p}}
+"""
+    [problem] = problems_of(job, text)
+    assert problem.startswith("job.yml:6: sources[0].mapping.details: ")
+    assert "identity_rule: only `ingest` says so" in problem
+
+
 def test_aliases_of_aliases_do_not_fill_the_memory(job: Path) -> None:
     layers = [f"a{n}: &a{n} [{','.join([f'*a{n - 1}'] * 10)}]\n" for n in range(1, 12)]
     text = "a0: &a0 [x,x,x,x,x,x,x,x,x,x]\n" + "".join(layers)

@@ -314,6 +314,40 @@ def test_sessions_opened_the_day_before(sail: SparkSession, tmp_path: Path) -> N
     assert "u-ana" not in {row["user_id"] for row in rows_of(sail, config, EVENTS, tomorrow)}
 
 
+def test_sessions_opened_by_whom_only_a_rule_knows(sail: SparkSession, tmp_path: Path) -> None:
+    """The next day says so too; a key that was also handed out to a known name is that one's."""
+    write_context(
+        tmp_path / "context",
+        directory=[
+            {"user_id": "u-ana", "kind": "human", "email": "ana@example.com"},
+            {"user_id": "u-bo", "kind": "human", "aliases": "bo"},
+        ],
+    )
+    near = {**session("x", "AKIA"), "type": "IAMUser", "userName": "ANA@example.com"}
+    near |= {"arn": f"arn:aws:iam::{ACCOUNT}:user/x", "sessionContext": None}
+    bo = near | {"userName": "bo", "arn": f"arn:aws:iam::{ACCOUNT}:user/bo"}
+    opened = [assume(DAYS[0], "23:00:00", "ASIANEAR", userIdentity=near)]
+    opened += [
+        assume(DAYS[0], f"23:0{number}:00", "ASIABOTH", eventID=f"both-{number}", userIdentity=who)
+        for number, who in enumerate((bo, near))
+    ]
+    put(tmp_path, DAYS[0], lines(*opened))
+    used = [
+        at(DAYS[1], key, userIdentity=session("opaque", f"ASIA{key}")) for key in ("NEAR", "BOTH")
+    ]
+    put(tmp_path, DAYS[1], lines(*used))
+    config = job_config(tmp_path, [{"path": DATED}], late_days=0)
+    for day in DAYS[:2]:
+        run_ingest(sail, config, day)
+    both, near_key = rows_of(sail, config, EVENTS, DAYS[1])
+    assert (near_key["user_id"], both["user_id"]) == ("u-ana", "u-bo")
+    told = [
+        {k: v for k, v in row["details"].items() if "identity_" in k} for row in (near_key, both)
+    ]
+    near = {"identity_rule": "email_case", "identity_name": "ANA@example.com"}
+    assert told == [{"identity_type": "AssumedRole", **near}, {"identity_type": "AssumedRole"}]
+
+
 def test_a_record_that_is_too_long(sail: SparkSession, tmp_path: Path) -> None:
     """By the same measure in a good file and in a damaged one."""
     long = '{"t":"2026-10-05T10:00:00Z","u":"ana","a":"read","x":"' + "y" * 1000 + '"}\n'
