@@ -233,6 +233,8 @@ def _framing(head: str, source: Source) -> tuple[str, str | None]:
         return "lines", None
     if getattr(module, "HEADERLESS", False):
         return "lines", ""
+    if hasattr(module, "given_header") and (given := module.given_header(head, source)):
+        return "lines", given
     first = next((line for line in head.split("\n") if line.strip()), "")
     return "lines", first.rstrip("\r")
 

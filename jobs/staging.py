@@ -263,11 +263,12 @@ def read_text(spark: SparkSession, source: Source, kind: RawFile, paths: list[st
     lines = (
         spark.read.option("lineSep", "\n")
         .text(paths)
-        .selectExpr(f"rtrim('\r', {text}) as value")
-        .where("length(trim(both '\t\r ' from value)) > 0")
+        .selectExpr(f"rtrim('\\r', {text}) as value")
+        .where("length(trim(both '\\t\\r ' from value)) > 0")
     )
     if kind.header is not None:
-        return lines.where(f"value <> {quoted(kind.header)}").selectExpr(
+        # A header in the middle, of files put together, is no record; nor if written another way.
+        return lines.where(f"lower(value) <> lower({quoted(kind.header)})").selectExpr(
             *NOWHERE,
             f"{module.record('value', kind.header, source)} as r",
             "value as raw",

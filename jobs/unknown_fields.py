@@ -15,7 +15,7 @@ from jobs.raw_files import CHUNK_BYTES, RawFile, read_head
 from jobs.salvage import json_problem, split_elements, split_lines
 from jobs.staging import SourceFiles
 from schemas.config import JobConfig
-from schemas.fieldmaps import field_map, leaf_paths
+from schemas.fieldmaps import FieldMap, field_map, leaf_paths
 
 SHOWN = 10
 
@@ -63,7 +63,7 @@ def unknown_fields(inputs: list[SourceFiles], config: JobConfig, day: date) -> C
         files = [f for f in entry.good if f.day in (None, day)] or entry.good
         chosen = random.Random(f"{day}{entry.source.name}").sample(files, min(3, len(files)))
         for raw_file in chosen:
-            for record in _sample(raw_file, per_source // len(chosen)):
+            for record in _sample(raw_file, known, per_source // len(chosen)):
                 counts.update(
                     f"{entry.source.name}: {path}"
                     for path in paths_within(record, format_module(entry.source.format))
@@ -88,10 +88,13 @@ def paths_within(record: dict[str, Any], module: ModuleType) -> set[str]:
     return leaf_paths(record) | leaf_paths(inner)
 
 
-def _sample(raw_file: RawFile, count: int) -> list[dict[str, Any]]:
+def _sample(raw_file: RawFile, known: FieldMap, count: int) -> list[dict[str, Any]]:
     """The first ``count`` records of a file that parse, read from its first megabyte."""
     if raw_file.header is not None:
-        return [dict.fromkeys(raw_file.header.rstrip("|").split("|"), "")]
+        # Whatever the case of a header, the map's names are known.
+        spelled = {name.lower(): name for name in (*known.used, *known.ignored)}
+        names = raw_file.header.rstrip("|").split("|")
+        return [{spelled.get(name.lower(), name): "" for name in names}]
     head = read_head(raw_file.path, CHUNK_BYTES)[0].decode("utf-8", errors="replace")
     pieces = (
         split_lines(head, True)

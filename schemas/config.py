@@ -21,6 +21,9 @@ DATE_FIELDS = ("{yyyy}", "{mm}", "{dd}")
 NonEmpty = Annotated[str, Field(min_length=1)]
 EnvironmentName = Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$")]
 """Name of an environment variable; the pattern also keeps most pasted secrets out."""
+SACCT_FIELD = re.compile(r"[A-Za-z]+(%-?[0-9]+)?")
+SACCT_IDS = ("jobid", "jobidraw")
+SACCT_TIMES = ("submit", "start", "end")
 SENSITIVITIES = (1, 2, 3, 4, 5)
 
 
@@ -109,6 +112,9 @@ class Source(Settings):
     """Only used where records carry no zone."""
     cluster: str | None = None
     """kubernetes_audit, slurm_sacct: for logs that don't name their cluster."""
+    fields: str | None = None
+    """slurm_sacct: what was given to `sacct --format`, for files without a header
+    (`--noheader`)."""
     mapping: Mapping | None = None
     """Only for `mapped`, where it must be given."""
 
@@ -128,10 +134,23 @@ class Source(Settings):
             raise ValueError(f"unknown time zone {value!r} (an IANA name is expected)") from error
         return value
 
+    @field_validator("fields")
+    @classmethod
+    def _sacct_fields(cls, value: str | None) -> str | None:
+        problems = sacct_problems(value) if value is not None else []
+        if problems:
+            raise ValueError("; ".join(problems))
+        return value
+
     @model_validator(mode="after")
-    def _mapping_fits_format(self) -> Source:
+    def _keys_fit_format(self) -> Source:
+        problems = []
         if (self.format == "mapped") != (self.mapping is not None):
-            raise ValueError("`mapping` must be given for format `mapped`, and only there")
+            problems.append("`mapping` must be given for format `mapped`, and only there")
+        if self.fields is not None and self.format != "slurm_sacct":
+            problems.append("`fields` is only for format `slurm_sacct`")
+        if problems:
+            raise ValueError("; ".join(problems))
         return self
 
     @field_validator("path")
@@ -146,6 +165,29 @@ class Source(Settings):
     def dated(self) -> bool:
         """Whether the path names the day."""
         return all(field in self.path for field in DATE_FIELDS)
+
+
+def sacct_names(fields: str) -> list[str]:
+    """Names of columns as given to ``sacct --format``, without their widths."""
+    return [field.strip().partition("%")[0] for field in fields.split(",")]
+
+
+def sacct_problems(fields: str) -> list[str]:
+    """Why no row of sacct can be read by this list of columns; empty if rows can."""
+    items = [field.strip() for field in fields.split(",")]
+    names = [name.lower() for name in sacct_names(fields)]
+    bad = [item for item in items if not SACCT_FIELD.fullmatch(item)]
+    twice = sorted({name for name in names if names.count(name) > 1} - {""})
+    problems = []
+    if bad:
+        problems.append(f"no columns of sacct: {', '.join(map(repr, bad))}")
+    if twice:
+        problems.append(f"given twice: {', '.join(twice)}")
+    if set(SACCT_IDS).isdisjoint(names):
+        problems.append("JobID or JobIDRaw must be among them")
+    if set(SACCT_TIMES).isdisjoint(names):
+        problems.append("Submit, Start or End must be among them")
+    return problems
 
 
 class Ingest(Settings):

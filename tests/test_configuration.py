@@ -197,6 +197,32 @@ def test_files_that_are_no_config(job: Path, text: str, problem: str) -> None:
     assert problems_of(job, text)[0].startswith(problem)
 
 
+@pytest.mark.parametrize(
+    ("source", "problem"),
+    [
+        ("format: slurm_sacct, fields: 'JobIDRaw,User%20,Submit,Brand%-5'", None),
+        ("format: sshd, fields: 'JobID,Submit'", "only for format `slurm_sacct`"),
+        ("format: slurm_sacct, fields: [JobID]", "valid string (slurm_sacct: what was given to"),
+        ("format: slurm_sacct, fields: 'User,Start'", "JobID or JobIDRaw must be among them"),
+        ("format: slurm_sacct, fields: 'JobID,User'", "Submit, Start or End must be among them"),
+        (
+            "format: slurm_sacct, fields: 'job id,User%x,,State,state%20'",
+            "no columns of sacct: 'job id', 'User%x', ''; given twice: state; JobID or JobIDRaw "
+            "must be among them; Submit, Start or End must be among them",
+        ),
+    ],
+)
+def test_fields_of_sacct(job: Path, source: str, problem: str | None) -> None:
+    text = f"sources:\n  - {{name: jobs, {source}, path: raw/jobs.txt}}\n"
+    if problem is None:
+        job.write_text(text)
+        assert load_config(job).sources[0].fields == "JobIDRaw,User%20,Submit,Brand%-5"
+        return
+    (found,) = problems_of(job, text)
+    assert found.startswith("job.yml:2: sources[0]")
+    assert problem in found
+
+
 def test_keys_given_twice_are_named_with_both_lines(job: Path) -> None:
     text = (
         SOURCE

@@ -257,9 +257,12 @@ def test_unknown_fields_are_counted_by_name(sail: SparkSession, tmp_path: Path) 
     jobs = "JobID|User|Submit|Brand|New\n1|ana|2026-10-05T10:00:00|x|y\n"
     write_file(tmp_path / "raw/jobs.txt", jobs)
     write_file(tmp_path / "raw/log.csv", "when,who,what,where\n2026-10-05T10:00:00Z,ana,read,x\n")
+    write_file(tmp_path / "raw/rows.txt", "1|ana|2026-10-05T10:00:00|x\n")
+    rows = {"format": "slurm_sacct", "fields": "jobid,USER%20,Submit,Odd%9"}
     sources = [
         {"path": "raw/a.json"},
         {"path": "raw/jobs.txt", "name": "jobs", "format": "slurm_sacct"},
+        {"path": "raw/rows.txt", "name": "rows", **rows},
         {
             "path": "raw/log.csv",
             "name": "wiki",
@@ -268,7 +271,9 @@ def test_unknown_fields_are_counted_by_name(sail: SparkSession, tmp_path: Path) 
         },
     ]
     summary = ingest.run(sail, job_config(tmp_path, sources), DAY)
-    assert "unknown fields in the sample: jobs: Brand (1), jobs: New (1), " in summary
+    assert (
+        "unknown fields in the sample: jobs: Brand (1), jobs: New (1), rows: Odd (1), " in summary
+    )
     assert "trail: brandNew.a (2), trail: brandNew.b (1)" in summary
     assert "columns that the mapping reads and a file lacks: wiki: browser" in summary
     silent = job_config(tmp_path, sources[:1], ingest={"unknown_field_sample": 0})

@@ -102,14 +102,20 @@ def test_framing(tmp_path: Path, content: str, framing: str) -> None:
 
 def test_headers(tmp_path: Path) -> None:
     slurm = {"format": "slurm_sacct"}
-    write_file(tmp_path / "jobs.txt", "\n\nJobID|User\r\n1|ana\r\n")
+    write_file(tmp_path / "jobs.txt", "\n\nJobID|Submit\r\n1|ana\r\n")
     (jobs,) = found(source_of(tmp_path / "jobs.txt", **slurm))
-    assert (jobs.framing, jobs.header) == ("lines", "JobID|User")
+    assert (jobs.framing, jobs.header) == ("lines", "JobID|Submit")
     assert (jobs.fault, jobs.damage) == (None, None)
     write_file(tmp_path / "rows.txt", "1|ana\n")
     (rows,) = found(source_of(tmp_path / "rows.txt", **slurm))
     assert "names no column JobID" in str(rows.fault)
+    assert "set `fields` of the source" in str(rows.fault)
     assert rows.damage == rows.fault
+    (rows,) = found(source_of(tmp_path / "rows.txt", **slurm, fields="JobID,User%20,Submit"))
+    assert (rows.header, rows.fault) == ("JobID|User|Submit", None)
+    write_file(tmp_path / "untimed.txt", "JobID|User\n1|ana\n")
+    (untimed,) = found(source_of(tmp_path / "untimed.txt", **slurm))
+    assert "no column Submit, Start or End" in str(untimed.fault)
 
 
 @pytest.mark.parametrize(

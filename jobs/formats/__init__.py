@@ -24,6 +24,8 @@ has besides
 - ``BATCH``: the member beside such an array that says where all its records come from.
 
 With ``HEADERLESS = True`` no line names columns: ``header`` is empty and every line is a record.
+``given_header(head, source) -> str | None``, where a format has it, is the header that the config
+gives for a file that begins so, None if the file has one itself.
 
 Everything runs in the engine; there is no Python for each record.
 """

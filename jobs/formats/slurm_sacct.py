@@ -1,29 +1,43 @@
-"""Rows of ``sacct --parsable2``, header first, in any selection and order of columns.
+"""Rows of ``sacct --parsable2`` in any selection and order of columns, with a header or without.
 
 Traps handled here: times are local and carry no zone; ``Unknown`` and ``None`` stand for no time;
 steps (``123.batch``) leave the user empty, so it is taken from the job's own row; ``CANCELLED by
 UID`` names someone who need not be the owner; free text (job name, submit line, comments) may hold
-the separator, which is undone where the header has one such column only.
+the separator. With one such column that is undone; with several of them only what reads the same
+however the row is split is believed, and the rest is kept in one piece.
 """
 
 from __future__ import annotations
 
+from itertools import count
+from math import comb
+
 from jobs.formats import NO_TEXT, details_json, one_a_line, quoted, zoned_time
-from schemas.config import Source
+from schemas.config import SACCT_IDS, SACCT_TIMES, Source, sacct_names
 from schemas.fieldmaps import field_map
 
 ENVELOPES: tuple[str, ...] = ()
 KEEPS_TEXT = False
 SEPARATOR = "|"
-FREE_TEXT = ("jobname", "submitline", "comment", "admincomment", "systemcomment", "workdir")
+UNIT = "\x1f"
+FREE_TEXT = frozenset(
+    "admincomment comment constraints container extra jobname licenses stderr stdin stdout "
+    "submitline systemcomment wckey workdir".split()
+)
+"""Columns that users or plugins fill; ``|`` means `or` in constraints and licences."""
+SHAPES = {
+    r"[0-9]+(?:[_+.][^|]*)?": SACCT_IDS,
+    r"[0-9]{4}-[0-9]{2}-[0-9]{2}[T ][^|]*|[0-9]{9,11}|Unknown|None|": (*SACCT_TIMES, "eligible"),
+    "[0-9]*": ("alloccpus", "associd", "elapsedraw", "gid", "ncpus", "nnodes", "reqcpus", "uid"),
+    "[0-9]+:[0-9]+|": ("exitcode", "derivedexitcode"),
+    "[A-Z_]*(?: [^|]*)?[+]?": ("state",),
+    r"[0-9:.-]*": ("cputime", "elapsed", "planned", "suspended"),
+    r"(?:[a-z][^|=]*=[^|]*)?": ("alloctres", "reqtres"),
+}
+"""What columns hold that are no free text; by these a row is split where texts hold separators."""
+MAX_SPLITS = 1000
+"""Ways to split one row that are tried; each may cost an engine a pass over the row."""
 FIELDS = tuple(name.lower() for name in field_map("slurm_sacct").used)
-
-JOB = "split(coalesce(nullif(r.jobidraw, ''), r.jobid), '[.]')[0]"
-IS_STEP = "(coalesce(nullif(r.jobid, ''), r.jobidraw) like '%.%')"
-CLUSTER = "coalesce(nullif(r.cluster, ''), cluster, '-')"
-OWNER = f"nullif(max(nullif(r.user, '')) over (partition by {CLUSTER}, {JOB}), '')"
-FAILED = "'BOOT_FAIL', 'CANCELLED', 'DEADLINE', 'FAILED', 'NODE_FAIL', 'OUT_OF_MEMORY', 'TIMEOUT'"
-STATE = "split(r.state, ' ')[0]"
 
 
 def is_json(head: str, source: Source) -> bool:
@@ -31,38 +45,48 @@ def is_json(head: str, source: Source) -> bool:
     return False
 
 
+def given_header(head: str, source: Source) -> str | None:
+    """The header made of the source's ``fields`` for a file that begins with no header."""
+    lines = [line.rstrip("\r") for line in head.split("\n") if line.strip()]
+    if source.fields is None or not lines or _is_header(lines[0]):
+        return None
+    names = sacct_names(source.fields)
+    # `--parsable` ends every row with a separator, which `--parsable2` does after an empty field.
+    ended = [line for line in lines if line.endswith(SEPARATOR) and line.count("|") >= len(names)]
+    return SEPARATOR.join(names) + (SEPARATOR if 2 * len(ended) > len(lines) else "")
+
+
 def header_problem(header: str, source: Source) -> str | None:
     """What a first line lacks that must name the columns; None if nothing."""
-    if {"jobid", "jobidraw"}.isdisjoint(_names(header)):
-        return "the first line of the file names no column JobID (sacct was run without a header?)"
+    if not _is_header(header):
+        return (
+            "the first line of the file names no column JobID; if sacct was run with --noheader, "
+            "set `fields` of the source to what was given to --format"
+        )
+    if set(SACCT_TIMES).isdisjoint(_names(header)):
+        return "the header has no column Submit, Start or End; add one to sacct's --format"
     return None
 
 
 def record(line: str, header: str, source: Source) -> str:
     """SQL of the record struct from a row in column ``line`` of a file with that header line."""
     names = _names(header)
-    parts, extra = _parts(line, header), _extra_fields(line, header)
-    free = _free_text(names)
-    absorbs = free[0] if len(free) == 1 else len(names)
-    fields = []
-    for name in FIELDS:
-        if name not in names:
-            value = "cast(null as string)"
-        elif (place := names.index(name)) < absorbs:
-            value = f"get({parts}, {place})"
-        elif place == absorbs:
-            value = f"array_join(slice({parts}, {place + 1}, greatest({extra}, 0) + 1), '|')"
-        else:
-            value = f"get({parts}, {place} + greatest({extra}, 0))"
-        fields.append(f"{quoted(name)}, {value}")
-    return f"named_struct({', '.join(fields)})"
+    places = {name: names.index(name) for name in names}
+    values = {name: f"get(p, {places[name]})" if name in places else NO_TEXT for name in FIELDS}
+    # Without its id and its first time a row is nothing; what else is missing, is missing.
+    needed = [next(n for n in found if n in places) for found in (SACCT_IDS[::-1], SACCT_TIMES)]
+    lost = " or ".join(f"get(p, {places[name]}) is null" for name in needed)
+    values["unsplit"] = f"get(p, {len(names)})"
+    values["lost"] = f"coalesce({values['unsplit']} is not null and ({lost}), false)"
+    members = ", ".join(f"{quoted(name)}, {value}" for name, value in values.items())
+    return f"get(transform(array({_cells(line, header)}), p -> named_struct({members})), 0)"
 
 
 def fault(line: str, header: str, source: Source) -> str:
     """SQL of why a row does not fit its header; null if it does."""
     extra = _extra_fields(line, header)
-    too_few = f"when {extra} < 0 then 'fewer fields than the header names'"
-    if len(_free_text(_names(header))) == 1:
+    too_few = f"when {extra} < 0 then {quoted(TOO_FEW)}"
+    if _free_text(_names(header)):
         return f"case {too_few} end"
     return f"case {too_few} when {extra} > 0 then 'more fields than the header names' end"
 
@@ -70,6 +94,12 @@ def fault(line: str, header: str, source: Source) -> str:
 def columns(source: Source) -> dict[str, str]:
     """SQL of every parsed column."""
     return COLUMNS
+
+
+def _is_header(line: str) -> bool:
+    """Whether a line names columns: no name begins with a digit, and every job's id does."""
+    names = _names(line)
+    return not set(SACCT_IDS).isdisjoint(names) and not any(name[:1].isdigit() for name in names)
 
 
 def _names(header: str) -> list[str]:
@@ -81,15 +111,80 @@ def _free_text(names: list[str]) -> list[int]:
     return [position for position, name in enumerate(names) if name in FREE_TEXT]
 
 
+def _row(line: str, header: str) -> str:
+    return f"regexp_replace({line}, '\\\\|\\\\z', '')" if header.endswith(SEPARATOR) else line
+
+
 def _parts(line: str, header: str) -> str:
-    if header.endswith(SEPARATOR):
-        line = f"regexp_replace({line}, '\\\\|$', '')"
-    return f"split({line}, '\\\\|')"
+    return f"split({_row(line, header)}, '\\\\|')"
 
 
 def _extra_fields(line: str, header: str) -> str:
     """SQL of how many fields a row has beyond its header's."""
     return f"(size({_parts(line, header)}) - {len(_names(header))})"
+
+
+def _cells(line: str, header: str) -> str:
+    """SQL of the array of a row's fields, null where they cannot be told; the fields that cannot
+    be told apart, as one text, are one element more.
+    """
+    names, row = _names(header), _row(line, header)
+    parts, extra, free = _parts(line, header), _extra_fields(line, header), _free_text(names)
+    if not free:
+        return parts
+    first, end = free[0], free[-1] + 1
+    left = f"slice({parts}, 1, {first})"
+    middle = f"array_join(slice({parts}, {first + 1}, {end - first} + {extra}), '|')"
+    right = f"slice({parts}, {end + 1} + {extra}, {len(names) - end})"
+    if len(free) == 1:
+        joined = f"concat({left}, array({middle}), {right})"
+        return f"case when {extra} > 0 then {joined} else {parts} end"
+    splits = f"{extra} <= {_most_extra(len(free))} and instr({row}, '{UNIT}') = 0"
+    return (
+        f"case when {extra} <= 0 then {parts} "
+        f"when {splits} and {row} rlike {quoted(_pattern(names, '*'))} then {_agreed(row, names)} "
+        f"else concat({left}, {_nulls(end - first)}, {right}, array({middle})) end"
+    )
+
+
+def _agreed(row: str, names: list[str]) -> str:
+    """SQL of a row's cells as far as all ways to split it agree.
+
+    Of all ways the one with the shortest texts and the one with the longest are the outermost: up
+    to the first field in which these two differ, and right of the last text, all are the same.
+    """
+    groups = quoted(UNIT.join(f"${number}" for number in range(1, len(names) + 1)))
+    ways = ", ".join(
+        f"'{name}', split(regexp_replace({row}, {quoted(_pattern(names, every))}, {groups}), "
+        f"'{UNIT}')"
+        for name, every in (("short", "*?"), ("long", "*"))
+    )
+    free = _free_text(names)
+    end = free[-1] + 1
+    cases = " ".join(f"when get(w.short, {n}) <> get(w.long, {n}) then {n}" for n in free)
+    agree = f"(case {cases} else {end} end)"
+    cells = (
+        f"concat(slice(w.short, 1, {agree}), slice({_nulls(end)}, 1, {end} - {agree}), "
+        f"slice(w.short, {end + 1}, {len(names) - end}), array(nullif("
+        f"array_join(slice(w.short, {agree} + 1, {end} - {agree}), '|'), '')))"
+    )
+    return f"get(transform(array(named_struct({ways})), w -> {cells}), 0)"
+
+
+def _pattern(names: list[str], every: str) -> str:
+    """Pattern of a row with a group for each field, whose free texts are as ``every`` says."""
+    shapes = {name: shape for shape, alike in SHAPES.items() for name in alike}
+    shapes |= dict.fromkeys(FREE_TEXT, f".{every}")
+    return "(?s)^" + r"\|".join(f"({shapes.get(name, '[^|]*')})" for name in names) + r"\z"
+
+
+def _most_extra(texts: int) -> int:
+    """How many separators may be spread over so many texts without too many ways to do it."""
+    return next(n for n in count() if comb(n + texts, texts - 1) > MAX_SPLITS)
+
+
+def _nulls(number: int) -> str:
+    return f"array({', '.join([NO_TEXT] * number)})"
 
 
 def _local_time(field: str) -> str:
@@ -100,12 +195,49 @@ def _local_time(field: str) -> str:
     )
 
 
+TOO_FEW = (
+    "fewer fields than the header names (a line break within a job's name, comment or submit line "
+    "breaks its row)"
+)
+ID = "coalesce(nullif(r.jobidraw, ''), nullif(r.jobid, ''))"
+JOB = f"split({ID}, '[.]')[0]"
+IS_STEP = "(coalesce(nullif(r.jobid, ''), r.jobidraw) like '%.%')"
+CLUSTER = "coalesce(nullif(r.cluster, ''), cluster, '-')"
+# A user who was removed is shown as `nobody` or as a number.
+USER = "coalesce(nullif(nullif(r.user, ''), 'nobody'), nullif(r.uid, ''), nullif(r.user, ''))"
+OF_JOB = f"over (partition by {CLUSTER}, {JOB})"
+OWNER = f"coalesce({USER}, max({USER}) {OF_JOB})"
+OWNER_UID = f"coalesce(nullif(r.uid, ''), max(nullif(r.uid, '')) {OF_JOB})"
+# A job queued again is listed once more with another submit time, or start where that is all.
+QUEUED = ", ".join(
+    f"case when {time} not in ('Unknown', 'None', '') then {time} end"
+    for time in ("r.submit", "r.start")
+)
+
+FAILED = "BOOT_FAIL CANCELLED DEADLINE FAILED NODE_FAIL OUT_OF_MEMORY TIMEOUT".split()
+WORD = "split(r.state, ' ')[0]"
+# A width in --format cuts what is longer and ends it with a plus: `CANCELLED+`, `OUT_OF_ME+`.
+WHOLE = " ".join(
+    f"when {WORD} like '%+' and startswith('{state}', rtrim('+', {WORD})) then '{state}'"
+    for state in ("COMPLETED", *FAILED)
+)
+STATE = f"(case {WHOLE} else {WORD} end)"
+BY = "nullif(regexp_extract(r.state, '^CANCELLED by ([^+]+)\\\\z', 1), '')"
+
+# All GPUs are counted, and where the cluster tells them apart those of each type once more.
+ALL_GPUS = "nullif(regexp_extract(r.alloctres, '(?:^|,)gres/gpu=([0-9]+)', 1), '')"
+TYPED_GPUS = "regexp_extract_all(r.alloctres, '(?:^|,)gres/gpu:[^=,]*=([0-9]+)', 1)"
+SUM_OF_GPUS = (
+    f"aggregate(transform({TYPED_GPUS}, n -> try_cast(n as bigint)), cast(0 as bigint), "
+    "(a, b) -> a + b)"
+)
+
 COLUMNS = {
-    "event_id": f"concat_ws('/', {CLUSTER}, coalesce(nullif(r.jobidraw, ''), r.jobid), r.submit)",
+    "event_id": f"concat_ws('/', {CLUSTER}, {ID}, coalesce({QUEUED}))",
     "event_time": f"coalesce(case when {IS_STEP} then {_local_time('r.start')} end, "
     f"{_local_time('r.submit')}, {_local_time('r.start')}, {_local_time('r.end')})",
-    "principal": f"coalesce(nullif(r.user, ''), {OWNER}, 'unknown')",
-    "names": one_a_line(f"coalesce(nullif(r.user, ''), {OWNER})"),
+    "principal": f"coalesce({OWNER}, 'unknown')",
+    "names": one_a_line(OWNER),
     "kind_hint": NO_TEXT,
     "acting_as": NO_TEXT,
     "credential": NO_TEXT,
@@ -119,25 +251,32 @@ COLUMNS = {
     "bytes_out": "cast(null as bigint)",
     "source_ip": NO_TEXT,
     "user_agent": NO_TEXT,
-    "outcome": f"case when {STATE} = 'COMPLETED' then 'success' when {STATE} in ({FAILED}) "
-    "then 'failure' else 'unknown' end",
+    "outcome": f"case when {STATE} = 'COMPLETED' then 'success' "
+    f"when {STATE} in ({', '.join(map(quoted, FAILED))}) then 'failure' else 'unknown' end",
     "details": details_json(
         {
-            "cancelled_by": "nullif(regexp_extract(r.state, 'CANCELLED by ([0-9]+)', 1), '')",
+            # Who cancelled a job need not be its owner; only these two numbers have names here.
+            "cancelled_by": f"case when {BY} = '0' then 'root' when {BY} = {OWNER_UID} "
+            f"then {OWNER} else {BY} end",
             "exit_code": "nullif(r.exitcode, '')",
-            "gpus": "nullif(regexp_extract(r.alloctres, 'gres/gpu[^=,]*=([0-9]+)', 1), '')",
+            "gpus": f"coalesce({ALL_GPUS}, nullif(cast({SUM_OF_GPUS} as string), '0'))",
             "job_name": "nullif(r.jobname, '')",
             "nodes": "case when r.nodelist not in ('', 'None assigned', 'None') "
             "then r.nodelist end",
             "partition": "nullif(r.partition, '')",
             "state": f"nullif({STATE}, '')",
-            "step": f"case when {IS_STEP} then r.jobid end",
+            "std_out": "nullif(r.stdout, '')",
+            "step": f"case when {IS_STEP} then coalesce(nullif(r.jobid, ''), r.jobidraw) end",
             "submit_line": "nullif(r.submitline, '')",
+            # Fields that cannot be told apart, from the first of them on.
+            "unsplit": "r.unsplit",
             "work_dir": "nullif(r.workdir, '')",
         }
     ),
     # The same job listed again later is known better once it has ended.
     "precedence": f"case when {_local_time('r.end')} is not null then 1 else 0 end",
-    "problem": "case when coalesce(nullif(r.jobid, ''), nullif(r.jobidraw, '')) is null "
-    "then 'no JobID' end",
+    "problem": "case when r.lost then 'separators within several columns of free text: the job or "
+    "its time cannot be told' "
+    f"when {ID} is null then 'no JobID' when not {ID} rlike '^[0-9]+([_+.]|\\\\z)' "
+    "then 'no job number where the header has JobID' end",
 }
