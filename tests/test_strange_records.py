@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import json
-from datetime import date
+from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from zoneinfo import ZoneInfo
 
 import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
+from jobs.formats import zoned_time
 from schemas.fieldmaps import field_map, field_tree
 from schemas.tables import EVENTS
 from tests.raw_logs import job_config, rows_of, run_ingest, write_file
@@ -133,3 +135,61 @@ def test_times_without_a_year(
     run_ingest(sail, config, day)
     found = sorted(str(row["event_time"]) for row in rows_of(sail, config, EVENTS, day))
     assert found == expected
+
+
+@pytest.mark.parametrize(
+    ("day", "expected"),
+    [
+        # The hour from two to three exists twice; the first one is taken.
+        (date(2026, 10, 25), ["2026-10-25 00:30:00", "2026-10-25 02:00:00"]),
+        # It does not exist; a clock that was not put forward says so, and is believed.
+        (
+            date(2026, 3, 29),
+            ["2026-03-29 00:59:59", "2026-03-29 01:00:00", "2026-03-29 01:30:00"],
+        ),
+    ],
+)
+def test_the_night_when_clocks_change(
+    sail: SparkSession, tmp_path: Path, day: date, expected: list[str]
+) -> None:
+    """All logs without a zone, in Berlin; 01:59:59 of October is the day before in UTC."""
+    clocks = ["01:59:59", "02:30:00", "03:00:00"]
+    who = "Accepted password for ana from 192.0.2.1 port 2 ssh2"
+    logs = {
+        "sshd": [f"{day:%b %d} {clock} h sshd[1]: {who}" for clock in clocks],
+        "slurm_sacct": ["JobID|Submit", *(f"{n}|{day}T{c}" for n, c in enumerate(clocks))],
+        "mapped": ["when,who,what", *(f"{day:%d.%m.%Y} {clock},ana,read" for clock in clocks)],
+    }
+    mapping = {"time": "when", "time_format": "dd.MM.yyyy HH:mm:ss", "principal": "who"}
+    mapping |= {"action": "what", "resource": "literal:x"}
+    sources: list[dict[str, Any]] = []
+    for name, lines in logs.items():
+        write_file(tmp_path / f"raw/{name}", "\n".join(lines) + "\n")
+        source = {"name": name, "format": name, "path": f"raw/{name}", "timezone": "Europe/Berlin"}
+        sources.append({**source, "mapping": mapping} if name == "mapped" else source)
+    config = job_config(tmp_path, sources, late_days=0)
+    run_ingest(sail, config, day)
+    for name in logs:
+        rows = [row for row in rows_of(sail, config, EVENTS, day) if row["source"] == name]
+        assert sorted(str(row["event_time"]) for row in rows) == expected, name
+
+
+@pytest.mark.parametrize("engine", ["sail", "apache_spark"])
+def test_local_times(request: pytest.FixtureRequest, engine: str) -> None:
+    """Every quarter of an hour of days on which clocks change somewhere, told by another clock."""
+    zones = ["Europe/Berlin", "Europe/London", "America/New_York", "America/Santiago"]
+    zones += ["Australia/Sydney", "Australia/Lord_Howe", "Asia/Kolkata", "UTC"]
+    days = ["03-08", "03-29", "04-05", "09-06", "10-04", "10-25", "11-01"]
+    hours = [f"{hour:02}:{minute}:00" for hour in range(24) for minute in ("00", "15", "30", "45")]
+    texts = [f"2026-{day}T{hour}" for day in days for hour in hours]
+    rows = [(zone, text) for zone in zones for text in texts]
+    spark = request.getfixturevalue(engine)
+    frame = spark.createDataFrame(rows, "timezone string, text string")
+    found = frame.selectExpr("timezone", "text", f"{zoned_time('text')} as time").collect()
+    assert {(row.timezone, row.text): row.time for row in found} == {
+        (zone, text): datetime.fromisoformat(text)
+        .replace(tzinfo=ZoneInfo(zone), fold=0)
+        .astimezone(UTC)
+        .replace(tzinfo=None)
+        for zone, text in rows
+    }
