@@ -14,7 +14,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from tests.raw_logs import job_config, run_ingest, write_file
+from schemas.tables import EVENTS
+from tests.raw_logs import job_config, rows_of, run_ingest, write_file
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
@@ -61,6 +62,66 @@ def test_no_line_is_lost(sail: SparkSession, format_id: str) -> None:
         # Several JSON objects on a line are several records.
         assert sums["records"] >= sum(1 for line in written if line.strip(" \t\r"))
         assert sums["events"] > 0
+
+    check()
+
+
+SACCT_CELLS = {
+    "JobID": ["1", "1_[2-5%2]", "1+0", "1.batch", "x", ""],
+    "JobIDRaw": ["1", "2", "2.0", "|", ""],
+    "User": ["ana", "nobody", ""],
+    "UID": ["17", "0", ""],
+    "Submit": ["2026-10-05T10:00:00", "2026-10-06T10:00:00", "1791194400", "Unknown", "None", ""],
+    "Start": ["2026-10-05T10:00:00", "Unknown", "12:00"],
+    "State": ["COMPLETED", "CANCELLED by 17", "CANCELLED+", ""],
+    "AllocTRES": ["gres/gpu=2,gres/gpu:a=99999999999999999999", "gres/gpu:a=1", "|", ""],
+    "JobName": ["JobID", "a|b", "|||"],
+    "SubmitLine": ["sbatch x | y", "2026-10-05T10:00:00|1|ana"],
+    "Comment": ["|" * 60],
+}
+
+
+@st.composite
+def logs_of_sacct(draw: st.DrawFn) -> tuple[list[str], list[list[str]]]:
+    """Columns in any order, and rows of any cells, some of them too short or too long."""
+    others = [name for name in SACCT_CELLS if name not in ("JobID", "Submit")]
+    chosen = draw(st.lists(st.sampled_from(others), unique=True))
+    names = draw(st.permutations(["JobID", "Submit", *chosen]))
+    cells = [st.one_of(st.sampled_from(SACCT_CELLS[name]), ANY_TEXT) for name in names]
+    row = st.one_of(st.tuples(*cells), st.lists(st.one_of(cells))).map(list)
+    return names, draw(st.lists(row, min_size=20, max_size=40))
+
+
+def test_no_row_of_sacct_is_lost(sail: SparkSession) -> None:
+    """With a header and without, its names in any case and repeated, rows ended or not."""
+
+    @settings(max_examples=5, deadline=None, suppress_health_check=list(HealthCheck))
+    @given(logs_of_sacct(), st.booleans(), st.booleans())
+    def check(log: tuple[list[str], list[list[str]]], given_fields: bool, ended: bool) -> None:
+        names, rows = log
+        good = {"JobID": "7", "Submit": "2026-10-05T10:00:00"}
+        rows = [[good.get(name, "") for name in names], *rows]
+        end = "|" if ended else ""
+        header = "|".join(names) + end
+        written = ["|".join(row) + end for row in rows]
+        lines = [*written, header.upper()] if given_fields else [header, *written, header.upper()]
+        source = {"format": "slurm_sacct", "path": "raw/log"}
+        if given_fields:
+            source["fields"] = "%30,".join(names)
+        with TemporaryDirectory() as name:
+            folder = Path(name)
+            write_file(folder / "raw/log", "\n".join(lines) + "\n")
+            config = job_config(folder, [source])
+            sums = run_ingest(sail, config)
+            events = rows_of(sail, config, EVENTS)
+        assert sums["records"] == sum(1 for line in written if line.strip(" \t\r"))
+        # Of rows without a header only sound ones can tell that all of them are ended.
+        ids = {event["event_id"] for event in events}
+        assert "-/7/2026-10-05T10:00:00" in ids or (given_fields and ended)
+        for event in events:
+            empty = [name for name, value in event.items() if value == ""]
+            assert not empty, event
+            assert all(event["details"].values()), event
 
     check()
 

@@ -51,9 +51,11 @@ def given_header(head: str, source: Source) -> str | None:
     if source.fields is None or not lines or _is_header(lines[0]):
         return None
     names = sacct_names(source.fields)
-    # `--parsable` ends every row with a separator, which `--parsable2` does after an empty field.
-    ended = [line for line in lines if line.endswith(SEPARATOR) and line.count("|") >= len(names)]
-    return SEPARATOR.join(names) + (SEPARATOR if 2 * len(ended) > len(lines) else "")
+    header = SEPARATOR.join(names)
+    # `--parsable` ends every row with a separator, `--parsable2` those with an empty last field.
+    plain = sum(line.count(SEPARATOR) == len(names) - 1 for line in lines)
+    ended = sum(line.count(SEPARATOR) == len(names) and line.endswith(SEPARATOR) for line in lines)
+    return header + SEPARATOR if ended > plain else header
 
 
 def header_problem(header: str, source: Source) -> str | None:
