@@ -53,9 +53,15 @@ DESTINATION = (
 """Where copies go: the container's URI, `#` and the account where the log names it."""
 
 ASSET_SIZES = "asset_id string, each double, whole double"
-TELL_SIZES = ("aws_s3_access", "mapped")
-OBJECT_BYTES = "try_cast(details['object_size'] as bigint)"
-"""Size of the whole object, where a log tells it beside what was read of it."""
+PARTS_AND_SIZES = {
+    "object_bytes": "try_cast(details['object_size'] as bigint)",
+    "is_part": "details['status_code'] = '206' and not map_contains_key(details, 'range') "
+    "and bytes_out is not null",
+}
+"""SQL of the whole object's size, and of whether a part was read of which the place is not told."""
+NOT_TOLD = {"object_bytes": "cast(null as bigint)", "is_part": "false"}
+TELL_PARTS_OR_SIZES = {"aws_s3_access", "azure_storage", "mapped"}
+"""Formats that may tell either; looking into the details of all others takes long."""
 
 ASSET = f"coalesce(asset_id, nullif({CONTAINER}, ''), resource)"
 """What was touched: the asset, else what holds the resource."""
@@ -63,10 +69,10 @@ ASSET = f"coalesce(asset_id, nullif({CONTAINER}, ''), resource)"
 
 def run(spark: SparkSession, config: JobConfig, day: date) -> str:
     """Replace the day in ``access`` and ``object_access``."""
-    told_size = any(source.format in TELL_SIZES for source in config.sources)
-    size = OBJECT_BYTES if told_size else "cast(null as bigint)"
+    tell = TELL_PARTS_OR_SIZES & {source.format for source in config.sources}
+    more = PARTS_AND_SIZES if tell else NOT_TOLD
     events = read_days(spark, config.storage, EVENTS, day).selectExpr(
-        "*", f"{size} as object_bytes"
+        "*", *(f"{value} as {name}" for name, value in more.items())
     )
     context = load_context(config.context, day)
     assets = context.assets
@@ -244,11 +250,10 @@ def object_access(
         with asked as (
             select user_id, asset_id, coalesce(object, resource) as object,
                 details['range'] as range, count(*) as reads,
-                sum(case when details['range'] is null then bytes_out end) as part_bytes
+                sum(case when is_part then bytes_out end) as part_bytes
             from day_events
             where asset_id in ({names}) and action_class in ('read', 'copy')
-                and outcome <> 'failure' and (map_contains_key(details, 'range')
-                    or (details['status_code'] = '206' and bytes_out is not null))
+                and outcome <> 'failure' and (is_part or map_contains_key(details, 'range'))
             group by 1, 2, 3, 4
         ), ranges as (
             select user_id, asset_id, object, sum(reads) as reads, sum(part_bytes) as part_bytes,

@@ -23,7 +23,6 @@ from typing import TYPE_CHECKING
 from jobs.formats import quoted
 from jobs.ingest import FEW_DUPLICATES
 from schemas.config import Source
-from schemas.tables import EVENTS
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame
@@ -99,7 +98,7 @@ def count_once(
         events.join(told.hint("broadcast") if few else told, ["source", "event_id"], "left")
         .where("coalesce(counted, true)")
         .selectExpr(
-            *(column for column in EVENTS.column_names if column != "bytes_out"),
+            *(name for name in events.columns if name not in ("bytes_out", "object_bytes")),
             "coalesce(bytes_out, told_bytes) as bytes_out",
             "coalesce(object_bytes, told_size) as object_bytes",
         )
