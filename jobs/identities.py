@@ -28,6 +28,7 @@ Row = dict[str, Any]
 NOBODY = ("anonymous", "system:anonymous")
 """Principals of events whose log names nobody; no alias can be given to them."""
 COUNTED = ("source", "user_kind", "principal", "user_id", *IDENTITY_DETAILS)
+SUMS = ("events", "bytes_out")
 MAX_GUESSES = 5
 
 
@@ -53,6 +54,8 @@ def list_identities(config: JobConfig, day: date | None, days: int, limit: int) 
 
     first, last = _stored_span(config, day, days)
     counts = _count(config.storage, first, last)
+    if not counts.num_rows:
+        raise RunError(f"no events of {first} to {last} in {config.storage}")
     unknown = pc.equal(counts["user_kind"], "unknown")
     ambiguous = pc.is_valid(counts["identity_candidates"])
     keys = ["principal", "identity_candidates"]
@@ -115,7 +118,6 @@ def _count(storage: str, first: date, last: date) -> pa.Table:
     """Events and bytes by what is not certain of an identity; of certain ones by source alone."""
     import pyarrow as pa
     import pyarrow.compute as pc
-    from pyarrow import acero
 
     def detail(key: str) -> pc.Expression:
         return pc.map_lookup(pc.field("details"), pa.scalar(key), "first")
@@ -136,22 +138,20 @@ def _count(storage: str, first: date, last: date) -> pa.Table:
         **{key: detail(key) for key in IDENTITY_DETAILS},
         "bytes_out": pc.field("bytes_out"),
     }
-    read = ["day", "source", "user_kind", "principal", "user_id", "details", "bytes_out"]
-    scan = acero.ScanNodeOptions(
-        stored, columns={name: pc.field(name) for name in read}, filter=in_span
-    )
-    sums = [
-        ("source", "hash_count", pc.CountOptions("all"), "events"),
-        ("bytes_out", "hash_sum", None, "bytes_out"),
-    ]
-    plan = [
-        acero.Declaration("scan", scan),
-        # Files are passed over by the scan's filter; rows only by a filter of its own.
-        acero.Declaration("filter", acero.FilterNodeOptions(in_span)),
-        acero.Declaration("project", acero.ProjectNodeOptions([*columns.values()], [*columns])),
-        acero.Declaration("aggregate", acero.AggregateNodeOptions(sums, keys=[*COUNTED])),
-    ]
-    return acero.Declaration.from_sequence(plan).to_table()
+    scanner = stored.scanner(columns=columns, filter=in_span)
+    nothing = scanner.projected_schema.empty_table()
+    counts = _summed(nothing.append_column("events", pa.array([], pa.int64())))
+    for batch in scanner.to_batches():
+        rows = pa.Table.from_batches([batch])
+        rows = rows.append_column("events", pa.repeat(pa.scalar(1), len(batch)))
+        counts = _summed(pa.concat_tables([counts, rows.select(counts.column_names)]))
+    return counts
+
+
+def _summed(counts: pa.Table) -> pa.Table:
+    """One row for each combination of ``COUNTED``."""
+    sums = [("events", "sum"), ("bytes_out", "sum")]
+    return counts.group_by([*COUNTED]).aggregate(sums).rename_columns([*COUNTED, *SUMS])
 
 
 def _largest(counts: pa.Table, keys: list[str], limit: int) -> tuple[list[Row], int]:
