@@ -216,13 +216,17 @@ def _with_wrapper(record: RawRecord, value: Any, module: ModuleType) -> RawRecor
     name = next((name for name in names if name in wrappers), None)
     if name is None:
         return replace(record, wrapper=None)
-    inner = value
-    for step in filter(None, wrappers[name].path.split(".")):
-        inner = inner.get(step) if isinstance(inner, dict) else None
+    path, text = wrappers[name].path, record.text
+    holder, inner = {}, value
+    for step in filter(None, path.split(".")):
+        holder, inner = inner, inner.get(step) if isinstance(inner, dict) else None
     problem = json_problem(inner) if isinstance(inner, str) else _object_problem(inner)
     if problem:
-        problem = f"no record in {wrappers[name].path}: {problem}"
-    return replace(record, wrapper=name, problem=record.problem or problem)
+        problem = f"no record in {path}: {problem}"
+    elif isinstance(inner, str) and (mended := mend_surrogates(inner)) != inner:
+        holder[path.rpartition(".")[2]] = mended
+        text = json.dumps(value)
+    return replace(record, wrapper=name, text=text, problem=record.problem or problem)
 
 
 def _objects_in(text: str) -> list[str]:

@@ -319,7 +319,9 @@ def _elements(
     element = "string" if module.KEEPS_TEXT else outer_type
     records = parsed_json(spark, "value", f"struct<`{array}`:array<{element}>>") + f".`{array}`"
     if array == "":
+        # Of an object engines would make an array of one.
         records = parsed_json(spark, "value", f"array<{element}>")
+        records = f"case when value rlike '^\\\\s*\\\\[' then {records} end"
     batch = NO_TEXT
     if array in getattr(module, "BATCH", {}):
         pattern = rf'"{module.BATCH[array]}"\s*:\s*"([^"\\]*)"'
@@ -478,7 +480,9 @@ def salvage(
         parts = [(None, part) for record in untried for part in _parts(record, module)]
         for raw_file in entry.damaged:
             for record in read_records(raw_file, limit):
-                found = _parts(record, module) if raw_file.header is None else [record]
+                found = [record]
+                if raw_file.header is None:
+                    found = unpacked_records(record, module)
                 parts += [(raw_file.header, part) for part in found]
         for each in tried:
             # Text that happens to be JSON is a bad line all the same.

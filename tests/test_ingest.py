@@ -191,6 +191,30 @@ def test_one_odd_record_among_good_ones_is_never_lost(
     assert (sums["events"], sums["rejects"]) == (2, 1)
 
 
+@pytest.mark.parametrize("case", ["kubernetes_audit/mixed", "aws_cloudtrail/eventbridge_mixed"])
+def test_envelopes_of_all_kinds_in_one_file(sail: SparkSession, tmp_path: Path, case: str) -> None:
+    """Whichever record is the first and tells how the file is read, and if the file is damaged."""
+    folder = Path(__file__).parent / "formats" / case
+    (log,) = folder.glob("input.*")
+    records = log.read_text(encoding="utf-8").splitlines()
+    expected = json.loads((folder / "expected.json").read_text(encoding="utf-8"))
+    sources = []
+    for first in range(len(records)):
+        name = f"{first}.json"
+        write_file(tmp_path / "raw" / name, lines(*records[first:], *records[:first]))
+        sources.append({"name": name, "format": folder.parent.name, "path": f"raw/{name}"})
+    write_file(tmp_path / "raw/damaged", "\ufeff" + lines(*records))
+    sources.append({"name": "damaged", "format": folder.parent.name, "path": "raw/damaged"})
+    config = job_config(tmp_path, sources)
+    run_ingest(sail, config)
+    events, rejects = rows_of(sail, config, EVENTS), rows_of(sail, config, REJECTS)
+    for source in sources:
+        ids = [row["event_id"] for row in events if row["source"] == source["name"]]
+        assert ids == sorted(expected["events"]), source
+        reasons = [row["reason"] for row in rejects if row["source"] == source["name"]]
+        assert len(reasons) == len(expected["rejects"]), (source, reasons)
+
+
 def test_two_records_on_a_line_are_two(sail: SparkSession, tmp_path: Path) -> None:
     """Whether the engine's reader can have its way or not."""
     both = json.dumps(trail_record(1)) + json.dumps(trail_record(2))
