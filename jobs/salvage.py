@@ -10,7 +10,7 @@ import hashlib
 import json
 import re
 import zlib
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import date
 from types import ModuleType
@@ -20,6 +20,9 @@ from jobs.raw_files import RawFile, read_chunks
 
 Piece = tuple[str, str, str | None]
 """A record's position, its text, and why it is none (None: it is one)."""
+Breaks = Callable[[str, str], bool | None]
+"""Whether a row under a header goes on in the next line; None for text that begins no row."""
+MAX_ROW_LINES = 1000
 
 JSON_NAMES = {
     type(None): "null",
@@ -71,7 +74,9 @@ class RawRecord:
     wrapper: str | None = None
 
 
-def read_records(raw_file: RawFile, max_file_bytes: int) -> Iterator[RawRecord]:
+def read_records(
+    raw_file: RawFile, max_file_bytes: int, breaks: Breaks | None = None
+) -> Iterator[RawRecord]:
     """All records of a damaged file, good and bad, in order; what is beyond saving comes last."""
     text, lost = _readable_text(raw_file, max_file_bytes)
     cut = lost is not None
@@ -84,6 +89,8 @@ def read_records(raw_file: RawFile, max_file_bytes: int) -> Iterator[RawRecord]:
     if not text:
         pieces = iter(())
     is_json = raw_file.header is None
+    if breaks and raw_file.header and raw_file.fault is None:
+        pieces = map(_one_line, joined_rows(pieces, raw_file.header, breaks))
     for position, piece, problem in pieces:
         if not is_json and piece == raw_file.header and raw_file.fault is None:
             continue
@@ -107,6 +114,41 @@ def find_lines(
                 yield RawRecord(
                     raw_file.path, raw_file.day, position, line, problem, raw_file.wrapper
                 )
+
+
+def find_rows(
+    files: Iterable[RawFile], digests: Collection[str], max_file_bytes: int, breaks: Breaks
+) -> Iterator[tuple[RawFile, RawRecord, list[str]]]:
+    """Rows of several lines, of which some have an MD5 in ``digests``; positions of their lines."""
+    for raw_file in files:
+        text, _ = _readable_text(raw_file, max_file_bytes)
+        for row in joined_rows(split_lines(text, cut=False), raw_file.header or "", breaks):
+            if len(row) > 1 and any(line_digest(line) in digests for _, line, _ in row):
+                record = RawRecord(raw_file.path, raw_file.day, *_one_line(row))
+                yield raw_file, record, [position for position, _, _ in row]
+
+
+def joined_rows(pieces: Iterable[Piece], header: str, breaks: Breaks) -> Iterator[list[Piece]]:
+    """Lines that make one row together; every other line alone."""
+    row: list[Piece] = []
+    for piece in pieces:
+        goes_on = None if piece[2] else breaks(piece[1], header)
+        if row and goes_on is None and not piece[2] and len(row) < MAX_ROW_LINES:
+            row.append(piece)
+            if not breaks(_one_line(row)[1], header):
+                yield row
+                row = []
+            continue
+        yield from ([line] for line in row)
+        row = [piece] if goes_on else []
+        if not goes_on:
+            yield [piece]
+    yield from ([line] for line in row)
+
+
+def _one_line(row: list[Piece]) -> Piece:
+    (position, _, problem), *_ = row
+    return position, " ".join(text for _, text, _ in row), problem
 
 
 def find_elements(

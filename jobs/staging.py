@@ -25,9 +25,11 @@ from jobs.formats import NO_TEXT, PARSED, format_module, quoted
 from jobs.raw_files import RawFile, find_damage
 from jobs.resolve import FOLDER_SCHEMES, needs_whole_uri
 from jobs.salvage import (
+    Breaks,
     RawRecord,
     find_elements,
     find_lines,
+    find_rows,
     line_digest,
     mended_records,
     read_records,
@@ -476,10 +478,14 @@ def salvage(
     saved: dict[tuple[str, str | None, str | None], list[RawRecord]] = {}
     for entry in inputs:
         source, module = entry.source, format_module(entry.source.format)
-        tried, untried = _find_records(entry.good, by_source.get(source.name, []), limit)
+        breaks = getattr(module, "breaks", None)
+        tried, untried, joined = _find_records(
+            entry.good, by_source.get(source.name, []), limit, breaks
+        )
         parts = [(None, part) for record in untried for part in _parts(record, module)]
+        parts += joined
         for raw_file in entry.damaged:
-            for record in read_records(raw_file, limit):
+            for record in read_records(raw_file, limit, breaks):
                 found = [record]
                 if raw_file.header is None:
                     found = unpacked_records(record, module)
@@ -518,9 +524,11 @@ def _parts(record: RawRecord, module: ModuleType) -> list[RawRecord]:
 
 
 def _find_records(
-    files: list[RawFile], rows: list[Row], max_bytes: int
-) -> tuple[list[BadRecord], list[RawRecord]]:
-    """The raw records of bad staging rows; and those of documents that the engine refused."""
+    files: list[RawFile], rows: list[Row], max_bytes: int, breaks: Breaks | None
+) -> tuple[list[BadRecord], list[RawRecord], list[tuple[str | None, RawRecord]]]:
+    """The raw records of bad staging rows; those of documents that the engine refused; and those
+    that were broken into lines, under their headers.
+    """
     lines = {line_digest(row.raw): row for row in rows if row.file_crc is None and row.raw}
     elements: dict[tuple[int, int], dict[int, Row]] = {}
     for row in rows:
@@ -528,10 +536,17 @@ def _find_records(
             places = elements.setdefault((row.file_crc, row.file_chars), {})
             if row.place is not None:
                 places[row.place] = row
-    tried, untried = [], []
+    tried, untried, joined = [], [], []
     if lines:
         with_lines = [raw_file for raw_file in files if raw_file.framing == "lines"]
+        parts = set()
+        if breaks:
+            for raw_file, record, places in find_rows(with_lines, lines, max_bytes, breaks):
+                joined.append((raw_file.header, record))
+                parts |= {(record.file, place) for place in places}
         for record in find_lines(with_lines, lines.keys(), max_bytes):
+            if (record.file, record.position) in parts:
+                continue
             row = lines[line_digest(record.text)]
             tried.append(BadRecord(record, row.problem, row.timed))
     if elements:
@@ -542,7 +557,7 @@ def _find_records(
             else:
                 row = elements[key][place]
                 tried.append(BadRecord(record, row.problem, row.timed))
-    return tried, untried
+    return tried, untried, joined
 
 
 def _stage_records(

@@ -25,7 +25,9 @@ has besides
 
 With ``HEADERLESS = True`` no line names columns: ``header`` is empty and every line is a record.
 ``given_header(head, source) -> str | None``, where a format has it, is the header that the config
-gives for a file that begins so, None if the file has one itself.
+gives for a file that begins so, None if the file has one itself. ``breaks(text, header) -> bool |
+None``, where rows may hold line breaks, is whether a row goes on in the next line, None for text
+that begins no row.
 
 Everything runs in the engine; there is no Python for each record.
 """

@@ -9,6 +9,7 @@ however the row is split is believed, and the rest is kept in one piece.
 
 from __future__ import annotations
 
+import re
 from itertools import count
 from math import comb
 
@@ -37,6 +38,7 @@ SHAPES = {
 """What columns hold that are no free text; by these a row is split where texts hold separators."""
 MAX_SPLITS = 1000
 """Ways to split one row that are tried; each may cost an engine a pass over the row."""
+JOB_NUMBER = r"^[0-9]+([_+.]|\z)"
 FIELDS = tuple(name.lower() for name in field_map("slurm_sacct").used)
 
 
@@ -75,6 +77,12 @@ def record(line: str, header: str, source: Source) -> str:
     names = _names(header)
     places = {name: names.index(name) for name in names}
     values = {name: f"get(p, {places[name]})" if name in places else NO_TEXT for name in FIELDS}
+    # Lines of which several make one row belong to no day yet.
+    whole = f"size(p) >= {len(names)}"
+    if first_ids := _first_ids(names):
+        begins = (f"get(p, {place}) rlike {quoted(JOB_NUMBER)}" for place in first_ids)
+        whole += f" and ({' or '.join(begins)})"
+    values |= {name: f"case when {whole} then {values[name]} end" for name in SACCT_TIMES}
     # Without its id and its first time a row is nothing; what else is missing, is missing.
     needed = [next(n for n in found if n in places) for found in (SACCT_IDS[::-1], SACCT_TIMES)]
     lost = " or ".join(f"get(p, {places[name]}) is null" for name in needed)
@@ -91,6 +99,17 @@ def fault(line: str, header: str, source: Source) -> str:
     if _free_text(_names(header)):
         return f"case {too_few} end"
     return f"case {too_few} when {extra} > 0 then 'more fields than the header names' end"
+
+
+def breaks(text: str, header: str) -> bool | None:
+    """Whether a row goes on in the next line; None for text that begins with no job."""
+    names = _names(header)
+    ended = header.endswith(SEPARATOR)
+    cells = (text.removesuffix(SEPARATOR) if ended else text).split(SEPARATOR)
+    first_ids = _first_ids(names)
+    if any(re.match(r"[0-9]+([_+.]|\Z)", cells[n]) for n in first_ids if n < len(cells)):
+        return len(cells) < len(names)
+    return None if first_ids and not _is_header(text) else False
 
 
 def columns(source: Source) -> dict[str, str]:
@@ -111,6 +130,12 @@ def _names(header: str) -> list[str]:
 
 def _free_text(names: list[str]) -> list[int]:
     return [position for position, name in enumerate(names) if name in FREE_TEXT]
+
+
+def _first_ids(names: list[str]) -> list[int]:
+    """Columns of a job's number before which no free text can stand."""
+    first = min((*_free_text(names), len(names)))
+    return [place for place, name in enumerate(names[:first]) if name in SACCT_IDS]
 
 
 def _row(line: str, header: str) -> str:
@@ -198,8 +223,8 @@ def _local_time(field: str) -> str:
 
 
 TOO_FEW = (
-    "fewer fields than the header names (a line break within a job's name, comment or submit line "
-    "breaks its row)"
+    "fewer fields than the header names (line breaks in the last column cannot be undone: let one "
+    "without free text stand last in sacct's --format)"
 )
 ID = "coalesce(nullif(r.jobidraw, ''), nullif(r.jobid, ''))"
 JOB = f"split({ID}, '[.]')[0]"
@@ -279,6 +304,6 @@ COLUMNS = {
     "precedence": f"case when {_local_time('r.end')} is not null then 1 else 0 end",
     "problem": "case when r.lost then 'separators within several columns of free text: the job or "
     "its time cannot be told' "
-    f"when {ID} is null then 'no JobID' when not {ID} rlike '^[0-9]+([_+.]|\\\\z)' "
+    f"when {ID} is null then 'no JobID' when not {ID} rlike {quoted(JOB_NUMBER)} "
     "then 'no job number where the header has JobID' end",
 }
