@@ -269,8 +269,10 @@ def read_text(spark: SparkSession, source: Source, kind: RawFile, paths: list[st
         .where("length(trim(both '\\t\\r ' from value)) > 0")
     )
     if kind.header is not None:
-        # A header in the middle, of files put together, is no record; nor if written another way.
-        return lines.where(f"lower(value) <> lower({quoted(kind.header)})").selectExpr(
+        if kind.header:
+            # One in the middle, of files put together, is no record; nor if in another case.
+            lines = lines.where(f"lower(value) <> lower({quoted(kind.header)})")
+        return lines.selectExpr(
             *NOWHERE,
             f"{module.record('value', kind.header, source)} as r",
             "value as raw",
