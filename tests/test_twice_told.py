@@ -5,8 +5,6 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
-import pytest
-
 from jobs import aggregate, ingest
 from jobs.twice_told import overlapping
 from schemas.config import Source
@@ -93,15 +91,12 @@ def counted(spark: SparkSession, config: JobConfig) -> dict[tuple[str, str], Any
     }
 
 
-@pytest.mark.parametrize("engine", ["sail", "apache_spark"])
-def test_a_trail_and_a_bucket_log(
-    engine: str, request: pytest.FixtureRequest, tmp_path: Path
-) -> None:
-    spark = request.getfixturevalue(engine)
-    config, summary = told(spark, tmp_path, S3_LOG, TRAIL, SECOND_TRAIL)
-    assert len(rows_of(spark, config, EVENTS)) == 5 + 2 + len(LINES)
+def test_a_trail_and_a_bucket_log(sail: SparkSession, tmp_path: Path) -> None:
+    """That Spark finds the same, tests/test_formats.py shows."""
+    config, summary = told(sail, tmp_path, S3_LOG, TRAIL, SECOND_TRAIL)
+    assert len(rows_of(sail, config, EVENTS)) == 5 + 2 + len(LINES)
     assert summary.endswith(", told twice: 6 events")
-    assert counted(spark, config) == {
+    assert counted(sail, config) == {
         # The bytes that the trail does not know of shard-0 are the log's; those of shard-1 stay.
         ("ckpt", "read"): (3, 77 + 100 + 100, ["bucket log", "trail"]),
         ("ckpt", "copy"): (1, None, ["trail"]),
@@ -110,7 +105,7 @@ def test_a_trail_and_a_bucket_log(
         ("s3://lab-ckpt", "delete"): (1, 100, ["trail"]),
         ("aws://111122223333/s3", "assume"): (1, 100, ["trail"]),
     }
-    rows = rows_of(spark, config, OBJECT_ACCESS)
+    rows = rows_of(sail, config, OBJECT_ACCESS)
     objects = {row["object"]: (row["reads"], row["object_bytes"]) for row in rows}
     # Sizes are told by the log only, and so are those of what the trail's events count.
     assert objects == dict.fromkeys(("shard-0", "shard-1", "shard-9", "c"), (1, 400))
