@@ -11,6 +11,7 @@ is still used.
 from __future__ import annotations
 
 import json
+from collections import Counter
 from datetime import date, timedelta
 from typing import TYPE_CHECKING
 
@@ -55,9 +56,13 @@ MAX_CANDIDATES = 10
 def run(spark: SparkSession, config: JobConfig, day: date) -> str:
     """Replace the day in ``events`` and ``rejects``; returns the day's sum of records.
 
+    Where there are several sources, the sum of each that has rejects follows on a line of its own.
+
     Raises RunError if no source has a file for the day or a file cannot be read; both tables then
     stay as they were.
     """
+    from pyspark.sql import functions as F
+
     context = load_context(config.context, day)
     limit = config.ingest.max_file_bytes
     inputs = [
@@ -72,28 +77,40 @@ def run(spark: SparkSession, config: JobConfig, day: date) -> str:
         raise RunError(f"no log file for {days}:\n{looked}")
     with staging_folder(config.storage) as staging:
         inputs = stage_good_files(spark, inputs, config, day, staging)
-        rejects, bad_elsewhere = salvage(spark, inputs, config, day, staging)
+        rejects, other_days = salvage(spark, inputs, config, day, staging)
         staged = read_staged(spark, f"{staging}/*.parquet")
         earlier = sessions_before(spark, config, day)
         events = resolve_events(spark, staged, context, earlier)
-        read, other_days = staged.selectExpr("count(*)", "count_if(not in_day)").first()
+        counts = staged.groupBy("source").agg(
+            *map(F.expr, ("count(*)", "count_if(not in_day)", f"count_if({BAD})"))
+        )
+        good: Counter[str] = Counter()
         # Bad rows are counted where their raw records were found: as rejects, or for another day.
-        good = read - other_days - staged.where(BAD).count()
-        other_days += bad_elsewhere
-        if good + len(rejects) == 0:
+        for source, read, late, bad in counts.collect():
+            good[source] = read - late - bad
+            other_days[source] += late
+        if good.total() + len(rejects) == 0:
             raise RunError(
                 f"no record of {day} in {sum(len(entry.files) for entry in inputs)} files "
-                f"({other_days} records of other days); is the path's date the event's?"
+                f"({other_days.total()} records of other days); is the path's date the event's?"
             )
         replace_day(events, config.storage, EVENTS, day)
         replace_day(_reject_frame(spark, rejects, day), config.storage, REJECTS, day)
-    written = read_days(spark, config.storage, EVENTS, day).count()
-    total = good + other_days + len(rejects)
-    sums = (
-        f"{total:,} records = {written:,} events + {good - written:,} duplicates + "
-        f"{len(rejects):,} rejects + {other_days:,} of other days"
+    rows = read_days(spark, config.storage, EVENTS, day).groupBy("source").count().collect()
+    written = Counter({row["source"]: row["count"] for row in rows})
+    good.subtract(written)
+    sums = {
+        "events": written,
+        "duplicates": good,
+        "rejects": Counter(reject[0] for reject in rejects),
+        "of other days": other_days,
+    }
+    return (
+        _sum_of_records({name: counts.total() for name, counts in sums.items()})
+        + unknown_fields_note(inputs, config, day)
+        + _missing_note(inputs)
+        + _sources_with_rejects(inputs, sums)
     )
-    return sums + unknown_fields_note(inputs, config, day) + _missing_note(inputs)
 
 
 def sessions_before(spark: SparkSession, config: JobConfig, day: date) -> dict[str, Identity]:
@@ -274,6 +291,24 @@ def without_duplicates(spark: SparkSession, good: DataFrame) -> DataFrame:
         .drop("copy_number")
     )
     return once.unionByName(best).drop("id_hash")
+
+
+def _sum_of_records(parts: dict[str, int]) -> str:
+    named = " + ".join(f"{count:,} {name}" for name, count in parts.items())
+    return f"{sum(parts.values()):,} records = {named}"
+
+
+def _sources_with_rejects(inputs: list[SourceFiles], sums: dict[str, Counter[str]]) -> str:
+    """The sum of each source that has rejects, a line each, as those are to be looked into.
+
+    Empty for a job of one source, whose sum has been said.
+    """
+    names = [entry.source.name for entry in inputs if sums["rejects"][entry.source.name]]
+    return "".join(
+        f"\n  {name}: {_sum_of_records({part: counts[name] for part, counts in sums.items()})}"
+        for name in names
+        if len(inputs) > 1
+    )
 
 
 def _missing_note(inputs: list[SourceFiles]) -> str:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import logging
 import shutil
 import tempfile
+from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from datetime import date
@@ -466,11 +467,11 @@ def lookup_key(context: Context) -> str:
 
 def salvage(
     spark: SparkSession, inputs: list[SourceFiles], config: JobConfig, day: date, staging: str
-) -> tuple[list[Reject], int]:
+) -> tuple[list[Reject], Counter[str]]:
     """Look at what the engine could not take, record by record.
 
     Good records of damaged files join the staging table. Returns the rejects, sorted, and how many
-    bad records belong to other days' runs.
+    bad records of each source belong to other days' runs.
     """
     by_source: dict[str, list[Row]] = {}
     for row in _bad_rows(spark, f"{staging}/text.parquet"):
@@ -507,12 +508,15 @@ def salvage(
                 rejected.append((source, BadRecord(part, part.problem, False)))
     sources = {entry.source.name: entry.source for entry in inputs}
     rejected += _stage_records(spark, sources, saved, config, day, staging)
-    here = [
-        (source, each) for source, each in rejected if each.timed or each.record.day in (None, day)
-    ]
     chars = config.ingest.reject_line_chars
-    rejects = sorted(_reject(source, each, chars) for source, each in here)
-    return rejects, len(rejected) - len(here)
+    rejects = []
+    elsewhere: Counter[str] = Counter()
+    for source, each in rejected:
+        if each.timed or each.record.day in (None, day):
+            rejects.append(_reject(source, each, chars))
+        else:
+            elsewhere[source.name] += 1
+    return sorted(rejects), elsewhere
 
 
 def _bad_rows(spark: SparkSession, path: str) -> list[Row]:

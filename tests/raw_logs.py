@@ -111,8 +111,8 @@ def rows_of(
 
 
 def sums_of(summary: str) -> dict[str, int]:
-    """The figures of the progress line of ``ingest``."""
-    total, _, parts = summary.split(";")[0].partition(" records = ")
+    """The figures of the first line that ``ingest`` says."""
+    total, _, parts = summary.splitlines()[0].split(";")[0].partition(" records = ")
     sums = {"records": int(total.replace(",", ""))}
     for part in parts.split(" + "):
         count, _, name = part.partition(" ")
