@@ -3,7 +3,7 @@ SHELL := bash
 .SHELLFLAGS := -eu -o pipefail -c
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help env demo test lint format elastic bench evaluate lock clean
+.PHONY: help env demo test lint format elastic bench evaluate fuzz lock clean
 
 VENV := .venv
 BIN := $(VENV)/bin
@@ -45,6 +45,11 @@ bench: env ## speed on 5 million records beside DuckDB, Spark and mere unpacking
 evaluate: env ## detection figures over labs that no setting was tuned on (SEEDS="201 202")
 	for seed in $(SEEDS); do $(BIN)/exfilwatch demo --seed $$seed --out evaluation/$$seed; done
 	$(BIN)/python -m jobs.evaluate $(SEEDS:%=evaluation/%)
+
+fuzz: env ## fuzz what reads hostile bytes, each format a minute (FORMAT=sshd SECONDS=600)
+	@$(BIN)/python -c 'import atheris' 2>/dev/null \
+		|| $(PIP) install --no-build-isolation --editable '.[fuzz]'
+	$(BIN)/python -m tests.fuzz $(FORMAT:%=--format %) $(SECONDS:%=--seconds %)
 
 lock: env ## make requirements.lock again from pyproject.toml (LOCK=--upgrade: newest versions)
 	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --extra dev \

@@ -58,15 +58,14 @@ def run(spark: SparkSession, config: JobConfig, day: date) -> str:
 
     Where there are several sources, the sum of each that has rejects follows on a line of its own.
 
-    Raises RunError if no source has a file for the day or a file cannot be read; both tables then
-    stay as they were.
+    Raises RunError if no source has a file for the day, one has too many, or a file cannot be read;
+    both tables then stay as they were.
     """
     from pyspark.sql import functions as F
 
     context = load_context(config.context, day)
-    limit = config.ingest.max_file_bytes
     inputs = [
-        SourceFiles(source, find_files(source, day, config.late_days, limit))
+        SourceFiles(source, find_files(source, day, config.late_days, config.ingest))
         for source in config.sources
     ]
     if not any(entry.files for entry in inputs):

@@ -12,7 +12,6 @@ import glob
 import json
 import os
 import re
-import sys
 import zlib
 from collections.abc import Container, Iterator
 from dataclasses import dataclass
@@ -22,7 +21,7 @@ from typing import IO, Any
 
 from jobs.errors import RunError
 from jobs.formats import format_module
-from schemas.config import Source
+from schemas.config import Ingest, Source
 
 HEAD_BYTES = 65_536
 CHUNK_BYTES = 1 << 20
@@ -60,10 +59,10 @@ class RawFile:
     per_line: bool = False
 
 
-def find_files(source: Source, day: date, late_days: int, max_bytes: int) -> list[RawFile]:
+def find_files(source: Source, day: date, late_days: int, limits: Ingest) -> list[RawFile]:
     """Files of ``source`` that may hold events of ``day``, sorted by path.
 
-    Raises RunError naming every file that cannot be read.
+    Raises RunError naming every file that cannot be read, or that there are too many.
     """
     found: dict[str, date | None] = {}
     for offset in range(late_days + 1):
@@ -71,12 +70,18 @@ def find_files(source: Source, day: date, late_days: int, max_bytes: int) -> lis
         pattern = dated_path(source.path, file_day)
         for path in glob.glob(pattern, recursive=True):  # noqa: PTH207  it may be absolute
             found.setdefault(path, file_day if source.dated else None)
+    if len(found) > limits.max_files:
+        raise RunError(
+            f"source {source.name!r} has {len(found):,} files for {day} and {late_days} days after "
+            f"it, more than the {limits.max_files:,} that `ingest.max_files` allows: raise it, or "
+            f"narrow the source's path {source.path}"
+        )
     files, problems = [], []
     for path, file_day in sorted(found.items()):
         if Path(path).is_dir():
             continue
         try:
-            raw_file = _inspect(Path(path), file_day, source, max_bytes)
+            raw_file = _inspect(Path(path), file_day, source, limits.max_file_bytes)
         except OSError as error:
             problems.append(f"cannot read {path} of source {source.name!r}: {error.strerror}")
             continue
@@ -97,38 +102,56 @@ def dated_path(pattern: str, day: date) -> str:
     )
 
 
-def find_damage(files: list[RawFile], max_bytes: int) -> dict[str, str]:
+def find_damage(files: list[RawFile]) -> dict[str, str]:
     """Read files to their end; path → what is wrong, for those an engine cannot read."""
     damage = {}
     for raw_file in files:
-        problem = _damage(raw_file.path, max_bytes)
+        problem = _damage(raw_file.path)
         if problem:
             damage[raw_file.path] = problem
     return damage
 
 
-def read_chunks(path: str | Path, max_bytes: int) -> Iterator[bytes]:
+def too_large(path: str | Path, max_bytes: int) -> str | None:
+    """That a file holds more than ``max_bytes`` unpacked; None if not.
+
+    Only what may hold more is read, and nothing of it is kept.
+    """
+    size = Path(path).stat().st_size
+    if size * (MAX_DEFLATE_RATIO if _is_packed(path) else 1) <= max_bytes:
+        return None
+    total = 0
+    try:
+        for chunk in read_chunks(path):
+            total += len(chunk)
+            if total > max_bytes:
+                return f"more than the {max_bytes:,} bytes that `ingest.max_file_bytes` allows"
+    except EOFError:
+        pass
+    return None
+
+
+def read_chunks(path: str | Path) -> Iterator[bytes]:
     """Unpacked chunks of a plain or gz file, told apart by its first bytes and not by its name.
 
     Raises EOFError where gz data end early or go wrong, after all that can be had before that
-    place, and OverflowError beyond ``max_bytes`` unpacked.
+    place.
     """
-    total = 0
+    packed = _is_packed(path)
     with Path(path).open("rb") as file:
-        packed = file.read(len(GZIP_MAGIC)) == GZIP_MAGIC
-        file.seek(0)
-        for chunk in _unpacked(file) if packed else iter(lambda: file.read(CHUNK_BYTES), b""):
-            total += len(chunk)
-            if total > max_bytes:
-                raise OverflowError(f"more than {max_bytes:,} bytes unpacked")
-            yield chunk
+        yield from _unpacked(file) if packed else iter(lambda: file.read(CHUNK_BYTES), b"")
+
+
+def _is_packed(path: str | Path) -> bool:
+    with Path(path).open("rb") as file:
+        return file.read(len(GZIP_MAGIC)) == GZIP_MAGIC
 
 
 def read_head(path: str | Path, limit: int = HEAD_BYTES) -> tuple[bytes, str | None]:
     """The first ``limit`` unpacked bytes, and what is wrong with the gz data up to there."""
     head = bytearray()
     try:
-        for chunk in read_chunks(path, sys.maxsize):
+        for chunk in read_chunks(path):
             head += chunk
             if len(head) >= limit:
                 break
@@ -170,18 +193,18 @@ def _up_to_the_error(unpacker: Any, packed: bytes) -> Iterator[bytes]:
             return
 
 
-def _damage(path: str, max_bytes: int) -> str | None:
+def _damage(path: str) -> str | None:
     decoder = codecs.getincrementaldecoder("utf-8")()
     try:
-        for chunk in read_chunks(path, max_bytes):
+        for chunk in read_chunks(path):
             decoder.decode(chunk)
         decoder.decode(b"", final=True)
     except UnicodeDecodeError:
         return "bytes that are not UTF-8"
-    except (EOFError, OverflowError) as error:
+    except EOFError as error:
         return str(error)
+    packed = _is_packed(path)
     with Path(path).open("rb") as file:
-        packed = file.read(len(GZIP_MAGIC)) == GZIP_MAGIC
         file.seek(max(0, file.seek(0, os.SEEK_END) - 4))
         # Legal padding, or the length of an empty last member; engines stumble over the former.
         return "zero bytes after the gz data" if packed and file.read() == b"\0\0\0\0" else None
@@ -192,8 +215,7 @@ def _inspect(path: Path, day: date | None, source: Source, max_bytes: int) -> Ra
     size = path.stat().st_size
     if size == 0:
         return None
-    with path.open("rb") as file:
-        packed = file.read(len(GZIP_MAGIC)) == GZIP_MAGIC
+    packed = _is_packed(path)
     head, damage = read_head(path)
     if not head and damage is None:
         return None
@@ -203,15 +225,18 @@ def _inspect(path: Path, day: date | None, source: Source, max_bytes: int) -> Ra
         )
     if MISREAD_PATH.search(str(path)):
         damage = damage or "a path that engines misread"
-    if (packed and size * MAX_DEFLATE_RATIO > max_bytes) or size > max_bytes:
-        damage = damage or _damage(str(path), max_bytes)
+    damage = damage or too_large(path, max_bytes)
     if head.startswith(BOM):
         damage = damage or "byte order mark"
         head = head.removeprefix(BOM)
     text = head.decode("utf-8", errors="replace")
     framing, header = _framing(text, source)
     module = format_module(source.format)
-    fault = None if header is None else module.header_problem(header, source)
+    fault = None
+    if header and len(head) == HEAD_BYTES and text.endswith(header):
+        fault = f"the first line is longer than {HEAD_BYTES:,} bytes, too long to name columns"
+    elif header is not None:
+        fault = module.header_problem(header, source)
     return RawFile(
         str(path),
         day,

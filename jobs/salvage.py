@@ -6,6 +6,7 @@ file, position and reason. Good files never come here.
 
 from __future__ import annotations
 
+import codecs
 import hashlib
 import json
 import re
@@ -16,7 +17,7 @@ from datetime import date
 from types import ModuleType
 from typing import Any, NoReturn
 
-from jobs.raw_files import RawFile, read_chunks
+from jobs.raw_files import RawFile, read_chunks, too_large
 
 Piece = tuple[str, str, str | None]
 """A record's position, its text, and why it is none (None: it is one)."""
@@ -33,6 +34,10 @@ JSON_NAMES = {
     list: "an array",
 }
 BLANK = " \t\r\n"
+MAX_NESTING = 127
+"""Levels of a JSON record: as many as Sail takes, and Spark is told to."""
+TOO_DEEP = f"nested more than {MAX_NESTING} levels deep"
+TOKEN = re.compile(r'(?s)"[^"\\]*+(?:\\.[^"\\]*+)*+"?+|[{}\[\]]')
 NAMED_SECRET = re.compile(
     r"""(?isx)
     ( authorization | secret[_-]?access[_-]?key | (?:session|security|access|refresh|id)?[_-]?token
@@ -47,7 +52,7 @@ BARE_SECRET = re.compile(
     r"""(?sx)
     (?<= --password\  ) \S+ | (?<= --token\  ) \S+ | (?<= --secret\  ) \S+
     | -----BEGIN [^-]* PRIVATE\ KEY----- .*? (?: -----END [^-]* ----- | \Z )
-    | \b eyJ [\w-]{8,} \. [\w-]{8,} (?: \. [\w-]* )?
+    | (?<! [\w-] ) eyJ [\w-]{8,} \. [\w-]{8,} (?: \. [\w-]* )?
     | \b (?: gh[pousr]_ | github_pat_ | glpat- | hf_ | sk- | xox[abpr]- ) [\w-]{16,}
     | (?<= :// ) [^\s/:@"']* : [^\s/@"']+ (?= @ )
     """
@@ -78,37 +83,30 @@ def read_records(
     raw_file: RawFile, max_file_bytes: int, breaks: Breaks | None = None
 ) -> Iterator[RawRecord]:
     """All records of a damaged file, good and bad, in order; what is beyond saving comes last."""
-    text, lost = _readable_text(raw_file, max_file_bytes)
-    cut = lost is not None
-    if raw_file.framing == "lines":
-        pieces = split_lines(text, cut)
+    problem = too_large(raw_file.path, max_file_bytes)
+    if problem:
+        pieces = iter([("byte 1", "", f"{problem}; the file is not read")])
+    elif raw_file.framing == "lines":
+        pieces = _read_lines(raw_file)
     elif raw_file.per_line:
-        pieces = split_documents(text, raw_file.framing, cut)
+        pieces = split_documents(_read_lines(raw_file), raw_file.framing)
     else:
-        pieces = split_elements(text, raw_file.framing, cut)
-    if not text:
-        pieces = iter(())
+        pieces = _read_elements(raw_file)
     is_json = raw_file.header is None
     if breaks and raw_file.header and raw_file.fault is None:
         pieces = map(_one_line, joined_rows(pieces, raw_file.header, breaks))
     for position, piece, problem in pieces:
-        if not is_json and piece == raw_file.header and raw_file.fault is None:
+        if not is_json and piece and piece == raw_file.header and raw_file.fault is None:
             continue
         problem = problem or raw_file.fault or (json_problem(piece) if is_json else None)
         record = RawRecord(raw_file.path, raw_file.day, position, piece, problem)
         yield from (is_json and mended_records(record)) or [record]
-    if lost is not None:
-        position = f"byte {len(text.encode()) + 1}"
-        yield RawRecord(raw_file.path, raw_file.day, position, "", lost)
 
 
-def find_lines(
-    files: Iterable[RawFile], digests: Collection[str], max_file_bytes: int
-) -> Iterator[RawRecord]:
+def find_lines(files: Iterable[RawFile], digests: Collection[str]) -> Iterator[RawRecord]:
     """Every line of ``files`` whose MD5 is in ``digests``."""
     for raw_file in files:
-        text, _ = _readable_text(raw_file, max_file_bytes)
-        for position, line, _ in split_lines(text, cut=False):
+        for position, line, _ in _read_lines(raw_file):
             if line_digest(line) in digests and line != raw_file.header:
                 problem = json_problem(line) if raw_file.header is None else None
                 yield RawRecord(
@@ -117,12 +115,11 @@ def find_lines(
 
 
 def find_rows(
-    files: Iterable[RawFile], digests: Collection[str], max_file_bytes: int, breaks: Breaks
+    files: Iterable[RawFile], digests: Collection[str], breaks: Breaks
 ) -> Iterator[tuple[RawFile, RawRecord, list[str]]]:
     """Rows of several lines, of which some have an MD5 in ``digests``; positions of their lines."""
     for raw_file in files:
-        text, _ = _readable_text(raw_file, max_file_bytes)
-        for row in joined_rows(split_lines(text, cut=False), raw_file.header or "", breaks):
+        for row in joined_rows(_read_lines(raw_file), raw_file.header or "", breaks):
             if len(row) > 1 and any(line_digest(line) in digests for _, line, _ in row):
                 record = RawRecord(raw_file.path, raw_file.day, *_one_line(row))
                 yield raw_file, record, [position for position, _, _ in row]
@@ -152,20 +149,14 @@ def _one_line(row: list[Piece]) -> Piece:
 
 
 def find_elements(
-    files: Iterable[RawFile],
-    wanted: Mapping[tuple[int, int], Collection[int]],
-    max_file_bytes: int,
+    files: Iterable[RawFile], wanted: Mapping[tuple[int, int], Collection[int]]
 ) -> Iterator[tuple[tuple[int, int], int | None, RawRecord]]:
     """Elements of documents that are wanted: the document's (crc32, characters), place, element.
 
     Of a document of which no place is wanted all is given, without places.
     """
     for raw_file in files:
-        text, _ = _readable_text(raw_file, max_file_bytes)
-        documents = [("", text)]
-        if raw_file.per_line:
-            documents = [(position, line) for position, line, _ in split_lines(text, cut=False)]
-        for position, document in documents:
+        for position, document in _documents(raw_file):
             key = (zlib.crc32(document.encode()), len(document))
             places = wanted.get(key)
             if places is None:
@@ -180,21 +171,27 @@ def find_elements(
                     yield key, place if places else None, record
 
 
+def _documents(raw_file: RawFile) -> Iterator[tuple[str, str]]:
+    """Each document of a file with its position, which is empty for a file that is one."""
+    if not raw_file.per_line:
+        yield "", _readable_text(raw_file)[0]
+        return
+    for position, line, _ in _read_lines(raw_file):
+        yield position, line
+
+
 def line_digest(line: str) -> str:
     """What names a line between the engine and this path."""
     return hashlib.md5(line.encode(), usedforsecurity=False).hexdigest()
-
-
-def too_long(max_chars: int) -> str:
-    """Why a record of more than ``max_chars`` characters is rejected."""
-    return f"longer than {max_chars} characters"
 
 
 def json_problem(text: str) -> str | None:
     """Why a text is no JSON object; None if it is one."""
     try:
         value = DECODER.decode(text)
-    except (ValueError, RecursionError) as error:
+    except RecursionError:
+        return f"not JSON: {TOO_DEEP}"
+    except ValueError as error:
         return f"not JSON: {error}"
     return _object_problem(value)
 
@@ -202,7 +199,8 @@ def json_problem(text: str) -> str | None:
 def mended_records(record: RawRecord) -> list[RawRecord]:
     """The sound JSON objects in a text for which not every engine has a place; usually none.
 
-    That are several objects on a line, and objects that hold half a surrogate pair.
+    That are several objects on a line, and objects that hold half a surrogate pair or are nested
+    too deep.
     """
     objects = _objects_in(record.text)
     if objects in ([], [record.text.strip(BLANK)]):
@@ -273,7 +271,8 @@ def _with_wrapper(record: RawRecord, value: Any, module: ModuleType) -> RawRecor
 
 def _objects_in(text: str) -> list[str]:
     """The JSON objects, mended, of a text that holds nothing else; empty for any other."""
-    objects, place = [], 0
+    text, place = without_depths(text), 0
+    objects = []
     try:
         while (place := _skip(text, place, BLANK)) < len(text):
             start = place
@@ -296,6 +295,27 @@ def mend_surrogates(text: str) -> str:
     )
 
 
+def without_depths(text: str) -> str:
+    """JSON text with ``null`` for each value that is nested deeper than engines can follow.
+
+    Nobody logs such; who makes a server log it must not hide the rest of the record by it. Text
+    whose brackets do not match is returned as it is.
+    """
+    if text.count("{") + text.count("[") <= MAX_NESTING:
+        return text
+    parts, depth, start = [], 0, 0
+    for token in TOKEN.finditer(text):
+        if text[token.start()] in "{[":
+            depth += 1
+            if depth == MAX_NESTING + 1:
+                parts.append(text[start : token.start()])
+        elif text[token.start()] in "}]":
+            depth -= 1
+            if depth == MAX_NESTING:
+                start = token.end()
+    return "null".join([*parts, text[start:]]) if depth == 0 else text
+
+
 def scrub(text: str, limit: int) -> str:
     """At most ``limit`` characters of a raw record, secrets masked, control characters escaped."""
     head = text[: limit + 4096]
@@ -314,10 +334,13 @@ def split_lines(text: str, cut: bool) -> Iterator[Piece]:
         yield f"line {number}", line, "cut off in the middle" if broken else None
 
 
-def split_documents(text: str, array: str, cut: bool) -> Iterator[Piece]:
+def split_documents(lines: Iterable[Piece], array: str) -> Iterator[Piece]:
     """Lines that are sound, each a document or a record; of any other what can be had of it."""
-    for position, line, problem in split_lines(text, cut):
-        yield from _split_line(position, line, array, cut=problem is not None)
+    for position, line, problem in lines:
+        if problem and not line:
+            yield position, line, problem
+        else:
+            yield from _split_line(position, line, array, cut=problem is not None)
 
 
 def _split_line(position: str, line: str, array: str, cut: bool) -> Iterator[Piece]:
@@ -343,6 +366,7 @@ def split_elements(text: str, array: str, cut: bool) -> Iterator[Piece]:
     if found is None:
         yield "record 1", text, f"no array {array!r} in the file"
         return
+    yield from _before_the_document(text[: found.start()], array)
     number = 0
     while found is not None:
         place = found.end()
@@ -364,13 +388,27 @@ def split_elements(text: str, array: str, cut: bool) -> Iterator[Piece]:
             yield _at(text, end), rest, problem
 
 
+def _before_the_document(text: str, array: str) -> Iterator[Piece]:
+    """Lines before the document that holds the first array: the file is not what it looked like."""
+    if array and _begins_document(text.strip(BLANK)):
+        return
+    *lines, start = text.split("\n")
+    yield from split_lines("\n".join(lines), cut=False)
+    start = start.strip(BLANK)
+    if start and not (array and _begins_document(start)):
+        yield f"line {len(lines) + 1}", start, "text before the records"
+
+
 def _element(
     text: str, place: int, next_one: re.Pattern[str], cut: bool
 ) -> tuple[tuple[str, str | None], int]:
     """The element that begins at ``place``, its problem, and where it ends."""
     try:
         value, end = DECODER.raw_decode(text, place)
-    except (ValueError, RecursionError) as error:
+    except RecursionError:
+        end = _end_of_value(text, place)
+        return (text[place:end], f"not JSON: {TOO_DEEP}"), end
+    except ValueError as error:
         end = _end_of_match(next_one, text, place)
         problem = "cut off in the middle" if cut and end == len(text) else f"not JSON: {error}"
         return (text[place:end].strip(BLANK + ","), problem), end
@@ -397,6 +435,17 @@ def _next_one(text: str, place: int) -> re.Pattern[str]:
 def _end_of_match(pattern: re.Pattern[str], text: str, place: int) -> int:
     found = pattern.search(text, place)
     return found.end() if found else len(text)
+
+
+def _end_of_value(text: str, place: int) -> int:
+    """Where the object or array that begins at ``place`` ends, by its brackets alone."""
+    depth = 0
+    for token in TOKEN.finditer(text, place):
+        sign = text[token.start()]
+        depth += (sign in "{[") - (sign in "}]")
+        if depth == 0:
+            return token.end()
+    return len(text)
 
 
 def _end_of_document(text: str, place: int) -> tuple[int, str | None]:
@@ -443,17 +492,55 @@ def _refuse_constant(name: str) -> NoReturn:
 DECODER = json.JSONDecoder(parse_constant=_refuse_constant)
 
 
-def _readable_text(raw_file: RawFile, max_bytes: int) -> tuple[str, str | None]:
-    """Text up to where the data end, and what was lost there (None: nothing).
+def _read_lines(raw_file: RawFile) -> Iterator[Piece]:
+    """The non-blank lines of a file, held one at a time, and last what was lost of it.
 
     Bytes that are not UTF-8 become U+FFFD: one such byte must not hide the access it is part of.
     """
-    chunks: list[bytes] = []
-    lost = None
+    decoder = codecs.getincrementaldecoder("utf-8")(errors="replace")
+    number, count, lost = 1, 0, None
+    parts: list[str] = []
     try:
-        chunks.extend(read_chunks(raw_file.path, max_bytes))
+        for chunk in read_chunks(raw_file.path):
+            count += len(chunk)
+            first, *others = decoder.decode(chunk).split("\n")
+            parts.append(first)
+            for begun in others:
+                yield from _line(number, parts, None)
+                number += 1
+                parts = [begun]
     except EOFError as error:
         lost = f"{error}; what follows is lost"
-    except OverflowError as error:
-        return "", f"{error}; the file is not read"
-    return b"".join(chunks).decode("utf-8-sig", errors="replace"), lost
+    parts.append(decoder.decode(b"", final=True))
+    yield from _line(number, parts, lost and "cut off in the middle")
+    if lost:
+        yield f"byte {count + 1}", "", lost
+
+
+def _line(number: int, parts: list[str], problem: str | None) -> Iterator[Piece]:
+    line = "".join(parts).rstrip("\r")
+    if number == 1:
+        line = line.removeprefix("\ufeff")
+    if line.strip(BLANK):
+        yield f"line {number}", line, problem
+
+
+def _read_elements(raw_file: RawFile) -> Iterator[Piece]:
+    """The elements of a file's records array, and last what was lost of the file."""
+    text, lost = _readable_text(raw_file)
+    if text:
+        yield from split_elements(text, raw_file.framing, cut=lost is not None)
+    if lost:
+        yield f"byte {len(text.encode()) + 1}", "", lost
+
+
+def _readable_text(raw_file: RawFile) -> tuple[str, str | None]:
+    """Text up to where the data end, and what was lost there (None: nothing)."""
+    data = bytearray()
+    lost = None
+    try:
+        for chunk in read_chunks(raw_file.path):
+            data += chunk
+    except EOFError as error:
+        lost = f"{error}; what follows is lost"
+    return data.decode("utf-8-sig", errors="replace"), lost

@@ -26,6 +26,7 @@ from jobs.formats import NO_TEXT, PARSED, format_module, quoted
 from jobs.raw_files import RawFile, find_damage
 from jobs.resolve import FOLDER_SCHEMES, needs_whole_uri
 from jobs.salvage import (
+    MAX_NESTING,
     Breaks,
     RawRecord,
     find_elements,
@@ -35,7 +36,6 @@ from jobs.salvage import (
     mended_records,
     read_records,
     scrub,
-    too_long,
     unpacked_records,
 )
 from schemas.config import JobConfig, Source
@@ -51,7 +51,8 @@ STAGED_TYPES = PARSED | {
     "format": "string",
     "lookup": "string",
     "in_day": "boolean",
-    "raw": "string",
+    # MD5 of the text of a bad record, by which it is found in its file again.
+    "digest": "string",
     "file_crc": "bigint",
     "file_chars": "int",
     "place": "int",
@@ -63,15 +64,25 @@ NOWHERE = (
     "cast(null as int) as file_chars",
     "cast(null as int) as place",
 )
+LONGEST_LINE = 1_000_000
+"""Bytes of a line of text: for longer ones the patterns of some engines want more than there is."""
+MAX_INT = 2**31 - 1
 Reader = Callable[["SparkSession", Source, RawFile, list[str]], "DataFrame"]
 """Reads files, given by their paths, that are of one kind: but for path and day one RawFile."""
 BAD = "(in_day and problem is not null)"
 """Of staging rows: understood enough to be of the day, not enough to be an event."""
 Reject = tuple[str, str, str, str, str, str]
 """Source, format, file, position, reason, line."""
+KEPT_BYTES = " + ".join(
+    f"coalesce(octet_length({name}), 0)"
+    for name, kind in PARSED.items()
+    if kind == "string" and name != "problem"
+)
+"""SQL of how much is kept of a record: what no field of it should exceed by far, however long what
+is not kept may be. It is the same whether or not the engine knows the record's text."""
 BAD_ROW = (
     "source",
-    "raw",
+    "digest",
     "file_crc",
     "file_chars",
     "place",
@@ -144,7 +155,7 @@ def stage_good_files(
         return inputs
     except Exception as error:
         files = [raw_file for entry in as_text for raw_file in entry.good]
-        damage = find_damage(files, config.ingest.max_file_bytes)
+        damage = find_damage(files)
         if not damage:
             raise RunError(f"the engine could not parse the day's files: {error}") from error
     marked = {
@@ -183,17 +194,12 @@ def _stage_by_reader(
     return False
 
 
-def has_reader_type(source: Source) -> bool:
-    """Whether the format declares the types that an engine's JSON reader needs."""
-    return hasattr(format_module(source.format), "READER_TYPE")
-
-
 def parse(
     spark: SparkSession,
     source: Source,
     files: list[RawFile],
     day: date,
-    max_chars: int,
+    max_bytes: int,
     reader: Reader,
 ) -> Iterator[DataFrame]:
     """Staging rows of files, one frame for each kind among them.
@@ -205,8 +211,7 @@ def parse(
         kind = replace(raw_file, path="", day=None)
         groups.setdefault((kind, raw_file.path.endswith(".gz")), []).append(raw_file.path)
     for (kind, _), paths in sorted(groups.items(), key=lambda item: str(item[0])):
-        records = reader(spark, source, kind, paths)
-        yield _staging_rows(records, source, day, record_limit(source, kind.framing, max_chars))
+        yield _staging_rows(reader(spark, source, kind, paths), source, day, max_bytes)
 
 
 def read_json(
@@ -273,11 +278,16 @@ def read_text(spark: SparkSession, source: Source, kind: RawFile, paths: list[st
         if kind.header:
             # One in the middle, of files put together, is no record; nor if in another case.
             lines = lines.where(f"lower(value) <> lower({quoted(kind.header)})")
+        long = f"octet_length(value) > {LONGEST_LINE}"
+        lines = lines.selectExpr(
+            "value as raw", f"{long} as long", f"if({long}, '', value) as value"
+        )
+        too_long = quoted(f"a line of more than {LONGEST_LINE:,} bytes")
         return lines.selectExpr(
             *NOWHERE,
             f"{module.record('value', kind.header, source)} as r",
-            "value as raw",
-            f"{module.fault('value', kind.header, source)} as fault",
+            "raw",
+            f"if(long, {too_long}, {module.fault('value', kind.header, source)}) as fault",
             f"{NO_TEXT} as named_cluster",
         )
     wrapper = None if kind.wrapper is None else module.WRAPPERS[kind.wrapper]
@@ -361,22 +371,16 @@ def parsed_json(spark: SparkSession, text: str, ddl: str) -> str:
     """
     if spark.conf.get(ENGINE_OPTION) == "sail":
         return f"from_json({text}, {quoted(ddl)})"
-    options = "map('allowSingleQuotes', 'false', 'allowNonNumericNumbers', 'false')"
+    options = (
+        "map('allowSingleQuotes', 'false', 'allowNonNumericNumbers', 'false', "
+        f"'maxNestingDepth', '{MAX_NESTING + 1}', 'maxStringLen', '{MAX_INT}', "
+        f"'maxNumLen', '{MAX_INT}')"
+    )
     values = f"from_json(concat('[', {text}, ']'), {quoted(f'array<{ddl}>')}, {options})"
     return f"get(filter(array({values}), x -> size(x) = 1), 0)[0]"
 
 
-def record_limit(source: Source, framing: str, max_chars: int) -> int | None:
-    """Characters beyond which a record is rejected; None where no path sees all records' text."""
-    module = format_module(source.format)
-    if has_reader_type(source) or (framing != "lines" and not module.KEEPS_TEXT):
-        return None
-    return max_chars
-
-
-def _staging_rows(
-    records: DataFrame, source: Source, day: date, max_chars: int | None
-) -> DataFrame:
+def _staging_rows(records: DataFrame, source: Source, day: date, max_bytes: int) -> DataFrame:
     """Typed columns of the records; those of rows of other days are null."""
     columns = format_module(source.format).columns(source)
     literals = records.selectExpr(
@@ -386,21 +390,20 @@ def _staging_rows(
         f"{quoted(source.timezone)} as timezone",
         f"date'{day}' as run_day",
     )
-    length = ""
-    if max_chars is not None:
-        length = f"when length(raw) > {max_chars} then {quoted(too_long(max_chars))}"
     parsed = literals.selectExpr(
         *(f"{columns[name]} as {name}" for name in PARSED if name != "problem"),
-        f"case {length} when fault is not null then fault when r is null then 'not a record' "
+        "case when fault is not null then fault when r is null then 'not a record' "
         f"else {columns['problem']} end as problem",
         "raw",
         "file_crc",
         "file_chars",
         "place",
     )
+    too_long = f"more than the {max_bytes:,} bytes to keep that `ingest.max_record_bytes` allows"
     timed = parsed.selectExpr(
         *(name for name in PARSED if name != "problem"),
         "case when problem is null and event_time is null then 'no time that is understood' "
+        f"when problem is null and {KEPT_BYTES} > {max_bytes} then {quoted(too_long)} "
         "else problem end as problem",
         # A record whose time is not understood is looked at in the run of its file's own day.
         f"event_time is null or to_date(event_time) = date'{day}' as in_day",
@@ -409,11 +412,14 @@ def _staging_rows(
         "file_chars",
         "place",
     )
-    kept = [name for name in STAGED if name not in ("source", "format", "in_day", "lookup", "raw")]
+    kept = [
+        name for name in STAGED if name not in ("source", "format", "in_day", "lookup", "digest")
+    ]
     return timed.selectExpr(
         *(f"if(in_day, {name}, null) as {name}" for name in kept),
         "in_day",
-        f"case when {BAD} then raw end as raw",
+        # Not the text, which may be as large as a file and would be sent to this process.
+        f"case when {BAD} then md5(raw) end as digest",
         f"{quoted(source.name)} as source",
         f"{quoted(source.format)} as format",
     )
@@ -482,9 +488,7 @@ def salvage(
     for entry in inputs:
         source, module = entry.source, format_module(entry.source.format)
         breaks = getattr(module, "breaks", None)
-        tried, untried, joined = _find_records(
-            entry.good, by_source.get(source.name, []), limit, breaks
-        )
+        tried, untried, joined = _find_records(entry.good, by_source.get(source.name, []), breaks)
         parts = [(None, part) for record in untried for part in _parts(record, module)]
         parts += joined
         for raw_file in entry.damaged:
@@ -530,12 +534,12 @@ def _parts(record: RawRecord, module: ModuleType) -> list[RawRecord]:
 
 
 def _find_records(
-    files: list[RawFile], rows: list[Row], max_bytes: int, breaks: Breaks | None
+    files: list[RawFile], rows: list[Row], breaks: Breaks | None
 ) -> tuple[list[BadRecord], list[RawRecord], list[tuple[str | None, RawRecord]]]:
     """The raw records of bad staging rows; those of documents that the engine refused; and those
     that were broken into lines, under their headers.
     """
-    lines = {line_digest(row.raw): row for row in rows if row.file_crc is None and row.raw}
+    lines = {row.digest: row for row in rows if row.file_crc is None and row.digest}
     elements: dict[tuple[int, int], dict[int, Row]] = {}
     for row in rows:
         if row.file_crc is not None:
@@ -547,17 +551,17 @@ def _find_records(
         with_lines = [raw_file for raw_file in files if raw_file.framing == "lines"]
         parts = set()
         if breaks:
-            for raw_file, record, places in find_rows(with_lines, lines, max_bytes, breaks):
+            for raw_file, record, places in find_rows(with_lines, lines, breaks):
                 joined.append((raw_file.header, record))
                 parts |= {(record.file, place) for place in places}
-        for record in find_lines(with_lines, lines.keys(), max_bytes):
+        for record in find_lines(with_lines, lines.keys()):
             if (record.file, record.position) in parts:
                 continue
             row = lines[line_digest(record.text)]
             tried.append(BadRecord(record, row.problem, row.timed))
     if elements:
         envelopes = [raw_file for raw_file in files if raw_file.framing != "lines"]
-        for key, place, record in find_elements(envelopes, elements, max_bytes):
+        for key, place, record in find_elements(envelopes, elements):
             if place is None:
                 untried.append(record)
             else:
@@ -586,8 +590,7 @@ def _stage_records(
         text.write_text("\n".join(lines) + "\n", encoding="utf-8")
         kind = RawFile("", None, "lines", header, wrapper=wrapper)
         rows = read_text(spark, source, kind, [str(text)])
-        limit = record_limit(source, "lines", config.ingest.max_record_bytes)
-        frames.append(_staging_rows(rows, source, day, limit))
+        frames.append(_staging_rows(rows, source, day, config.ingest.max_record_bytes))
         for record in records:
             origins.setdefault((name, line_digest(record.text)), []).append(record)
     path = f"{staging}/salvaged.parquet"
@@ -595,7 +598,7 @@ def _stage_records(
     return [
         (sources[row.source], BadRecord(record, row.problem, row.timed))
         for row in set(_bad_rows(spark, path))
-        for record in origins[row.source, line_digest(row.raw)]
+        for record in origins[row.source, row.digest]
     ]
 
 

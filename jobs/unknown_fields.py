@@ -12,7 +12,7 @@ from typing import Any
 
 from jobs.formats import format_module
 from jobs.raw_files import CHUNK_BYTES, RawFile, read_head
-from jobs.salvage import json_problem, split_elements, split_lines
+from jobs.salvage import json_problem, split_elements, split_lines, without_depths
 from jobs.staging import SourceFiles
 from schemas.config import JobConfig
 from schemas.fieldmaps import FieldMap, field_map, leaf_paths
@@ -102,4 +102,4 @@ def _sample(raw_file: RawFile, known: FieldMap, count: int) -> list[dict[str, An
         else split_elements(head, raw_file.framing, True)
     )
     texts = (text for _, text, problem in pieces if problem is None and not json_problem(text))
-    return [json.loads(text) for text in islice(texts, count)]
+    return [json.loads(without_depths(text)) for text in islice(texts, count)]

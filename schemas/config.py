@@ -195,10 +195,12 @@ class Ingest(Settings):
 
     unknown_field_sample: Annotated[int, Field(ge=0, le=1_000_000)]
     """Records of the day looked at for fields that the field map does not know."""
+    max_files: Annotated[int, Field(ge=1)]
+    """Files of a source for a day, its late days included, beyond which the run stops."""
     max_file_bytes: Annotated[int, Field(ge=1)]
     """Unpacked bytes of one file beyond which it is not read (guards against gz bombs)."""
     max_record_bytes: Annotated[int, Field(ge=1000)]
-    """Characters of one raw record beyond which it is rejected."""
+    """Bytes kept of one raw record (in the columns of `events`) beyond which it is rejected."""
     reject_line_chars: Annotated[int, Field(ge=0, le=100_000)]
     """Characters of a rejected record that are kept."""
     session_lookback_days: Annotated[int, Field(ge=0, le=7)]

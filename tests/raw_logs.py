@@ -120,6 +120,16 @@ def sums_of(summary: str) -> dict[str, int]:
     return sums
 
 
+def sums_by_source(summary: str) -> dict[str, dict[str, int]]:
+    """The figures that ``ingest`` says of each source with rejects, which must add up."""
+    found = {}
+    for line in summary.splitlines()[1:]:
+        name, _, sums = line.strip().partition(": ")
+        found[name] = sums_of(sums)
+        assert found[name].pop("records") == sum(found[name].values())
+    return found
+
+
 def run_ingest(spark: SparkSession, config: JobConfig, day: date = DAY) -> dict[str, int]:
     """Run the stage; its figures, which must add up."""
     sums = sums_of(ingest.run(spark, config, day))

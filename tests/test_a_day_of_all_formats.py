@@ -6,10 +6,8 @@ The records are made here and counted while they are written, source by source.
 from __future__ import annotations
 
 import gzip
-import json
 import zlib
-from collections.abc import Callable
-from datetime import UTC, datetime, time, timedelta
+from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -17,163 +15,19 @@ import pytest
 import yaml
 
 from jobs import aggregate, cli, ingest
-from schemas.config import FORMATS, JobConfig
+from schemas.config import JobConfig
+from schemas.formats import FORMATS
 from schemas.tables import ACCESS, EVENTS, OBJECT_ACCESS, REJECTS
-from tests.raw_logs import ACCOUNT, DAY, job_config, rows_of, sums_of, trail_record, write_file
+from tests.raw_logs import DAY, job_config, rows_of, sums_by_source, sums_of, write_file
+from tests.sample_records import HEADERS, NOON, RECORDS, source_of, text_of
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
 
 CONTEXT = Path(__file__).parent / "formats/context"
-NOON = datetime.combine(DAY, time(12))
 TABLES = (EVENTS, REJECTS, ACCESS, OBJECT_ACCESS)
-MAPPING = {"time": "when", "principal": "who", "action": "what", "resource": "where"}
-SACCT = "JobIDRaw|Cluster|Account|User|Submit|Start|End|State|JobName"
 
 
-def cloudtrail(number: int, when: datetime) -> Any:
-    return trail_record(number, f"{when:%Y-%m-%dT%H:%M:%SZ}")
-
-
-def s3_access(number: int, when: datetime) -> Any:
-    return (
-        f"0123 lab-ckpt [{when:%d/%b/%Y:%H:%M:%S} +0000] 192.0.2.10 arn:aws:iam::{ACCOUNT}:user/ana"
-        f' R{number} REST.GET.OBJECT orion/shard-{number} "GET /orion/shard-{number} HTTP/1.1" 200'
-        ' - 100 400 12 9 "-" "aws-cli/2.15.0" -'
-    )
-
-
-def azure(number: int, when: datetime) -> Any:
-    return {
-        "time": f"{when.isoformat()}Z",
-        "category": "StorageRead",
-        "operationName": "GetBlob",
-        "statusCode": 200,
-        "callerIpAddress": "192.0.2.10:44321",
-        "correlationId": f"id-{number}",
-        "identity": {"type": "OAuth", "requester": {"upn": "ana@example.com"}},
-        "properties": {"objectKey": f"/labckpt/orion/shard-{number}", "responseBodySize": 100},
-    }
-
-
-def gcp(number: int, when: datetime) -> Any:
-    return {
-        "insertId": f"id-{number}",
-        "logName": "projects/lab/logs/cloudaudit.googleapis.com%2Fdata_access",
-        "timestamp": f"{when.isoformat()}Z",
-        "protoPayload": {
-            "authenticationInfo": {"principalEmail": "ana@example.com"},
-            "methodName": "storage.objects.get",
-            "requestMetadata": {"callerIp": "192.0.2.10"},
-            "resourceName": f"projects/_/buckets/lab-gs/objects/orion/shard-{number}",
-            "serviceName": "storage.googleapis.com",
-        },
-    }
-
-
-def github(number: int, when: datetime) -> Any:
-    return {
-        "@timestamp": int(when.replace(tzinfo=UTC).timestamp() * 1000),
-        "_document_id": f"id-{number}",
-        "action": "git.clone",
-        "actor": "ana-gh",
-        "org": "lab",
-        "repo": f"lab/repo-{number % 5}",
-    }
-
-
-def gitlab(number: int, when: datetime) -> Any:
-    return {
-        "id": number,
-        "created_at": f"{when.isoformat()}Z",
-        "author_id": 17,
-        "author_name": "Ana Example",
-        "details": {"custom_message": {"protocol": "ssh", "action": "git-upload-pack"}},
-        "entity_path": f"lab/repo-{number % 5}",
-        "event_type": "repository_git_operation",
-        "target_type": "Project",
-    }
-
-
-def kubernetes(number: int, when: datetime) -> Any:
-    return {
-        "auditID": f"id-{number}",
-        "stage": "ResponseComplete",
-        "requestURI": "/api/v1/namespaces/serving/pods/llm-0/exec?command=bash",
-        "verb": "create",
-        "user": {"username": "ana@example.com"},
-        "sourceIPs": ["192.0.2.10"],
-        "objectRef": {
-            "resource": "pods",
-            "namespace": "serving",
-            "name": f"llm-{number}",
-            "subresource": "exec",
-        },
-        "responseStatus": {"code": 101},
-        "requestReceivedTimestamp": f"{when.isoformat()}Z",
-    }
-
-
-def minio(number: int, when: datetime) -> Any:
-    return {
-        "deploymentid": "dep-1",
-        "time": f"{when.isoformat()}Z",
-        "trigger": "incoming",
-        "api": {
-            "name": "GetObject",
-            "bucket": "lab-minio",
-            "object": f"orion/shard-{number}",
-            "statusCode": 200,
-            "tx": 100,
-        },
-        "remotehost": "192.0.2.10",
-        "requestID": f"id-{number}",
-        "accessKey": "bo",
-    }
-
-
-def litellm(number: int, when: datetime) -> Any:
-    return {
-        "id": f"id-{number}",
-        "call_type": "acompletion",
-        "status": "success",
-        "startTime": when.replace(tzinfo=UTC).timestamp(),
-        "model_group": "orion-xl",
-        "metadata": {"user_api_key_user_id": "u0017"},
-    }
-
-
-def sacct(number: int, when: datetime) -> Any:
-    moment = when.isoformat()
-    return f"{number}|a100|pretrain|ana-slurm|{moment}|{moment}|{moment}|COMPLETED|train"
-
-
-def sshd(number: int, when: datetime) -> Any:
-    return (
-        f"{when:%b} {when.day:2d} {when:%H:%M:%S} gpu-login-1 sshd[{number}]: Accepted publickey "
-        f"for ubuntu from 192.0.2.10 port {1024 + number} ssh2: ED25519 SHA256:AnaKey"
-    )
-
-
-def wiki(number: int, when: datetime) -> Any:
-    return f'{when.isoformat()}Z,ana@example.com,read,"page ""{number}"", draft"'
-
-
-RECORDS: dict[str, Callable[[int, datetime], Any]] = {
-    "aws_cloudtrail": cloudtrail,
-    "aws_s3_access": s3_access,
-    "azure_storage": azure,
-    "gcp_audit": gcp,
-    "github_audit": github,
-    "gitlab_audit": gitlab,
-    "kubernetes_audit": kubernetes,
-    "minio_audit": minio,
-    "litellm_gateway": litellm,
-    "slurm_sacct": sacct,
-    "sshd": sshd,
-    "mapped": wiki,
-}
-HEADERS = {"slurm_sacct": SACCT, "mapped": ",".join(MAPPING.values())}
 ENVELOPES = {
     "aws_cloudtrail": '{"Records":[%s]}',
     "azure_storage": '{"records":[%s]}',
@@ -181,17 +35,12 @@ ENVELOPES = {
     "github_audit": "[%s]",
     "kubernetes_audit": '{"kind":"EventList","items":[%s]}',
 }
-FORMATS_OF_TEXT = {"aws_s3_access", "slurm_sacct", "sshd", "mapped"}
 BROKEN = {
     "aws_s3_access": "no line of this log",
     "slurm_sacct": "7|a100",
     "sshd": "no line of this log",
     "mapped": "too,few",
 }
-
-
-def text_of(record: Any) -> str:
-    return record if isinstance(record, str) else json.dumps(record)
 
 
 def damaged(kind: int, lines: list[str], header: list[str]) -> tuple[bytes, int, list[int]]:
@@ -266,20 +115,8 @@ def day(tmp_path_factory: pytest.TempPathFactory) -> tuple[JobConfig, dict[str, 
     written, sources = {}, []
     for number, format_id in enumerate(FORMATS):
         written[format_id] = write_source(folder / "raw" / format_id, format_id, number % 4)
-        source: dict[str, Any] = {"name": format_id, "format": format_id}
-        source["path"] = f"raw/{format_id}/*"
-        sources.append(source | ({"mapping": MAPPING} if format_id == "mapped" else {}))
+        sources.append(source_of(format_id))
     return job_config(folder, sources, context=str(CONTEXT), late_days=0), written
-
-
-def sums_by_source(summary: str) -> dict[str, dict[str, int]]:
-    """The figures that ``ingest`` says of each source with rejects, which must add up."""
-    found = {}
-    for line in summary.splitlines()[1:]:
-        name, _, sums = line.strip().partition(": ")
-        found[name] = sums_of(sums)
-        assert found[name].pop("records") == sum(found[name].values())
-    return found
 
 
 def run(spark: SparkSession, config: JobConfig) -> tuple[str, dict[str, Any]]:

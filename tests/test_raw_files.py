@@ -9,25 +9,37 @@ from datetime import date, timedelta
 from pathlib import Path
 
 import pytest
+import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from jobs.configuration import DEFAULTS
 from jobs.errors import RunError
-from jobs.raw_files import MISREAD_PATH, RawFile, find_damage, find_files, read_chunks, read_head
-from schemas.config import Mapping, Source
+from jobs.raw_files import (
+    MISREAD_PATH,
+    RawFile,
+    find_damage,
+    find_files,
+    read_chunks,
+    read_head,
+    too_large,
+)
+from schemas.config import Ingest, Mapping, Source
 from tests.raw_logs import DAY, envelope, trail_record, write_file
 
 PLENTY = 1 << 30
+
+
+MAPPING = Mapping(time="when", principal="who", action="what", resource="literal:x")
 
 
 def source_of(path: Path | str, **fields: object) -> Source:
     return Source(**{"name": "trail", "format": "aws_cloudtrail", "path": str(path), **fields})
 
 
-def found(
-    source: Source, day: date = DAY, late_days: int = 0, limit: int = PLENTY
-) -> list[RawFile]:
-    return find_files(source, day, late_days, limit)
+def found(source: Source, day: date = DAY, late_days: int = 0, **limits: int) -> list[RawFile]:
+    shipped = yaml.safe_load(DEFAULTS.read_text(encoding="utf-8"))["ingest"]
+    return find_files(source, day, late_days, Ingest(**{**shipped, **limits}))
 
 
 def names(files: list[RawFile]) -> list[str]:
@@ -131,9 +143,8 @@ def test_headers(tmp_path: Path) -> None:
     ],
 )
 def test_mapped_logs_are_json_or_csv(tmp_path: Path, content: str, header: str | None) -> None:
-    mapping = Mapping(time="when", principal="who", action="what", resource="literal:x")
     write_file(tmp_path / "log", content)
-    (log,) = found(source_of(tmp_path / "log", format="mapped", mapping=mapping))
+    (log,) = found(source_of(tmp_path / "log", format="mapped", mapping=MAPPING))
     assert (log.header, log.fault) == (header, None)
 
 
@@ -176,10 +187,10 @@ def test_a_gz_bomb_is_found_before_an_engine_unpacks_it(tmp_path: Path) -> None:
     write_file(tmp_path / "bomb.json.gz", bytes(2_000_000), pack=True)
     write_file(tmp_path / "big.json", b"x" * 200_000)
     write_file(tmp_path / "small.json", b"x" * 100)
-    files = found(source_of(tmp_path / "*.json*"), limit=100_000)
+    files = found(source_of(tmp_path / "*.json*"), max_file_bytes=100_000)
     assert {Path(f.path).name: f.damage for f in files} == {
-        "big.json": "more than 100,000 bytes unpacked",
-        "bomb.json.gz": "more than 100,000 bytes unpacked",
+        "big.json": "more than the 100,000 bytes that `ingest.max_file_bytes` allows",
+        "bomb.json.gz": "more than the 100,000 bytes that `ingest.max_file_bytes` allows",
         "small.json": None,
     }
 
@@ -202,7 +213,7 @@ def test_find_damage(tmp_path: Path) -> None:
     for name, content in contents.items():
         path = write_file(tmp_path / name, content, pack=False)
         files.append(RawFile(str(path), None, "lines"))
-    damage = {Path(path).name: problem for path, problem in find_damage(files, PLENTY).items()}
+    damage = {Path(path).name: problem for path, problem in find_damage(files).items()}
     assert damage.keys() == contents.keys() - {"good.gz", "good.json", "members.gz"}
     assert damage["cut.gz"] == "gz data end early"
     assert damage["latin1.json"] == damage["cut_character.json"] == "bytes that are not UTF-8"
@@ -220,7 +231,7 @@ def test_all_members_are_unpacked(
 ) -> None:
     path = tmp_path_factory.getbasetemp() / "members.gz"
     path.write_bytes(b"".join(gzip.compress(member) for member in members) + bytes(padding))
-    assert b"".join(read_chunks(path, PLENTY)) == b"".join(members)
+    assert b"".join(read_chunks(path)) == b"".join(members)
 
 
 @settings(max_examples=60, deadline=None)
@@ -234,14 +245,40 @@ def test_all_that_comes_before_the_cut_is_unpacked(
     path.write_bytes(packed)
     chunks = []
     with pytest.raises(EOFError, match="end early"):
-        chunks.extend(read_chunks(path, PLENTY))
+        chunks.extend(read_chunks(path))
     head, problem = read_head(path, PLENTY)
     assert problem == "gz data end early"
     assert head == zlib.decompressobj(wbits=31).decompress(packed)
 
 
+def test_too_many_files_are_refused(tmp_path: Path) -> None:
+    """With the number there is and the key to raise, and counted over the late days."""
+    for offset in range(2):
+        day = DAY + timedelta(days=offset)
+        for name in "ab":
+            write_file(tmp_path / f"{day:%Y/%m/%d}/{name}.json", "{}\n")
+    source = source_of(tmp_path / "{yyyy}/{mm}/{dd}/*.json")
+    assert len(found(source, late_days=1, max_files=4)) == 4
+    with pytest.raises(RunError) as caught:
+        found(source, late_days=1, max_files=3)
+    assert "source 'trail' has 4 files for 2026-10-05 and 1 days after it" in str(caught.value)
+    assert "3 that `ingest.max_files` allows" in str(caught.value)
+
+
+def test_a_first_line_that_is_too_long_names_no_columns(tmp_path: Path) -> None:
+    write_file(tmp_path / "log.csv", "when,who,what," + "x," * 50_000 + "\n1,ana,read\n")
+    (raw_file,) = found(source_of(tmp_path / "log.csv", format="mapped", mapping=MAPPING))
+    assert raw_file.fault == raw_file.damage
+    assert str(raw_file.fault).startswith("the first line is longer than 65,536 bytes")
+
+
+def test_a_carriage_return_in_a_header_is_a_character(tmp_path: Path) -> None:
+    write_file(tmp_path / "log.csv", "when,who,what,x\ry\n")
+    (raw_file,) = found(source_of(tmp_path / "log.csv", format="mapped", mapping=MAPPING))
+    assert raw_file.fault is None
+
+
 def test_limit_is_exact(tmp_path: Path) -> None:
     path = write_file(tmp_path / "a.gz", b"x" * 1000)
-    assert len(b"".join(read_chunks(path, 1000))) == 1000
-    with pytest.raises(OverflowError, match="more than 999 bytes"):
-        list(read_chunks(path, 999))
+    assert too_large(path, 1000) is None
+    assert str(too_large(path, 999)).startswith("more than the 999 bytes")

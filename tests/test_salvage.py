@@ -62,6 +62,13 @@ def pieces(text: str, array: str = "Records", cut: bool = False) -> list[tuple[s
         ),
         ('{"Records":[{"a":1},,{"b":2}]}', [('{"a":1}', True), ('{"b":2}', True)]),
         ('{"Records":[{"a":NaN}]}', [('{"a":NaN}]}', False), ("", False)]),
+        # Lines before the document, one of which made the file look like one.
+        (
+            '{"a":1\n{"b":2}\n{"x":1,"Records":[{"c":3}]}',
+            [('{"a":1', True), ('{"b":2}', True), ('{"c":3}', True)],
+        ),
+        ('{"a":1} {"Records":[{"c":3}]}', [('{"a":1} {', False), ('{"c":3}', True)]),
+        ('{\n"a":\n1,\n"Records":[{"c":3}]}', [('{"c":3}', True)]),
         # The array or the document does not end.
         ('{"Records":[{"a":1}', [('{"a":1}', True), ("", False)]),
         ('{"Records":[{"a":1}]', [('{"a":1}', True), ("", False)]),
@@ -201,8 +208,14 @@ def read(path: Path, framing: str = "lines", limit: int = PLENTY) -> list[tuple[
 
 def test_a_file_that_is_too_large_is_one_reject(tmp_path: Path) -> None:
     path = write_file(tmp_path / "bomb.gz", b'{"a":1}\n' * 1000)
-    reason = "more than 4,000 bytes unpacked; the file is not read"
+    reason = "more than the 4,000 bytes that `ingest.max_file_bytes` allows; the file is not read"
     assert read(path, limit=4000) == [("byte 1", reason)]
+
+
+@pytest.mark.parametrize("framing", ["lines", "Records"])
+def test_half_a_byte_order_mark_is_a_record(tmp_path: Path, framing: str) -> None:
+    path = write_file(tmp_path / "a.json", b"\xef\xbb")
+    assert len(read(path, framing)) == 1
 
 
 def test_what_is_lost_at_the_end_is_named_with_its_place(tmp_path: Path) -> None:

@@ -26,7 +26,8 @@ from schemas.fieldmaps import STEP, field_tree, record_type
 ENVELOPES: tuple[str, ...] = ()
 KEEPS_TEXT = True
 PLACE = re.compile(r"\{([^{}]+)\}")
-QUOTED = '^"([^"]|"")*"$'
+# Without an alternative in the group: Java's patterns take stack for every round of one.
+QUOTED = '^"[^"]*(""[^"]*)*"$'
 ZONE_LETTERS = re.compile(r"[XxZzVO]")
 
 
@@ -197,7 +198,9 @@ def _lookup(value: str, table: dict[str, str], otherwise: str) -> str:
 
 
 def _names(header: str, mapping: Mapping) -> list[str]:
-    return [name.strip() for name in next(csv.reader([header], delimiter=mapping.delimiter), [])]
+    # To `csv` a lone carriage return is an error, here it is a character like others.
+    row = header.replace("\r", " ")
+    return [name.strip() for name in next(csv.reader([row], delimiter=mapping.delimiter), [])]
 
 
 def _parts(line: str, mapping: Mapping) -> str:
@@ -208,7 +211,7 @@ def _parts(line: str, mapping: Mapping) -> str:
     """
     separator = mapping.delimiter
     escaped = f"\\{separator}" if separator in r"\[]^-&~" else separator
-    pattern = f'[{escaped}]("(?:[^"]|"")*"|[^{escaped}]*)'
+    pattern = f'[{escaped}]("[^"]*(?:""[^"]*)*"|[^{escaped}]*)'
     return f"regexp_extract_all(concat({quoted(separator)}, {line}), {quoted(pattern)}, 1)"
 
 

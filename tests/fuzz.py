@@ -1,0 +1,214 @@
+"""Coverage-guided fuzzing of what reads hostile bytes: ``make fuzz [FORMAT=sshd] [SECONDS=60]``.
+
+Each input is tried on the parts in Python at once. Inputs are also collected, and every so many of
+them go through the engine as logs of the format. A finding stops the run; libFuzzer writes the
+input to a file ``crash-…``, and the logs of a batch stay where the message says.
+"""
+
+from __future__ import annotations
+
+import argparse
+import gzip
+import os
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+import zlib
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import atheris
+
+with atheris.instrument_imports(include=["jobs"]):
+    from jobs import raw_files, salvage, staging, unknown_fields
+    from jobs.formats import format_module
+
+from jobs.engine import engine_session
+from jobs.errors import RunError
+from schemas.config import Source
+from schemas.formats import FORMATS
+from schemas.tables import EVENTS
+from tests.raw_logs import DAY, job_config, rows_of, run_ingest, write_file
+from tests.sample_records import HEADERS, NOON, RECORDS, source_of, text_of
+from tests.test_hostile_records import broken_rules, sound_lines
+
+if TYPE_CHECKING:
+    from pyspark.sql import SparkSession
+
+BATCH, ONE_IN = 300, 5
+"""Inputs that go through the engine at once; one in so many does."""
+WHOLE_FILES = 6
+PLENTY = 1 << 30
+SECRET = "HIDDENHIDDENHIDDEN"
+BLANK = re.compile(r"[ \t\r\n]+")
+MEMORY = "/dev/shm"
+
+
+def check_text(text: str) -> None:
+    """Splitting, mending and scrubbing of any text."""
+    for cut in (False, True):
+        lines = [line for _, line, _ in salvage.split_lines(text, cut)]
+        assert BLANK.sub("", "".join(lines)) == BLANK.sub("", text), "a line is lost"
+    for array, start in (("Records", '{"Records":['), ("", "[")):
+        document = f'{start}{text},{{"planted":1}}'
+        pieces = list(salvage.split_elements(document, array, cut=False))
+        for _, piece, problem in pieces:
+            assert "\n" not in piece or problem
+            assert problem or salvage.json_problem(salvage.without_depths(piece)) is None
+        # With a bracket the text may end the array, and what follows be no record.
+        assert "]" in text or any("planted" in piece for _, piece, _ in pieces), "a piece is lost"
+    shallow = salvage.without_depths(text)
+    assert salvage.without_depths(shallow) == shallow
+    for record in salvage.mended_records(salvage.RawRecord("file", None, "line 1", text)):
+        assert salvage.json_problem(record.text) is None
+    scrubbed = salvage.scrub(f"{text} ghp_{SECRET}", len(text) + 100)
+    assert SECRET not in scrubbed
+    assert not salvage.CONTROL.search(scrubbed)
+
+
+def check_file(data: bytes, source: Source, folder: Path) -> None:
+    """A file of any bytes: as it is, packed, cut, and with something behind."""
+    packed = gzip.compress(data, 1, mtime=0)
+    for name, content in (
+        ("a.log", data),
+        ("b.log.gz", packed),
+        ("c.log.gz", packed[: 1 + len(data) % len(packed)]),
+        ("d.log.gz", packed + data),
+    ):
+        path = folder / name
+        path.write_bytes(content)
+        raw_file = raw_files._inspect(path, DAY, source, PLENTY)
+        if raw_file is None:
+            continue
+        raw_files.find_damage([raw_file])
+        records = list(salvage.read_records(raw_file, PLENTY))
+        entry = staging.SourceFiles(source, [raw_file])
+        if source.format != "mapped" and entry.good:
+            unknown_fields._sample(raw_file, 5)
+        if name == "b.log.gz":
+            assert b"".join(raw_files.read_chunks(path)) == data
+        if name == "c.log.gz" and content.startswith(raw_files.GZIP_MAGIC):
+            begun = b"".join(upto_error(path))
+            assert begun == zlib.decompressobj(wbits=31).decompress(content)
+        if name == "a.log" and raw_file.framing == "lines" and data[:2] != raw_files.GZIP_MAGIC:
+            header = raw_file.header if not raw_file.fault else None
+            lines = salvage.split_lines(data.decode("utf-8-sig", errors="replace"), False)
+            count = sum(1 for _, line, _ in lines if line != header)
+            assert len(records) >= count, "a line of a file is lost"
+
+
+def upto_error(path: Path):
+    try:
+        yield from raw_files.read_chunks(path)
+    except EOFError:
+        return
+
+
+def check_batch(spark: SparkSession, format_id: str, inputs: list[bytes]) -> None:
+    """Logs of the inputs through ``ingest``: all records are accounted for, all events sound."""
+    folder = Path(tempfile.mkdtemp(dir=MEMORY, prefix="batch-"))
+    header = [HEADERS[format_id].encode()] if format_id in HEADERS else []
+    good = text_of(RECORDS[format_id](1, NOON)).encode()
+    raw = folder / "raw" / format_id
+    config = job_config(folder, [source_of(format_id)], late_days=0)
+    for number, data in enumerate(inputs[:WHOLE_FILES]):
+        write_file(raw / f"{number}.log{'.gz' * (number % 2)}", data)
+    by_sort: dict[bool, list[bytes]] = {True: [], False: []}
+    for data in inputs[WHOLE_FILES:]:
+        by_sort[raw_files_are_utf8(data)].append(data)
+    count = 0
+    for sound, found in by_sort.items():
+        lines = b"\n".join([*header, good, *found]) + b"\n"
+        path = write_file(raw / f"sound-{sound}.log", lines)
+        raw_file = raw_files._inspect(path, DAY, config.sources[0], PLENTY)
+        if raw_file is None or raw_file.framing != "lines":
+            continue
+        text = lines.decode("utf-8", errors="replace")
+        first = header[0].decode() if header else None
+        count += sum(line != first for _, line, _ in salvage.split_lines(text, False))
+    try:
+        sums = run_ingest(spark, config)
+        assert sums["records"] >= count, f"{sums} of {count} lines"
+        problems = broken_rules(rows_of(spark, config, EVENTS))
+        assert not problems, problems
+    except (AssertionError, RunError):
+        print(f"the batch's logs are in {folder}", file=sys.stderr)
+        raise
+    shutil.rmtree(folder)
+
+
+def raw_files_are_utf8(data: bytes) -> bool:
+    try:
+        return bool(data.decode())
+    except UnicodeDecodeError:
+        return False
+
+
+def seeds(format_id: str, folder: Path) -> Path:
+    """A corpus of the format's cases: lines, and whole files that are one document."""
+    folder.mkdir()
+    texts = sound_lines(format_id)
+    cases = Path(__file__).parent / "formats" / format_id
+    texts += [log.read_text(encoding="utf-8") for log in cases.glob("*/input.json")]
+    for number, text in enumerate(texts):
+        (folder / str(number)).write_text(text, encoding="utf-8")
+    return folder
+
+
+def fuzz(format_id: str, seconds: int) -> None:
+    """Fuzz one format; ends the process."""
+    folder = Path(tempfile.mkdtemp(dir=MEMORY, prefix="fuzz-"))
+    source = Source(**{**source_of(format_id), "path": str(folder / "*")})
+    format_module(format_id)
+    collected: list[bytes] = []
+    tried = batches = 0
+    end = time.monotonic() + seconds
+    with engine_session("sail") as spark:
+
+        def try_one(data: bytes) -> None:
+            nonlocal tried, batches
+            tried += 1
+            check_text(data.decode("utf-8", errors="replace"))
+            check_file(data, source, folder)
+            if tried % ONE_IN == 0:
+                collected.append(data)
+            ended = time.monotonic() > end
+            if len(collected) == BATCH or ended:
+                check_batch(spark, format_id, collected)
+                collected.clear()
+                batches += 1
+            if ended:
+                print(f"{format_id}: {tried:,} inputs, {batches} batches", flush=True)
+                shutil.rmtree(folder)
+                os._exit(0)  # the engine's threads do not end when libFuzzer does
+
+        arguments = [
+            "-max_len=2000",
+            "-timeout=300",
+            "-rss_limit_mb=0",
+            "-verbosity=0",
+        ]
+        corpus = str(seeds(format_id, folder / "corpus"))
+        atheris.Setup([sys.argv[0], corpus, *arguments], try_one)
+        atheris.Fuzz()
+
+
+def main() -> None:
+    """Fuzz the formats of the command line one after the other, each in a process of its own."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--format", choices=FORMATS, help="one format; without it all of them")
+    parser.add_argument("--seconds", type=int, default=60, help="how long each is fuzzed")
+    options = parser.parse_args()
+    if options.format:
+        fuzz(options.format, options.seconds)
+        return
+    for format_id in FORMATS:
+        command = [sys.executable, "-m", "tests.fuzz", "--format", format_id]
+        subprocess.run([*command, "--seconds", str(options.seconds)], check=True, env=os.environ)
+
+
+if __name__ == "__main__":
+    main()

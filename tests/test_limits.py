@@ -1,0 +1,232 @@
+"""Records that are too long or nested too deep, and files and headers that are too large.
+
+By the same measure on every path: the engine's JSON reader, text, envelopes and damaged files, and
+on each engine.
+"""
+
+from __future__ import annotations
+
+import json
+import tracemalloc
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from jobs import ingest
+from jobs.raw_files import RawFile
+from jobs.salvage import MAX_NESTING, json_problem, read_records, scrub, split_elements
+from jobs.salvage import without_depths as shallow
+from schemas.config import JobConfig
+from schemas.tables import EVENTS, REJECTS
+from tests.raw_logs import (
+    DAY,
+    envelope,
+    job_config,
+    rows_of,
+    run_ingest,
+    sums_of,
+    trail_record,
+    write_file,
+)
+
+if TYPE_CHECKING:
+    from pyspark.sql import SparkSession
+
+MAPPING = {"time": "t", "principal": "u", "action": "a", "resource": "x", "event_id": "id"}
+MARK = b"\xef\xbb\xbf"
+LONG = "y" * 5000
+QUOTES = '""' * 20_000
+HUGE = "y" * 1_000_000
+TOO_HUGE = "a line of more than 1,000,000 bytes"
+TOO_LONG = "more than the 4,000 bytes to keep that `ingest.max_record_bytes` allows"
+
+
+def lines(*records: Any) -> str:
+    return "".join(f"{r if isinstance(r, str) else json.dumps(r)}\n" for r in records)
+
+
+def nested(levels: int, sign: str = "[") -> str:
+    """A value of so many levels."""
+    opening, closing = ("[", "]") if sign == "[" else ('{"a":', "}")
+    return opening * levels + '"end"' + closing * levels
+
+
+def deep(number: int | str, field: str, levels: int, sign: str = "[") -> str:
+    """A CloudTrail record with such a value."""
+    record = trail_record(number, **{field: None})
+    return json.dumps(record)[:-1] + f', "{field}": {nested(levels, sign)}}}'
+
+
+def kubernetes(number: int, **fields: Any) -> dict[str, Any]:
+    return {
+        "auditID": f"id-{number}",
+        "verb": "get",
+        "requestReceivedTimestamp": f"{DAY}T10:00:00Z",
+        **fields,
+    }
+
+
+def row(number: int, value: str = "x") -> dict[str, str]:
+    return {"t": f"{DAY}T10:00:00Z", "u": "ana", "a": "read", "x": value, "id": f"id-{number}"}
+
+
+def write_logs(folder: Path) -> tuple[JobConfig, dict[str, tuple[list[int], list[str]]]]:
+    """A job, and for each source its events' numbers and its rejects' reasons."""
+    good, odd = trail_record(1), trail_record(2, unknown=LONG)
+    long = trail_record(3, userAgent=LONG)
+    hidden = [deep(n, "unknown", levels) for n, levels in ((4, 90), (5, 127), (6, 100_000))]
+    seen = [deep(7, "userAgent", 100_000), deep(8, "requestID", 100_000, "{")]
+    broken = '{"eventName": ' + "[" * 100_000
+    files: dict[str, dict[str, str | bytes]] = {
+        # What is not kept of a record, however long or deep, costs nobody anything.
+        "reader": {"a.json": lines(good, odd, *hidden), "b.json.gz": envelope(odd, good)},
+        "text": {
+            "a.json": lines(good, odd, long, *hidden, *seen, broken),
+            "b.json.gz": envelope(odd, long),
+            "c.json": '{"Records":[' + ",".join([json.dumps(good), *seen, hidden[2]]) + "]}",
+        },
+        "damaged": {
+            "a.json": MARK + lines(good, long, *hidden, *seen, broken).encode(),
+            "b.json": MARK + f'{{"Records":[{",".join([*seen, json.dumps(long)])}]}}'.encode(),
+        },
+        "items": {
+            "a.json": json.dumps(
+                {"items": [kubernetes(1), kubernetes(2, requestURI=LONG), kubernetes(3, verb=LONG)]}
+            )
+        },
+        "mapped": {
+            "a.log": lines(
+                row(1), row(2, LONG), json.dumps(row(3))[:-1] + f',"y":{nested(100_000)}}}'
+            ),
+            "b.csv": "t,u,a,x,id\n"
+            + "".join(",".join(row(n, value).values()) + "\n" for n, value in ((4, ""), (5, LONG))),
+            # Neither takes an engine's patterns more stack than it has.
+            "e.csv": "t,u,a,x,id\n"
+            f'{DAY}T10:00:00Z,ana,"{QUOTES}",x,id-8\n{DAY}T10:00:00Z,ana,read,{HUGE},id-9\n',
+            "c.csv": "t,u,a,x,id," + ",".join(f"c{n}" for n in range(5000)) + "\n"
+            f"{DAY}T10:00:00Z,ana,read,x,id-6," + "," * 4999 + "\n"
+            "too,few\n",
+            "d.csv": "t,u,a,x,id," + "z" * 100_000 + "\n" + "1,2,3,4,5,6\n",
+        },
+    }
+    sources = []
+    for name, contents in files.items():
+        for file, content in contents.items():
+            write_file(folder / f"raw/{name}/{file}", content)
+        source: dict[str, Any] = {"name": name, "path": f"raw/{name}/*"}
+        if name == "items":
+            source["format"] = "kubernetes_audit"
+        if name == "mapped":
+            source |= {"format": "mapped", "mapping": MAPPING}
+        sources.append(source)
+    no_names = "the first line is longer than 65,536 bytes, too long to name columns"
+    deep_reason = f"not JSON: nested more than {MAX_NESTING} levels deep"
+    expected = {
+        "reader": ([1, 2, 4, 5, 6], []),
+        "text": ([1, 2, 4, 5, 6, 7, 8], [TOO_LONG, TOO_LONG, deep_reason]),
+        "damaged": ([1, 4, 5, 6, 7, 8], [TOO_LONG, TOO_LONG, deep_reason]),
+        "items": ([1], [TOO_LONG, TOO_LONG]),
+        "mapped": (
+            [1, 3, 4, 6],
+            [TOO_LONG] * 3 + [TOO_HUGE, "fewer fields than the header names", no_names, no_names],
+        ),
+    }
+    return job_config(folder, sources, ingest={"max_record_bytes": 4000}), expected
+
+
+@pytest.fixture(scope="module")
+def job(tmp_path_factory: pytest.TempPathFactory) -> tuple[JobConfig, Any]:
+    return write_logs(tmp_path_factory.mktemp("limits"))
+
+
+def tables_of(spark: SparkSession, config: JobConfig) -> tuple[Any, Any]:
+    run_ingest(spark, config)
+    return rows_of(spark, config, EVENTS), rows_of(spark, config, REJECTS)
+
+
+def test_long_and_deep_records(sail: SparkSession, job: tuple[JobConfig, Any]) -> None:
+    config, expected = job
+    events, rejects = tables_of(sail, config)
+    for name, (numbers, reasons) in expected.items():
+        ids = [event["event_id"] for event in events if event["source"] == name]
+        assert ids == [f"id-{number}" for number in numbers], name
+        found = [row["reason"] for row in rejects if row["source"] == name]
+        assert sorted(found) == sorted(reasons), name
+    (agent,) = {row["user_agent"] for row in events if row["event_id"] == "id-7"}
+    assert agent.startswith("[[[[")
+    assert len(agent) < 2 * MAX_NESTING + len("null")
+
+
+def test_engines_agree_on_long_and_deep_records(
+    sail: SparkSession, apache_spark: SparkSession, job: tuple[JobConfig, Any], tmp_path: Path
+) -> None:
+    config, _ = job
+    on_spark = config.model_copy(update={"storage": str(tmp_path / "spark")})
+    tables = zip(tables_of(apache_spark, on_spark), tables_of(sail, config), strict=True)
+    for found, expected in tables:
+        # One by one, for a message that can be read.
+        for row, same in zip(found, expected, strict=False):
+            assert row == same
+        assert len(found) == len(expected)
+
+
+def test_too_many_files_stop_the_run(sail: SparkSession, tmp_path: Path) -> None:
+    for name in "ab":
+        write_file(tmp_path / f"raw/{name}.json", lines(trail_record(name)))
+    config = job_config(tmp_path, [{"path": "raw/*"}], ingest={"max_files": 1})
+    with pytest.raises(ingest.RunError, match=r"'trail' has 2 files .* `ingest\.max_files`"):
+        ingest.run(sail, config, DAY)
+    assert not Path(config.storage).exists()
+
+
+def test_a_gz_bomb_is_one_reject(sail: SparkSession, tmp_path: Path) -> None:
+    write_file(tmp_path / "raw/a.json.gz", lines(trail_record(1)))
+    write_file(tmp_path / "raw/bomb.json.gz", bytes(20_000_000))
+    config = job_config(tmp_path, [{"path": "raw/*"}], ingest={"max_file_bytes": 10_000_000})
+    sums = sums_of(ingest.run(sail, config, DAY))
+    assert (sums["events"], sums["rejects"]) == (1, 1)
+    (reject,) = rows_of(sail, config, REJECTS)
+    assert reject["file"].endswith("/bomb.json.gz")
+    assert "`ingest.max_file_bytes`" in reject["reason"]
+
+
+@pytest.mark.parametrize("framing", ["lines", "Records"])
+def test_memory_of_a_gz_bomb(tmp_path: Path, framing: str) -> None:
+    """One that is too large is not held; of lines that are not, one after the other is."""
+    line = lines(trail_record(1))
+    bomb = write_file(tmp_path / "bomb.json.gz", line * 100_000)
+    size = len(line) * 100_000
+    raw_file = RawFile(str(bomb), DAY, framing, damage="whatever")
+    for limit in (size - 1, size) if framing == "lines" else (size - 1,):
+        tracemalloc.start()
+        found = sum(1 for _ in read_records(raw_file, limit))
+        _, peak = tracemalloc.get_traced_memory()
+        tracemalloc.stop()
+        assert found == (100_000 if limit == size else 1)
+        assert peak < size / 2, f"{peak:,} of {size:,} bytes"
+
+
+def test_values_nested_too_deep_are_cut_off() -> None:
+    """Brackets in strings, before and after, do not count."""
+    before, after = '{"x":"[[[{{{\\"[","y":[{}],', ',"z":"]]]}}"}'
+    just = before + f'"d":{nested(MAX_NESTING - 1)}' + after
+    assert shallow(just) == just
+    for levels, sign in ((MAX_NESTING, "["), (50_000, "["), (50_000, "{")):
+        record = json.loads(shallow(before + f'"d":{nested(levels, sign)}' + after))
+        assert record["z"] == "]]]}}"
+        assert json.dumps(record).count("null") == 1
+    assert json_problem("[" * 100_000) == f"not JSON: nested more than {MAX_NESTING} levels deep"
+
+
+def test_an_element_nested_too_deep_ends_where_it_ends() -> None:
+    text = '{"Records":[{"a":1},{"b":' + nested(50_000, "{") + '},{"c":1}]}'
+    found = [(position, piece[:6]) for position, piece, _ in split_elements(text, "Records", False)]
+    assert found == [("record 1", '{"a":1'), ("record 2", '{"b":{'), ("record 3", '{"c":1')]
+
+
+@pytest.mark.timeout(20)
+@pytest.mark.parametrize("piece", ["-eyJ", "token=\\\\", "a://b:", '"password":"', "-----BEGIN "])
+def test_scrubbing_takes_no_longer_than_the_line_is_long(piece: str) -> None:
+    """The longest line that the config allows, made of what begins a secret."""
+    scrub(piece * (100_000 // len(piece)), 100_000)
