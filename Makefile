@@ -39,7 +39,7 @@ format: env ## mend the style
 elastic: env ## start the Elasticsearch of the tests to look at, stop it at Ctrl-C (MAJOR=9)
 	@$(BIN)/python -m tests.elastic_server --major $(MAJOR)
 
-bench: env ## speed on 5 million records beside DuckDB, Spark and mere unpacking
+bench: env ## speed on 5 million records beside DuckDB, Spark and mere unpacking; of every format
 	$(BIN)/python -m jobs.bench
 
 evaluate: env ## detection figures over labs that no setting was tuned on (SEEDS="201 202")

@@ -282,6 +282,10 @@ def read_text(spark: SparkSession, source: Source, kind: RawFile, paths: list[st
         lines = lines.selectExpr(
             "value as raw", f"{long} as long", f"if({long}, '', value) as value"
         )
+        if hasattr(module, "parts"):
+            # Apart, so that engines compute it once and not for every field.
+            parts = module.parts("value", kind.header, source)
+            lines = lines.selectExpr("raw", "long", "value", f"{parts} as parts")
         too_long = quoted(f"a line of more than {LONGEST_LINE:,} bytes")
         return lines.selectExpr(
             *NOWHERE,
@@ -382,7 +386,8 @@ def parsed_json(spark: SparkSession, text: str, ddl: str) -> str:
 
 def _staging_rows(records: DataFrame, source: Source, day: date, max_bytes: int) -> DataFrame:
     """Typed columns of the records; those of rows of other days are null."""
-    columns = format_module(source.format).columns(source)
+    module = format_module(source.format)
+    columns = module.columns(source)
     literals = records.selectExpr(
         "*",
         f"{quoted(source.name)} as source_name",
@@ -390,6 +395,8 @@ def _staging_rows(records: DataFrame, source: Source, day: date, max_bytes: int)
         f"{quoted(source.timezone)} as timezone",
         f"date'{day}' as run_day",
     )
+    for values in getattr(module, "DERIVED", ()):
+        literals = literals.selectExpr("*", *(f"{sql} as {name}" for name, sql in values.items()))
     parsed = literals.selectExpr(
         *(f"{columns[name]} as {name}" for name in PARSED if name != "problem"),
         "case when fault is not null then fault when r is null then 'not a record' "

@@ -9,13 +9,16 @@ on each engine, whose tables must be equal row for row.
 from __future__ import annotations
 
 import json
+import re
 from datetime import datetime
+from itertools import product
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from jobs import aggregate, ingest
+from jobs.bench.format_logs import LOGS
 from jobs.formats import PARSED, format_module
 from jobs.unknown_fields import paths_within
 from schemas.config import JobConfig, Source
@@ -244,6 +247,24 @@ def test_any_separator(sail: SparkSession, tmp_path: Path, delimiter: str) -> No
     assert run_ingest(sail, config)["events"] == 1
     (event,) = rows_of(sail, config, EVENTS)
     assert (event["principal"], event["resource"]) == (cells[1], cells[3])
+
+
+def test_csv_fields_are_the_same_by_every_way(sail: SparkSession) -> None:
+    """Lines take shortcuts by their quotes; what comes out is what the pattern alone finds."""
+    lines = ["".join(line) for n in range(1, 8) for line in product('a",', repeat=n)]
+    source = Source(name="s", format="mapped", path="x", mapping=MAPPING)
+    parts = format_module("mapped").parts("value", "a,b,c", source)
+    frame = sail.createDataFrame([(line,) for line in lines], "value string")
+    found = {
+        row.value: row.parts for row in frame.selectExpr("value", f"{parts} as parts").collect()
+    }
+    pattern = re.compile(',("(?:[^"]|"")*"|[^,]*)')
+    assert found == {line: pattern.findall(f",{line}") for line in lines}
+
+
+def test_every_format_is_timed() -> None:
+    timed = {log.source.get("format", name) for name, log in LOGS.items()}
+    assert timed | {"aws_cloudtrail"} == set(FORMATS)
 
 
 def test_unknown_fields_are_counted_by_name(sail: SparkSession, tmp_path: Path) -> None:

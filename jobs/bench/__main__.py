@@ -6,6 +6,8 @@ floor     unpacking the files on two cores (xargs -P2 zcat), nothing else
 duckdb    the same work by hand (jobs/bench/duckdb_baseline.py)
 sail      ``ingest`` and ``aggregate`` on Sail
 spark     the same on Apache Spark local[2] (left out where there is no Java)
+
+Then, with ``python -m jobs.bench.formats``, how fast every log format is parsed on either engine.
 """
 
 from __future__ import annotations
@@ -22,6 +24,7 @@ from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
 
+from jobs.bench import formats
 from jobs.bench.records import DAY, write_config, write_context, write_records
 
 FRAMINGS = {"envelopes": "gzipped Records envelopes, as delivered", "lines": "one record a line"}
@@ -40,15 +43,19 @@ class Measured:
 
 
 def main(argv: list[str] | None = None) -> int:
-    """Run the benchmark and print its table; 1 if a contender fails."""
+    """Run the benchmark and print its tables."""
     arguments = _parser().parse_args(argv)
     if arguments.stages:
         return _run_stages(Path(arguments.stages))
     with tempfile.TemporaryDirectory(prefix="exfilwatch-bench-", dir=arguments.folder) as folder:
-        return compare(Path(folder), arguments.records, arguments.seed, arguments.without_spark)
+        compare(Path(folder), arguments.records, arguments.seed, arguments.without_spark)
+    print()
+    options = ["--folder", arguments.folder] if arguments.folder else []
+    options += ["--engines", "sail"] if arguments.without_spark else []
+    return formats.main([*options, "--seed", str(arguments.seed)])
 
 
-def compare(folder: Path, records: int, seed: int, without_spark: bool) -> int:
+def compare(folder: Path, records: int, seed: int, without_spark: bool) -> None:
     """Make the files, run every contender on them and print the ratios."""
     print(f"making {records:,} CloudTrail records (seed {seed}) in both framings …", flush=True)
     large, small = folder / "large", folder / "small"
@@ -74,7 +81,6 @@ def compare(folder: Path, records: int, seed: int, without_spark: bool) -> int:
             records / len(files[framing]) * len(list(small.rglob(f"{framing}/**/*.gz"))),
             records,
         )
-    return 0
 
 
 def _print_table(measured: dict[str, Measured], part: Measured, few: float, records: int) -> None:

@@ -128,19 +128,19 @@ def write_records(folder: Path, count: int, seed: int, workers: int) -> dict[str
 def _write_file(job: tuple[Path, Path, int, int, int]) -> None:
     envelopes, lines, number, size, seed = job
     rng = random.Random(f"{seed}-{number}")
-    records = [_record(rng) for _ in range(size - size // 100)]
+    records = [trail_record(rng) for _ in range(size - size // 100)]
     records += rng.sample(records, size - len(records))
     body = ",".join(records)
-    _pack(envelopes / f"f{number:05d}.json.gz", f'{{"Records":[{body}]}}')
-    _pack(lines / f"f{number:05d}.json.gz", "\n".join(records) + "\n")
+    pack(envelopes / f"f{number:05d}.json.gz", f'{{"Records":[{body}]}}')
+    pack(lines / f"f{number:05d}.json.gz", "\n".join(records) + "\n")
 
 
-def _pack(path: Path, text: str) -> None:
+def pack(path: Path, text: str) -> None:
     with path.open("wb") as raw, gzip.GzipFile("", "wb", 6, raw, mtime=0) as file:
         file.write(text.encode())
 
 
-def _record(rng: random.Random) -> str:
+def trail_record(rng: random.Random) -> str:
     bits = rng.getrandbits
     person = rng.random() < 0.6
     who = int(rng.paretovariate(0.7)) % (PEOPLE if person else SERVICES)

@@ -16,6 +16,15 @@ A text format, whose files begin with a line that names the columns, has besides
 - ``record(line, header, source) -> str``: SQL of the struct ``r``, and
 - ``fault(line, header, source) -> str``: SQL of why a line does not fit its header, else null.
 
+and may have
+
+- ``parts(line, header, source) -> str``: SQL of what ``record`` and ``fault`` are made of, which
+  they are given as column ``parts``.
+
+``DERIVED``, where a module has it, is SQL by name of what several columns are made of, in groups of
+which each may use those before it. Both are computed once for each record: engines evaluate the
+text of an expression as often as it stands in a ``case``, and patterns cost more than all else.
+
 A format whose records also come within other records (of a message bus, of a cloud's log service)
 has besides
 

@@ -49,11 +49,13 @@ NUMBER = "(?:[0-9]+|-)"
 # The request line ends where a status and five fields without quotes follow. Of the two quoted
 # texts after them the second one takes what quotes there are: nothing quoted comes after it.
 LINE = (
-    f'(?s)^(?:[^ ]+ ){{{len(LEADING)}}}(".*?"|-) '
+    f'(?s)^((?:[^ ]+ ){{{len(LEADING)}}})(".*?"|-) '
     f"((?:[0-9]{{3}}|-) [^ ]+ {NUMBER} {NUMBER} {NUMBER} {NUMBER}) "
-    '(?:".*?"|-) (".*"|-) ([^ ].*)'
+    '(?:".*?"|-) (".*"|-) ([^ ])'
 )
-REQUEST_LINE, ALL_FIGURES, USER_AGENT, TAIL = 1, 2, 3, 4
+FIRST_FIELDS, REQUEST_LINE, ALL_FIGURES, USER_AGENT, TAIL = 1, 2, 3, 4, 5
+BREAK = "\x1f"
+"""Stands between the parts of a line once it is taken apart; no request can hold it."""
 
 CLASSES = {
     "read": "REST.GET.OBJECT REST.GET.OBJECT_TORRENT REST.GET.TORRENT WEBSITE.GET.OBJECT "
@@ -97,8 +99,15 @@ LAST_NAME = (
     "case when r.requester rlike '^arn:.*:(assumed-role|federated-user|user)/' "
     "then substring_index(r.requester, '/', -1) end"
 )
-KEY = url_decoded("r.key")
-CLASS = class_of("r.operation", CLASSES, OTHER_CLASS)
+KEY = "decoded_key"
+CLASS = "class"
+DERIVED = (
+    {
+        KEY: url_decoded("r.key"),
+        CLASS: class_of("r.operation", CLASSES, OTHER_CLASS),
+        "is_address": f"r.remote_ip rlike '{ADDRESS}'",
+    },
+)
 STATUS = "try_cast(r.http_status as int)"
 # Of one request with several lines each has its own operation, or its own key.
 MANY_KEYS = "r.operation like 'BATCH.%' or r.operation like 'S3.%'"
@@ -114,23 +123,27 @@ def header_problem(header: str, source: Source) -> str | None:
     return None
 
 
+def parts(line: str, header: str, source: Source) -> str:
+    """SQL of the parts of a line with a break between them; of another line the line itself."""
+    # The pattern ends where the tail begins, as engines take their time for every character in it.
+    kept = BREAK.join(f"${n}" for n in range(FIRST_FIELDS, TAIL + 1))
+    whole = f"replace({line}, {quoted(BREAK)}, '\ufffd')"
+    return f"regexp_replace({whole}, {quoted(LINE)}, {quoted(kept)})"
+
+
 def record(line: str, header: str, source: Source) -> str:
     """SQL of the record struct from a line in column ``line``; ``-`` becomes null."""
-    leading = {name: f"get(split({line}, ' '), {place})" for place, name in enumerate(LEADING)}
-    figures = {
-        name: f"get(split({_part(line, ALL_FIGURES)}, ' '), {place})"
-        for place, name in enumerate(FIGURES)
-    }
-    trailing = {
-        name: f"get(split({_part(line, TAIL)}, ' '), {place})" for name, place in TRAILING.items()
-    }
+    leading = {name: _word(_part(FIRST_FIELDS), place) for place, name in enumerate(LEADING)}
+    figures = {name: _word(_part(ALL_FIGURES), place) for place, name in enumerate(FIGURES)}
+    trailing = {name: _word(_part(TAIL), place) for name, place in TRAILING.items()}
+    agent = _part(USER_AGENT)
     day_and_time, offset = leading.pop("day_and_time"), leading.pop("offset")
     values = {
         **leading,
         "time": f"concat({day_and_time}, ' ', {offset})",
-        "request_uri": _part(line, REQUEST_LINE),
+        "request_uri": _part(REQUEST_LINE),
         **figures,
-        "user_agent": f"replace(regexp_replace({_part(line, USER_AGENT)}, '^\"|\"$', ''), "
+        "user_agent": f"replace(substring({agent}, 2, greatest(length({agent}) - 2, 0)), "
         f"{quoted(chr(92) + chr(34))}, {quoted(chr(34))})",
         **trailing,
     }
@@ -141,7 +154,7 @@ def record(line: str, header: str, source: Source) -> str:
 def fault(line: str, header: str, source: Source) -> str:
     """SQL of why a line is none of a server access log; null if it is one."""
     return (
-        f"case when not {line} rlike {quoted(LINE)} then 'not a line of an S3 server access log "
+        f"case when instr(parts, {quoted(BREAK)}) = 0 then 'not a line of an S3 server access log "
         "(18 fields or more, three of them quoted, are expected)' end"
     )
 
@@ -151,8 +164,12 @@ def columns(source: Source) -> dict[str, str]:
     return COLUMNS
 
 
-def _part(line: str, group: int) -> str:
-    return f"regexp_extract({line}, {quoted(LINE)}, {group})"
+def _part(group: int) -> str:
+    return f"split_part(parts, {quoted(BREAK)}, {group})"
+
+
+def _word(text: str, place: int) -> str:
+    return f"split_part({text}, ' ', {place + 1})"
 
 
 COLUMNS = {
@@ -176,7 +193,7 @@ COLUMNS = {
     # A copy moves the object's size, which is no traffic; without a status there was no answer.
     "bytes_out": f"case when r.http_status is not null and {CLASS} <> 'copy' "
     f"then coalesce({byte_count('r.bytes_sent')}, 0) end",
-    "source_ip": f"case when r.remote_ip rlike '{ADDRESS}' then r.remote_ip end",
+    "source_ip": "case when is_address then r.remote_ip end",
     "user_agent": "r.user_agent",
     "outcome": f"case when {STATUS} >= 400 then 'failure' when {STATUS} is not null then 'success' "
     "when r.error_code is not null then 'failure' else 'unknown' end",
@@ -192,7 +209,7 @@ COLUMNS = {
             "logged_key": f"case when r.key <> {KEY} then r.key end",
             "object_size": "r.object_size",
             "request_id": "r.request_id",
-            "source_host": f"case when not r.remote_ip rlike '{ADDRESS}' then r.remote_ip end",
+            "source_host": "case when not is_address then r.remote_ip end",
             "status_code": "r.http_status",
             "version_id": "r.version_id",
         }

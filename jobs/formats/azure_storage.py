@@ -75,22 +75,33 @@ def _uri_of(url: str) -> str:
 
 
 KEY = "regexp_replace(r.properties.objectKey, '^\"|\"$', '')"
-OBJECT = (
+OBJECT, SOURCE, TARGET, ADDRESS_ALONE = "blob", "copied", "copied_to", "address"
+BLOB = (
     f"case when {KEY} like '/%' then concat('az:/', {KEY}) "
     f"else coalesce({_uri_of(KEY)}, {_uri_of('r.uri')}, "
     "concat('az://', coalesce(nullif(r.properties.accountName, ''), '-'))) end"
 )
-SOURCE, TARGET = _uri_of("r.properties.sourceUri"), _uri_of("r.properties.destinationUri")
 IS_SOURCE = "(r.operationName = 'CopyBlobSource')"
 # A write that names what it copies.
 IS_COPY = f"({IS_SOURCE} or nullif(r.properties.sourceUri, '') is not null)"
 # Where the other records of the same copy say that it went.
 SIBLING = (
     f"max(case when r.operationName = 'CopyBlob' then {OBJECT} end) "
-    "over (partition by r.correlationId)"
+    # All other records share a few partitions, as each of them takes an engine its time.
+    "over (partition by case when r.operationName like 'CopyBlob%' then r.correlationId "
+    "else cast(pmod(xxhash64(r.correlationId), 64) as string) end)"
 )
 STATUS = "try_cast(r.statusCode as int)"
-ADDRESS_ALONE = _address_of("trim(r.callerIpAddress)")
+DERIVED = (
+    {
+        OBJECT: BLOB,
+        SOURCE: f"case when r.properties.sourceUri <> '' then {_uri_of('r.properties.sourceUri')} "
+        "end",
+        TARGET: "case when r.properties.destinationUri <> '' "
+        f"then {_uri_of('r.properties.destinationUri')} end",
+        ADDRESS_ALONE: _address_of("trim(r.callerIpAddress)"),
+    },
+)
 
 COLUMNS = {
     "event_id": "case when nullif(r.correlationId, '') is not null then "

@@ -24,8 +24,9 @@ def _either(name: str) -> str:
     return f"coalesce(nullif(r.`{name}`, ''), nullif(r.details.`{name}`, ''))"
 
 
-AUTHOR_NAME = _either("author_name")
-AUTHOR_CLASS = _either("author_class")
+AUTHOR_NAME, AUTHOR_CLASS, FAILED_LOGIN = "author_name", "author_class", "failed_login"
+IMPERSONATOR, MESSAGE, TARGET, CALLER = "impersonated_by", "custom_message", "target", "caller"
+AUTHOR, GIT, PROTOCOL, ACTION, CLASS = "author", "git", "protocol", "verb", "class"
 AUTHOR_ID = "nullif(r.author_id, '')"
 LOGIN = (
     f"case when coalesce(r.`meta.user_id`, {AUTHOR_ID}, '') = coalesce({AUTHOR_ID}, "
@@ -33,19 +34,13 @@ LOGIN = (
 )
 # As GitLab itself writes it in `meta.client_id`.
 NUMBER = f"case when try_cast({AUTHOR_ID} as bigint) > 0 then concat('user/', {AUTHOR_ID}) end"
-IMPERSONATOR = _either("impersonated_by")
 TOKEN = (
     f"coalesce({AUTHOR_CLASS} in ('DeployToken', 'DeployKey'), false) "
     f"or coalesce({AUTHOR_ID} in ('-2', '-3'), false)"
 )
 STRANGER = f"{AUTHOR_NAME} is null or {AUTHOR_NAME} = 'An unauthenticated user'"
-AUTHOR = f"coalesce({LOGIN}, case when {STRANGER} then null else {AUTHOR_NAME} end, {NUMBER})"
-MESSAGE = _either("custom_message")
-GIT = f'nullif(regexp_extract({MESSAGE}, \'"action"[ ]*:[ ]*"([^"]+)"\', 1), \'\')'
-PROTOCOL = f'nullif(regexp_extract({MESSAGE}, \'"protocol"[ ]*:[ ]*"([^"]+)"\', 1), \'\')'
 TEXT = f"case when {MESSAGE} not like '{{%' then {MESSAGE} end"
-FAILED_LOGIN = _either("failed_login")
-ACTION = (
+VERB = (
     f"coalesce({GIT}, nullif(r.event_type, ''), "
     f"case when {FAILED_LOGIN} is not null then 'failed_login' end, "
     f"concat('with ', {_either('with')}), concat('change ', {_either('change')}), "
@@ -69,10 +64,6 @@ CLASSES = (
     ("delete", "^remove (project|group)$"),
     ("write", "^(project|group|repository)_created$|^merge_request|^add (project|group)$"),
 )
-CLASS = "case {} else 'admin' end".format(
-    " ".join(f"when {ACTION} rlike {quoted(pattern)} then '{name}'" for name, pattern in CLASSES)
-)
-TARGET = _either("target_details")
 PATH = _either("entity_path")
 # The log file has no path of the entity, but its target often is the project itself.
 PROJECT = (
@@ -82,9 +73,33 @@ PROJECT = (
     "case when r.entity_type in ('Project', 'Group') "
     "then concat('-/', lower(r.entity_type), '-', r.entity_id) end, '-')"
 )
-CALLER = (
-    "coalesce(nullif(r.ip_address, ''), nullif(r.details.ip_address, ''), "
-    "nullif(r.`meta.remote_ip`, ''))"
+
+
+def _in_message(name: str) -> str:
+    """SQL of a member of the object that the message is of git operations."""
+    return f'nullif(regexp_extract({MESSAGE}, \'"{name}"[ ]*:[ ]*"([^"]+)"\', 1), \'\')'
+
+
+DERIVED = (
+    {
+        **{name: _either(name) for name in (AUTHOR_NAME, AUTHOR_CLASS, FAILED_LOGIN)},
+        **{name: _either(name) for name in (IMPERSONATOR, MESSAGE)},
+        TARGET: _either("target_details"),
+        CALLER: "coalesce(nullif(r.ip_address, ''), nullif(r.details.ip_address, ''), "
+        "nullif(r.`meta.remote_ip`, ''))",
+    },
+    {
+        AUTHOR: f"coalesce({LOGIN}, case when {STRANGER} then null else {AUTHOR_NAME} end, "
+        f"{NUMBER})",
+        GIT: _in_message("action"),
+        PROTOCOL: _in_message("protocol"),
+    },
+    {ACTION: VERB},
+    {
+        CLASS: "case {} else 'admin' end".format(
+            " ".join(f"when {ACTION} rlike {quoted(text)} then '{name}'" for name, text in CLASSES)
+        )
+    },
 )
 TELLING = ", ".join(
     f"coalesce({value}, '')"

@@ -72,6 +72,11 @@ def header_problem(header: str, source: Source) -> str | None:
     return None
 
 
+def parts(line: str, header: str, source: Source) -> str:
+    """SQL of what stands between a row's separators."""
+    return f"split({_row(line, header)}, '\\\\|')"
+
+
 def record(line: str, header: str, source: Source) -> str:
     """SQL of the record struct from a row in column ``line`` of a file with that header line."""
     names = _names(header)
@@ -94,7 +99,7 @@ def record(line: str, header: str, source: Source) -> str:
 
 def fault(line: str, header: str, source: Source) -> str:
     """SQL of why a row does not fit its header; null if it does."""
-    extra = _extra_fields(line, header)
+    extra = _extra_fields(header)
     too_few = f"when {extra} < 0 then {quoted(TOO_FEW)}"
     if _free_text(_names(header)):
         return f"case {too_few} end"
@@ -142,13 +147,9 @@ def _row(line: str, header: str) -> str:
     return f"regexp_replace({line}, '\\\\|\\\\z', '')" if header.endswith(SEPARATOR) else line
 
 
-def _parts(line: str, header: str) -> str:
-    return f"split({_row(line, header)}, '\\\\|')"
-
-
-def _extra_fields(line: str, header: str) -> str:
+def _extra_fields(header: str) -> str:
     """SQL of how many fields a row has beyond its header's."""
-    return f"(size({_parts(line, header)}) - {len(_names(header))})"
+    return f"(size(parts) - {len(_names(header))})"
 
 
 def _cells(line: str, header: str) -> str:
@@ -156,19 +157,19 @@ def _cells(line: str, header: str) -> str:
     be told apart, as one text, are one element more.
     """
     names, row = _names(header), _row(line, header)
-    parts, extra, free = _parts(line, header), _extra_fields(line, header), _free_text(names)
+    extra, free = _extra_fields(header), _free_text(names)
     if not free:
-        return parts
+        return "parts"
     first, end = free[0], free[-1] + 1
-    left = f"slice({parts}, 1, {first})"
-    middle = f"array_join(slice({parts}, {first + 1}, {end - first} + {extra}), '|')"
-    right = f"slice({parts}, {end + 1} + {extra}, {len(names) - end})"
+    left = f"slice(parts, 1, {first})"
+    middle = f"array_join(slice(parts, {first + 1}, {end - first} + {extra}), '|')"
+    right = f"slice(parts, {end + 1} + {extra}, {len(names) - end})"
     if len(free) == 1:
         joined = f"concat({left}, array({middle}), {right})"
-        return f"case when {extra} > 0 then {joined} else {parts} end"
+        return f"case when {extra} > 0 then {joined} else parts end"
     splits = f"{extra} <= {_most_extra(len(free))} and instr({row}, '{UNIT}') = 0"
     return (
-        f"case when {extra} <= 0 then {parts} "
+        f"case when {extra} <= 0 then parts "
         f"when {splits} and {row} rlike {quoted(_pattern(names, '*'))} then {_agreed(row, names)} "
         f"else concat({left}, {_nulls(end - first)}, {right}, array({middle})) end"
     )
@@ -227,13 +228,14 @@ TOO_FEW = (
     "without free text stand last in sacct's --format)"
 )
 ID = "coalesce(nullif(r.jobidraw, ''), nullif(r.jobid, ''))"
-JOB = f"split({ID}, '[.]')[0]"
+JOB = f"substring_index({ID}, '.', 1)"
 IS_STEP = "(coalesce(nullif(r.jobid, ''), r.jobidraw) like '%.%')"
 CLUSTER = "coalesce(nullif(r.cluster, ''), cluster, '-')"
 # A user who was removed is shown as `nobody` or as a number.
 USER = "coalesce(nullif(nullif(r.user, ''), 'nobody'), nullif(r.uid, ''), nullif(r.user, ''))"
-OF_JOB = f"over (partition by {CLUSTER}, {JOB})"
-OWNER = f"coalesce({USER}, max({USER}) {OF_JOB})"
+# 64 bits are faster to sort by than texts.
+OF_JOB = f"over (partition by xxhash64({CLUSTER}, {JOB}))"
+OWNER = "owner"
 OWNER_UID = f"coalesce(nullif(r.uid, ''), max(nullif(r.uid, '')) {OF_JOB})"
 # A job queued again is listed once more with another submit time, or start where that is all.
 QUEUED = ", ".join(
@@ -242,13 +244,13 @@ QUEUED = ", ".join(
 )
 
 FAILED = "BOOT_FAIL CANCELLED DEADLINE FAILED NODE_FAIL OUT_OF_MEMORY TIMEOUT".split()
-WORD = "split(r.state, ' ')[0]"
+WORD = "substring_index(r.state, ' ', 1)"
 # A width in --format cuts what is longer and ends it with a plus: `CANCELLED+`, `OUT_OF_ME+`.
 WHOLE = " ".join(
     f"when {WORD} like '%+' and startswith('{state}', rtrim('+', {WORD})) then '{state}'"
     for state in ("COMPLETED", *FAILED)
 )
-STATE = f"(case {WHOLE} else {WORD} end)"
+STATE = "state"
 BY = "nullif(regexp_extract(r.state, '^CANCELLED by ([^+]+)\\\\z', 1), '')"
 
 # All GPUs are counted, and where the cluster tells them apart those of each type once more.
@@ -259,6 +261,12 @@ SUM_OF_GPUS = (
     "(a, b) -> a + b)"
 )
 
+DERIVED = (
+    {
+        OWNER: f"coalesce({USER}, max({USER}) {OF_JOB})",
+        STATE: f"case when {WORD} not like '%+' then {WORD} {WHOLE} else {WORD} end",
+    },
+)
 COLUMNS = {
     "event_id": f"concat_ws('/', {CLUSTER}, {ID}, coalesce({QUEUED}))",
     "event_time": f"coalesce(case when {IS_STEP} then {_local_time('r.start')} end, "

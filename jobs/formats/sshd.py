@@ -16,6 +16,7 @@ from jobs.formats import (
     NO_TEXT,
     byte_count,
     details_json,
+    iso_time,
     month_number,
     quoted,
     zoned_time,
@@ -26,7 +27,9 @@ ENVELOPES: tuple[str, ...] = ()
 KEEPS_TEXT = False
 HEADERLESS = True
 
-TAIL = r" ([^ ]+) ([^ \[:]+)(?:\[([0-9]+)\])?: ?(.*)$"
+# None of these has two ways to go on from any place, and none reads the message: engines take such
+# patterns several times faster.
+TAIL = r" ([^ ]+) ([^ \[:]+)(?:\[([0-9]+)\])?: ?"
 CLOCK = r"[0-9]{2}:[0-9]{2}:[0-9]{2}"
 PRIORITY = "^(?:<[0-9]{1,3}>)?"
 RFC3164 = rf"{PRIORITY}([A-Z][a-z][a-z]) +([0-9]{{1,2}}) ({CLOCK})(?:[.][0-9]+)?{TAIL}"
@@ -40,6 +43,8 @@ RFC5424 = (
     rf"(?:-|{PARAMETERS})(?: \x{{FEFF}}?(.*))?$"
 )
 REPEATED = r"^message repeated ([0-9]+) times: \[ ?(.*)\]$"
+BREAK = "\x1f"
+"""Stands between parts; where a line itself holds it, it becomes U+FFFD."""
 
 
 def is_json(head: str, source: Source) -> bool:
@@ -52,36 +57,51 @@ def header_problem(header: str, source: Source) -> str | None:
     return None
 
 
+def parts(line: str, header: str, source: Source) -> str:
+    """SQL of a line's parts with a break before each; of another line the line itself."""
+    whole = f"replace({line}, '{BREAK}', '\ufffd')"
+
+    def apart(text: str, pattern: str, *groups: str) -> str:
+        replacement = BREAK.join(("", *groups))
+        return f"regexp_replace({text}, {quoted(pattern)}, '{replacement}')"
+
+    def iso(text: str) -> str:
+        return apart(text, ISO, "$1", "", "", "", "$2", "$3", "$4", "")
+
+    def rfc3164(text: str) -> str:
+        return apart(text, RFC3164, "", "$1", "$2", "$3", "$4", "$5", "$6", "")
+
+    rfc5424 = apart(whole, RFC5424, "$1", "", "", "", "$2", "$3", "$4", "$5")
+    return (
+        f"case when {line} like '<%' then {rfc3164(iso(rfc5424))} "
+        f"when substring({line}, 1, 1) between '0' and '9' then {iso(whole)} "
+        f"else {rfc3164(whole)} end"
+    )
+
+
 def record(line: str, header: str, source: Source) -> str:
     """SQL of the parts of a line."""
-    message = (
-        f"coalesce({_part(line, RFC5424, 5)}, {_part(line, ISO, 5)}, {_part(line, RFC3164, 7)})"
-    )
-    text = f"coalesce({_part(message, REPEATED, 2)}, {message}, '')"
-    fields = {
-        "time": f"coalesce({_part(line, RFC5424, 1)}, "
-        f"replace(replace({_part(line, ISO, 1)}, ' ', 'T'), ',', '.'))",
-        "month": _part(line, RFC3164, 1),
-        "day": _part(line, RFC3164, 2),
-        "clock": _part(line, RFC3164, 3),
-        "host": f"coalesce({_part(line, RFC5424, 2)}, {_part(line, ISO, 2)}, "
-        f"{_part(line, RFC3164, 4)})",
-        "program": f"coalesce({_part(line, RFC5424, 3)}, {_part(line, ISO, 3)}, "
-        f"{_part(line, RFC3164, 5)})",
-        "pid": f"nullif(coalesce({_part(line, RFC5424, 4)}, {_part(line, ISO, 4)}, "
-        f"{_part(line, RFC3164, 6)}), '-')",
-        "repeated": _part(message, REPEATED, 1),
-        "message": text,
-        # What the later lines of a connection are matched by, taken out of the text only once.
-        "said": f"get(transform(array({text}), m -> {_struct(SAID)}), 0)",
+    names = ("time", "month", "day", "clock", "host", "program", "pid", "message")
+    found = {name: _piece("parts", place) for place, name in enumerate(names, start=2)}
+    message = found["message"]
+    folded = f"{message} like 'message repeated %'"
+    fields = found | {
+        "time": f"replace(replace({found['time']}, ' ', 'T'), ',', '.')",
+        "pid": f"nullif({found['pid']}, '-')",
+        "repeated": f"case when {folded} then {_part(message, REPEATED, 1)} end",
+        "message": f"coalesce(case when {folded} then {_part(message, REPEATED, 2)} end, "
+        f"{message}, '')",
     }
-    return _struct(fields)
+    members = ", ".join(f"{quoted(name)}, {sql}" for name, sql in fields.items())
+    return f"named_struct({members})"
 
 
 def fault(line: str, header: str, source: Source) -> str:
     """SQL of why a line is none of syslog's; null if it is one."""
-    known = " or ".join(f"{line} rlike {quoted(form)}" for form in (RFC5424, ISO, RFC3164))
-    return f"case when not ({known}) then 'not a syslog line: time, host and program expected' end"
+    return (
+        f"case when parts not like '{BREAK}%' "
+        "then 'not a syslog line: time, host and program expected' end"
+    )
 
 
 def columns(source: Source) -> dict[str, str]:
@@ -89,8 +109,9 @@ def columns(source: Source) -> dict[str, str]:
     return COLUMNS
 
 
-def _struct(fields: dict[str, str]) -> str:
-    return f"named_struct({', '.join(f'{quoted(name)}, {sql}' for name, sql in fields.items())})"
+def _piece(text: str, place: int) -> str:
+    """SQL of one of the parts between breaks; null where it is empty."""
+    return f"nullif(split_part({text}, '{BREAK}', {place}), {EMPTY})"
 
 
 def _part(text: str, pattern: str, group: int) -> str:
@@ -98,12 +119,9 @@ def _part(text: str, pattern: str, group: int) -> str:
     return f"nullif(regexp_extract({text}, {quoted(pattern)}, {group}), {EMPTY})"
 
 
-def _fits(pattern: str) -> str:
-    return f"r.message rlike {quoted(pattern)}"
-
-
-def _of(pattern: str, group: int) -> str:
-    return _part("r.message", pattern, group)
+def _begins(*texts: str) -> str:
+    """SQL of whether a message begins with one of the texts."""
+    return f"({' or '.join(f'startswith(r.message, {quoted(text)})' for text in texts)})"
 
 
 # The month nearest to the day of the run tells the year: logs are read within days.
@@ -116,7 +134,10 @@ LOCAL = (
     f"case when r.month is not null then concat_ws('-', cast({YEAR} as string), "
     f"lpad(cast({MONTH} as string), 2, '0'), concat(lpad(r.day, 2, '0'), 'T', r.clock)) end"
 )
-TIME = f"coalesce({zoned_time('r.time')}, {zoned_time(LOCAL)})"
+TIME = (
+    f"case when r.month is null then {zoned_time('r.time')} "
+    f"else to_utc_timestamp({iso_time(LOCAL)}, timezone) end"
+)
 
 SIGN_IN = (
     r"^(Accepted|Failed|Postponed|Partial) ([^ ]+) for ((?:invalid|illegal) user )?(.*)"
@@ -141,33 +162,31 @@ PAM = r"^pam_[a-z_0-9]+\(sshd:([a-z]+)\): .* user[= ]([^ (]+)"
 FINGERPRINT = r" port [0-9]+ ssh2: [A-Z0-9-]+ (SHA256:[A-Za-z0-9+/=]+|(?:MD5:)?[0-9a-f:]{47})"
 NAMED = r" port [0-9]+ ssh2: .*ID (.+) \(serial [0-9]+\) CA "
 
+KINDS = (
+    # How messages begin, their pattern, and its groups for user, caller, port and three details.
+    (("Accepted ", "Failed ", "Postponed ", "Partial "), SIGN_IN, (4, 5, 6, 1, 2, 3)),
+    (("pam_",), PAM, (2, 0, 0, 1, 0, 0)),
+    (("Connection ", "Received ", "Disconnect"), END, (2, 3, 4, 1, 0, 0)),
+    (("Invalid user ", "Illegal user "), INVALID, (1, 2, 3, 0, 0, 0)),
+    (("Starting session: ",), SESSION, (2, 3, 4, 1, 0, 0)),
+    (("subsystem request for ",), SUBSYSTEM, (2, 0, 0, 1, 0, 0)),
+    (("session ",), SFTP_SESSION, (2, 3, 0, 1, 0, 0)),
+    (('close "', 'forced close "'), SFTP_CLOSE, (0, 0, 0, 1, 2, 3)),
+    (("open", "re", "mk", "rm", "symlink", "stat", "lstat", "set"), SFTP, (0, 0, 0, 1, 2, 0)),
+)
+SAID = "case {} else '' end".format(
+    " ".join(
+        f"when {_begins(*texts)} then regexp_replace(r.message, {quoted(pattern)}, '"
+        + BREAK.join([str(kind), *(f"${group}" if group else "" for group in groups), ""])
+        + "')"
+        for kind, (texts, pattern, groups) in enumerate(KINDS)
+    )
+)
 
-def _first(*places: tuple[str, int]) -> str:
-    """SQL of the first group of a message ``m`` that is there."""
-    return f"coalesce({', '.join(_part('m', pattern, group) for pattern, group in places)})"
 
-
-SAID = {
-    "user": _first(
-        (SIGN_IN, 4),
-        (INVALID, 1),
-        (END, 2),
-        (SESSION, 2),
-        (SUBSYSTEM, 2),
-        (SFTP_SESSION, 2),
-        (PAM, 2),
-    ),
-    "caller": _first(
-        (SIGN_IN, 5), (INVALID, 2), (END, 3), (SESSION, 3), (SFTP_SESSION, 3), ("rhost=([^ ]+)", 1)
-    ),
-    "port": _first((SIGN_IN, 6), (INVALID, 3), (END, 4), (SESSION, 4)),
-    "key": f"case when m rlike {quoted(SIGN_IN)} then {_part('m', FINGERPRINT, 1)} end",
-    "certificate": f"case when m rlike {quoted(SIGN_IN)} then {_part('m', NAMED, 1)} end",
-}
-USER, CALLER, PORT = "r.said.user", "r.said.caller", "r.said.port"
-KEY, CERTIFICATE = "r.said.key", "r.said.certificate"
-KEY_NAMES = f"nullif(concat_ws('\\n', {CERTIFICATE}, {KEY}), '')"
-ACCEPTED = f"case when r.message like 'Accepted %' then {KEY_NAMES} end"
+def _is(pattern: str) -> str:
+    """SQL of whether a pattern of :data:`KINDS` fits the message."""
+    return f"kind = '{next(n for n, kind in enumerate(KINDS) if kind[1] == pattern)}'"
 
 
 def _only(value: str, keys: str) -> str:
@@ -176,76 +195,102 @@ def _only(value: str, keys: str) -> str:
     return f"case when min({value}) {over} = max({value}) {over} then min({value}) {over} end"
 
 
-OF_CONNECTION = (
-    f"case when {PORT} is not null then {_only(ACCEPTED, f'r.host, {USER}, {CALLER}, {PORT}')} end"
+DERIVED = (
+    {"time": TIME, "said": SAID},
+    {
+        # Where nothing fits, the message has stayed as it was.
+        "kind": f"split_part(said, '{BREAK}', 1)",
+        "user": _piece("said", 2),
+        "caller": f"coalesce({_piece('said', 3)}, case when r.message like '%rhost=%' "
+        f"then {_part('r.message', 'rhost=([^ ]+)', 1)} end)",
+        "port": _piece("said", 4),
+        "first": _piece("said", 5),
+        "second": _piece("said", 6),
+        "third": _piece("said", 7),
+    },
+    {
+        "key": f"case when {_is(SIGN_IN)} and r.message like '% ssh2: %' "
+        f"then {_part('r.message', FINGERPRINT, 1)} end",
+        "certificate": f"case when {_is(SIGN_IN)} and r.message like '% ssh2: % CA %' "
+        f"then {_part('r.message', NAMED, 1)} end",
+        # 64 bits are faster to sort by than texts.
+        "connection": "xxhash64(r.host, user, caller, port)",
+        "process": "xxhash64(r.host, r.pid)",
+    },
+    {"key_names": "nullif(concat_ws('\\n', certificate, key), '')"},
+    {"accepted": "case when first = 'Accepted' then key_names end"},
+    {
+        "of_connection": f"case when port is not null then {_only('accepted', 'connection')} end",
+        "of_process": f"case when r.pid is not null then {_only('accepted', 'process')} end",
+        "user_of_process": f"case when r.pid is not null then {_only('user', 'process')} end",
+    },
+    {
+        # A name that was tried is nobody's process.
+        "who": f"coalesce(user, case when not ({_is(INVALID)} or {_is(SIGN_IN)}) "
+        "then user_of_process end)",
+        "behind": "coalesce(key_names, of_connection, of_process)",
+    },
 )
-OF_PROCESS = f"case when r.pid is not null then {_only(ACCEPTED, 'r.host, r.pid')} end"
-USER_OF_PROCESS = f"case when r.pid is not null then {_only(USER, 'r.host, r.pid')} end"
-# A name that was tried is nobody's process.
-NOT_IN = f"{_fits(INVALID)} or {_fits(SIGN_IN)}"
-WHO = f"coalesce({USER}, case when not ({NOT_IN}) then {USER_OF_PROCESS} end)"
-BEHIND = f"coalesce({KEY_NAMES}, {OF_CONNECTION}, {OF_PROCESS})"
 IS_SSH = "(r.program like 'sshd%' or r.program in ('sftp-server', 'internal-sftp'))"
-NONE = _fits("^Failed none ")
-READ, WRITTEN = _of(SFTP_CLOSE, 2), _of(SFTP_CLOSE, 3)
-PREAUTH = r"\[preauth\]$"
-STRANGER = f"{_fits(SIGN_IN)} or {_fits(INVALID)} or {_fits(END)}"
+NONE = _begins("Failed none ")
+READ, WRITTEN = (f"case when {_is(SFTP_CLOSE)} then {name} end" for name in ("second", "third"))
+STRANGER = f"({_is(SIGN_IN)} or {_is(INVALID)} or {_is(END)})"
 
 COLUMNS = {
-    "event_id": f"md5(concat_ws('|', r.host, r.program, r.pid, cast(unix_micros({TIME}) as string),"
+    "event_id": "md5(concat_ws('|', r.host, r.program, r.pid, cast(unix_micros(time) as string),"
     " r.repeated, r.message))",
-    "event_time": TIME,
-    "principal": f"coalesce({WHO}, case when {STRANGER} then 'unknown' end, "
+    "event_time": "time",
+    "principal": f"coalesce(who, case when {STRANGER} then 'unknown' end, "
     "concat(r.program, '@', r.host))",
-    "names": f"concat_ws('\\n', {BEHIND}, {WHO})",
-    "kind_hint": f"case when {WHO} is null and not ({STRANGER}) then 'service' end",
+    "names": "concat_ws('\\n', behind, who)",
+    "kind_hint": f"case when who is null and not {STRANGER} then 'service' end",
     # Whoever holds the key acts as the account.
-    "acting_as": f"case when {BEHIND} is not null then {WHO} end",
-    "credential": f"coalesce({KEY}, nullif(substring_index({BEHIND}, '\\n', -1), ''))",
+    "acting_as": "case when behind is not null then who end",
+    "credential": "coalesce(key, nullif(substring_index(behind, '\\n', -1), ''))",
     "issued_credential": NO_TEXT,
-    "action": f"case when {_fits(SIGN_IN)} then concat_ws(' ', {_of(SIGN_IN, 1)}, "
-    f"{_of(SIGN_IN, 2)}) when {_fits(INVALID)} then 'Invalid user' "
-    f"when {_fits(END)} then {_of(END, 1)} when {_fits(SESSION)} then 'Starting session' "
-    f"when {_fits(SUBSYSTEM)} then 'subsystem request' "
-    f"when {_fits(SFTP_SESSION)} then concat('sftp session ', {_of(SFTP_SESSION, 1)}) "
-    f"when {_fits(SFTP_CLOSE)} then 'sftp close' "
-    f"when {IS_SSH} and {_fits(SFTP)} then concat('sftp ', {_of(SFTP, 1)}) "
-    f"when {_fits(PAM)} then concat('pam ', {_of(PAM, 1)}) else r.program end",
+    "action": f"case when {_is(SIGN_IN)} then concat_ws(' ', first, second) "
+    f"when {_is(INVALID)} then 'Invalid user' when {_is(END)} then first "
+    f"when {_is(SESSION)} then 'Starting session' when {_is(SUBSYSTEM)} then 'subsystem request' "
+    f"when {_is(SFTP_SESSION)} then concat('sftp session ', first) "
+    f"when {_is(SFTP_CLOSE)} then 'sftp close' "
+    f"when {IS_SSH} and {_is(SFTP)} then concat('sftp ', first) "
+    f"when {_is(PAM)} then concat('pam ', first) else r.program end",
     "action_class": f"case when {NONE} then 'other' "
-    f"when {_fits('^(Accepted|Failed) ')} and {_fits(SIGN_IN)} then 'sign_in' "
-    f"when {_fits(INVALID)} then 'sign_in' "
-    f"when {_fits(SESSION)} or {_fits(SUBSYSTEM)} then 'execute' "
-    f"when {_fits(SFTP_CLOSE)} then case when {READ} <> '0' then 'read' "
-    f"when {WRITTEN} <> '0' then 'write' else 'inspect' end "
-    f"when not {IS_SSH} then 'other' when {_fits('^opendir ')} then 'list' "
-    f"when {_fits('^(remove|rmdir) ')} then 'delete' "
-    f"when {_fits('^(rename|mkdir|symlink|set) ')} then 'write' "
-    f"when {_fits('^(open|stat|lstat) ')} then 'inspect' else 'other' end",
+    f"when {_is(SIGN_IN)} and first in ('Accepted', 'Failed') then 'sign_in' "
+    f"when {_is(INVALID)} then 'sign_in' "
+    f"when {_is(SESSION)} or {_is(SUBSYSTEM)} then 'execute' "
+    f"when {_is(SFTP_CLOSE)} then case when second <> '0' then 'read' "
+    "when third <> '0' then 'write' else 'inspect' end "
+    f"when not {IS_SSH} then 'other' when {_begins('opendir ')} then 'list' "
+    f"when {_begins('remove ', 'rmdir ')} then 'delete' "
+    f"when {_begins('rename ', 'mkdir ', 'symlink ', 'set ')} then 'write' "
+    f"when {_begins('open ', 'stat ', 'lstat ')} then 'inspect' else 'other' end",
     "resource": "concat('host://', r.host)",
-    "object": f"coalesce({_of(SFTP_CLOSE, 1)}, case when {IS_SSH} then {_of(SFTP, 2)} end)",
+    "object": f"case when {_is(SFTP_CLOSE)} then first when {IS_SSH} and {_is(SFTP)} "
+    "then second end",
     "destination": NO_TEXT,
     "bytes_out": byte_count(READ),
-    "source_ip": f"case when {CALLER} rlike '{ADDRESS}' then {CALLER} end",
+    "source_ip": f"case when caller rlike '{ADDRESS}' then caller end",
     "user_agent": NO_TEXT,
     "outcome": f"case when {NONE} then 'unknown' "
-    f"when {_fits('^(Failed|Invalid user|Illegal user) ')} "
-    f"or {_fits('authentication failure')} "
-    f"or ({_fits(END)} and {_fits(PREAUTH)} and {USER} is not null) then 'failure' "
-    f"when r.message like 'Accepted %' or {_fits(SESSION)} or {_fits(SUBSYSTEM)} "
-    f"or {_fits(SFTP_SESSION)} or {_fits(SFTP_CLOSE)} or ({IS_SSH} and {_fits(SFTP)}) "
+    f"when {_begins('Failed ', 'Invalid user ', 'Illegal user ')} "
+    "or r.message like '%authentication failure%' "
+    f"or ({_is(END)} and r.message like '%[preauth]' and user is not null) then 'failure' "
+    f"when {_begins('Accepted ')} or {_is(SESSION)} or {_is(SUBSYSTEM)} "
+    f"or {_is(SFTP_SESSION)} or {_is(SFTP_CLOSE)} or ({IS_SSH} and {_is(SFTP)}) "
     "then 'success' else 'unknown' end",
     "details": details_json(
         {
             "bytes_in": f"cast({byte_count(WRITTEN)} as string)",
-            "certificate": CERTIFICATE,
-            "invalid_user": f"case when {_fits(INVALID)} or {_of(SIGN_IN, 3)} is not null "
-            f"or {_fits('^[A-Z][a-z ]+ invalid user ')} then 'true' end",
-            "method": _of(SIGN_IN, 2),
+            "certificate": "certificate",
+            "invalid_user": f"case when {_is(INVALID)} or ({_is(SIGN_IN)} and third is not null) "
+            "or r.message rlike '^[A-Z][a-z ]+ invalid user ' then 'true' end",
+            "method": f"case when {_is(SIGN_IN)} then second end",
             "pid": "r.pid",
-            "port": PORT,
+            "port": "port",
             "program": "r.program",
             "repeated": "r.repeated",
-            "session": f"coalesce({_of(SESSION, 1)}, {_of(SUBSYSTEM, 1)})",
+            "session": f"case when {_is(SESSION)} or {_is(SUBSYSTEM)} then first end",
         }
     ),
     "precedence": "0",
