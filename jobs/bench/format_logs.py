@@ -445,10 +445,10 @@ LOGS = {
             "<time>|<time>|<time>|2026-10-05T23:59:59|04:12:24|0:0|COMPLETED|2|96|96|1000000M|"
             "billing=96,cpu=96,gres/gpu=16,mem=1000000M,node=2|billing=96,cpu=96,gres/gpu:a100=16,"
             "gres/gpu=16,mem=1000000M,node=2|1-00:00:00|gpu-[<node>,4<node>]|train-run-<run>|"
-            "/home/<user>/run-<run>",
+            "/home/<user>/run-<run>\n"
             "<number>.batch|<number>.batch|a100|||research-<team>|||||<time>|<time>|<time>|"
             "2026-10-05T23:59:59|04:12:24|0:0|COMPLETED|1|48|48|||cpu=48,gres/gpu:a100=8,"
-            "gres/gpu=8,mem=500000M,node=1||gpu-<node>|batch|",
+            "gres/gpu=8,mem=500000M,node=1||gpu-<node>|batch|\n"
             "<number>.0|<number>.0|a100|||research-<team>|||||<time>|<time>|<time>|"
             "2026-10-05T23:59:59|04:12:24|0:0|CANCELLED by 1<who>|2|96|96|||cpu=96,gres/gpu:a100=16"
             ",gres/gpu=16,mem=1000000M,node=2||gpu-[<node>,4<node>]|python|",
