@@ -56,7 +56,7 @@ MAX_CANDIDATES = 10
 def run(spark: SparkSession, config: JobConfig, day: date) -> str:
     """Replace the day in ``events`` and ``rejects``; returns the day's sum of records.
 
-    Where there are several sources, the sum of each that has rejects follows on a line of its own.
+    Where there are several sources, the sum of each that has rejects follows.
 
     Raises RunError if no source has a file for the day, one has too many, or a file cannot be read;
     both tables then stay as they were.
@@ -298,13 +298,13 @@ def _sum_of_records(parts: dict[str, int]) -> str:
 
 
 def _sources_with_rejects(inputs: list[SourceFiles], sums: dict[str, Counter[str]]) -> str:
-    """The sum of each source that has rejects, a line each, as those are to be looked into.
+    """The sum of each source that has rejects, as those are to be looked into.
 
     Empty for a job of one source, whose sum has been said.
     """
     names = [entry.source.name for entry in inputs if sums["rejects"][entry.source.name]]
     return "".join(
-        f"\n  {name}: {_sum_of_records({part: counts[name] for part, counts in sums.items()})}"
+        f"; of {name}: {_sum_of_records({part: counts[name] for part, counts in sums.items()})}"
         for name in names
         if len(inputs) > 1
     )

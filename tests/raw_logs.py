@@ -111,8 +111,8 @@ def rows_of(
 
 
 def sums_of(summary: str) -> dict[str, int]:
-    """The figures of the first line that ``ingest`` says."""
-    total, _, parts = summary.splitlines()[0].split(";")[0].partition(" records = ")
+    """The figures that ``ingest`` says of all sources."""
+    total, _, parts = summary.split(";")[0].partition(" records = ")
     sums = {"records": int(total.replace(",", ""))}
     for part in parts.split(" + "):
         count, _, name = part.partition(" ")
@@ -123,8 +123,8 @@ def sums_of(summary: str) -> dict[str, int]:
 def sums_by_source(summary: str) -> dict[str, dict[str, int]]:
     """The figures that ``ingest`` says of each source with rejects, which must add up."""
     found = {}
-    for line in summary.splitlines()[1:]:
-        name, _, sums = line.strip().partition(": ")
+    for part in summary.split("; of ")[1:]:
+        name, _, sums = part.partition(": ")
         found[name] = sums_of(sums)
         assert found[name].pop("records") == sum(found[name].values())
     return found
