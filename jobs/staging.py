@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING
 from jobs.context import load_context
 from jobs.engine import ENGINE_OPTION
 from jobs.errors import RunError
-from jobs.formats import NO_TEXT, PARSED, format_module, quoted
+from jobs.formats import NO_TEXT, PARSED, Link, format_module, quoted
 from jobs.raw_files import RawFile, find_damage
 from jobs.resolve import FOLDER_SCHEMES, needs_whole_uri
 from jobs.salvage import (
@@ -286,6 +286,9 @@ def read_text(spark: SparkSession, source: Source, kind: RawFile, paths: list[st
             # Apart, so that engines compute it once and not for every field.
             parts = module.parts("value", kind.header, source)
             lines = lines.selectExpr("raw", "long", "value", f"{parts} as parts")
+        if hasattr(module, "mended"):
+            parts = module.mended("value", kind.header, source)
+            lines = lines.selectExpr("raw", "long", "value", f"{parts} as parts")
         too_long = quoted(f"a line of more than {LONGEST_LINE:,} bytes")
         return lines.selectExpr(
             *NOWHERE,
@@ -396,7 +399,11 @@ def _staging_rows(records: DataFrame, source: Source, day: date, max_bytes: int)
         f"date'{day}' as run_day",
     )
     for values in getattr(module, "DERIVED", ()):
-        literals = literals.selectExpr("*", *(f"{sql} as {name}" for name, sql in values.items()))
+        if isinstance(values, Link):
+            literals = _linked(literals, values)
+        else:
+            computed = (f"{sql} as {name}" for name, sql in values.items())
+            literals = literals.selectExpr("*", *computed)
     parsed = literals.selectExpr(
         *(f"{columns[name]} as {name}" for name in PARSED if name != "problem"),
         "case when fault is not null then fault when r is null then 'not a record' "
@@ -430,6 +437,21 @@ def _staging_rows(records: DataFrame, source: Source, day: date, max_bytes: int)
         f"{quoted(source.name)} as source",
         f"{quoted(source.format)} as format",
     )
+
+
+def _linked(records: DataFrame, link: Link) -> DataFrame:
+    """The records with what those of the same key tell."""
+    from pyspark.sql.functions import expr
+
+    known = (
+        records.where(link.known)
+        .selectExpr("*", f"{link.key} as link_key")
+        .groupBy("link_key")
+        .agg(*(expr(sql).alias(name) for name, sql in link.values.items()))
+    )
+    keyed = records.selectExpr("*", f"{link.key} as link_key")
+    # The smaller side first: of that one Sail makes the hash table.
+    return known.join(keyed, "link_key", "right").drop("link_key")
 
 
 def _stage(

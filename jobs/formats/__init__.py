@@ -24,6 +24,7 @@ and may have
 ``DERIVED``, where a module has it, is SQL by name of what several columns are made of, in groups of
 which each may use those before it. Both are computed once for each record: engines evaluate the
 text of an expression as often as it stands in a ``case``, and patterns cost more than all else.
+A group may be a :class:`Link` instead: what other records of the same key tell.
 
 A format whose records also come within other records (of a message bus, of a cloud's log service)
 has besides
@@ -95,6 +96,19 @@ class Wrapper(NamedTuple):
     as_text: bool = False
     fault: str = "cast(null as string)"
     cluster: str = "cast(null as string)"
+
+
+class Link(NamedTuple):
+    """What the records with the same key tell together, for each of them.
+
+    ``key``: SQL of the key; ``values``: aggregates by name; ``known``: SQL of which records can
+    tell anything, as cheap as may be. The records are read a second time for it, of which engines
+    make less than of sorting all of them by the key as for a window.
+    """
+
+    key: str
+    values: dict[str, str]
+    known: str = "true"
 
 
 def format_module(format_id: str) -> ModuleType:

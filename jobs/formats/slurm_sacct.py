@@ -13,7 +13,7 @@ import re
 from itertools import count
 from math import comb
 
-from jobs.formats import NO_TEXT, details_json, one_a_line, quoted, zoned_time
+from jobs.formats import NO_TEXT, Link, details_json, one_a_line, quoted, zoned_time
 from schemas.config import SACCT_IDS, SACCT_TIMES, Source, sacct_names
 from schemas.fieldmaps import field_map
 
@@ -77,24 +77,47 @@ def parts(line: str, header: str, source: Source) -> str:
     return f"split({_row(line, header)}, '\\\\|')"
 
 
+def mended(line: str, header: str, source: Source) -> str:
+    """SQL of the array of a row's fields, null where they cannot be told; the fields that cannot
+    be told apart, as one text, are one element more.
+    """
+    names, row = _names(header), _row(line, header)
+    extra, free = _extra_fields(header), _free_text(names)
+    if not free:
+        return "parts"
+    first, end = free[0], free[-1] + 1
+    left = f"slice(parts, 1, {first})"
+    middle = f"array_join(slice(parts, {first + 1}, {end - first} + {extra}), '|')"
+    right = f"slice(parts, {end + 1} + {extra}, {len(names) - end})"
+    if len(free) == 1:
+        joined = f"concat({left}, array({middle}), {right})"
+        return f"case when {extra} > 0 then {joined} else parts end"
+    splits = f"{extra} <= {_most_extra(len(free))} and instr({row}, '{UNIT}') = 0"
+    return (
+        f"case when {extra} <= 0 then parts "
+        f"when {splits} and {row} rlike {quoted(_pattern(names, '*'))} then {_agreed(row, names)} "
+        f"else concat({left}, {_nulls(end - first)}, {right}, array({middle})) end"
+    )
+
+
 def record(line: str, header: str, source: Source) -> str:
     """SQL of the record struct from a row in column ``line`` of a file with that header line."""
     names = _names(header)
     places = {name: names.index(name) for name in names}
-    values = {name: f"get(p, {places[name]})" if name in places else NO_TEXT for name in FIELDS}
+    values = {name: f"get(parts, {places[name]})" if name in places else NO_TEXT for name in FIELDS}
     # Lines of which several make one row belong to no day yet.
-    whole = f"size(p) >= {len(names)}"
+    whole = f"size(parts) >= {len(names)}"
     if first_ids := _first_ids(names):
-        begins = (f"get(p, {place}) rlike {quoted(JOB_NUMBER)}" for place in first_ids)
+        begins = (f"get(parts, {place}) rlike {quoted(JOB_NUMBER)}" for place in first_ids)
         whole += f" and ({' or '.join(begins)})"
     values |= {name: f"case when {whole} then {values[name]} end" for name in SACCT_TIMES}
     # Without its id and its first time a row is nothing; what else is missing, is missing.
     needed = [next(n for n in found if n in places) for found in (SACCT_IDS[::-1], SACCT_TIMES)]
-    lost = " or ".join(f"get(p, {places[name]}) is null" for name in needed)
-    values["unsplit"] = f"get(p, {len(names)})"
+    lost = " or ".join(f"get(parts, {places[name]}) is null" for name in needed)
+    values["unsplit"] = f"get(parts, {len(names)})"
     values["lost"] = f"coalesce({values['unsplit']} is not null and ({lost}), false)"
     members = ", ".join(f"{quoted(name)}, {value}" for name, value in values.items())
-    return f"get(transform(array({_cells(line, header)}), p -> named_struct({members})), 0)"
+    return f"named_struct({members})"
 
 
 def fault(line: str, header: str, source: Source) -> str:
@@ -150,29 +173,6 @@ def _row(line: str, header: str) -> str:
 def _extra_fields(header: str) -> str:
     """SQL of how many fields a row has beyond its header's."""
     return f"(size(parts) - {len(_names(header))})"
-
-
-def _cells(line: str, header: str) -> str:
-    """SQL of the array of a row's fields, null where they cannot be told; the fields that cannot
-    be told apart, as one text, are one element more.
-    """
-    names, row = _names(header), _row(line, header)
-    extra, free = _extra_fields(header), _free_text(names)
-    if not free:
-        return "parts"
-    first, end = free[0], free[-1] + 1
-    left = f"slice(parts, 1, {first})"
-    middle = f"array_join(slice(parts, {first + 1}, {end - first} + {extra}), '|')"
-    right = f"slice(parts, {end + 1} + {extra}, {len(names) - end})"
-    if len(free) == 1:
-        joined = f"concat({left}, array({middle}), {right})"
-        return f"case when {extra} > 0 then {joined} else parts end"
-    splits = f"{extra} <= {_most_extra(len(free))} and instr({row}, '{UNIT}') = 0"
-    return (
-        f"case when {extra} <= 0 then parts "
-        f"when {splits} and {row} rlike {quoted(_pattern(names, '*'))} then {_agreed(row, names)} "
-        f"else concat({left}, {_nulls(end - first)}, {right}, array({middle})) end"
-    )
 
 
 def _agreed(row: str, names: list[str]) -> str:
@@ -233,10 +233,8 @@ IS_STEP = "(coalesce(nullif(r.jobid, ''), r.jobidraw) like '%.%')"
 CLUSTER = "coalesce(nullif(r.cluster, ''), cluster, '-')"
 # A user who was removed is shown as `nobody` or as a number.
 USER = "coalesce(nullif(nullif(r.user, ''), 'nobody'), nullif(r.uid, ''), nullif(r.user, ''))"
-# 64 bits are faster to sort by than texts.
-OF_JOB = f"over (partition by xxhash64({CLUSTER}, {JOB}))"
 OWNER = "owner"
-OWNER_UID = f"coalesce(nullif(r.uid, ''), max(nullif(r.uid, '')) {OF_JOB})"
+OWNER_UID = "coalesce(nullif(r.uid, ''), uid_of_job)"
 # A job queued again is listed once more with another submit time, or start where that is all.
 QUEUED = ", ".join(
     f"case when {time} not in ('Unknown', 'None', '') then {time} end"
@@ -262,8 +260,13 @@ SUM_OF_GPUS = (
 )
 
 DERIVED = (
+    # 64 bits are faster to compare than texts.
+    Link(
+        key=f"xxhash64({CLUSTER}, {JOB})",
+        values={"owner_of_job": f"max({USER})", "uid_of_job": "max(nullif(r.uid, ''))"},
+    ),
     {
-        OWNER: f"coalesce({USER}, max({USER}) {OF_JOB})",
+        OWNER: f"coalesce({USER}, owner_of_job)",
         STATE: f"case when {WORD} not like '%+' then {WORD} {WHOLE} else {WORD} end",
     },
 )
