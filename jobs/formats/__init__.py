@@ -24,7 +24,7 @@ and may have
 ``DERIVED``, where a module has it, is SQL by name of what several columns are made of, in groups of
 which each may use those before it. Both are computed once for each record: engines evaluate the
 text of an expression as often as it stands in a ``case``, and patterns cost more than all else.
-A group may be a :class:`Link` instead: what other records of the same key tell.
+A :class:`Link` in place of a group is what other records tell.
 
 A format whose records also come within other records (of a message bus, of a cloud's log service)
 has besides
@@ -101,9 +101,9 @@ class Wrapper(NamedTuple):
 class Link(NamedTuple):
     """What the records with the same key tell together, for each of them.
 
-    ``key``: SQL of the key; ``values``: aggregates by name; ``known``: SQL of which records can
-    tell anything, as cheap as may be. The records are read a second time for it, of which engines
-    make less than of sorting all of them by the key as for a window.
+    ``key``: SQL of the key; ``values``: SQL of aggregates by name; ``known``: SQL over ``raw`` of
+    which records may tell anything (of what is computed, engines would compute all once more). A
+    window would sort whole records by the key, which costs more than to read them twice.
     """
 
     key: str
