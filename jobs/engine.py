@@ -32,9 +32,10 @@ SPARK_OPTIONS = {
     "spark.sql.extensions": "io.delta.sql.DeltaSparkSessionExtension",
     "spark.sql.catalog.spark_catalog": "org.apache.spark.sql.delta.catalog.DeltaCatalog",
     # Java's patterns take stack for each round of a group, and lines are chosen by strangers: a
-    # thread that runs out of it takes the driver with it.
-    "spark.driver.extraJavaOptions": "-Xss512m",
-    "spark.executor.extraJavaOptions": "-Xss512m",
+    # thread that runs out of it takes the driver with it. And Spark makes one method of a stage:
+    # of more than 8,000 bytes, which a format's columns easily take, Java would only interpret it.
+    "spark.driver.extraJavaOptions": "-Xss512m -XX:-DontCompileHugeMethods",
+    "spark.executor.extraJavaOptions": "-Xss512m -XX:-DontCompileHugeMethods",
     "spark.ui.enabled": "false",
     "spark.ui.showConsoleProgress": "false",
     # The default of 50 tasks for the state of a small table takes longer than the table.

@@ -271,8 +271,10 @@ def read_text(spark: SparkSession, source: Source, kind: RawFile, paths: list[st
     lines = (
         spark.read.option("lineSep", "\n")
         .text(paths)
-        .selectExpr(f"rtrim('\\r', {text}) as value")
-        .where("length(trim(both '\\t\\r ' from value)) > 0")
+        .selectExpr(f"{text} as value")
+        # Spark walks through all of a text to trim its end, but not to trim its beginning.
+        .where("octet_length(trim(leading '\\t\\r ' from value)) > 0")
+        .selectExpr("if(endswith(value, '\\r'), rtrim('\\r', value), value) as value")
     )
     if kind.header is not None:
         if kind.header:
