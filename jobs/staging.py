@@ -263,23 +263,26 @@ def read_text(spark: SparkSession, source: Source, kind: RawFile, paths: list[st
     why it is none of its format or does not fit its header, and the cluster if it names one.
     """
     module = format_module(source.format)
-    text = "value"
-    if spark.conf.get(ENGINE_OPTION) != "sail":
-        # Sail refuses what is not UTF-8; others hand it on, and even write it.
-        text = "make_valid_utf8(value)"
     # A lone carriage return is no line break here nor in the salvage path.
+    text, line = "value", "rtrim('\\r', value)"
+    if spark.conf.get(ENGINE_OPTION) != "sail":
+        # Sail refuses what is not UTF-8; others hand it on, and even write it. And Spark walks
+        # through all of a text to trim its end.
+        text, line = "make_valid_utf8(value)", f"if(endswith(value, '\\r'), {line}, value)"
     lines = (
         spark.read.option("lineSep", "\n")
         .text(paths)
         .selectExpr(f"{text} as value")
-        # Spark walks through all of a text to trim its end, but not to trim its beginning.
         .where("octet_length(trim(leading '\\t\\r ' from value)) > 0")
-        .selectExpr("if(endswith(value, '\\r'), rtrim('\\r', value), value) as value")
+        .selectExpr(f"{line} as value")
     )
     if kind.header is not None:
         if kind.header:
             # One in the middle, of files put together, is no record; nor if in another case.
-            lines = lines.where(f"lower(value) <> lower({quoted(kind.header)})")
+            # Of nearly every line the first character tells it.
+            same_start = f"lower(left(value, 1)) = lower({quoted(kind.header[:1])})"
+            same = f"lower(value) = lower({quoted(kind.header)})"
+            lines = lines.where(f"not ({same_start} and {same})")
         long = f"octet_length(value) > {LONGEST_LINE}"
         lines = lines.selectExpr(
             "value as raw", f"{long} as long", f"if({long}, '', value) as value"
