@@ -403,13 +403,12 @@ def _staging_rows(records: DataFrame, source: Source, day: date, max_bytes: int)
         f"{quoted(source.timezone)} as timezone",
         f"date'{day}' as run_day",
     )
-    unlinked = literals
     for values in getattr(module, "DERIVED", ()):
         if isinstance(values, Link):
-            literals = _linked(literals, values, unlinked)
+            literals = _linked(literals, values)
         else:
             computed = (f"{sql} as {name}" for name, sql in values.items())
-            literals = unlinked = literals.selectExpr("*", *computed)
+            literals = literals.selectExpr("*", *computed)
     parsed = literals.selectExpr(
         *(f"{columns[name]} as {name}" for name in PARSED if name != "problem"),
         "case when fault is not null then fault when r is null then 'not a record' "
@@ -445,17 +444,13 @@ def _staging_rows(records: DataFrame, source: Source, day: date, max_bytes: int)
     )
 
 
-def _linked(records: DataFrame, link: Link, unlinked: DataFrame) -> DataFrame:
-    """The records with what those of the same key tell; ``unlinked`` are they without links."""
+def _linked(records: DataFrame, link: Link) -> DataFrame:
+    """The records with what those of the same key tell."""
     from pyspark.sql.functions import expr
 
-    known = (
-        unlinked.where(link.known)
-        .selectExpr("*", f"{link.key} as link_key")
-        .groupBy("link_key")
-        .agg(*(expr(sql).alias(name) for name, sql in link.values.items()))
-    )
     keyed = records.selectExpr("*", f"{link.key} as link_key")
+    aggregates = (expr(sql).alias(name) for name, sql in link.values.items())
+    known = keyed.groupBy("link_key").agg(*aggregates)
     # The smaller side first: of that one Sail makes the hash table.
     return known.join(keyed, "link_key", "right").drop("link_key")
 

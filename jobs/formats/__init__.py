@@ -101,14 +101,12 @@ class Wrapper(NamedTuple):
 class Link(NamedTuple):
     """What the records with the same key tell together, for each of them.
 
-    ``key``: SQL of the key; ``values``: SQL of aggregates by name; ``known``: SQL over ``raw`` of
-    which records may tell anything (of what is computed, engines would compute all once more). A
-    window would sort whole records by the key, which costs more than to read them twice.
+    ``key``: SQL of the key; ``values``: SQL of aggregates by name. A window would sort whole records
+    by the key. Here they are read and parsed twice, which is faster only where parsing is cheap.
     """
 
     key: str
     values: dict[str, str]
-    known: str = "true"
 
 
 def format_module(format_id: str) -> ModuleType:

@@ -14,7 +14,6 @@ from jobs.formats import (
     ADDRESS,
     EMPTY,
     NO_TEXT,
-    Link,
     byte_count,
     details_json,
     iso_time,
@@ -190,9 +189,10 @@ def _is(pattern: str) -> str:
     return f"kind = '{next(n for n, kind in enumerate(KINDS) if kind[1] == pattern)}'"
 
 
-def _only(value: str) -> str:
-    """SQL aggregate of a value if there is just one."""
-    return f"case when min({value}) = max({value}) then min({value}) end"
+def _only(value: str, keys: str) -> str:
+    """SQL of a value of the rows with the same keys if they have just one."""
+    over = f"over (partition by {keys})"
+    return f"case when min({value}) {over} = max({value}) {over} then min({value}) {over} end"
 
 
 DERIVED = (
@@ -213,19 +213,17 @@ DERIVED = (
         f"then {_part('r.message', FINGERPRINT, 1)} end",
         "certificate": f"case when {_is(SIGN_IN)} and r.message like '% ssh2: % CA %' "
         f"then {_part('r.message', NAMED, 1)} end",
+        # 64 bits are faster to sort by than texts.
+        "connection": "xxhash64(r.host, user, caller, port)",
+        "process": "xxhash64(r.host, r.pid)",
     },
     {"key_names": "nullif(concat_ws('\\n', certificate, key), '')"},
     {"accepted": "case when first = 'Accepted' then key_names end"},
-    # 64 bits are faster to compare than texts.
-    Link(
-        key="xxhash64(r.host, user, caller, port)",
-        values={"of_connection": _only("accepted")},
-        known="raw like '%Accepted %'",
-    ),
-    Link(
-        key="xxhash64(r.host, r.pid)",
-        values={"of_process": _only("accepted"), "user_of_process": _only("user")},
-    ),
+    {
+        "of_connection": f"case when port is not null then {_only('accepted', 'connection')} end",
+        "of_process": f"case when r.pid is not null then {_only('accepted', 'process')} end",
+        "user_of_process": f"case when r.pid is not null then {_only('user', 'process')} end",
+    },
     {
         # A name that was tried is nobody's process.
         "who": f"coalesce(user, case when not ({_is(INVALID)} or {_is(SIGN_IN)}) "
