@@ -102,7 +102,8 @@ class Link(NamedTuple):
     """What the records with the same key tell together, for each of them.
 
     ``key``: SQL of the key; ``values``: SQL of aggregates by name. A window would sort whole
-    records by the key. Here they are read and parsed twice, which is faster only where parsing is cheap.
+    records by the key. Here they are read and parsed twice, which is faster only where parsing
+    is cheap.
     """
 
     key: str
