@@ -277,31 +277,7 @@ def read_text(spark: SparkSession, source: Source, kind: RawFile, paths: list[st
         .selectExpr(f"{line} as value")
     )
     if kind.header is not None:
-        if kind.header:
-            # One in the middle, of files put together, is no record; nor if in another case.
-            # Of nearly every line the first character tells it.
-            same_start = f"lower(left(value, 1)) = lower({quoted(kind.header[:1])})"
-            same = f"lower(value) = lower({quoted(kind.header)})"
-            lines = lines.where(f"not ({same_start} and {same})")
-        long = f"octet_length(value) > {LONGEST_LINE}"
-        lines = lines.selectExpr(
-            "value as raw", f"{long} as long", f"if({long}, '', value) as value"
-        )
-        if hasattr(module, "parts"):
-            # Apart, so that engines compute it once and not for every field.
-            parts = module.parts("value", kind.header, source)
-            lines = lines.selectExpr("raw", "long", "value", f"{parts} as parts")
-        if hasattr(module, "mended"):
-            parts = module.mended("value", kind.header, source)
-            lines = lines.selectExpr("raw", "long", "value", f"{parts} as parts")
-        too_long = quoted(f"a line of more than {LONGEST_LINE:,} bytes")
-        return lines.selectExpr(
-            *NOWHERE,
-            f"{module.record('value', kind.header, source)} as r",
-            "raw",
-            f"if(long, {too_long}, {module.fault('value', kind.header, source)}) as fault",
-            f"{NO_TEXT} as named_cluster",
-        )
+        return _rows_of_text(lines, kind.header, source)
     wrapper = None if kind.wrapper is None else module.WRAPPERS[kind.wrapper]
     outer_type = wrapper.outer_type if wrapper else module.json_type(source)
     if kind.framing == "lines":
@@ -335,6 +311,32 @@ def read_text(spark: SparkSession, source: Source, kind: RawFile, paths: list[st
         "raw",
         f"{wrapper.fault} as fault",
         f"nullif({wrapper.cluster}, '') as named_cluster",
+    )
+
+
+def _rows_of_text(lines: DataFrame, header: str, source: Source) -> DataFrame:
+    """The records of a text format, from lines under a header, which is empty if there is none."""
+    module = format_module(source.format)
+    if header:
+        # One in the middle, of files put together, is no record; nor if in another case.
+        # Of nearly every line the first character tells it.
+        same_start = f"lower(left(value, 1)) = lower({quoted(header[:1])})"
+        same = f"lower(value) = lower({quoted(header)})"
+        lines = lines.where(f"not ({same_start} and {same})")
+    long = f"octet_length(value) > {LONGEST_LINE}"
+    lines = lines.selectExpr("value as raw", f"{long} as long", f"if({long}, '', value) as value")
+    # Apart, so that engines compute them once and not for every field.
+    for step in ("parts", "mended"):
+        if hasattr(module, step):
+            parts = getattr(module, step)("value", header, source)
+            lines = lines.selectExpr("raw", "long", "value", f"{parts} as parts")
+    too_long = quoted(f"a line of more than {LONGEST_LINE:,} bytes")
+    return lines.selectExpr(
+        *NOWHERE,
+        f"{module.record('value', header, source)} as r",
+        "raw",
+        f"if(long, {too_long}, {module.fault('value', header, source)}) as fault",
+        f"{NO_TEXT} as named_cluster",
     )
 
 

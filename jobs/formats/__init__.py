@@ -19,7 +19,9 @@ A text format, whose files begin with a line that names the columns, has besides
 and may have
 
 - ``parts(line, header, source) -> str``: SQL of what ``record`` and ``fault`` are made of, which
-  they are given as column ``parts``.
+  they are given as column ``parts``, and
+- ``mended(line, header, source) -> str``: the same once more, made from that column, where the
+  first way to take a line apart is not always right.
 
 ``DERIVED``, where a module has it, is SQL by name of what several columns are made of, in groups of
 which each may use those before it. Both are computed once for each record: engines evaluate the
