@@ -169,5 +169,5 @@ def test_the_whole_pipeline_runs_on_such_a_day(
     assert (code, output.err) == (0, "")
     for name, sums in written.items():
         records = sum(sums.values())
-        assert f"  {name}: {records} records = {sums['events']} events + " in output.out
+        assert f"; of {name}: {records} records = {sums['events']} events + " in output.out
     assert (tmp_path / "out/report.html").is_file()
