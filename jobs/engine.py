@@ -36,10 +36,16 @@ SPARK_OPTIONS = {
     # of more than 8,000 bytes, which a format's columns easily take, Java would only interpret it.
     "spark.driver.extraJavaOptions": "-Xss512m -XX:-DontCompileHugeMethods",
     "spark.executor.extraJavaOptions": "-Xss512m -XX:-DontCompileHugeMethods",
+    # Of methods of more than this Java makes nothing fast, and a stage without one is faster.
+    "spark.sql.codegen.hugeMethodLimit": "20000",
     "spark.ui.enabled": "false",
     "spark.ui.showConsoleProgress": "false",
     # The default of 50 tasks for the state of a small table takes longer than the table.
     "spark.databricks.delta.snapshotPartitions": "2",
+    # What a join's key is made of is put in place of its name as often as it stands there, which
+    # for a parsed one takes seconds; days are chosen by literals, not by joins.
+    "spark.sql.optimizer.dynamicPartitionPruning.enabled": "false",
+    "spark.sql.optimizer.runtime.bloomFilter.enabled": "false",
 }
 LOCAL_SPARK_OPTIONS = {
     "spark.plugins": "org.apache.spark.sql.connect.SparkConnectPlugin",

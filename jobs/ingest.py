@@ -77,7 +77,7 @@ def run(spark: SparkSession, config: JobConfig, day: date) -> str:
     with staging_folder(config.storage) as staging:
         inputs = stage_good_files(spark, inputs, config, day, staging)
         rejects, other_days = salvage(spark, inputs, config, day, staging)
-        staged = read_staged(spark, f"{staging}/*.parquet")
+        staged = read_staged(spark, staging)
         earlier = sessions_before(spark, config, day)
         events = resolve_events(spark, staged, context, earlier)
         counts = staged.groupBy("source").agg(

@@ -147,11 +147,10 @@ def stage_good_files(
     as_text = [
         entry
         for number, entry in enumerate(inputs)
-        if not _stage_by_reader(spark, entry, config, day, staging, f"reader-{number}.parquet")
+        if not _stage_by_reader(spark, entry, config, day, staging, f"reader-{number}")
     ]
-    path = f"{staging}/text.parquet"
     try:
-        _stage(spark, as_text, config, day, path, read_text)
+        _stage(spark, as_text, config, day, staging, "text", read_text)
         return inputs
     except Exception as error:
         files = [raw_file for entry in as_text for raw_file in entry.good]
@@ -165,7 +164,7 @@ def stage_good_files(
         )
         for entry in as_text
     }
-    _stage(spark, list(marked.values()), config, day, path, read_text)
+    _stage(spark, list(marked.values()), config, day, staging, "text", read_text)
     return [marked.get(entry.source.name, entry) for entry in inputs]
 
 
@@ -183,14 +182,13 @@ def _stage_by_reader(
     """
     if not readable_by_reader(entry) or spark.conf.get(ENGINE_OPTION) != "sail":
         return False
-    path = f"{staging}/{name}"
     try:
-        _stage(spark, [entry], config, day, path, partial(read_json, staging=staging))
-        if read_staged(spark, path).where(BAD).isEmpty():
+        _stage(spark, [entry], config, day, staging, name, partial(read_json, staging=staging))
+        if read_staged(spark, staging, name).where(BAD).isEmpty():
             return True
     except Exception:
         logger.info("the JSON reader failed; the files are parsed as text", exc_info=True)
-    shutil.rmtree(path, ignore_errors=True)
+    shutil.rmtree(_rows_path(staging, name), ignore_errors=True)
     return False
 
 
@@ -201,6 +199,7 @@ def parse(
     day: date,
     max_bytes: int,
     reader: Reader,
+    staging: str,
 ) -> Iterator[DataFrame]:
     """Staging rows of files, one frame for each kind among them.
 
@@ -211,7 +210,8 @@ def parse(
         kind = replace(raw_file, path="", day=None)
         groups.setdefault((kind, raw_file.path.endswith(".gz")), []).append(raw_file.path)
     for (kind, _), paths in sorted(groups.items(), key=lambda item: str(item[0])):
-        yield _staging_rows(reader(spark, source, kind, paths), source, day, max_bytes)
+        records = reader(spark, source, kind, paths)
+        yield _staging_rows(records, source, day, max_bytes, staging)
 
 
 def read_json(
@@ -394,7 +394,9 @@ def parsed_json(spark: SparkSession, text: str, ddl: str) -> str:
     return f"get(filter(array({values}), x -> size(x) = 1), 0)[0]"
 
 
-def _staging_rows(records: DataFrame, source: Source, day: date, max_bytes: int) -> DataFrame:
+def _staging_rows(
+    records: DataFrame, source: Source, day: date, max_bytes: int, staging: str
+) -> DataFrame:
     """Typed columns of the records; those of rows of other days are null."""
     module = format_module(source.format)
     columns = module.columns(source)
@@ -407,7 +409,7 @@ def _staging_rows(records: DataFrame, source: Source, day: date, max_bytes: int)
     )
     for values in getattr(module, "DERIVED", ()):
         if isinstance(values, Link):
-            literals = _linked(literals, values)
+            literals = _linked(literals, values, staging)
         else:
             computed = (f"{sql} as {name}" for name, sql in values.items())
             literals = literals.selectExpr("*", *computed)
@@ -446,15 +448,24 @@ def _staging_rows(records: DataFrame, source: Source, day: date, max_bytes: int)
     )
 
 
-def _linked(records: DataFrame, link: Link) -> DataFrame:
-    """The records with what those of the same key tell."""
+def _linked(records: DataFrame, link: Link, staging: str) -> DataFrame:
+    """The records with what others tell about them.
+
+    That is put down first: a window would sort whole records by the key, and of a table engines
+    know the size, by which they choose how to join.
+    """
     from pyspark.sql.functions import expr
 
-    keyed = records.selectExpr("*", f"{link.key} as link_key")
     aggregates = (expr(sql).alias(name) for name, sql in link.values.items())
-    known = keyed.groupBy("link_key").agg(*aggregates)
+    path = tempfile.mkdtemp(prefix="told-", dir=staging)
+    told = records.where(link.among).selectExpr("*", f"explode({link.tells}) as link_key")
+    told = told.groupBy("link_key").agg(*aggregates)
+    told.write.mode("overwrite").parquet(path)
+    ddl = ", ".join(("link_key bigint", *(f"{name} string" for name in link.values)))
+    known = records.sparkSession.read.schema(ddl).parquet(path)
     # The smaller side first: of that one Sail makes the hash table.
-    return known.join(keyed, "link_key", "right").drop("link_key")
+    asking = records.selectExpr("*", f"{link.asks} as link_key")
+    return known.join(asking, "link_key", "right").drop("link_key")
 
 
 def _stage(
@@ -462,31 +473,45 @@ def _stage(
     inputs: list[SourceFiles],
     config: JobConfig,
     day: date,
-    path: str,
+    staging: str,
+    name: str,
     reader: Reader,
 ) -> None:
+    limit = config.ingest.max_record_bytes
     frames = [
         frame
         for entry in inputs
-        for frame in parse(
-            spark, entry.source, entry.good, day, config.ingest.max_record_bytes, reader
-        )
+        for frame in parse(spark, entry.source, entry.good, day, limit, reader, staging)
     ]
-    _write_staging(spark, frames, config, day, path)
+    _write_staging(spark, frames, config, day, staging, name)
 
 
 def _write_staging(
-    spark: SparkSession, frames: list[DataFrame], config: JobConfig, day: date, path: str
+    spark: SparkSession,
+    frames: list[DataFrame],
+    config: JobConfig,
+    day: date,
+    staging: str,
+    name: str,
 ) -> None:
     lookup = lookup_key(load_context(config.context, day))
     rows = reduce(lambda left, right: left.unionByName(right), frames or [_no_rows(spark)])
     rows = rows.selectExpr("*", f"{lookup} as lookup").select(*STAGED)
+    path = _rows_path(staging, name)
     rows.write.mode("overwrite").option("compression", "snappy").parquet(path)
 
 
-def read_staged(spark: SparkSession, path: str) -> DataFrame:
-    """The staging table; its columns are given, as Sail writes no file where there are no rows."""
-    return spark.read.schema(STAGED_DDL).parquet(path)
+def read_staged(spark: SparkSession, staging: str, name: str = "*") -> DataFrame:
+    """A part of the staging table, or all of it.
+
+    The columns are given, as Sail writes no file where there are no rows.
+    """
+    return spark.read.schema(STAGED_DDL).parquet(_rows_path(staging, name))
+
+
+def _rows_path(staging: str, name: str) -> str:
+    """Where a part of the staging table is: apart from all else, as to Sail ``*`` is any path."""
+    return f"{staging}/rows/{name}.parquet"
 
 
 def lookup_key(context: Context) -> str:
@@ -512,7 +537,7 @@ def salvage(
     bad records of each source belong to other days' runs.
     """
     by_source: dict[str, list[Row]] = {}
-    for row in _bad_rows(spark, f"{staging}/text.parquet"):
+    for row in _bad_rows(spark, staging, "text"):
         by_source.setdefault(row.source, []).append(row)
     limit = config.ingest.max_file_bytes
     rejected: list[tuple[Source, BadRecord]] = []
@@ -555,8 +580,8 @@ def salvage(
     return sorted(rejects), elsewhere
 
 
-def _bad_rows(spark: SparkSession, path: str) -> list[Row]:
-    return read_staged(spark, path).where(BAD).selectExpr(*BAD_ROW).collect()
+def _bad_rows(spark: SparkSession, staging: str, name: str) -> list[Row]:
+    return read_staged(spark, staging, name).where(BAD).selectExpr(*BAD_ROW).collect()
 
 
 def _parts(record: RawRecord, module: ModuleType) -> list[RawRecord]:
@@ -622,14 +647,13 @@ def _stage_records(
         text.write_text("\n".join(lines) + "\n", encoding="utf-8")
         kind = RawFile("", None, "lines", header, wrapper=wrapper)
         rows = read_text(spark, source, kind, [str(text)])
-        frames.append(_staging_rows(rows, source, day, config.ingest.max_record_bytes))
+        frames.append(_staging_rows(rows, source, day, config.ingest.max_record_bytes, staging))
         for record in records:
             origins.setdefault((name, line_digest(record.text)), []).append(record)
-    path = f"{staging}/salvaged.parquet"
-    _write_staging(spark, frames, config, day, path)
+    _write_staging(spark, frames, config, day, staging, "salvaged")
     return [
         (sources[row.source], BadRecord(record, row.problem, row.timed))
-        for row in set(_bad_rows(spark, path))
+        for row in set(_bad_rows(spark, staging, "salvaged"))
         for record in origins[row.source, row.digest]
     ]
 

@@ -253,11 +253,11 @@ def test_csv_fields_are_the_same_by_every_way(sail: SparkSession) -> None:
     """Lines take shortcuts by their quotes; what comes out is what the pattern alone finds."""
     lines = ["".join(line) for n in range(1, 8) for line in product('a",', repeat=n)]
     source = Source(name="s", format="mapped", path="x", mapping=MAPPING)
-    parts = format_module("mapped").parts("value", "a,b,c", source)
+    module = format_module("mapped")
+    parts, mended = (way("value", "a,b,c", source) for way in (module.parts, module.mended))
     frame = sail.createDataFrame([(line,) for line in lines], "value string")
-    found = {
-        row.value: row.parts for row in frame.selectExpr("value", f"{parts} as parts").collect()
-    }
+    rows = frame.selectExpr("value", f"{parts} as parts").selectExpr("value", f"{mended} as found")
+    found = {row.value: row.found.cells for row in rows.collect()}
     pattern = re.compile(',("(?:[^"]|"")*"|[^,]*)')
     assert found == {line: pattern.findall(f",{line}") for line in lines}
 

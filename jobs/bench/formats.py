@@ -18,7 +18,7 @@ from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from jobs.bench.format_logs import FILE_BYTES, LOGS, LogFile, write_logs
+from jobs.bench.format_logs import LOGS, LogFile, write_logs
 from jobs.bench.records import DAY, write_context
 
 if TYPE_CHECKING:
@@ -27,9 +27,10 @@ if TYPE_CHECKING:
     from schemas.config import JobConfig
 
 TRAIL = "aws_cloudtrail"
-ENGINES = {"sail": ("sail", 100), "spark": ("local[2]", 40)}
-"""The engine as a job config names it, and the megabytes of each log that it is given."""
-ROUNDS = 2
+ENGINES = {"sail": "sail", "spark": "local[2]"}
+"""By the name that is printed: the engine as a job config names it."""
+MEGABYTES = 100
+ROUNDS = 3
 WANTED = 0.5
 
 
@@ -40,7 +41,8 @@ def main(argv: list[str] | None = None) -> int:
         compare(
             Path(folder),
             arguments.format or list(LOGS),
-            {name: arguments.megabytes or ENGINES[name][1] for name in arguments.engines},
+            arguments.engines,
+            arguments.megabytes,
             arguments.rounds,
             arguments.seed,
         )
@@ -48,30 +50,33 @@ def main(argv: list[str] | None = None) -> int:
 
 
 def compare(
-    folder: Path, formats: list[str], megabytes: dict[str, int], rounds: int, seed: int
+    folder: Path,
+    formats: list[str],
+    engines: list[str],
+    megabytes: int,
+    rounds: int,
+    seed: int,
 ) -> None:
-    """Make the logs and time ``formats`` on every engine with its ``megabytes`` of each."""
+    """Make ``megabytes`` of every log and time ``formats`` on all engines."""
     from jobs.configuration import load_config
     from jobs.engine import engine_session
 
-    if "spark" in megabytes and shutil.which("java") is None:
+    if "spark" in engines and shutil.which("java") is None:
         print("spark is left out, as there is no java")
-        megabytes = {name: count for name, count in megabytes.items() if name != "spark"}
-    most = max(megabytes.values(), default=0)
-    print(f"making {most} MB of every log format (seed {seed}) …", flush=True)
-    logs = write_logs(folder, [TRAIL, *formats], most * 1_000_000, seed, workers=2)
+        engines = [name for name in engines if name != "spark"]
+    print(f"making {megabytes} MB of every log format (seed {seed}) …", flush=True)
+    logs = write_logs(folder, [TRAIL, *formats], megabytes * 1_000_000, seed, workers=2)
     write_context(folder / "context")
     config = load_config(_write_config(folder, list(logs)))
-    for engine, count in megabytes.items():
+    for engine in engines:
         print(
             f"\n{engine:17}{'MB/s':>8}{'records/s':>12}{'CloudTrail':>12}{'ratio':>7}", flush=True
         )
-        few = {name: files[: -(-count * 1_000_000 // FILE_BYTES)] for name, files in logs.items()}
-        with engine_session(ENGINES[engine][0]) as spark:
-            for name in few:
-                _seconds(spark, config, name, few[name][:1])
+        with engine_session(ENGINES[engine]) as spark:
+            for name in logs:
+                _seconds(spark, config, name, logs[name][:1])
             for name in formats:
-                _print_one(spark, config, name, few, rounds)
+                _print_one(spark, config, name, logs, rounds)
 
 
 def _print_one(
@@ -106,7 +111,7 @@ def _seconds(spark: SparkSession, config: JobConfig, name: str, files: list[LogF
         began = time.monotonic()
         stage_good_files(spark, [SourceFiles(source, found)], config, day, staging)
         seconds = time.monotonic() - began
-        rows = read_staged(spark, f"{staging}/*.parquet").where(f"in_day and not {BAD}").count()
+        rows = read_staged(spark, staging).where(f"in_day and not {BAD}").count()
     records = sum(file.records for file in files)
     if rows != records:
         raise RuntimeError(f"{name}: {rows} good rows of {records} records")
@@ -133,11 +138,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--format", action="append", choices=LOGS, help="default: all of them")
     parser.add_argument("--engines", nargs="+", choices=ENGINES, default=list(ENGINES))
     parser.add_argument(
-        "--megabytes",
-        type=int,
-        help="unpacked size of each log (default "
-        + ", ".join(f"{count} on {name}" for name, (_, count) in ENGINES.items())
-        + ")",
+        "--megabytes", type=int, default=MEGABYTES, help=f"of each log, unpacked ({MEGABYTES})"
     )
     parser.add_argument("--rounds", type=int, default=ROUNDS, help=f"default {ROUNDS}")
     parser.add_argument("--seed", type=int, default=1, help="default 1")

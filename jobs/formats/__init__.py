@@ -20,13 +20,13 @@ and may have
 
 - ``parts(line, header, source) -> str``: SQL of what ``record`` and ``fault`` are made of, which
   they are given as column ``parts``, and
-- ``mended(line, header, source) -> str``: the same once more, made from that column, where the
-  first way to take a line apart is not always right.
+- ``mended(line, header, source) -> str``: the same once more, made from that column, where a line
+  is taken apart in two steps.
 
 ``DERIVED``, where a module has it, is SQL by name of what several columns are made of, in groups of
 which each may use those before it. Both are computed once for each record: engines evaluate the
 text of an expression as often as it stands in a ``case``, and patterns cost more than all else.
-A :class:`Link` in place of a group is what other records tell.
+A :class:`Link` in place of a group is what other records tell, from the groups before it.
 
 A format whose records also come within other records (of a message bus, of a cloud's log service)
 has besides
@@ -101,15 +101,18 @@ class Wrapper(NamedTuple):
 
 
 class Link(NamedTuple):
-    """What the records with the same key tell together, for each of them.
+    """What other records of the same files tell about a record.
 
-    ``key``: SQL of the key; ``values``: SQL of aggregates by name. A window would sort whole
-    records by the key. Here they are read and parsed twice, which is faster only where parsing
-    is cheap.
+    ``among``: SQL over the text ``raw``, true for every record that may tell something, which
+    are to be few: their files are read once more for them, before the rest. ``tells``: SQL of an
+    array of keys of what such a record tells about; ``values``: SQL of aggregates by name, for each
+    key; ``asks``: SQL of the key under which a record finds them.
     """
 
-    key: str
+    among: str
+    tells: str
     values: dict[str, str]
+    asks: str
 
 
 def format_module(format_id: str) -> ModuleType:

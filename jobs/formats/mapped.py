@@ -76,7 +76,14 @@ def missing_fields(header: str, source: Source) -> list[str]:
 
 
 def parts(line: str, header: str, source: Source) -> str:
-    """SQL of the fields of a CSV line as they stand there.
+    """SQL of whether a CSV line is odd: not just fields, as many as its header's, of which some
+    stand in quotes.
+    """
+    return f"instr({line}, '\"') > 0 and not {line} rlike {_simple(header, source)}"
+
+
+def mended(line: str, header: str, source: Source) -> str:
+    """SQL of the struct of whether a CSV line is ``odd`` and its ``cells`` as they stand there.
 
     A pattern that takes out every field is slow. Where quotes only surround fields, it is enough
     to mark the separators that are not between quotes. For the pattern a separator is put before
@@ -90,9 +97,11 @@ def parts(line: str, header: str, source: Source) -> str:
         f"replace(p, {quoted(separator)}, '{MARK}'), p)), '\"')"
     )
     return (
-        f"case when instr({line}, '\"') = 0 then split({line}, {quoted(re.escape(separator))}) "
-        f"when {line} rlike {_simple(header, source)} then split({marked}, '{MARK}') else "
-        f"regexp_extract_all(concat({quoted(separator)}, {line}), {quoted(pattern)}, 1) end"
+        "named_struct('odd', parts, 'cells', case "
+        f"when parts then regexp_extract_all(concat({quoted(separator)}, {line}), "
+        f"{quoted(pattern)}, 1) "
+        f"when instr({line}, '\"') = 0 then split({line}, {quoted(re.escape(separator))}) "
+        f"else split({marked}, '{MARK}') end)"
     )
 
 
@@ -105,7 +114,7 @@ def record(line: str, header: str, source: Source) -> str:
         plain = name.replace('"', "")
         values[name] = NO_TEXT
         if plain in names:
-            part = f"get(parts, {names.index(plain)})"
+            part = f"get(parts.cells, {names.index(plain)})"
             values[name] = (
                 f"case when {part} like '\"%\"' then replace(substring({part}, 2, "
                 f"length({part}) - 2), '\"\"', '\"') else {part} end"
@@ -118,13 +127,13 @@ def fault(line: str, header: str, source: Source) -> str:
     mapping = _mapping(source)
     count = len(_names(header, mapping))
     # What the pattern had to skip, it could not read.
-    read = f"length(array_join(parts, {quoted(mapping.delimiter)}))"
-    half_quoted = f"exists(parts, p -> p like '\"%' and not p rlike {quoted(QUOTED)})"
+    read = f"length(array_join(parts.cells, {quoted(mapping.delimiter)}))"
+    half_quoted = f"exists(parts.cells, p -> p like '\"%' and not p rlike {quoted(QUOTED)})"
     return (
-        f"case when instr({line}, '\"') > 0 and not {line} rlike {_simple(header, source)} "
-        f"and ({read} <> length({line}) or {half_quoted}) then 'quotes that do not match' "
-        f"when size(parts) < {count} then 'fewer fields than the header names' "
-        f"when size(parts) > {count} then 'more fields than the header names' end"
+        f"case when parts.odd and ({read} <> length({line}) or {half_quoted}) "
+        "then 'quotes that do not match' "
+        f"when size(parts.cells) < {count} then 'fewer fields than the header names' "
+        f"when size(parts.cells) > {count} then 'more fields than the header names' end"
     )
 
 

@@ -261,9 +261,12 @@ SUM_OF_GPUS = (
 
 DERIVED = (
     # 64 bits are faster to compare than texts.
+    {"job_hash": f"xxhash64({CLUSTER}, {JOB})"},
     Link(
-        key=f"xxhash64({CLUSTER}, {JOB})",
+        among="true",
+        tells=f"case when {USER} is not null then array(job_hash) end",
         values={"owner_of_job": f"max({USER})", "uid_of_job": "max(nullif(r.uid, ''))"},
+        asks="job_hash",
     ),
     {
         OWNER: f"coalesce({USER}, owner_of_job)",

@@ -14,6 +14,7 @@ from jobs.formats import (
     ADDRESS,
     EMPTY,
     NO_TEXT,
+    Link,
     byte_count,
     details_json,
     iso_time,
@@ -58,7 +59,7 @@ def header_problem(header: str, source: Source) -> str | None:
 
 
 def parts(line: str, header: str, source: Source) -> str:
-    """SQL of a line's parts with a break before each; of another line the line itself."""
+    """SQL of an array of a line's parts; of another line of the line alone."""
     whole = f"replace({line}, '{BREAK}', '\ufffd')"
 
     def apart(text: str, pattern: str, *groups: str) -> str:
@@ -73,17 +74,17 @@ def parts(line: str, header: str, source: Source) -> str:
 
     rfc5424 = apart(whole, RFC5424, "$1", "", "", "", "$2", "$3", "$4", "$5")
     return (
-        f"case when {line} like '<%' then {rfc3164(iso(rfc5424))} "
+        f"split(case when {line} like '<%' then {rfc3164(iso(rfc5424))} "
         f"when substring({line}, 1, 1) between '0' and '9' then {iso(whole)} "
-        f"else {rfc3164(whole)} end"
+        f"else {rfc3164(whole)} end, '{BREAK}')"
     )
 
 
 def record(line: str, header: str, source: Source) -> str:
     """SQL of the parts of a line."""
     names = ("time", "month", "day", "clock", "host", "program", "pid", "message")
-    found = {name: _piece("parts", place) for place, name in enumerate(names, start=2)}
-    message = found["message"]
+    found = {name: _piece("parts", place) for place, name in enumerate(names, start=1)}
+    message = f"get(parts, {len(names)})"
     folded = f"{message} like 'message repeated %'"
     fields = found | {
         "time": f"replace(replace({found['time']}, ' ', 'T'), ',', '.')",
@@ -98,10 +99,7 @@ def record(line: str, header: str, source: Source) -> str:
 
 def fault(line: str, header: str, source: Source) -> str:
     """SQL of why a line is none of syslog's; null if it is one."""
-    return (
-        f"case when parts not like '{BREAK}%' "
-        "then 'not a syslog line: time, host and program expected' end"
-    )
+    return "case when size(parts) = 1 then 'not a syslog line: time, host and program expected' end"
 
 
 def columns(source: Source) -> dict[str, str]:
@@ -109,19 +107,14 @@ def columns(source: Source) -> dict[str, str]:
     return COLUMNS
 
 
-def _piece(text: str, place: int) -> str:
-    """SQL of one of the parts between breaks; null where it is empty."""
-    return f"nullif(split_part({text}, '{BREAK}', {place}), {EMPTY})"
+def _piece(array: str, place: int) -> str:
+    """SQL of one of the parts; null where it is empty or missing."""
+    return f"nullif(get({array}, {place}), {EMPTY})"
 
 
 def _part(text: str, pattern: str, group: int) -> str:
     """SQL of a group of a pattern; null where it is empty or nothing fits."""
     return f"nullif(regexp_extract({text}, {quoted(pattern)}, {group}), {EMPTY})"
-
-
-def _begins(*texts: str) -> str:
-    """SQL of whether a message begins with one of the texts."""
-    return f"({' or '.join(f'startswith(r.message, {quoted(text)})' for text in texts)})"
 
 
 # The month nearest to the day of the run tells the year: logs are read within days.
@@ -143,11 +136,12 @@ SIGN_IN = (
     r"^(Accepted|Failed|Postponed|Partial) ([^ ]+) for ((?:invalid|illegal) user )?(.*)"
     r" from ([^ ]+) port ([0-9]+)"
 )
-INVALID = r"^(?:Invalid|Illegal) user (.*) from ([^ ]+)(?: port ([0-9]+))?"
+PAM = r"^pam_[a-z_0-9]+\(sshd:([a-z]+)\): .* user[= ]([^ (]+)"
 END = (
     r"^(Disconnected from|Connection closed by|Connection reset by|Received disconnect from|"
-    r"Disconnecting)(?: (?:authenticating|invalid))?(?: user (.*))? ([0-9A-Fa-f:.]+) port ([0-9]+)"
+    r"Disconnecting)(?: authenticating| (invalid))?(?: user (.*))? ([0-9A-Fa-f:.]+) port ([0-9]+)"
 )
+INVALID = r"^(?:Invalid|Illegal) (user) (.*) from ([^ ]+)(?: port ([0-9]+))?"
 SESSION = (
     r"^Starting session: (command|shell|subsystem|forced-command)(?: .*)? for ([^ ]+)"
     r" from ([^ ]+) port ([0-9]+)"
@@ -156,85 +150,194 @@ SUBSYSTEM = r"^subsystem request for ([^ ]+)(?: by user (.*))?"
 SFTP_SESSION = r"^session (opened|closed) for local user ([^ ]+) from \[([^\]]*)\]"
 SFTP_CLOSE = r'^(?:forced )?close "(.*)" bytes read ([0-9]+) written ([0-9]+)'
 SFTP = r'^(open|opendir|remove|rename|mkdir|rmdir|symlink|stat|lstat|set)(?: name| old)? "([^"]*)"'
-PAM = r"^pam_[a-z_0-9]+\(sshd:([a-z]+)\): .* user[= ]([^ (]+)"
 
 # What stands behind a sign-in: `ED25519 SHA256:…`, of a certificate with `ID name (serial 1) CA …`.
 FINGERPRINT = r" port [0-9]+ ssh2: [A-Z0-9-]+ (SHA256:[A-Za-z0-9+/=]+|(?:MD5:)?[0-9a-f:]{47})"
 NAMED = r" port [0-9]+ ssh2: .*ID (.+) \(serial [0-9]+\) CA "
 
-KINDS = (
-    # How messages begin, their pattern, and its groups for user, caller, port and three details.
-    (("Accepted ", "Failed ", "Postponed ", "Partial "), SIGN_IN, (4, 5, 6, 1, 2, 3)),
-    (("pam_",), PAM, (2, 0, 0, 1, 0, 0)),
-    (("Connection ", "Received ", "Disconnect"), END, (2, 3, 4, 1, 0, 0)),
-    (("Invalid user ", "Illegal user "), INVALID, (1, 2, 3, 0, 0, 0)),
-    (("Starting session: ",), SESSION, (2, 3, 4, 1, 0, 0)),
-    (("subsystem request for ",), SUBSYSTEM, (2, 0, 0, 1, 0, 0)),
-    (("session ",), SFTP_SESSION, (2, 3, 0, 1, 0, 0)),
-    (('close "', 'forced close "'), SFTP_CLOSE, (0, 0, 0, 1, 2, 3)),
-    (("open", "re", "mk", "rm", "symlink", "stat", "lstat", "set"), SFTP, (0, 0, 0, 1, 2, 0)),
-)
-SAID = "case {} else '' end".format(
-    " ".join(
-        f"when {_begins(*texts)} then regexp_replace(r.message, {quoted(pattern)}, '"
-        + BREAK.join([str(kind), *(f"${group}" if group else "" for group in groups), ""])
-        + "')"
-        for kind, (texts, pattern, groups) in enumerate(KINDS)
-    )
-)
+SAYS = (
+    "kind action_said class_said outcome_said user caller port tried method session object_said "
+    "read written"
+).split()
+"""What messages say, in this order."""
+TRIED = {"user": "$4", "caller": "$5", "port": "$6", "tried": "$3", "method": "$2"}
+STARTED = {"class_said": "execute", "outcome_said": "success"}
 
 
-def _is(pattern: str) -> str:
-    """SQL of whether a pattern of :data:`KINDS` fits the message."""
-    return f"kind = '{next(n for n, kind in enumerate(KINDS) if kind[1] == pattern)}'"
+def _sftp(action_class: str) -> dict[str, str]:
+    return {
+        "kind": "sftp",
+        "action_said": "sftp $1",
+        "class_said": action_class,
+        "outcome_said": "success",
+        "object_said": "$2",
+    }
 
 
-def _only(value: str, keys: str) -> str:
-    """SQL of a value of the rows with the same keys if they have just one."""
-    over = f"over (partition by {keys})"
-    return f"case when min({value}) {over} = max({value}) {over} then min({value}) {over} end"
-
-
-DERIVED = (
-    {"time": TIME, "said": SAID},
-    {
-        # Where nothing fits, the message has stayed as it was.
-        "kind": f"split_part(said, '{BREAK}', 1)",
-        "user": _piece("said", 2),
-        "caller": f"coalesce({_piece('said', 3)}, case when r.message like '%rhost=%' "
-        f"then {_part('r.message', 'rhost=([^ ]+)', 1)} end)",
-        "port": _piece("said", 4),
-        "first": _piece("said", 5),
-        "second": _piece("said", 6),
-        "third": _piece("said", 7),
-    },
-    {
-        "key": f"case when {_is(SIGN_IN)} and r.message like '% ssh2: %' "
-        f"then {_part('r.message', FINGERPRINT, 1)} end",
-        "certificate": f"case when {_is(SIGN_IN)} and r.message like '% ssh2: % CA %' "
-        f"then {_part('r.message', NAMED, 1)} end",
-        # 64 bits are faster to sort by than texts.
-        "connection": "xxhash64(r.host, user, caller, port)",
-        "process": "xxhash64(r.host, r.pid)",
-    },
-    {"key_names": "nullif(concat_ws('\\n', certificate, key), '')"},
-    {"accepted": "case when first = 'Accepted' then key_names end"},
-    {
-        "of_connection": f"case when port is not null then {_only('accepted', 'connection')} end",
-        "of_process": f"case when r.pid is not null then {_only('accepted', 'process')} end",
-        "user_of_process": f"case when r.pid is not null then {_only('user', 'process')} end",
-    },
-    {
-        # A name that was tried is nobody's process.
-        "who": f"coalesce(user, case when not ({_is(INVALID)} or {_is(SIGN_IN)}) "
-        "then user_of_process end)",
-        "behind": "coalesce(key_names, of_connection, of_process)",
-    },
+# How messages begin, their pattern, and what they say, of which `$1` is the pattern's first group.
+MESSAGES = (
+    (
+        ("Accepted ",),
+        SIGN_IN,
+        TRIED
+        | {
+            "kind": "sign-in",
+            "action_said": "$1 $2",
+            "class_said": "sign_in",
+            "outcome_said": "success",
+        },
+    ),
+    (
+        ("pam_",),
+        PAM,
+        {"kind": "pam", "action_said": "pam $1", "user": "$2"},
+    ),
+    (
+        ("Connection ", "Received ", "Disconnect"),
+        END,
+        {
+            "kind": "end",
+            "action_said": "$1",
+            "tried": "$2",
+            "user": "$3",
+            "caller": "$4",
+            "port": "$5",
+        },
+    ),
+    # This is how clients ask what they may try.
+    (("Failed none ",), SIGN_IN, TRIED | {"kind": "sign-in", "action_said": "$1 $2"}),
+    (
+        ("Failed ",),
+        SIGN_IN,
+        TRIED
+        | {
+            "kind": "sign-in",
+            "action_said": "$1 $2",
+            "class_said": "sign_in",
+            "outcome_said": "failure",
+        },
+    ),
+    (
+        ("Invalid user ", "Illegal user "),
+        INVALID,
+        {
+            "kind": "sign-in",
+            "action_said": "Invalid user",
+            "class_said": "sign_in",
+            "outcome_said": "failure",
+            "tried": "$1",
+            "user": "$2",
+            "caller": "$3",
+            "port": "$4",
+        },
+    ),
+    (
+        ("Starting session: ",),
+        SESSION,
+        STARTED
+        | {
+            "kind": "session",
+            "action_said": "Starting session",
+            "session": "$1",
+            "user": "$2",
+            "caller": "$3",
+            "port": "$4",
+        },
+    ),
+    (("Postponed ", "Partial "), SIGN_IN, TRIED | {"kind": "sign-in", "action_said": "$1 $2"}),
+    (
+        ("subsystem request for ",),
+        SUBSYSTEM,
+        STARTED
+        | {"kind": "session", "action_said": "subsystem request", "session": "$1", "user": "$2"},
+    ),
+    (
+        ("session ",),
+        SFTP_SESSION,
+        {
+            "kind": "sftp",
+            "action_said": "sftp session $1",
+            "outcome_said": "success",
+            "user": "$2",
+            "caller": "$3",
+        },
+    ),
+    (
+        ('close "', 'forced close "'),
+        SFTP_CLOSE,
+        {
+            "kind": "close",
+            "action_said": "sftp close",
+            "outcome_said": "success",
+            "object_said": "$1",
+            "read": "$2",
+            "written": "$3",
+        },
+    ),
+    (("opendir ",), SFTP, _sftp("list")),
+    (("open ", "stat ", "lstat "), SFTP, _sftp("inspect")),
+    (("remove ", "rmdir "), SFTP, _sftp("delete")),
+    (("rename ", "mkdir ", "symlink ", "set "), SFTP, _sftp("write")),
 )
 IS_SSH = "(r.program like 'sshd%' or r.program in ('sftp-server', 'internal-sftp'))"
-NONE = _begins("Failed none ")
-READ, WRITTEN = (f"case when {_is(SFTP_CLOSE)} then {name} end" for name in ("second", "third"))
-STRANGER = f"({_is(SIGN_IN)} or {_is(INVALID)} or {_is(END)})"
+
+
+def _said() -> str:
+    """SQL of an array of what a message says; of another message of the message alone."""
+    cases = []
+    for texts, pattern, says in MESSAGES:
+        begins = " or ".join(f"startswith(r.message, {quoted(text)})" for text in texts)
+        # Other programs also open and remove.
+        ours = f" and {IS_SSH}" if pattern == SFTP else ""
+        replacement = BREAK.join(("", *(says.get(name, "") for name in SAYS)))
+        cases.append(
+            f"when ({begins}){ours} "
+            f"then regexp_replace(r.message, {quoted(pattern)}, '{replacement}')"
+        )
+    return f"split(case {' '.join(cases)} end, '{BREAK}')"
+
+
+def _only(value: str) -> str:
+    """SQL of an aggregate: the value if there is just one."""
+    return f"if(min({value}) = max({value}), min({value}), null)"
+
+
+ACCEPTED = "(kind = 'sign-in' and outcome_said = 'success')"
+SIGNED_IN = ("Accepted ", "Starting session: ", "session opened for local user ")
+SAID = {name: _piece("said", place) for place, name in enumerate(SAYS, start=1)}
+RHOST = f"case when r.message like '%rhost=%' then {_part('r.message', 'rhost=([^ ]+)', 1)} end"
+
+DERIVED = (
+    {"time": TIME, "said": _said()},
+    SAID | {"caller": f"coalesce({SAID['caller']}, {RHOST})"},
+    {
+        "key": f"case when kind = 'sign-in' and r.message like '% ssh2: %' "
+        f"then {_part('r.message', FINGERPRINT, 1)} end",
+        "certificate": f"case when kind = 'sign-in' and r.message like '% ssh2: % CA %' "
+        f"then {_part('r.message', NAMED, 1)} end",
+        # 64 bits are faster to compare than texts.
+        "connection": "case when port is not null then xxhash64(r.host, user, caller, port) end",
+        "process": "case when r.pid is not null then xxhash64(r.host, r.pid) end",
+    },
+    {"key_names": "nullif(concat_ws('\\n', certificate, key), '')"},
+    Link(
+        among=" or ".join(f"contains(raw, {quoted(text)})" for text in SIGNED_IN),
+        # What was only tried tells nothing about the process.
+        tells=f"case when {ACCEPTED} then array(connection, process) "
+        "when kind in ('session', 'sftp') then array(process) end",
+        values={
+            "names_known": _only(f"case when {ACCEPTED} then key_names end"),
+            "user_known": _only("user"),
+        },
+        asks="if(user is null, process, coalesce(connection, process))",
+    ),
+    {
+        # A name that was tried is nobody's process.
+        "who": "coalesce(user, case when kind is distinct from 'sign-in' then user_known end)",
+        "behind": "coalesce(key_names, names_known)",
+    },
+)
+STRANGER = "coalesce(kind in ('sign-in', 'end'), false)"
 
 COLUMNS = {
     "event_id": "md5(concat_ws('|', r.host, r.program, r.pid, cast(unix_micros(time) as string),"
@@ -248,49 +351,30 @@ COLUMNS = {
     "acting_as": "case when behind is not null then who end",
     "credential": "coalesce(key, nullif(substring_index(behind, '\\n', -1), ''))",
     "issued_credential": NO_TEXT,
-    "action": f"case when {_is(SIGN_IN)} then concat_ws(' ', first, second) "
-    f"when {_is(INVALID)} then 'Invalid user' when {_is(END)} then first "
-    f"when {_is(SESSION)} then 'Starting session' when {_is(SUBSYSTEM)} then 'subsystem request' "
-    f"when {_is(SFTP_SESSION)} then concat('sftp session ', first) "
-    f"when {_is(SFTP_CLOSE)} then 'sftp close' "
-    f"when {IS_SSH} and {_is(SFTP)} then concat('sftp ', first) "
-    f"when {_is(PAM)} then concat('pam ', first) else r.program end",
-    "action_class": f"case when {NONE} then 'other' "
-    f"when {_is(SIGN_IN)} and first in ('Accepted', 'Failed') then 'sign_in' "
-    f"when {_is(INVALID)} then 'sign_in' "
-    f"when {_is(SESSION)} or {_is(SUBSYSTEM)} then 'execute' "
-    f"when {_is(SFTP_CLOSE)} then case when second <> '0' then 'read' "
-    "when third <> '0' then 'write' else 'inspect' end "
-    f"when not {IS_SSH} then 'other' when {_begins('opendir ')} then 'list' "
-    f"when {_begins('remove ', 'rmdir ')} then 'delete' "
-    f"when {_begins('rename ', 'mkdir ', 'symlink ', 'set ')} then 'write' "
-    f"when {_begins('open ', 'stat ', 'lstat ')} then 'inspect' else 'other' end",
+    "action": "coalesce(action_said, r.program)",
+    "action_class": "case when kind = 'close' then case when read <> '0' then 'read' "
+    "when written <> '0' then 'write' else 'inspect' end else coalesce(class_said, 'other') end",
     "resource": "concat('host://', r.host)",
-    "object": f"case when {_is(SFTP_CLOSE)} then first when {IS_SSH} and {_is(SFTP)} "
-    "then second end",
+    "object": "object_said",
     "destination": NO_TEXT,
-    "bytes_out": byte_count(READ),
+    "bytes_out": byte_count("read"),
     "source_ip": f"case when caller rlike '{ADDRESS}' then caller end",
     "user_agent": NO_TEXT,
-    "outcome": f"case when {NONE} then 'unknown' "
-    f"when {_begins('Failed ', 'Invalid user ', 'Illegal user ')} "
-    "or r.message like '%authentication failure%' "
-    f"or ({_is(END)} and r.message like '%[preauth]' and user is not null) then 'failure' "
-    f"when {_begins('Accepted ')} or {_is(SESSION)} or {_is(SUBSYSTEM)} "
-    f"or {_is(SFTP_SESSION)} or {_is(SFTP_CLOSE)} or ({IS_SSH} and {_is(SFTP)}) "
-    "then 'success' else 'unknown' end",
+    "outcome": "case when outcome_said is not null then outcome_said "
+    "when r.message like '%authentication failure%' "
+    "or (kind = 'end' and user is not null and r.message like '%[preauth]') then 'failure' "
+    "else 'unknown' end",
     "details": details_json(
         {
-            "bytes_in": f"cast({byte_count(WRITTEN)} as string)",
+            "bytes_in": f"cast({byte_count('written')} as string)",
             "certificate": "certificate",
-            "invalid_user": f"case when {_is(INVALID)} or ({_is(SIGN_IN)} and third is not null) "
-            "or r.message rlike '^[A-Z][a-z ]+ invalid user ' then 'true' end",
-            "method": f"case when {_is(SIGN_IN)} then second end",
+            "invalid_user": "case when tried is not null then 'true' end",
+            "method": "method",
             "pid": "r.pid",
             "port": "port",
             "program": "r.program",
             "repeated": "r.repeated",
-            "session": f"case when {_is(SESSION)} or {_is(SUBSYSTEM)} then first end",
+            "session": "session",
         }
     ),
     "precedence": "0",
