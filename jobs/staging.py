@@ -330,6 +330,9 @@ def _rows_of_text(lines: DataFrame, header: str, source: Source) -> DataFrame:
         if hasattr(module, step):
             parts = getattr(module, step)("value", header, source)
             lines = lines.selectExpr("raw", "long", "value", f"{parts} as parts")
+    telling = []
+    if hasattr(module, "telling"):
+        telling = [f"{module.telling('raw', header, source)} as telling"]
     too_long = quoted(f"a line of more than {LONGEST_LINE:,} bytes")
     return lines.selectExpr(
         *NOWHERE,
@@ -337,6 +340,7 @@ def _rows_of_text(lines: DataFrame, header: str, source: Source) -> DataFrame:
         "raw",
         f"if(long, {too_long}, {module.fault('value', header, source)}) as fault",
         f"{NO_TEXT} as named_cluster",
+        *telling,
     )
 
 
@@ -458,7 +462,7 @@ def _linked(records: DataFrame, link: Link, staging: str) -> DataFrame:
 
     aggregates = (expr(sql).alias(name) for name, sql in link.values.items())
     path = tempfile.mkdtemp(prefix="told-", dir=staging)
-    told = records.where(link.among).selectExpr("*", f"explode({link.tells}) as link_key")
+    told = records.where("telling").selectExpr("*", f"explode({link.tells}) as link_key")
     told = told.groupBy("link_key").agg(*aggregates)
     told.write.mode("overwrite").parquet(path)
     ddl = ", ".join(("link_key bigint", *(f"{name} string" for name in link.values)))

@@ -26,7 +26,9 @@ and may have
 ``DERIVED``, where a module has it, is SQL by name of what several columns are made of, in groups of
 which each may use those before it. Both are computed once for each record: engines evaluate the
 text of an expression as often as it stands in a ``case``, and patterns cost more than all else.
-A :class:`Link` in place of a group is what other records tell, from the groups before it.
+A :class:`Link` in place of a group is what other lines tell, from the groups before it. A text
+format with one has ``telling(line, header, source) -> str``, SQL of whether a line may tell
+anything: the files are read for those alone, before the rest, so they should be few.
 
 A format whose records also come within other records (of a message bus, of a cloud's log service)
 has besides
@@ -101,15 +103,12 @@ class Wrapper(NamedTuple):
 
 
 class Link(NamedTuple):
-    """What other records of the same files tell about a record.
+    """What the telling lines of the same files say about a record.
 
-    ``among``: SQL over the text ``raw``, true for every record that may tell something, which
-    are to be few: their files are read once more for them, before the rest. ``tells``: SQL of an
-    array of keys of what such a record tells about; ``values``: SQL of aggregates by name, for each
-    key; ``asks``: SQL of the key under which a record finds them.
+    ``tells``: SQL of an array of keys of what such a line tells about; ``values``: SQL of
+    aggregates by name, for each key; ``asks``: SQL of the key under which a record finds them.
     """
 
-    among: str
     tells: str
     values: dict[str, str]
     asks: str

@@ -140,6 +140,15 @@ def breaks(text: str, header: str) -> bool | None:
     return None if first_ids and not _is_header(text) else False
 
 
+def telling(line: str, header: str, source: Source) -> str:
+    """SQL of whether a row may be a job's own, which has its owner, and no step's."""
+    before = _first_ids(_names(header))
+    if not before:
+        return "true"
+    step = rf"^(?:[^|]*\|){{{before[0]}}}[^|.]*[.]"
+    return f"not {line} rlike {quoted(step)}"
+
+
 def columns(source: Source) -> dict[str, str]:
     """SQL of every parsed column."""
     return COLUMNS
@@ -263,7 +272,6 @@ DERIVED = (
     # 64 bits are faster to compare than texts.
     {"job_hash": f"xxhash64({CLUSTER}, {JOB})"},
     Link(
-        among="true",
         tells=f"case when {USER} is not null then array(job_hash) end",
         values={"owner_of_job": f"max({USER})", "uid_of_job": "max(nullif(r.uid, ''))"},
         asks="job_hash",

@@ -102,6 +102,11 @@ def fault(line: str, header: str, source: Source) -> str:
     return "case when size(parts) = 1 then 'not a syslog line: time, host and program expected' end"
 
 
+def telling(line: str, header: str, source: Source) -> str:
+    """SQL of whether a line may tell who a process or a connection belongs to."""
+    return " or ".join(f"contains({line}, {quoted(text)})" for text in SIGNED_IN)
+
+
 def columns(source: Source) -> dict[str, str]:
     """SQL of every parsed column."""
     return COLUMNS
@@ -321,7 +326,6 @@ DERIVED = (
     },
     {"key_names": "nullif(concat_ws('\\n', certificate, key), '')"},
     Link(
-        among=" or ".join(f"contains(raw, {quoted(text)})" for text in SIGNED_IN),
         # What was only tried tells nothing about the process.
         tells=f"case when {ACCEPTED} then array(connection, process) "
         "when kind in ('session', 'sftp') then array(process) end",
