@@ -53,7 +53,7 @@ LINE = (
     f"((?:[0-9]{{3}}|-) [^ ]+ {NUMBER} {NUMBER} {NUMBER} {NUMBER}) "
     '(?:".*?"|-) (".*"|-) ([^ ])'
 )
-FIRST_FIELDS, REQUEST_LINE, ALL_FIGURES, USER_AGENT, TAIL = 1, 2, 3, 4, 5
+FIRST_FIELDS, REQUEST_LINE, ALL_FIGURES, USER_AGENT, TAIL = range(5)
 BREAK = "\x1f"
 """Stands between the parts of a line once it is taken apart; no request can hold it."""
 
@@ -89,10 +89,10 @@ ISO_TIME = (
 )
 
 IS_ROLE = "coalesce(r.requester rlike '^arn:[^:]+:sts::[0-9]*:assumed-role/[^/]+/', false)"
-ROLE_NAME = f"case when {IS_ROLE} then split_part(r.requester, '/', 2) end"
+ROLE_NAME = f"case when {IS_ROLE} then get(split(r.requester, '/'), 1) end"
 # The role's path is not told.
 ROLE = (
-    f"case when {IS_ROLE} then concat(replace(split_part(r.requester, ':assumed-role/', 1), "
+    f"case when {IS_ROLE} then concat(replace(substring_index(r.requester, ':assumed-role/', 1), "
     f"':sts:', ':iam:'), ':role/', {ROLE_NAME}) end"
 )
 LAST_NAME = (
@@ -124,26 +124,35 @@ def header_problem(header: str, source: Source) -> str | None:
 
 
 def parts(line: str, header: str, source: Source) -> str:
-    """SQL of the parts of a line with a break between them; of another line the line itself."""
+    """SQL of an array of the parts of a line; of another line of the line alone."""
     # The pattern ends where the tail begins, as engines take their time for every character in it.
-    kept = BREAK.join(f"${n}" for n in range(FIRST_FIELDS, TAIL + 1))
+    kept = BREAK.join(f"${n + 1}" for n in range(TAIL + 1))
     whole = f"replace({line}, {quoted(BREAK)}, '\ufffd')"
-    return f"regexp_replace({whole}, {quoted(LINE)}, {quoted(kept)})"
+    return f"split(regexp_replace({whole}, {quoted(LINE)}, {quoted(kept)}), {quoted(BREAK)})"
+
+
+def mended(line: str, header: str, source: Source) -> str:
+    """SQL of a struct of the parts of a line, of which ``leading``, ``figures`` and ``tail`` are
+    arrays of words.
+    """
+    words = {"leading": FIRST_FIELDS, "figures": ALL_FIGURES, "tail": TAIL}
+    members = {name: f"split(get(parts, {part}), ' ')" for name, part in words.items()}
+    members |= {"request": f"get(parts, {REQUEST_LINE})", "agent": f"get(parts, {USER_AGENT})"}
+    return f"named_struct({', '.join(f'{quoted(name)}, {sql}' for name, sql in members.items())})"
 
 
 def record(line: str, header: str, source: Source) -> str:
     """SQL of the record struct from a line in column ``line``; ``-`` becomes null."""
-    leading = {name: _word(_part(FIRST_FIELDS), place) for place, name in enumerate(LEADING)}
-    figures = {name: _word(_part(ALL_FIGURES), place) for place, name in enumerate(FIGURES)}
-    trailing = {name: _word(_part(TAIL), place) for name, place in TRAILING.items()}
-    agent = _part(USER_AGENT)
+    leading = {name: f"get(parts.leading, {place})" for place, name in enumerate(LEADING)}
+    figures = {name: f"get(parts.figures, {place})" for place, name in enumerate(FIGURES)}
+    trailing = {name: f"get(parts.tail, {place})" for name, place in TRAILING.items()}
     day_and_time, offset = leading.pop("day_and_time"), leading.pop("offset")
     values = {
         **leading,
         "time": f"concat({day_and_time}, ' ', {offset})",
-        "request_uri": _part(REQUEST_LINE),
+        "request_uri": "parts.request",
         **figures,
-        "user_agent": f"replace(substring({agent}, 2, greatest(length({agent}) - 2, 0)), "
+        "user_agent": "replace(substring(parts.agent, 2, greatest(length(parts.agent) - 2, 0)), "
         f"{quoted(chr(92) + chr(34))}, {quoted(chr(34))})",
         **trailing,
     }
@@ -154,7 +163,7 @@ def record(line: str, header: str, source: Source) -> str:
 def fault(line: str, header: str, source: Source) -> str:
     """SQL of why a line is none of a server access log; null if it is one."""
     return (
-        f"case when instr(parts, {quoted(BREAK)}) = 0 then 'not a line of an S3 server access log "
+        "case when parts.tail is null then 'not a line of an S3 server access log "
         "(18 fields or more, three of them quoted, are expected)' end"
     )
 
@@ -162,14 +171,6 @@ def fault(line: str, header: str, source: Source) -> str:
 def columns(source: Source) -> dict[str, str]:
     """SQL of every parsed column; ``r`` is the record, ``raw`` its text."""
     return COLUMNS
-
-
-def _part(group: int) -> str:
-    return f"split_part(parts, {quoted(BREAK)}, {group})"
-
-
-def _word(text: str, place: int) -> str:
-    return f"split_part({text}, ' ', {place + 1})"
 
 
 COLUMNS = {
@@ -201,7 +202,7 @@ COLUMNS = {
         {
             "access_point": "r.access_point_arn",
             "account": "case when r.requester like 'arn:%' "
-            "then nullif(split_part(r.requester, ':', 5), '') end",
+            "then nullif(get(split(r.requester, ':'), 4), '') end",
             "acl_required": "r.acl_required",
             "authentication": "r.authentication_type",
             "bucket_owner": "r.bucket_owner",
