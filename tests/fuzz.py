@@ -8,22 +8,19 @@ input to a file ``crash-…``, and the logs of a batch stay where the message sa
 from __future__ import annotations
 
 import argparse
-import gzip
 import os
-import re
 import shutil
 import subprocess
 import sys
 import tempfile
 import time
-import zlib
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import atheris
 
 with atheris.instrument_imports(include=["jobs"]):
-    from jobs import raw_files, salvage, staging, unknown_fields
+    from jobs import raw_files, salvage
     from jobs.formats import format_module
 
 from jobs.engine import engine_session
@@ -33,7 +30,8 @@ from schemas.formats import FORMATS
 from schemas.tables import EVENTS
 from tests.raw_logs import DAY, job_config, rows_of, run_ingest, write_file
 from tests.sample_records import HEADERS, NOON, RECORDS, source_of, text_of
-from tests.test_hostile_records import broken_rules, sound_lines
+from tests.test_hostile_files import PLENTY, check_file, check_text
+from tests.test_hostile_records import broken_rules, count_rows, sound_lines
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
@@ -41,70 +39,7 @@ if TYPE_CHECKING:
 BATCH, ONE_IN = 300, 5
 """Inputs that go through the engine at once; one in so many does."""
 WHOLE_FILES = 6
-PLENTY = 1 << 30
-SECRET = "HIDDENHIDDENHIDDEN"
-BLANK = re.compile(r"[ \t\r\n]+")
 MEMORY = "/dev/shm"
-
-
-def check_text(text: str) -> None:
-    """Splitting, mending and scrubbing of any text."""
-    for cut in (False, True):
-        lines = [line for _, line, _ in salvage.split_lines(text, cut)]
-        assert BLANK.sub("", "".join(lines)) == BLANK.sub("", text), "a line is lost"
-    for array, start in (("Records", '{"Records":['), ("", "[")):
-        document = f'{start}{text},{{"planted":1}}'
-        pieces = list(salvage.split_elements(document, array, cut=False))
-        for _, piece, problem in pieces:
-            assert "\n" not in piece or problem
-            assert problem or salvage.json_problem(salvage.without_depths(piece)) is None
-        # With a bracket the text may end the array, and what follows be no record.
-        assert "]" in text or any("planted" in piece for _, piece, _ in pieces), "a piece is lost"
-    shallow = salvage.without_depths(text)
-    assert salvage.without_depths(shallow) == shallow
-    for record in salvage.mended_records(salvage.RawRecord("file", None, "line 1", text)):
-        assert salvage.json_problem(record.text) is None
-    scrubbed = salvage.scrub(f"{text} ghp_{SECRET}", len(text) + 100)
-    assert SECRET not in scrubbed
-    assert not salvage.CONTROL.search(scrubbed)
-
-
-def check_file(data: bytes, source: Source, folder: Path) -> None:
-    """A file of any bytes: as it is, packed, cut, and with something behind."""
-    packed = gzip.compress(data, 1, mtime=0)
-    for name, content in (
-        ("a.log", data),
-        ("b.log.gz", packed),
-        ("c.log.gz", packed[: 1 + len(data) % len(packed)]),
-        ("d.log.gz", packed + data),
-    ):
-        path = folder / name
-        path.write_bytes(content)
-        raw_file = raw_files._inspect(path, DAY, source, PLENTY)
-        if raw_file is None:
-            continue
-        raw_files.find_damage([raw_file])
-        records = list(salvage.read_records(raw_file, PLENTY))
-        entry = staging.SourceFiles(source, [raw_file])
-        if source.format != "mapped" and entry.good:
-            unknown_fields._sample(raw_file, 5)
-        if name == "b.log.gz":
-            assert b"".join(raw_files.read_chunks(path)) == data
-        if name == "c.log.gz" and content.startswith(raw_files.GZIP_MAGIC):
-            begun = b"".join(upto_error(path))
-            assert begun == zlib.decompressobj(wbits=31).decompress(content)
-        if name == "a.log" and raw_file.framing == "lines" and data[:2] != raw_files.GZIP_MAGIC:
-            header = raw_file.header if not raw_file.fault else None
-            lines = salvage.split_lines(data.decode("utf-8-sig", errors="replace"), False)
-            count = sum(1 for _, line, _ in lines if line != header)
-            assert len(records) >= count, "a line of a file is lost"
-
-
-def upto_error(path: Path):
-    try:
-        yield from raw_files.read_chunks(path)
-    except EOFError:
-        return
 
 
 def check_batch(spark: SparkSession, format_id: str, inputs: list[bytes]) -> None:
@@ -128,7 +63,8 @@ def check_batch(spark: SparkSession, format_id: str, inputs: list[bytes]) -> Non
             continue
         text = lines.decode("utf-8", errors="replace")
         first = header[0].decode() if header else None
-        count += sum(line != first for _, line, _ in salvage.split_lines(text, False))
+        found_lines = [line for _, line, _ in salvage.split_lines(text, False) if line != first]
+        count += count_rows(format_id, found_lines)
     try:
         sums = run_ingest(spark, config)
         assert sums["records"] >= count, f"{sums} of {count} lines"
