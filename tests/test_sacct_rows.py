@@ -53,7 +53,7 @@ def test_no_row_of_sacct_is_lost(sail: SparkSession) -> None:
     @given(logs_of_sacct(), st.booleans(), st.booleans())
     def check(log: tuple[list[str], list[list[str]]], given_fields: bool, ended: bool) -> None:
         names, rows = log
-        good = {"JobID": "7", "Submit": "2026-10-05T10:00:00"}
+        good = {"JobID": "7", "JobIDRaw": "7", "Submit": "2026-10-05T10:00:00"}
         rows = [[good.get(name, "") for name in names], *rows]
         end = "|" if ended else ""
         header = "|".join(names) + end

@@ -244,11 +244,6 @@ CLUSTER = "coalesce(nullif(r.cluster, ''), cluster, '-')"
 USER = "coalesce(nullif(nullif(r.user, ''), 'nobody'), nullif(r.uid, ''), nullif(r.user, ''))"
 OWNER = "owner"
 OWNER_UID = "coalesce(nullif(r.uid, ''), uid_of_job)"
-# A job queued again is listed once more with another submit time, or start where that is all.
-QUEUED = ", ".join(
-    f"case when {time} not in ('Unknown', 'None', '') then {time} end"
-    for time in ("r.submit", "r.start")
-)
 
 FAILED = "BOOT_FAIL CANCELLED DEADLINE FAILED NODE_FAIL OUT_OF_MEMORY TIMEOUT".split()
 WORD = "substring_index(r.state, ' ', 1)"
@@ -279,12 +274,18 @@ DERIVED = (
     {
         OWNER: f"coalesce({USER}, owner_of_job)",
         STATE: f"case when {WORD} not like '%+' then {WORD} {WHOLE} else {WORD} end",
+        # All else stands for no time: `Unknown`, `None`, nothing.
+        **{
+            name: f"case when r.{field} rlike '^[0-9]' then r.{field} end"
+            for name, field in (("submitted", "submit"), ("started", "start"), ("ended", "end"))
+        },
     },
+    {"happened": f"coalesce(case when {IS_STEP} then started end, submitted, started, ended)"},
 )
 COLUMNS = {
-    "event_id": f"concat_ws('/', {CLUSTER}, {ID}, coalesce({QUEUED}))",
-    "event_time": f"coalesce(case when {IS_STEP} then {_local_time('r.start')} end, "
-    f"{_local_time('r.submit')}, {_local_time('r.start')}, {_local_time('r.end')})",
+    # A job queued again is listed once more with another submit time, or start where that is all.
+    "event_id": f"concat_ws('/', {CLUSTER}, {ID}, coalesce(submitted, started))",
+    "event_time": _local_time("happened"),
     "principal": f"coalesce({OWNER}, 'unknown')",
     "names": one_a_line(OWNER),
     "kind_hint": NO_TEXT,
@@ -323,7 +324,7 @@ COLUMNS = {
         }
     ),
     # The same job listed again later is known better once it has ended.
-    "precedence": f"case when {_local_time('r.end')} is not null then 1 else 0 end",
+    "precedence": "if(ended is null, 0, 1)",
     "problem": "case when r.lost then 'separators within several columns of free text: the job or "
     "its time cannot be told' "
     f"when {ID} is null then 'no JobID' when not {ID} rlike {quoted(JOB_NUMBER)} "
