@@ -13,14 +13,15 @@ import json
 import os
 import re
 import zlib
-from collections.abc import Container, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import date, timedelta
 from pathlib import Path
+from types import ModuleType
 from typing import IO, Any
 
 from jobs.errors import RunError
-from jobs.formats import format_module
+from jobs.formats import format_module, wrapper_of
 from schemas.config import Ingest, Source
 
 HEAD_BYTES = 65_536
@@ -244,7 +245,7 @@ def _inspect(path: Path, day: date | None, source: Source, max_bytes: int) -> Ra
         header,
         fault,
         damage or fault,
-        _wrapper(text, framing, module.WRAPPERS) if hasattr(module, "WRAPPERS") else None,
+        _wrapper(text, framing, module),
         framing in getattr(module, "BATCHES", ()) and _begins_with_a_document(text),
     )
 
@@ -274,11 +275,11 @@ def _array_start(head: str, name: str) -> int | None:
     )
 
 
-def _wrapper(head: str, framing: str, wrappers: Container[str]) -> str | None:
+def _wrapper(head: str, framing: str, module: ModuleType) -> str | None:
     """What wraps the first record of a file; the others are looked at if that was wrong."""
     start = None if framing == "lines" else _array_start(head, framing)
     record = head if start is None else head[start + 1 :]
-    return next((name for name, _ in members(record) if name in wrappers), None)
+    return wrapper_of((name for name, _ in members(record)), module)
 
 
 def _begins_with_a_document(head: str) -> bool:

@@ -17,6 +17,7 @@ from datetime import date
 from types import ModuleType
 from typing import Any, NoReturn
 
+from jobs.formats import wrapper_of
 from jobs.raw_files import RawFile, read_chunks, too_large
 
 Piece = tuple[str, str, str | None]
@@ -251,12 +252,10 @@ def _is_batch(value: Any, array: str) -> bool:
 
 def _with_wrapper(record: RawRecord, value: Any, module: ModuleType) -> RawRecord:
     """A record with what it comes in, and with a problem where that holds none."""
-    wrappers = getattr(module, "WRAPPERS", {})
-    names = value if isinstance(value, dict) else ()
-    name = next((name for name in names if name in wrappers), None)
+    name = wrapper_of(value if isinstance(value, dict) else (), module)
     if name is None:
         return replace(record, wrapper=None)
-    path, text = wrappers[name].path, record.text
+    path, text = module.WRAPPERS[name].path, record.text
     holder, inner = {}, value
     for step in filter(None, path.split(".")):
         holder, inner = inner, inner.get(step) if isinstance(inner, dict) else None

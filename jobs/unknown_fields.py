@@ -10,7 +10,7 @@ from itertools import islice
 from types import ModuleType
 from typing import Any
 
-from jobs.formats import format_module
+from jobs.formats import format_module, wrapper_of
 from jobs.raw_files import CHUNK_BYTES, RawFile, read_head
 from jobs.salvage import json_problem, split_elements, split_lines, without_depths
 from jobs.staging import SourceFiles
@@ -74,9 +74,8 @@ def unknown_fields(inputs: list[SourceFiles], config: JobConfig, day: date) -> C
 
 def paths_within(record: dict[str, Any], module: ModuleType) -> set[str]:
     """Dotted paths of the leaves of a record, and of what it comes in, from which it is taken."""
-    wrappers = getattr(module, "WRAPPERS", {})
-    name = next((name for name in record if name in wrappers), None)
-    *parents, leaf = wrappers[name].path.split(".") if name else [""]
+    name = wrapper_of(record, module)
+    *parents, leaf = module.WRAPPERS[name].path.split(".") if name else [""]
     holder: Any = record
     for step in parents:
         holder = holder.get(step)

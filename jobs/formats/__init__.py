@@ -34,6 +34,7 @@ A format whose records also come within other records (of a message bus, of a cl
 has besides
 
 - ``WRAPPERS``: what they come in, by the member that tells it (:class:`Wrapper`),
+- ``ALONE``: the member that every record has itself and nothing around it has,
 - ``BATCHES``: those of ``ENVELOPES`` of which a file may hold many, one a line, and
 - ``BATCH``: the member beside such an array that says where all its records come from.
 
@@ -48,6 +49,7 @@ Everything runs in the engine; there is no Python for each record.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from importlib import import_module
 from types import ModuleType
 from typing import NamedTuple
@@ -117,6 +119,17 @@ class Link(NamedTuple):
 def format_module(format_id: str) -> ModuleType:
     """The module of a format; the config has already refused unknown ids."""
     return import_module(f"jobs.formats.{format_id}")
+
+
+def wrapper_of(members: Iterable[str], module: ModuleType) -> str | None:
+    """What a record with these members comes in; None if it stands alone.
+
+    One that stands alone may have a member, say ``message``, that others are wrapped in.
+    """
+    names = tuple(members) if hasattr(module, "WRAPPERS") else ()
+    if not names or module.ALONE in names:
+        return None
+    return next((name for name in names if name in module.WRAPPERS), None)
 
 
 def details_json(entries: dict[str, str]) -> str:

@@ -177,6 +177,7 @@ READER_TYPE = RECORD_TYPE.replace(
 ).replace("`readOnly`:string", "`readOnly`:boolean")
 """The same with JSON's own types, for engines' JSON readers, which do not make text of numbers."""
 
+ALONE = "eventName"
 WRAPPERS = {
     # EventBridge's events, of which a bus may carry others.
     "detail": Wrapper(

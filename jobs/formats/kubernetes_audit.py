@@ -209,6 +209,7 @@ def _cloudwatch(text: str, group: str) -> Wrapper:
     )
 
 
+ALONE = "auditID"
 WRAPPERS = {
     "properties": Wrapper(
         "properties.log",
