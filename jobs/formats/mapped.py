@@ -83,7 +83,7 @@ def parts(line: str, header: str, source: Source) -> str:
 
 
 def mended(line: str, header: str, source: Source) -> str:
-    """SQL of the struct of whether a CSV line is ``odd`` and its ``cells`` as they stand there.
+    """SQL of an array of a CSV line's cells as they stand there; null if quotes do not match.
 
     A pattern that takes out every field is slow. Where quotes only surround fields, it is enough
     to mark the separators that are not between quotes. For the pattern a separator is put before
@@ -92,16 +92,18 @@ def mended(line: str, header: str, source: Source) -> str:
     separator = _mapping(source).delimiter
     escaped = _escaped(separator)
     pattern = f"[{escaped}]({CELL}|[^{escaped}]*)"
+    found = f"regexp_extract_all(concat({quoted(separator)}, {line}), {quoted(pattern)}, 1)"
+    # What the pattern had to skip, it could not read.
+    skipped = f"length(array_join({found}, {quoted(separator)})) <> length({line})"
+    half_quoted = f"exists({found}, p -> p like '\"%' and not p rlike {quoted(QUOTED)})"
     marked = (
         f"array_join(transform(split({line}, '\"'), (p, n) -> if(n % 2 = 0, "
         f"replace(p, {quoted(separator)}, '{MARK}'), p)), '\"')"
     )
     return (
-        "named_struct('odd', parts, 'cells', case "
-        f"when parts then regexp_extract_all(concat({quoted(separator)}, {line}), "
-        f"{quoted(pattern)}, 1) "
+        f"case when parts then case when not ({skipped} or {half_quoted}) then {found} end "
         f"when instr({line}, '\"') = 0 then split({line}, {quoted(re.escape(separator))}) "
-        f"else split({marked}, '{MARK}') end)"
+        f"else split({marked}, '{MARK}') end"
     )
 
 
@@ -114,7 +116,7 @@ def record(line: str, header: str, source: Source) -> str:
         plain = name.replace('"', "")
         values[name] = NO_TEXT
         if plain in names:
-            part = f"get(parts.cells, {names.index(plain)})"
+            part = f"get(parts, {names.index(plain)})"
             values[name] = (
                 f"case when {part} like '\"%\"' then replace(substring({part}, 2, "
                 f"length({part}) - 2), '\"\"', '\"') else {part} end"
@@ -124,16 +126,11 @@ def record(line: str, header: str, source: Source) -> str:
 
 def fault(line: str, header: str, source: Source) -> str:
     """SQL of why a CSV line does not fit its header; null if it does."""
-    mapping = _mapping(source)
-    count = len(_names(header, mapping))
-    # What the pattern had to skip, it could not read.
-    read = f"length(array_join(parts.cells, {quoted(mapping.delimiter)}))"
-    half_quoted = f"exists(parts.cells, p -> p like '\"%' and not p rlike {quoted(QUOTED)})"
+    count = len(_names(header, _mapping(source)))
     return (
-        f"case when parts.odd and ({read} <> length({line}) or {half_quoted}) "
-        "then 'quotes that do not match' "
-        f"when size(parts.cells) < {count} then 'fewer fields than the header names' "
-        f"when size(parts.cells) > {count} then 'more fields than the header names' end"
+        "case when parts is null then 'quotes that do not match' "
+        f"when size(parts) < {count} then 'fewer fields than the header names' "
+        f"when size(parts) > {count} then 'more fields than the header names' end"
     )
 
 
@@ -162,7 +159,7 @@ def columns(source: Source) -> dict[str, str]:
         "source_ip": f"case when {address} rlike '{ADDRESS}' then {address} end",
         "user_agent": _value(mapping.user_agent),
         "outcome": _lookup(_value(mapping.outcome), dict(mapping.outcome_values), "unknown"),
-        "details": details_json(details or {"-": NO_TEXT}),
+        "details": details_json(details),
         "precedence": "0",
         "problem": f"case when {action} is null then {quoted(f'no {mapping.action}')} end",
     }
