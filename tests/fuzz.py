@@ -2,7 +2,7 @@
 
 Each input is tried on the parts in Python at once. Inputs are also collected, and every so many of
 them go through the engine as logs of the format. A finding stops the run; libFuzzer writes the
-input to a file ``crash-…``, and the logs of a batch stay where the message says.
+input to a file ``/dev/shm/crash-…``, and the logs of a batch stay where the message says.
 """
 
 from __future__ import annotations
@@ -126,6 +126,7 @@ def fuzz(format_id: str, seconds: int) -> None:
             "-timeout=300",
             "-rss_limit_mb=0",
             "-verbosity=0",
+            f"-artifact_prefix={MEMORY}/",
         ]
         corpus = str(seeds(format_id, folder / "corpus"))
         atheris.Setup([sys.argv[0], corpus, *arguments], try_one)

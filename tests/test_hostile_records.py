@@ -184,10 +184,26 @@ def test_every_line_is_somewhere(
 
 
 def count_rows(format_id: str, lines: list[str]) -> int:
-    """Lines that are not blank; rows of sacct that line breaks have torn are put together."""
+    """Lines that are not blank; rows of sacct that line breaks have torn are put together.
+
+    An export's page or a batch may be empty, and then holds no record.
+    """
+    module = format_module(format_id)
     pieces = list(split_lines("\n".join(lines), cut=False))
-    breaks = getattr(format_module(format_id), "breaks", None)
-    return len(list(joined_rows(pieces, HEADERS[format_id], breaks)) if breaks else pieces)
+    breaks = getattr(module, "breaks", None)
+    if breaks:
+        return len(list(joined_rows(pieces, HEADERS[format_id], breaks)))
+    return sum(not is_empty_page(line, module.ENVELOPES) for _, line, _ in pieces)
+
+
+def is_empty_page(line: str, envelopes: tuple[str, ...]) -> bool:
+    """Whether a line is an array without a record, or an object with one in place of records."""
+    try:
+        value = json.loads(line)
+    except (ValueError, RecursionError):
+        return False
+    members = value if isinstance(value, dict) else {"": value}
+    return any(members.get(array) == [] for array in envelopes)
 
 
 def broken_rules(events: list[dict[str, Any]]) -> list[str]:
