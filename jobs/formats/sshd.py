@@ -294,7 +294,8 @@ def _said() -> str:
         begins = " or ".join(f"startswith(r.message, {quoted(text)})" for text in texts)
         # Other programs also open and remove.
         ours = f" and {IS_SSH}" if pattern == SFTP else ""
-        replacement = BREAK.join(("", *(says.get(name, "") for name in SAYS)))
+        # What follows behind the pattern is a piece of its own.
+        replacement = BREAK.join(("", *(says.get(name, "") for name in SAYS), ""))
         cases.append(
             f"when ({begins}){ours} "
             f"then regexp_replace(r.message, {quoted(pattern)}, '{replacement}')"
