@@ -35,7 +35,7 @@ from jobs.staging import (
     stage_good_files,
     staging_folder,
 )
-from jobs.unknown_fields import unknown_fields_note
+from jobs.unknown_fields import unknown_actions_note, unknown_fields_note
 from jobs.warehouse import read_days, replace_day
 from schemas.config import JobConfig
 from schemas.context import Context
@@ -95,7 +95,8 @@ def run(spark: SparkSession, config: JobConfig, day: date) -> str:
             )
         replace_day(events, config.storage, EVENTS, day)
         replace_day(_reject_frame(spark, rejects, day), config.storage, REJECTS, day)
-    rows = read_days(spark, config.storage, EVENTS, day).groupBy("source").count().collect()
+    stored = read_days(spark, config.storage, EVENTS, day)
+    rows = stored.groupBy("source").count().collect()
     written = Counter({row["source"]: row["count"] for row in rows})
     good.subtract(written)
     sums = {
@@ -107,6 +108,7 @@ def run(spark: SparkSession, config: JobConfig, day: date) -> str:
     return (
         _sum_of_records({name: counts.total() for name, counts in sums.items()})
         + unknown_fields_note(inputs, config, day)
+        + unknown_actions_note(stored)
         + _missing_note(inputs)
         + _sources_with_rejects(inputs, sums)
     )

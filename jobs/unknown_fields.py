@@ -1,4 +1,4 @@
-"""Raw fields that no field map knows: counted by name on a sample, told once a run."""
+"""Fields and actions that no map or table knows: counted by name and reported once a run."""
 
 from __future__ import annotations
 
@@ -8,14 +8,17 @@ from collections import Counter
 from datetime import date
 from itertools import islice
 from types import ModuleType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from jobs.formats import format_module, wrapper_of
+from jobs.formats import UNKNOWN_ACTION, format_module, wrapper_of
 from jobs.raw_files import CHUNK_BYTES, RawFile, read_head
 from jobs.salvage import json_problem, split_elements, split_lines, without_depths
 from jobs.staging import SourceFiles
 from schemas.config import JobConfig
 from schemas.fieldmaps import FieldMap, field_map, leaf_paths
+
+if TYPE_CHECKING:
+    from pyspark.sql import DataFrame
 
 SHOWN = 10
 
@@ -32,6 +35,25 @@ def unknown_fields_note(inputs: list[SourceFiles], config: JobConfig, day: date)
     if missing:
         note += f"; columns that the mapping reads and a file lacks: {', '.join(missing)}"
     return note
+
+
+def unknown_actions_note(events: DataFrame) -> str:
+    """The end of the progress line: actions that the formats' tables do not hold, by frequency.
+
+    Empty if there are none.
+    """
+    counts = (
+        events.selectExpr("source", f"details['{UNKNOWN_ACTION}'] as action")
+        .where("action is not null")
+        .groupBy("source", "action")
+        .count()
+    )
+    first = counts.orderBy("count", "source", "action", ascending=[False, True, True])
+    rows = first.limit(SHOWN + 1).collect()
+    if not rows:
+        return ""
+    named = ", ".join(f"{row.source}: {row.action} ({row['count']})" for row in rows[:SHOWN])
+    return f"; unknown actions: {named}{' and more' if len(rows) > SHOWN else ''}"
 
 
 def missing_columns(inputs: list[SourceFiles]) -> list[str]:

@@ -152,6 +152,19 @@ def class_of(verb: str, classes: dict[str, str], otherwise: str) -> str:
     return f"case {cases} else {otherwise} end"
 
 
+UNKNOWN_ACTION = "unknown_action"
+"""Key of ``details``: the verb or wording of a record that the format's table does not hold."""
+
+
+def unknown_action(verb: str, classes: dict[str, str]) -> str:
+    """SQL of ``verb`` where no class of ``classes`` (verbs by class) lists it, else null.
+
+    Its place is ``details[UNKNOWN_ACTION]``; stage ``ingest`` counts it there and reports it.
+    """
+    known = ", ".join(quoted(item) for verbs in classes.values() for item in verbs.split())
+    return f"case when {verb} not in ({known}) then {verb} end"
+
+
 def quoted(text: str) -> str:
     """A SQL string literal."""
     return "'" + text.replace("\\", "\\\\").replace("'", "\\'") + "'"
@@ -160,8 +173,39 @@ def quoted(text: str) -> str:
 EMPTY = "''"
 MONTHS = "JanFebMarAprMayJunJulAugSepOctNovDec"
 
-ADDRESS = r"^[0-9]{1,3}(\\.[0-9]{1,3}){3}$|^[0-9A-Fa-f:.]*:[0-9A-Fa-f:.]+$"
-"""SQL-escaped pattern of an IPv4 or IPv6 address without a port."""
+IPV4 = r"[0-9]{1,3}(?:\\.[0-9]{1,3}){3}"
+MAPPED = "(?:::|(?:0{1,4}:){5})[fF]{4}:"
+"""How an IPv6 address begins that stands for an IPv4 one."""
+BARE_IPV4 = f"^{IPV4}$"
+DRESSED_IPV4 = rf"^\\[?(?:{MAPPED})?({IPV4})\\]?(?::[0-9]{{1,5}})?$"
+HEX_IPV4 = rf"^\\[?{MAPPED}([0-9A-Fa-f]{{1,4}}):([0-9A-Fa-f]{{1,4}})(?:[\\]%].*)?$"
+IPV6 = (
+    r"^\\[?([0-9A-Fa-f]{0,4}(?::[0-9A-Fa-f]{0,4}){2,8}(?:(?:\\.[0-9]{1,3}){3})?)"
+    r"(?:%[^\\]]+)?(?:\\](?::[0-9]{1,5})?)?$"
+)
+
+
+def address(text: str) -> str:
+    """SQL of the bare IPv4 or IPv6 address in ``text``; null where it is none.
+
+    Ports, brackets and zone ids go. An IPv4 address written as an IPv6 one is an IPv4 address.
+    ``text``: SQL of one address, not of a list; it is evaluated several times.
+    """
+    halves = [
+        f"cast(conv(regexp_extract({text}, '{HEX_IPV4}', {half}), 16, 10) as int)"
+        for half in (1, 2)
+    ]
+    octets = ", ".join(
+        f"cast({part} as string)"
+        for half in halves
+        for part in (f"{half} div 256", f"{half} % 256")
+    )
+    return (
+        f"case when {text} rlike '{BARE_IPV4}' then {text} "
+        f"when {text} rlike '{DRESSED_IPV4}' then regexp_extract({text}, '{DRESSED_IPV4}', 1) "
+        f"when {text} rlike '{HEX_IPV4}' then concat_ws('.', {octets}) "
+        f"when {text} rlike '{IPV6}' then regexp_extract({text}, '{IPV6}', 1) end"
+    )
 
 
 def iso_time(text: str) -> str:

@@ -10,9 +10,9 @@ makes records with one ``sharedEventID``, of which the one of the caller's accou
 from __future__ import annotations
 
 from jobs.formats import (
-    ADDRESS,
     NO_TEXT,
     Wrapper,
+    address,
     byte_count,
     class_of,
     details_json,
@@ -128,7 +128,7 @@ COLUMNS = {
     "destination": f"case when {IS_COPY} then {OBJECT_URI} end",
     "bytes_out": "case when r.eventName not in ('CopyObject', 'UploadPartCopy') then "
     f"{byte_count('r.additionalEventData.bytesTransferredOut')} end",
-    "source_ip": f"case when r.sourceIPAddress rlike '{ADDRESS}' then r.sourceIPAddress end",
+    "source_ip": address("r.sourceIPAddress"),
     "user_agent": "nullif(r.userAgent, '')",
     "outcome": "case when nullif(r.errorCode, '') is null then 'success' else 'failure' end",
     "details": details_json(
@@ -148,7 +148,7 @@ COLUMNS = {
             "service": SERVICE,
             "shared_event_id": SHARED,
             "source_account": _owner(f"split_part({SOURCE}, '/', 1)"),
-            "source_host": f"case when not r.sourceIPAddress rlike '{ADDRESS}' then "
+            "source_host": f"case when {address('r.sourceIPAddress')} is null then "
             "nullif(r.sourceIPAddress, '') end",
             "source_identity": f"{IDENTITY}.sessionContext.sourceIdentity",
             "vendor_event_id": f"case when {SHARED} <> r.eventID then nullif(r.eventID, '') end",

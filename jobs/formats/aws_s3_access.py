@@ -10,8 +10,8 @@ for its destination; the request line of a presigned URL holds its signature and
 from __future__ import annotations
 
 from jobs.formats import (
-    ADDRESS,
     NO_TEXT,
+    address,
     byte_count,
     class_of,
     details_json,
@@ -105,7 +105,7 @@ DERIVED = (
     {
         KEY: url_decoded("r.key"),
         CLASS: class_of("r.operation", CLASSES, OTHER_CLASS),
-        "is_address": f"r.remote_ip rlike '{ADDRESS}'",
+        "caller_address": address("r.remote_ip"),
     },
 )
 STATUS = "try_cast(r.http_status as int)"
@@ -194,7 +194,7 @@ COLUMNS = {
     # A copy moves the object's size, which is no traffic; without a status there was no answer.
     "bytes_out": f"case when r.http_status is not null and {CLASS} <> 'copy' "
     f"then coalesce({byte_count('r.bytes_sent')}, 0) end",
-    "source_ip": "case when is_address then r.remote_ip end",
+    "source_ip": "caller_address",
     "user_agent": "r.user_agent",
     "outcome": f"case when {STATUS} >= 400 then 'failure' when {STATUS} is not null then 'success' "
     "when r.error_code is not null then 'failure' else 'unknown' end",
@@ -210,7 +210,7 @@ COLUMNS = {
             "logged_key": f"case when r.key <> {KEY} then r.key end",
             "object_size": "r.object_size",
             "request_id": "r.request_id",
-            "source_host": "case when not is_address then r.remote_ip end",
+            "source_host": "case when caller_address is null then r.remote_ip end",
             "status_code": "r.http_status",
             "version_id": "r.version_id",
         }

@@ -9,14 +9,13 @@ taken and the others where it went.
 from __future__ import annotations
 
 from jobs.formats import (
-    ADDRESS,
     NO_TEXT,
+    address,
     byte_count,
     class_of,
     details_json,
     iso_time,
     one_a_line,
-    quoted,
     url_decoded,
 )
 from schemas.config import Source
@@ -54,15 +53,6 @@ KEY_NAME = "nullif(regexp_extract(r.identity.tokenHash, '^([A-Za-z0-9_-]+)[(]', 
 WITH_KEY = "r.identity.type in ('AccountKey', 'SAS', 'DelegationSas')"
 
 
-def _address_of(text: str) -> str:
-    """SQL of an address without its port: `192.0.2.1:443`, `[2001:db8::1]:443` or bare."""
-    bracketed = quoted(r"^\[([0-9A-Fa-f:.]+)\]")
-    return (
-        f"case when {text} like '[%' then regexp_extract({text}, {bracketed}, 1) "
-        f"when {text} rlike '^[0-9.]+(:[0-9]*)?$' then split_part({text}, ':', 1) else {text} end"
-    )
-
-
 def _uri_of(url: str) -> str:
     """SQL of `az://account/container/blob` from a URL; null where it is none."""
     account = f"nullif(regexp_extract({url}, '^https?://([^./:?]+)', 1), '')"
@@ -75,7 +65,7 @@ def _uri_of(url: str) -> str:
 
 
 KEY = "regexp_replace(r.properties.objectKey, '^\"|\"$', '')"
-OBJECT, SOURCE, TARGET, ADDRESS_ALONE = "blob", "copied", "copied_to", "address"
+OBJECT, SOURCE, TARGET, ADDRESS_ALONE = "blob", "copied", "copied_to", "caller_address"
 BLOB = (
     f"case when {KEY} like '/%' then concat('az:/', {KEY}) "
     f"else coalesce({_uri_of(KEY)}, {_uri_of('r.uri')}, "
@@ -99,7 +89,7 @@ DERIVED = (
         "end",
         TARGET: "case when r.properties.destinationUri <> '' "
         f"then {_uri_of('r.properties.destinationUri')} end",
-        ADDRESS_ALONE: _address_of("trim(r.callerIpAddress)"),
+        ADDRESS_ALONE: address("trim(r.callerIpAddress)"),
     },
 )
 
@@ -137,7 +127,7 @@ COLUMNS = {
     # A copy moves the blob's size, not the answer's.
     "bytes_out": f"case when not {IS_COPY} and r.operationName not like 'Copy%' "
     f"then {byte_count('r.properties.responseBodySize')} end",
-    "source_ip": f"case when {ADDRESS_ALONE} rlike '{ADDRESS}' then {ADDRESS_ALONE} end",
+    "source_ip": ADDRESS_ALONE,
     "user_agent": "nullif(r.properties.userAgentHeader, '')",
     "outcome": f"case when {STATUS} >= 400 then 'failure' when {STATUS} is not null then 'success' "
     "when r.statusText like '%Success' then 'success' else 'unknown' end",

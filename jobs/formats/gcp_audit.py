@@ -9,8 +9,8 @@ unique only beside the log's name and the time.
 from __future__ import annotations
 
 from jobs.formats import (
-    ADDRESS,
     NO_TEXT,
+    address,
     class_of,
     details_json,
     iso_time,
@@ -86,6 +86,8 @@ NAMESPACE, KIND, NAME, SUBRESOURCE = (
 )
 CODE = f"try_cast({PAYLOAD}.status.code as int)"
 
+CALLER = f"{PAYLOAD}.requestMetadata.callerIp"
+
 COLUMNS = {
     "event_id": "coalesce(concat_ws('/', nullif(r.insertId, ''), r.timestamp, "
     "case when nullif(r.insertId, '') is null then "
@@ -115,8 +117,7 @@ COLUMNS = {
     "object": NO_TEXT,
     "destination": f"case when {IS_COPY} then coalesce({_object_uri(TARGET)}, {TARGET}) end",
     "bytes_out": "cast(null as bigint)",
-    "source_ip": f"case when {PAYLOAD}.requestMetadata.callerIp rlike '{ADDRESS}' "
-    f"then {PAYLOAD}.requestMetadata.callerIp end",
+    "source_ip": address(CALLER),
     "user_agent": f"nullif(trim({PAYLOAD}.requestMetadata.callerSuppliedUserAgent), '')",
     "outcome": f"case when {CODE} <> 0 then 'failure' else 'success' end",
     "details": details_json(
@@ -125,8 +126,7 @@ COLUMNS = {
             "project": "nullif(r.resource.labels.project_id, '')",
             "requested_bytes": f"{PAYLOAD}.metadata.requested_bytes",
             "service": f"nullif({PAYLOAD}.serviceName, '')",
-            "source_host": f"case when not {PAYLOAD}.requestMetadata.callerIp rlike '{ADDRESS}' "
-            f"then nullif({PAYLOAD}.requestMetadata.callerIp, '') end",
+            "source_host": f"case when {address(CALLER)} is null then nullif({CALLER}, '') end",
             "subresource": f"case when {PAYLOAD}.serviceName = 'k8s.io' then {SUBRESOURCE} end",
         }
     ),

@@ -9,8 +9,8 @@ fields and not of the text, which differs between exports of the same event).
 from __future__ import annotations
 
 from jobs.formats import (
-    ADDRESS,
     NO_TEXT,
+    address,
     class_of,
     details_json,
     epoch_ms_time,
@@ -85,7 +85,7 @@ COLUMNS = {
     "destination": "case when r.action in ('repo.transfer', 'repo.add_member', "
     "'org.add_outside_collaborator') then nullif(r.user, '') end",
     "bytes_out": "cast(null as bigint)",
-    "source_ip": f"case when r.actor_ip rlike '{ADDRESS}' then r.actor_ip end",
+    "source_ip": address("r.actor_ip"),
     "user_agent": "nullif(r.user_agent, '')",
     # The log holds what was done; only api.request tells a status.
     "outcome": "case when try_cast(r.status_code as int) >= 400 or r.action like '%failed%' "

@@ -10,7 +10,7 @@ who impersonates is told apart from the one who is impersonated.
 
 from __future__ import annotations
 
-from jobs.formats import ADDRESS, NO_TEXT, details_json, one_a_line, quoted, zoned_time
+from jobs.formats import NO_TEXT, address, details_json, one_a_line, quoted, zoned_time
 from schemas.config import Source
 from schemas.fieldmaps import field_map, record_type
 
@@ -141,7 +141,7 @@ COLUMNS = {
     f"and {CLASS} = 'share' then {TARGET} "
     f"when {ACTION} rlike 'transfer|namespace' then {_either('to')} end",
     "bytes_out": "cast(null as bigint)",
-    "source_ip": f"case when {CALLER} rlike '{ADDRESS}' then {CALLER} end",
+    "source_ip": address(CALLER),
     "user_agent": NO_TEXT,
     # The log holds what was done; what failed has a verb of its own.
     "outcome": f"case when {FAILED_LOGIN} is not null or {ACTION} rlike 'fail|denied|blocked_by' "

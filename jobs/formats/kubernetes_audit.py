@@ -16,9 +16,9 @@ from __future__ import annotations
 from typing import Any
 
 from jobs.formats import (
-    ADDRESS,
     NO_TEXT,
     Wrapper,
+    address,
     class_of,
     details_json,
     iso_time,
@@ -102,7 +102,7 @@ COLUMNS = {
     "object": NO_TEXT,
     "destination": NO_TEXT,
     "bytes_out": "cast(null as bigint)",
-    "source_ip": f"case when get(r.sourceIPs, 0) rlike '{ADDRESS}' then get(r.sourceIPs, 0) end",
+    "source_ip": address("get(r.sourceIPs, 0)"),
     "user_agent": "nullif(r.userAgent, '')",
     "outcome": f"case when {CODE} is null then 'unknown' when {CODE} >= 400 then 'failure' "
     "else 'success' end",

@@ -10,7 +10,7 @@ in the clear where its hash should. Prompts and answers are not read, and bytes 
 
 from __future__ import annotations
 
-from jobs.formats import ADDRESS, NO_TEXT, class_of, details_json, iso_time, one_a_line, quoted
+from jobs.formats import NO_TEXT, address, class_of, details_json, iso_time, one_a_line, quoted
 from schemas.config import Source
 from schemas.fieldmaps import field_map, record_type
 
@@ -56,7 +56,7 @@ TIME = (
 )
 ADDRESSES = f"coalesce(nullif({META}.requester_ip_address, ''), nullif(r.requester_ip_address, ''))"
 # The first address of X-Forwarded-For, without a port.
-CALLER = f"regexp_replace(trim(split_part({ADDRESSES}, ',', 1)), '^([0-9.]+):[0-9]+$', '$1')"
+CALLER = f"trim(split_part({ADDRESSES}, ',', 1))"
 # Older versions tell the program as tags only: its name, and its name with the version.
 TAGGED_AGENT = "nullif(regexp_extract(r.request_tags, '\"User-Agent: ([^\"]*/[^\"]*)\"', 1), '')"
 SAMPLING = "r.model_parameters"
@@ -87,7 +87,7 @@ COLUMNS = {
     "object": NO_TEXT,
     "destination": NO_TEXT,
     "bytes_out": "cast(null as bigint)",
-    "source_ip": f"case when {CALLER} rlike '{ADDRESS}' then {CALLER} end",
+    "source_ip": address(CALLER),
     "user_agent": f"coalesce(nullif(r.user_agent, ''), nullif({META}.user_agent, ''), "
     f"{TAGGED_AGENT})",
     "outcome": "case when r.status in ('success', 'failure') then r.status "

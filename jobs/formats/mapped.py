@@ -11,8 +11,8 @@ import re
 from typing import Any
 
 from jobs.formats import (
-    ADDRESS,
     NO_TEXT,
+    address,
     byte_count,
     details_json,
     epoch_ms_time,
@@ -138,7 +138,6 @@ def columns(source: Source) -> dict[str, str]:
     """SQL of every parsed column; ``r`` has the raw fields, ``raw`` the record's text."""
     mapping = _mapping(source)
     action = _value(mapping.action)
-    address = _value(mapping.source_ip)
     classes_else = mapping.action_class.get("*", "other")
     details = {name: _value(field) for name, field in sorted(mapping.details.items())}
     return {
@@ -156,7 +155,7 @@ def columns(source: Source) -> dict[str, str]:
         "object": _value(mapping.object),
         "destination": _value(mapping.destination),
         "bytes_out": byte_count(_value(mapping.bytes_out)),
-        "source_ip": f"case when {address} rlike '{ADDRESS}' then {address} end",
+        "source_ip": address(_value(mapping.source_ip)),
         "user_agent": _value(mapping.user_agent),
         "outcome": _lookup(_value(mapping.outcome), dict(mapping.outcome_values), "unknown"),
         "details": details_json(details),

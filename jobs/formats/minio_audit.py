@@ -10,8 +10,8 @@ itself has another trigger and no address.
 from __future__ import annotations
 
 from jobs.formats import (
-    ADDRESS,
     NO_TEXT,
+    address,
     byte_count,
     class_of,
     details_json,
@@ -100,7 +100,7 @@ COLUMNS = {
     # A copy moves the object's size, not the answer's.
     "bytes_out": f"case when not coalesce({IS_COPY}, false) and not {OF_SERVER} "
     f"then {byte_count('r.api.tx')} end",
-    "source_ip": f"case when r.remotehost rlike '{ADDRESS}' then r.remotehost end",
+    "source_ip": address("r.remotehost"),
     "user_agent": "nullif(r.userAgent, '')",
     "outcome": f"case when {STATUS} >= 400 then 'failure' when {STATUS} > 0 then 'success' "
     "when nullif(r.error, '') is not null then 'failure' else 'unknown' end",

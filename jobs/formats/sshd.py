@@ -11,10 +11,10 @@ try. Bytes are known only where the sftp server logs the files it closes.
 from __future__ import annotations
 
 from jobs.formats import (
-    ADDRESS,
     EMPTY,
     NO_TEXT,
     Link,
+    address,
     byte_count,
     details_json,
     iso_time,
@@ -363,7 +363,7 @@ COLUMNS = {
     "object": "object_said",
     "destination": NO_TEXT,
     "bytes_out": byte_count("read"),
-    "source_ip": f"case when caller rlike '{ADDRESS}' then caller end",
+    "source_ip": address("caller"),
     "user_agent": NO_TEXT,
     "outcome": "case when outcome_said is not null then outcome_said "
     "when r.message like '%authentication failure%' "
