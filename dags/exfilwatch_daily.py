@@ -9,10 +9,12 @@ so a task may be cleared and run again at any time, and gives the same rows.
 | name | meaning |
 |---|---|
 | `config` | job config: an absolute path on the worker |
-| `day` | the day to handle, `YYYY-MM-DD`; empty: the day of the data interval |
+| `day` | the day to handle, `YYYY-MM-DD`; empty: the interval's day, else the last complete day |
 | `out` | folder for findings.ndjson and report.html; empty: the config's `output` |
 
-**When a task fails.** Exit 1 (an engine, a file or a server) is retried with growing pauses. Exit 2
+**When a task fails.** The task's ERROR line gives the reason.
+
+Exit 1 (an engine, a file or a server) is retried with growing pauses. Exit 2
 (the command or config is wrong) and exit 3 (the data-quality gate stopped the day) fail at once,
 because a second try would read the same config and data; later tasks do not run. Mend the cause
 and clear the failed task. Later days run meanwhile: they are scored on a history that lacks the
@@ -55,13 +57,51 @@ from jinja2 import StrictUndefined
 STAGES = ("ingest", "check", "aggregate", "graph", "signals", "findings", "publish")
 FINAL_EXIT_CODES = {2: "the command or the config is wrong", 3: "the data-quality gate stopped it"}
 # Not "$", which in Python also matches before a last line break.
+REASON = "exfilwatch: "
+"""How a line begins in which a stage says why it failed."""
+DAY = (
+    "{% if params.day %}{{ params.day }}"
+    "{% elif data_interval_start is defined and data_interval_start %}"
+    "{{ data_interval_start | ds }}"
+    # Only runs triggered without a logical date have no interval. Retries see the same `run_after`.
+    "{% else %}{{ (dag_run.run_after - macros.timedelta(days=1)) | ds }}{% endif %}"
+)
 END = r"(?![\s\S])"
 ABSOLUTE_PATH = r"/[^\x00-\x1f]*"
+MAX_REASONS = 5
 
 
 def stage_environment(environ: Mapping[str, str]) -> dict[str, str]:
     """The worker's environment without Airflow's connections, variables and settings."""
     return {k: v for k, v in environ.items() if not k.lstrip("_").startswith("AIRFLOW")}
+
+
+class ReasonLog:
+    """A log that also keeps the lines in which a stage says why it failed."""
+
+    def __init__(self, log: Any, reasons: list[str]) -> None:
+        self.log = log
+        self.reasons = reasons
+
+    def info(self, message: str, *values: object) -> None:
+        """Log a line; keep it if it gives a reason."""
+        self.log.info(message, *values)
+        line = message % values if values else message
+        if line.startswith(REASON) and len(self.reasons) < MAX_REASONS:
+            self.reasons.append(line.removeprefix(REASON))
+
+
+class StageHook(SubprocessHook):
+    """Runs a command and keeps its reasons; Airflow's own hook returns only the last line."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.reasons: list[str] = []
+
+    @property
+    def log(self) -> Any:
+        """The log that every line of output goes to."""
+        return ReasonLog(super().log, self.reasons)
 
 
 class StageOperator(BaseOperator):
@@ -79,7 +119,7 @@ class StageOperator(BaseOperator):
         self.config = config
         self.day = day
         self.out = out
-        self.hook = SubprocessHook()
+        self.hook = StageHook()
         self.exit_code: int | None = None
 
     def command(self) -> list[str]:
@@ -95,14 +135,16 @@ class StageOperator(BaseOperator):
 
     def execute(self, context: Any) -> str:
         """Run it to its end; raises with the exit code unless that is 0."""
+        self.hook.reasons.clear()
         result = self.hook.run_command(self.command(), env=stage_environment(os.environ))
         self.exit_code = result.exit_code
         if self.exit_code == 0:
             return result.output
         failure = f"stage {self.stage} of {self.day}: exit code {self.exit_code}"
+        reason = " | ".join(self.hook.reasons) or result.output
         if self.exit_code in FINAL_EXIT_CODES:
-            raise AirflowFailException(f"{failure}, {FINAL_EXIT_CODES[self.exit_code]}")
-        raise AirflowException(failure)
+            raise AirflowFailException(f"{failure}, {FINAL_EXIT_CODES[self.exit_code]}: {reason}")
+        raise AirflowException(f"{failure}: {reason}")
 
     def on_kill(self) -> None:
         """Stop the stage and all it started."""
@@ -133,15 +175,17 @@ with DAG(
             pattern=f"^{ABSOLUTE_PATH}{END}",
             description="Job config: an absolute path on the worker",
         ),
+        # Null, because the form of a manual run wants every text that must be one.
         "day": Param(
-            "",
-            type="string",
+            None,
+            type=["null", "string"],
             pattern=rf"^([0-9]{{4}}-[0-9]{{2}}-[0-9]{{2}})?{END}",
-            description="Day to handle (YYYY-MM-DD); empty: the day of the data interval",
+            description="Day to handle (YYYY-MM-DD); empty: the day of the data interval, else the "
+            "last complete day",
         ),
         "out": Param(
-            "",
-            type="string",
+            None,
+            type=["null", "string"],
             pattern=f"^({ABSOLUTE_PATH})?{END}",
             description="Folder for the results; empty: the config's `output`",
         ),
@@ -162,8 +206,8 @@ with DAG(
                 task_id=stage,
                 stage=stage,
                 config="{{ params.config }}",
-                day="{{ params.day or data_interval_start | ds }}",
-                out="{{ params.out }}",
+                day=DAY,
+                out="{{ params.out or '' }}",
             )
             for stage in STAGES
         )

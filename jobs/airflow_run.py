@@ -27,7 +27,7 @@ LOG_NAME = f"{DAG_ID}.log"
 TAIL_LINES = 20
 ENDED = "exfilwatch_task_ended"
 """Key that marks our own lines of JSON among Airflow's."""
-STAGE_LOGGER = "SubprocessHook"
+STAGE_LOGGER = "StageHook"
 STAGE_BEGINS, STAGE_ENDS = "Output:", "Command exited with return code"
 SETTINGS = {
     "AIRFLOW__CORE__LOAD_EXAMPLES": "False",

@@ -37,8 +37,8 @@ REFUSED = {
         None,
         7,
     ],
-    "day": ["2026-10", "today", "2026-10-30 ", "2026-10-30\n", "$(id)", "--help", None],
-    "out": ["out", "--config=/x", "/srv/out\n", None],
+    "day": ["2026-10", "today", "2026-10-30 ", "2026-10-30\n", "$(id)", "--help", 7],
+    "out": ["out", "--config=/x", "/srv/out\n", 7],
 }
 STAND_IN = """#!{python}
 import json, os, sys
@@ -55,6 +55,8 @@ codes = json.loads(os.environ.get("STAND_IN_CODES", "{{}}")).get(stage, [])
 code = codes[tries - 1] if tries <= len(codes) else 0
 if code:
     print("exfilwatch: the reason of", stage, file=sys.stderr)
+    print("exfilwatch: and the remedy", file=sys.stderr)
+    print("a library's last words", file=sys.stderr)
 sys.exit(code)
 """
 
@@ -156,6 +158,22 @@ def test_each_command_is_one_that_the_job_parses(dag: dict[str, Any]) -> None:
 
 def test_a_task_without_its_day_fails_instead_of_guessing(dag: dict[str, Any]) -> None:
     assert dag["without_day"] == dict.fromkeys(dag["order"], "UndefinedError")
+
+
+def test_a_run_without_a_logical_date_takes_the_last_complete_day(dag: dict[str, Any]) -> None:
+    run = dag["runs"]["without a day"]
+    assert run["state"] == "success"
+    assert {call["argv"][3] for call in run["calls"]} == {"--day=2026-10-30"}
+
+
+def test_a_form_may_leave_out_what_its_text_calls_empty(dag: dict[str, Any]) -> None:
+    assert dag["nullable"] == {"config": False, "day": True, "out": True}
+
+
+def test_the_error_of_a_failed_task_gives_the_stages_reason(dag: dict[str, Any]) -> None:
+    for code, error in dag["errors"].items():
+        assert f"exit code {code}" in error
+        assert error.endswith(": the reason of check | and the remedy"), error
 
 
 def test_a_run_handles_the_day_that_its_interval_began_on(dag: dict[str, Any]) -> None:
@@ -395,18 +413,21 @@ def probe(answer: Path, commands: Path) -> None:
             for name, values in REFUSED.items()
         },
         "kept_environment": module["stage_environment"](os.environ).get("EXFILWATCH_ES_API_KEY"),
-        "raised": {code: _raised(dag, commands, code) for code in (1, 2, 3, 137)},
+        "nullable": {name: is_accepted(name, None) for name in dag.params},
+        "raised": {code: _raised(dag, commands, code)[0] for code in (1, 2, 3, 137)},
+        "errors": {code: _raised(dag, commands, code)[1] for code in (1, 2, 3, 137)},
         "runs": {
             "hostile": _run_once(dag, commands, {}, {"config": HOSTILE, "out": HOSTILE}, 0),
             "check exits 3": _run_once(dag, commands, {"check": [3]}, {}, 1),
             "check exits 1 once": _run_once(dag, commands, {"check": [1]}, {}, 2),
+            "without a day": _run_once(dag, commands, {}, {}, None),
         },
     }
     answer.write_text(json.dumps(found))
 
 
-def _raised(dag: Any, commands: Path, code: int) -> str:
-    """Type of the exception with which a task answers an exit code."""
+def _raised(dag: Any, commands: Path, code: int) -> tuple[str, str]:
+    """Type and text of the exception with which a task answers an exit code."""
     from airflow.sdk.exceptions import AirflowException
 
     make_stand_in(commands).unlink(missing_ok=True)
@@ -414,14 +435,14 @@ def _raised(dag: Any, commands: Path, code: int) -> str:
     try:
         dag.get_task("check").prepare_for_execution().execute({})
     except AirflowException as error:
-        return type(error).__name__
-    return "none"
+        return type(error).__name__, str(error)
+    return "none", ""
 
 
 def _run_once(
-    dag: Any, commands: Path, codes: dict[str, list[int]], conf: dict[str, str], minute: int
+    dag: Any, commands: Path, codes: dict[str, list[int]], conf: dict[str, str], minute: int | None
 ) -> dict[str, Any]:
-    """One run for DAY with the stand-in; the minute makes its logical date its own."""
+    """One run for DAY with the stand-in; the minute makes its logical date its own (None: none)."""
     from pendulum import datetime
 
     calls = make_stand_in(commands)
@@ -429,7 +450,9 @@ def _run_once(
     os.environ["STAND_IN_CODES"] = json.dumps(codes)
     for task in dag.tasks:
         task.retry_delay = timedelta(0)
-    run = dag.test(logical_date=datetime(2026, 10, 31, 6, minute), run_conf=conf)
+    after = datetime(2026, 10, 31, 6, minute or 0)
+    moment = {"logical_date": after} if minute is not None else {"logical_date": None}
+    run = dag.test(run_after=after, **moment, run_conf=conf)
     return {
         "state": str(run.state.value),
         "tasks": {ti.task_id: str(ti.state) for ti in run.get_task_instances()},
