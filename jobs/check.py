@@ -46,6 +46,7 @@ if TYPE_CHECKING:
 ENGINE = "engine"
 ALL_SOURCES = "*"
 SAMPLE_CHARS = 60
+MAX_WARNINGS = 5
 RUN_TIME = datetime(2000, 1, 1, tzinfo=UTC)
 """Great Expectations wants one; the wall clock would make two runs of a day differ."""
 WITH_VALUE = {"result_format": "BASIC", "partial_unexpected_count": 0}
@@ -105,7 +106,17 @@ def run(spark: SparkSession, config: JobConfig, day: date) -> str:
             f"the data-quality gate stopped {day}: {len(critical)} of {len(outcomes)} expectations "
             "failed critically; later stages must not use this day\n" + "\n".join(lines)
         )
-    return f"{len(outcomes)} expectations, {len(failed)} warning{'' if len(failed) == 1 else 's'}"
+    return f"{len(outcomes)} expectations, {_warnings(failed)}"
+
+
+def _warnings(failed: Sequence[Outcome]) -> str:
+    """How many warnings there are and which: the first ones by name and source."""
+    counted = f"{len(failed)} warning{'' if len(failed) == 1 else 's'}"
+    if not failed:
+        return counted
+    named = [f"{outcome.expectation.name} of {outcome.source}" for outcome in failed]
+    more = f" and {len(named) - MAX_WARNINGS} more" if len(named) > MAX_WARNINGS else ""
+    return f"{counted}: {', '.join(named[:MAX_WARNINGS])}{more}"
 
 
 def check_day(
