@@ -411,7 +411,8 @@ def _staging_rows(
         f"{quoted(source.timezone)} as timezone",
         f"date'{day}' as run_day",
     )
-    for values in getattr(module, "DERIVED", ()):
+    given = module.derived(source) if hasattr(module, "derived") else ()
+    for values in (*getattr(module, "DERIVED", ()), *given):
         if isinstance(values, Link):
             literals = _linked(literals, values, staging)
         else:

@@ -15,6 +15,7 @@ from pydantic import BaseModel, ConfigDict, Field, field_validator, model_valida
 
 from schemas.formats import FORMATS
 from schemas.tables import ACTION_CLASSES, IDENTITY_DETAILS
+from schemas.time_pattern import read_time_pattern
 
 ENGINE_PATTERN = re.compile(r"sail|local\[(\d+|\*)\]|spark://\S+|yarn|k8s://\S+|sc://\S+")
 DATE_FIELDS = ("{yyyy}", "{mm}", "{dd}")
@@ -25,6 +26,8 @@ SACCT_FIELD = re.compile(r"[A-Za-z]+(%-?[0-9]+)?")
 SACCT_IDS = ("jobid", "jobidraw")
 SACCT_TIMES = ("submit", "start", "end")
 SENSITIVITIES = (1, 2, 3, 4, 5)
+EPOCHS = ("epoch_s", "epoch_ms")
+"""Values of ``time_format`` for numbers: seconds or milliseconds since 1970."""
 
 
 class Settings(BaseModel):
@@ -45,7 +48,8 @@ class Mapping(Settings):
     time: str
     """Field holding the time."""
     time_format: str | None = None
-    """Spark datetime pattern; null: ISO 8601. `epoch_s` and `epoch_ms` for numbers."""
+    """Spark datetime pattern; null: ISO 8601. `epoch_s` and `epoch_ms` for numbers. Zones: `VV` for
+    `Europe/Berlin`, `z` for names (`CEST`, `PDT`) too, `O`, `X`, `x`, `Z` for offsets."""
     principal: str
     """Who acted."""
     action: str
@@ -80,6 +84,13 @@ class Mapping(Settings):
     """Further fields to keep: name in `details` → field."""
     delimiter: str = ","
     """Separator of a CSV log."""
+
+    @field_validator("time_format")
+    @classmethod
+    def _readable_times(cls, value: str | None) -> str | None:
+        if value is not None and value not in EPOCHS:
+            read_time_pattern(value)
+        return value
 
     @field_validator("action_class")
     @classmethod

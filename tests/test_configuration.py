@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -245,6 +246,38 @@ def test_a_mapped_log_cannot_say_how_it_was_resolved(job: Path) -> None:
     [problem] = problems_of(job, text)
     assert problem.startswith("job.yml:6: sources[0].mapping.details: ")
     assert "identity_rule: only `ingest` says so" in problem
+
+
+@pytest.mark.parametrize(
+    ("time_format", "problem"),
+    [
+        ("dd.MM.yyyy HH:mm:ss zzz", None),
+        ("epoch_ms", None),
+        ("dd.MM.yyyy HH:mm QQ", "'QQ' cannot be read from a text"),
+        ("YYYY-MM-dd", "'YYYY' cannot be read from a text"),
+        ("HH:mm:ss", "a time needs a year, a month and a day"),
+        ("yyyy-MM-dd HH:mm VVV", "'VVV' cannot be read from a text"),
+        ("yyyy-MM-dd[ HH:mm", "a [ without its ]"),
+        ("yyyy-MM-dd] HH:mm", "a ] without its ["),
+        ("yyyy-MM-dd'T'HH:mm'", "a quote ' without its second"),
+        ("{yyyy}", "'{' is reserved"),
+    ],
+)
+def test_patterns_of_times(job: Path, time_format: str, problem: str | None) -> None:
+    mapping = {
+        "time": "t",
+        "time_format": time_format,
+        **dict.fromkeys(("principal", "action", "resource"), "a"),
+    }
+    source = {"name": "wiki", "format": "mapped", "path": "raw/*.csv", "mapping": mapping}
+    text = json.dumps({"sources": [source]})
+    if problem is None:
+        job.write_text(text)
+        assert load_config(job).sources[0].mapping is not None
+        return
+    (found,) = problems_of(job, text)
+    assert found.startswith("job.yml:1: sources[0].mapping.time_format: ")
+    assert problem in found
 
 
 def test_aliases_of_aliases_do_not_fill_the_memory(job: Path) -> None:

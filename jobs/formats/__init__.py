@@ -26,6 +26,7 @@ and may have
 ``DERIVED``, where a module has it, is SQL by name of what several columns are made of, in groups of
 which each may use those before it. Both are computed once for each record: engines evaluate the
 text of an expression as often as it stands in a ``case``, and patterns cost more than all else.
+``derived(source)`` gives more such groups that depend on the source's settings.
 A :class:`Link` in place of a group is what other lines tell, from the groups before it. A text
 format with one has ``telling(line, header, source) -> str``, SQL of whether a line may tell
 anything: the files are read for those alone, before the rest, so they should be few.

@@ -11,7 +11,9 @@ import re
 from typing import Any
 
 from jobs.formats import (
+    EMPTY,
     NO_TEXT,
+    UNKNOWN_ACTION,
     address,
     byte_count,
     details_json,
@@ -20,8 +22,10 @@ from jobs.formats import (
     quoted,
     zoned_time,
 )
-from schemas.config import Mapping, Source
+from jobs.time_pattern_sql import time_of_steps, time_steps, unknown_zone
+from schemas.config import EPOCHS, Mapping, Source
 from schemas.fieldmaps import STEP, field_tree, record_type
+from schemas.time_pattern import read_time_pattern
 
 ENVELOPES: tuple[str, ...] = ()
 KEEPS_TEXT = True
@@ -30,7 +34,6 @@ MARK = "\x1f"
 # Written without a choice under a star, for which Java needs its stack.
 CELL = '"[^"]*(?:""[^"]*)*"'
 QUOTED = f"^{CELL}$"
-ZONE_LETTERS = re.compile(r"[XxZzVO]")
 
 
 def fields(mapping: Mapping) -> tuple[str, ...]:
@@ -134,12 +137,23 @@ def fault(line: str, header: str, source: Source) -> str:
     )
 
 
+def derived(source: Source) -> tuple[dict[str, str], ...]:
+    """SQL by name of the steps to the time, where the config gives its pattern."""
+    mapping = _mapping(source)
+    if mapping.time_format in (None, *EPOCHS):
+        return ()
+    return time_steps(_value(mapping.time), read_time_pattern(mapping.time_format))
+
+
 def columns(source: Source) -> dict[str, str]:
     """SQL of every parsed column; ``r`` has the raw fields, ``raw`` the record's text."""
     mapping = _mapping(source)
     action = _value(mapping.action)
     classes_else = mapping.action_class.get("*", "other")
     details = {name: _value(field) for name, field in sorted(mapping.details.items())}
+    if "*" not in mapping.action_class:
+        known = ", ".join(map(quoted, sorted(mapping.action_class)))
+        details[UNKNOWN_ACTION] = f"case when {action} not in ({known or EMPTY}) then {action} end"
     return {
         "event_id": f"coalesce({_value(mapping.event_id)}, md5(raw))",
         "event_time": _time(mapping),
@@ -160,7 +174,7 @@ def columns(source: Source) -> dict[str, str]:
         "outcome": _lookup(_value(mapping.outcome), dict(mapping.outcome_values), "unknown"),
         "details": details_json(details),
         "precedence": "0",
-        "problem": f"case when {action} is null then {quoted(f'no {mapping.action}')} end",
+        "problem": _problem(mapping),
     }
 
 
@@ -210,11 +224,17 @@ def _time(mapping: Mapping) -> str:
     if mapping.time_format == "epoch_ms":
         return epoch_ms_time(value)
     if mapping.time_format:
-        parsed = f"try_to_timestamp({value}, {quoted(mapping.time_format)})"
-        if ZONE_LETTERS.search(re.sub("'[^']*'", "", mapping.time_format)):
-            return parsed
-        return f"to_utc_timestamp({parsed}, timezone)"
+        return time_of_steps(read_time_pattern(mapping.time_format))
     return zoned_time(value)
+
+
+def _problem(mapping: Mapping) -> str:
+    """SQL of why a record is not understood: it names no action, or an unknown time zone."""
+    problem = f"when {_value(mapping.action)} is null then {quoted(f'no {mapping.action}')}"
+    if mapping.time_format not in (None, *EPOCHS):
+        zone = unknown_zone(read_time_pattern(mapping.time_format))
+        problem += f" else concat('no time zone that is known: ', {zone})"
+    return f"case {problem} end"
 
 
 def _lookup(value: str, table: dict[str, str], otherwise: str) -> str:
