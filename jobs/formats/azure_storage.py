@@ -1,4 +1,4 @@
-"""Azure Storage resource logs: reads, writes and deletions of blobs.
+"""Azure Storage resource logs: reads, writes and deletions of blobs, files, queues and tables.
 
 Traps handled here: an account key or a shared access signature names nobody, only the token's
 hash; the caller's address carries a port; ``objectKey`` begins with the account; one copy makes
@@ -10,12 +10,14 @@ from __future__ import annotations
 
 from jobs.formats import (
     NO_TEXT,
+    UNKNOWN_ACTION,
     address,
     byte_count,
     class_of,
     details_json,
     iso_time,
     one_a_line,
+    unknown_action,
     url_decoded,
 )
 from schemas.config import Source
@@ -25,23 +27,63 @@ ENVELOPES = ("records",)
 KEEPS_TEXT = False
 
 CLASSES = {
-    "read": "GetBlob ReadFile QueryBlobContents GetBlobRange",
+    # Names without a service are those of SMB, NFS and the classic logs.
+    "read": "GetBlob ReadFile QueryBlobContents GetBlobRange GetFile GetMessage GetMessages "
+    "PeekMessage PeekMessages QueryEntity QueryEntities Read",
     "list": "ListBlobs ListContainers ListFilesystems ListFilesystemDir ListFilesystemFile "
-    "FindBlobsByTags GetPageRanges GetPageRegions",
-    "write": "PutBlob PutBlock PutBlockList PutPage AppendBlock AppendFile FlushFile CopyBlob "
-    "CopyBlobDestination CopyBlobFromURL PutBlobFromURL PutBlockFromURL AppendBlockFromURL "
-    "PutPageFromURL CreatePathFile CreatePathDir RenamePathFile RenamePathDir RenameFile "
-    "SetBlobMetadata SetBlobProperties SetBlobTags SetBlobTier SnapshotBlob UndeleteBlob "
-    "CreateBlobSnapshot",
-    "share": "SetContainerACL SetContainerAcl SetPathAccessControl SetFilesystemAccessControl",
+    "ListPaths ListBlobsHierarchy FindBlobsByTags FilterBlobs GetPageRanges GetPageRegions "
+    "ListFiles ListFilesAndDirectories ListDirectoriesAndFiles ListFileRanges ListHandles "
+    "ListShares ListQueues QueryTable QueryTables QueryDirectory",
+    "inspect": "GetBlobMetadata GetBlobProperties GetBlobTags GetBlobLeaseInfo GetLeaseInfo "
+    "GetBlockList GetContainerACL GetContainerAcl GetContainerMetadata GetContainerProperties "
+    "GetContainerServiceMetadata GetBlobServiceProperties GetBlobServiceStats "
+    "GetAccountInformation GetAccountInfo GetFilesystemProperties GetFilesystemAcl "
+    "GetPathAccessControl GetPathProperties GetPathStatus GetDirectoryMetadata "
+    "GetDirectoryProperties GetFileCopyInformation GetFileMetadata GetFileProperties "
+    "GetFilePermission GetFileServiceProperties GetShareACL GetShareAcl GetShareMetadata "
+    "GetShareProperties GetShareStats GetQueue GetQueueACL GetQueueAcl GetQueueMetadata "
+    "GetQueueProperties GetQueueServiceProperties GetQueueServiceStats GetTableACL GetTableAcl "
+    "GetTableServiceProperties GetTableServiceStats BlobPreflightRequest FilePreflightRequest "
+    "QueuePreflightRequest TablePreflightRequest FilesystemPreflightRequest PreflightBlobRequest "
+    "QueryInfo ChangeNotify",
+    "write": "PutBlob PutBlock PutBlockList PutPage ClearPage AppendBlock AppendFile FlushFile "
+    "CopyBlob CopyBlobDestination CopyBlobFromURL PutBlobFromURL PutBlockFromURL "
+    "AppendBlockFromURL PutPageFromURL CreatePathFile CreatePathDir CreateFilesystemDir "
+    "CreateFilesystemFile RenamePathFile RenamePathDir RenameFile RenameDirectory SetBlobMetadata "
+    "SetBlobProperties SetBlobTags SetBlobTier SetBlobExpiry SnapshotBlob UndeleteBlob "
+    "UndeletePath CreateBlobSnapshot IncrementalCopyBlob AbortCopyBlob SetPageBlobSequenceNumber "
+    "SealBlob AppendBlobSeal SetPathProperties SetFileProperties SetFileMetadata "
+    "SetDirectoryProperties SetDirectoryMetadata CreateFile CreateDirectory PutRange ClearRange "
+    "PutRangeFromURL CopyFile CopyFileDestination AbortCopyFile CreateHardLink "
+    "CreateFileSymbolicLink CreateFilePermission SnapshotShare PutMessage UpdateMessage "
+    "InsertEntity InsertOrMergeEntity InsertOrReplaceEntity UpdateEntity MergeEntity "
+    "EntityGroupTransaction BlobBatch SubmitBatch SubmitBlobBatch "
+    "AcquireBlobLease BreakBlobLease ChangeBlobLease ReleaseBlobLease RenewBlobLease "
+    "AcquireFileLease BreakFileLease ChangeFileLease ReleaseFileLease LeaseFile LeasePath "
+    "Write SetInfo Flush Create",
+    "copy": "CopyBlobSource CopyFileSource",
+    "delete": "DeleteBlob DeleteBlobSnapshot DeleteContainer DeleteFilesystem "
+    "DeleteFilesystemDir DeleteFilesystemFile DeletePath DeleteDirectory DeleteFile DeleteShare "
+    "DeleteQueue DeleteMessage DeleteMessages ClearMessages DeleteTable DeleteEntity",
+    "share": "SetContainerACL SetContainerAcl SetPathAccessControl SetFilesystemAccessControl "
+    "RemovePathAccessControl UpdatePathAccessControl SetShareACL SetShareAcl SetQueueACL "
+    "SetQueueAcl SetTableACL SetTableAcl",
     "assume": "GetUserDelegationKey",
+    "sign_in": "SessionSetup TreeConnect Logoff TreeDisconnect Negotiate",
+    "admin": "CreateContainer CreateFilesystem CreateShare CreateQueue CreateTable "
+    "SetBlobServiceProperties SetFileServiceProperties SetQueueServiceProperties "
+    "SetTableServiceProperties SetContainerMetadata SetContainerProperties RestoreContainer "
+    "UndeleteContainer RenameContainer SetFilesystemProperties SetShareMetadata "
+    "SetShareProperties SetShareQuota RestoreShare UndeleteShare SetQueueMetadata "
+    "SetBlobImmutabilityPolicy DeleteBlobImmutabilityPolicy SetBlobLegalHold RestoreBlobRanges "
+    "AcquireContainerLease BreakContainerLease ChangeContainerLease ReleaseContainerLease "
+    "RenewContainerLease AcquireShareLease BreakShareLease ChangeShareLease ReleaseShareLease "
+    "RenewShareLease ForceCloseHandles",
+    "other": "Close Cancel Echo Ioctl Lock OplockBreak",
 }
-OTHER_CLASS = """case
-    when r.operationName rlike '(?i)/list(Keys|AccountSas|ServiceSas)/action$' then 'assume'
-    when r.operationName like 'List%' then 'list'
-    when r.operationName like 'Get%' or r.operationName like '%Preflight%' then 'inspect'
-    when r.operationName like 'Delete%' then 'delete'
-    else 'admin' end"""
+"""Operations of blobs, Data Lake, files, queues and tables."""
+KEY_ACTION = "(?i)/list(Keys|AccountSas|ServiceSas)/action$"
+OTHER_CLASS = f"""case when r.operationName rlike '{KEY_ACTION}' then 'assume' else 'other' end"""
 
 REQUESTER = "r.identity.requester"
 HASH = "nullif(r.identity.tokenHash, '')"
@@ -71,7 +113,7 @@ BLOB = (
     f"else coalesce({_uri_of(KEY)}, {_uri_of('r.uri')}, "
     "concat('az://', coalesce(nullif(r.properties.accountName, ''), '-'))) end"
 )
-IS_SOURCE = "(r.operationName = 'CopyBlobSource')"
+IS_SOURCE = "(r.operationName in ('CopyBlobSource', 'CopyFileSource'))"
 # A write that names what it copies.
 IS_COPY = f"({IS_SOURCE} or nullif(r.properties.sourceUri, '') is not null)"
 # Where the other records of the same copy say that it went.
@@ -82,6 +124,16 @@ SIBLING = (
     "else cast(pmod(xxhash64(r.correlationId), 64) as string) end)"
 )
 STATUS = "try_cast(r.statusCode as int)"
+# `SASSuccess`, `AnonymousSuccess`; `SASClientOtherError`, and the services' codes of errors.
+STATUS_TEXT = "coalesce(nullif(r.statusText, ''), nullif(r.properties.metricResponseType, ''))"
+GOOD_TEXTS = "^(?:SAS|Anonymous)?Success(?:WithThrottling)?$|^STATUS_SUCCESS$"
+BAD_TEXTS = (
+    "Error|Fail|Denied|Mismatch|Invalid|NotFound|NotMet|NotMatch|Exists|Missing|Throttl|Busy|"
+    "Timeout|TimedOut|Conflict|Unauthorized|Unsupported|NotSupported|NotAllowed|NotPermitted|"
+    "NotImplemented|Forbidden|Disabled|Exceed|OutOf|TooLarge|TooMany|TooLong|BadRequest|Aborted|"
+    "Insufficient|Incompatible|NotPresent|Sharing|Cannot|Unsatisfiable|BeingDeleted|Pending|"
+    "Required|NotAllowed|NotEmpty|Locked|STATUS_"
+)
 DERIVED = (
     {
         OBJECT: BLOB,
@@ -108,9 +160,9 @@ COLUMNS = {
         "r.identity.delegatedResource.resourceId",
         HASH,
     ),
-    # People have a principal name; managed identities and applications have none.
-    "kind_hint": "case when r.identity.type = 'TrustedAccess' or (r.identity.type = 'OAuth' and "
-    f"nullif({REQUESTER}.upn, '') is null and {ACTOR} is not null) then 'service' end",
+    # That nobody's principal name is there proves nothing: the role assignment says who it is of.
+    "kind_hint": "case when r.identity.type = 'TrustedAccess' or exists(r.identity.authorization, "
+    "a -> exists(a.principals, p -> p.type = 'ServicePrincipal')) then 'service' end",
     # Whoever holds a key acts with the account's rights, or with what was signed with that key.
     "acting_as": f"case when {WITH_KEY} then concat_ws('/', "
     f"coalesce(nullif(r.properties.accountName, ''), '-'), {KEY_NAME}) end",
@@ -129,8 +181,9 @@ COLUMNS = {
     f"then {byte_count('r.properties.responseBodySize')} end",
     "source_ip": ADDRESS_ALONE,
     "user_agent": "nullif(r.properties.userAgentHeader, '')",
-    "outcome": f"case when {STATUS} >= 400 then 'failure' when {STATUS} is not null then 'success' "
-    "when r.statusText like '%Success' then 'success' else 'unknown' end",
+    "outcome": f"case when {STATUS} >= 400 then 'failure' when {STATUS} >= 100 then 'success' "
+    f"when {STATUS_TEXT} rlike '{GOOD_TEXTS}' then 'success' "
+    f"when {STATUS_TEXT} rlike '{BAD_TEXTS}' then 'failure' else 'unknown' end",
     "details": details_json(
         {
             "app": f"nullif({REQUESTER}.appId, '')",
@@ -144,6 +197,8 @@ COLUMNS = {
             "status_code": "nullif(r.statusCode, '')",
             "status_text": "nullif(r.statusText, '')",
             "tenant": f"nullif({REQUESTER}.tenantId, '')",
+            UNKNOWN_ACTION: f"case when not r.operationName rlike '{KEY_ACTION}' "
+            f"then {unknown_action('r.operationName', CLASSES)} end",
         }
     ),
     "precedence": "0",
