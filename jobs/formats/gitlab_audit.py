@@ -1,16 +1,25 @@
 """GitLab's audit events: the stream's, and the lines of ``audit_json.log``.
 
 Traps handled here: a clone and a fetch are the same ``git-upload-pack``, so either counts as a
-clone; ``custom_message`` is text, and of git operations an object; ids of streamed events repeat
-(git operations have the second for an id), so what tells events apart belongs to theirs; names of
-the log file's keys hold dots; a display name is chosen by its bearer, so the login and the number
-go before it; deploy tokens and keys, jobs and strangers have numbers below one; an administrator
-who impersonates is told apart from the one who is impersonated.
+clone unless the newer ``verb`` tells them apart; ``custom_message`` is text, and of git operations
+an object; ids of streamed events repeat (git operations have the second for an id), so what tells
+events apart belongs to theirs; names of the log file's keys hold dots; a display name is chosen by
+its bearer, so the login and the number stand for the person; deploy tokens and keys, jobs and
+strangers have numbers below one; an administrator who impersonates is told apart from the one who
+is impersonated.
 """
 
 from __future__ import annotations
 
-from jobs.formats import NO_TEXT, address, details_json, one_a_line, quoted, zoned_time
+from jobs.formats import (
+    NO_TEXT,
+    UNKNOWN_ACTION,
+    address,
+    details_json,
+    one_a_line,
+    quoted,
+    zoned_time,
+)
 from schemas.config import Source
 from schemas.fieldmaps import field_map, record_type
 
@@ -26,7 +35,8 @@ def _either(name: str) -> str:
 
 AUTHOR_NAME, AUTHOR_CLASS, FAILED_LOGIN = "author_name", "author_class", "failed_login"
 IMPERSONATOR, MESSAGE, TARGET, CALLER = "impersonated_by", "custom_message", "target", "caller"
-AUTHOR, GIT, PROTOCOL, ACTION, CLASS = "author", "git", "protocol", "verb", "class"
+AUTHOR, GIT, PROTOCOL, ACTION, CLASS = "author", "git", "protocol", "action_said", "class"
+GIT_VERB = "git_verb"
 AUTHOR_ID = "nullif(r.author_id, '')"
 LOGIN = (
     f"case when coalesce(r.`meta.user_id`, {AUTHOR_ID}, '') = coalesce({AUTHOR_ID}, "
@@ -38,6 +48,9 @@ TOKEN = (
     f"coalesce({AUTHOR_CLASS} in ('DeployToken', 'DeployKey'), false) "
     f"or coalesce({AUTHOR_ID} in ('-2', '-3'), false)"
 )
+TOKEN_KIND = f"coalesce({AUTHOR_CLASS}, if({AUTHOR_ID} = '-2', 'DeployToken', 'DeployKey'))"
+# Everybody chooses a display name, so it names nobody who has a number.
+UNNUMBERED = f"case when {NUMBER} is null then {AUTHOR} end"
 STRANGER = f"{AUTHOR_NAME} is null or {AUTHOR_NAME} = 'An unauthenticated user'"
 TEXT = f"case when {MESSAGE} not like '{{%' then {MESSAGE} end"
 VERB = (
@@ -49,21 +62,89 @@ VERB = (
 )
 # The first pattern that fits decides.
 CLASSES = (
-    ("clone", "^git-upload-|repository_download_operation$|^project_export_file_download_started$"),
+    (
+        "clone",
+        "^git-upload-|repository_download_operation$|^project_export_file_download_started$|"
+        "^direct_transfer_relation_export(_batch)?_downloaded$|^project_fork_operation$|"
+        "^(project|group)_export_created$|^direct_transfer_relations_export_initiated$",
+    ),
     ("write", "^git-receive-pack$"),
-    ("read", "^repository_file_accessed|^repository_read"),
-    ("sign_in", "login|^with |^authenticated_with|sign_in|signed_in|two_factor_authentication_at"),
-    ("assume", "impersonat"),
+    (
+        "read",
+        "^repository_file_accessed|^repository_read|^job_artifact_downloaded$|"
+        "^variable_viewed_api$|^ci_runner_usage_export$",
+    ),
+    (
+        "sign_in",
+        "login|^with |^authenticated_with_|sign_in|signed_in|two_factor_authentication_at|"
+        "^smartcard_authentication_created$|^user_authenticated_using_|^user_access_(un)?locked$",
+    ),
+    ("assume", "impersonat|^user_enable_admin_mode$"),
     (
         "share",
-        "visibility|member_(created|added)|^add (user|project|group)_access|group_link_created|"
-        "shared?_with|deploy_(key|token)_(created|added)|access_token_created|transfer|"
-        "^(user_)?add_(deploy|ssh|gpg)?_?key|^change namespace",
+        "visibility|member_(created|added)|^add (user|project|group)_access|group_links?_created|"
+        "shared?_with_group_link_(created|updated)|deploy_(key|token)_(created|added|creation_failed)|"
+        "access_token_(created|creation_failed)|cluster_agent_token_created|transfer|"
+        "^(user_)?add_(deploy|ssh|gpg)?_?key|^change (namespace|visibility)|"
+        "^project_namespace_updated$|^secure_ci_job_token_(group|project)_added$|"
+        "^user_authorized_oauth_application$|^create_ssh_certificate$|^member_updated$",
     ),
-    ("delete", "^(project|group|repository|package|registry)[a-z_]*_(deleted|destroyed|removed)$"),
-    ("delete", "^remove (project|group)$"),
-    ("write", "^(project|group|repository)_created$|^merge_request|^add (project|group)$"),
+    # What ends a way in deletes nothing.
+    ("admin", "^(project|group)_[a-z_]*(link|token|exclusion|relationship)_[a-z]+$"),
+    (
+        "delete",
+        "^(project|group|repository|package|registry|container_repository|package_registry)[a-z_]*"
+        "_(deleted|destroyed|removed|deletion_marked|blobs_removal)$|^remove (project|group)$|"
+        "^delete_(merge_request|epic|issue|work_item)$|^merged_merge_request_delet|"
+        "^(release_deleted_audit_event|ml_model(_version)?_destroyed|destroy_pipeline|"
+        "user_destroyed|project_blobs_removal|inactive_project_scheduled_for_deletion)$",
+    ),
+    (
+        "write",
+        "^(project|group|repository)_created$|^merge_request|^add (project|group)$|^delete_branch|"
+        "^(incident|epic|test_case|issue|task)_[a-z]+_by_project_bot$|^comment_by_project_bot$|"
+        "^release_|^feature_flag_|^package_registry_package_published$|"
+        "^container_repository_created$|^ml_model(_version)?_created$|"
+        "^(project|group)_(imported|restored)$|^project_text_replacement$|"
+        "^skip_secret_push_protection$|^security_policy_[a-z_]+_push_bypass$",
+    ),
+    ("execute", "^deployment_(approved|rejected|started)$|^multi_project_downstream_pipeline_"),
+    (
+        "other",
+        "^(compliance_control_status|pending_compliance|request_to_compliance)_|"
+        "^security_policy_(violations|pipeline|limit|yaml|merge_request)_|"
+        "^email_confirmation_sent$|^api_request_access_with_scope$",
+    ),
+    (
+        "admin",
+        "_(updated|changed|enabled|disabled|archived|unarchived)$|^change |"
+        "^(add|remove) [a-z_]+_access|^(project|group)_(un)?archived$|"
+        "^(allow|emails|enforce|disable|require|retain|prevent|remove|show|selective|seat)_|"
+        "^(approval_rule|protected_branch|protected_environment|protected_tag|environment|"
+        "member_role|custom_admin_role|ci_[a-z]*_?variable|ci_runners?|cluster_agent|deploy_key|"
+        "deploy_token|group_deploy_token|(group|project|personal)_access_token|webhook|"
+        "compliance_framework|external_status_check|saml_group_links|group_saml_provider|"
+        "amazon_s3_configuration|google_cloud_logging_configuration|instance_[a-z0-9_]+_"
+        "configuration|audit_events_streaming|event_type_filters|dast_[a-z_]*profile|"
+        "coverage_fuzzing_corpus|self_hosted_model|security_policy|project_security_exclusion|"
+        "secure_ci_job_token|email|oauth_application|project_group_link|"
+        "group_share_with_group_link|container_repository_tags|cluster_agent_token)_[a-z_]+$|"
+        "^(create|update|delete|destroy)d?_[a-z_]*(streaming_destination|namespace_filter|"
+        "compliance_[a-z_]+|status_check|approval_rules|http_[a-z_]+|ssh_certificate|"
+        "group_saml_extern_uid)$|^product_analytics_settings_update$|^status_check_response_update$|"
+        "^(member_destroyed|registration_created|password_reset_(requested|failed)|"
+        "change_membership_state|ip_restrictions_changed|manually_trigger_housekeeping|"
+        "project_fork_relationship_removed|set_runner_associated_projects|"
+        "vulnerability_severity_override|inactive_scim_user_cannot_be_added)$|"
+        "^(un)?(ban|block)_user$|^user_(approved|rejected|blocked|created|activate|deactivate|"
+        "disable_two_factor|provisioned_by_scim|add_|remove_)|^remove_(ssh|gpg|deploy)_key$",
+    ),
 )
+# By custom_message's `verb`, which newer versions write beside the process.
+GIT_CLASSES = {"clone": "clone", "read": "pull fetch", "write": "push"}
+WORDING_CHARS = 100
+"""Characters of a message that stand for an action that has no name."""
+FAILED = "fail|denied|blocked_by|cannot_be_added"
 PATH = _either("entity_path")
 # The log file has no path of the entity, but its target often is the project itself.
 PROJECT = (
@@ -93,11 +174,16 @@ DERIVED = (
         f"{NUMBER})",
         GIT: _in_message("action"),
         PROTOCOL: _in_message("protocol"),
+        GIT_VERB: _in_message("verb"),
     },
     {ACTION: VERB},
     {
-        CLASS: "case {} else 'admin' end".format(
-            " ".join(f"when {ACTION} rlike {quoted(text)} then '{name}'" for name, text in CLASSES)
+        CLASS: "case {} {} end".format(
+            " ".join(
+                f"when {GIT_VERB} in ({', '.join(map(quoted, verbs.split()))}) then '{name}'"
+                for name, verbs in GIT_CLASSES.items()
+            ),
+            " ".join(f"when {ACTION} rlike {quoted(text)} then '{name}'" for name, text in CLASSES),
         )
     },
 )
@@ -108,7 +194,7 @@ TELLING = ", ".join(
         AUTHOR_ID,
         AUTHOR_NAME,
         IMPERSONATOR,
-        ACTION,
+        f"concat_ws('/', {ACTION}, {GIT_VERB})",
         PROTOCOL,
         TEXT,
         "r.entity_type",
@@ -125,8 +211,10 @@ COLUMNS = {
     "event_id": f"concat_ws('-', nullif(r.id, ''), md5(concat_ws('|', {TELLING})))",
     "event_time": f"coalesce({zoned_time('r.created_at')}, {zoned_time('r.time')})",
     "principal": f"coalesce({IMPERSONATOR}, {AUTHOR}, 'anonymous')",
-    "names": f"case when {IMPERSONATOR} is not null then {one_a_line(IMPERSONATOR)} else "
-    f"{one_a_line(LOGIN, NUMBER, 'r.details.author_email', AUTHOR)} end",
+    # Whoever makes a token or key names it, so its name stands behind its kind.
+    "names": f"case when {IMPERSONATOR} is not null then {one_a_line(IMPERSONATOR)} "
+    f"when {TOKEN} then concat({TOKEN_KIND}, '/', {AUTHOR_NAME}) "
+    f"else {one_a_line(LOGIN, NUMBER, 'r.details.author_email', UNNUMBERED)} end",
     "kind_hint": f"case when {TOKEN} or {AUTHOR_CLASS} in ('Ci::Runner', 'CiRunnerToken') "
     f"or {LOGIN} rlike '^((project|group)_[0-9]+_bot|service_account_)' then 'service' end",
     "acting_as": f"case when {IMPERSONATOR} is not null then {AUTHOR} end",
@@ -134,7 +222,7 @@ COLUMNS = {
     "credential": f"case when {TOKEN} then {AUTHOR_NAME} end",
     "issued_credential": NO_TEXT,
     "action": ACTION,
-    "action_class": CLASS,
+    "action_class": f"coalesce({CLASS}, 'other')",
     "resource": f"concat('gitlab://', {PROJECT})",
     "object": NO_TEXT,
     "destination": f"case when {ACTION} rlike 'member|_access$|group_link|shared?_with' "
@@ -144,8 +232,8 @@ COLUMNS = {
     "source_ip": address(CALLER),
     "user_agent": NO_TEXT,
     # The log holds what was done; what failed has a verb of its own.
-    "outcome": f"case when {FAILED_LOGIN} is not null or {ACTION} rlike 'fail|denied|blocked_by' "
-    "then 'failure' else 'success' end",
+    "outcome": f"case when {FAILED_LOGIN} is not null or {ACTION} rlike '{FAILED}' then 'failure' "
+    f"when {CLASS} is not null then 'success' else 'unknown' end",
     "details": details_json(
         {
             "author_class": AUTHOR_CLASS,
@@ -159,6 +247,9 @@ COLUMNS = {
             "target": TARGET,
             "target_type": _either("target_type"),
             "to": _either("to"),
+            "verb": GIT_VERB,
+            UNKNOWN_ACTION: f"case when {CLASS} is null then "
+            f"if({ACTION} = 'custom_message', left({MESSAGE}, {WORDING_CHARS}), {ACTION}) end",
             "visibility": f"case when {ACTION} rlike 'visibility' then lower({_either('to')}) end",
         }
     ),
