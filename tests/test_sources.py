@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import gzip
 import re
+from datetime import date
 from pathlib import Path
 
 import pytest
@@ -10,15 +12,18 @@ import yaml
 from pydantic import ValidationError
 
 from jobs import cli, formats
+from jobs.configuration import DEFAULTS
 from jobs.formats import format_module
+from jobs.raw_files import find_files
 from jobs.show_sources import QUESTIONS
 from schemas import fieldmaps
-from schemas.config import Mapping, Source
+from schemas.config import Ingest, Mapping, Source
 from schemas.fieldmaps import field_map
 from schemas.formats import FORMATS, read_formats
 
 ROOT = Path(__file__).parents[1]
 TABLE = ROOT / "schemas/formats.yml"
+LIMITS = Ingest(**yaml.safe_load(DEFAULTS.read_text(encoding="utf-8"))["ingest"])
 # Its fields are named in the config.
 WITHOUT_FIELD_MAP = {"mapped"}
 
@@ -67,6 +72,85 @@ def test_the_example_is_a_source(name: str) -> None:
     source = Source(format=name, **FORMATS[name].example)
     assert source.dated or name == "mapped"
     assert format_module(name).columns(source)
+
+
+AZURE = "resourceId=/SUBSCRIPTIONS/S/RESOURCEGROUPS/G/y=2026/m=10/d=05/h=23/m=00/PT1H.json"
+HOUR = "2026/10/05/23:00:00_23:59:59_S0.json"
+UUID = "3c9e2b7a-0b1d-4b9f-9d8c-1f2e3d4c5b6a"
+DELIVERED = {
+    "aws_cloudtrail": (
+        "AWSLogs/111122223333/CloudTrail/eu-central-1/2026/10/05/"
+        "111122223333_CloudTrail_eu-central-1_20261005T1005Z_mN0aBcDeFgHiJkLm.json.gz",
+        "prefix/AWSLogs/o-a1b2c3d4e5/111122223333/CloudTrail/us-east-1/2026/10/05/"
+        "111122223333_CloudTrail_us-east-1_20261005T1005Z_mN0aBcDeFgHiJkLm.json.gz",
+    ),
+    "aws_s3_access": (
+        "lab-ckpt/2026-10-05-10-15-32-1A2B3C4D5E6F7A8B",
+        "lab-ckpt-2026-10-05-10-15-32-1A2B3C4D5E6F7A8B",
+        "111122223333/eu-central-1/lab-ckpt/2026/10/05/2026-10-05-10-15-32-1A2B3C4D5E6F7A8B",
+    ),
+    "azure_storage": tuple(
+        f"insights-logs-storage{kind}/{AZURE}" for kind in ("read", "write", "delete")
+    ),
+    "gcp_audit": tuple(
+        f"cloudaudit.googleapis.com/{log}/{HOUR}" for log in ("data_access", "activity")
+    ),
+    "github_audit": (f"2026/10/05/10/00/{UUID}.json.log.gz", f"2026/10/05/10/00/{UUID}.json.gz"),
+    "gitlab_audit": (
+        "2026/10/05/audit_json.log",
+        "2026/10/05/audit_json.log.1.gz",
+        "2026/10/05/host-1/audit_json.log.2.gz",
+        "2026/10/05/events.ndjson",
+    ),
+    "kubernetes_audit": (
+        "prod-east/2026/10/05/audit.log",
+        "prod-east/2026/10/05/audit-2026-10-05T10-00-00.000.log.gz",
+        f"prod-east/insights-logs-kube-audit/{AZURE}",
+        f"prod-east/cloudaudit.googleapis.com/activity/{HOUR}",
+        f"prod-east/2026/10/05/10/audit-stream-1-2026-10-05-10-00-01-{UUID}",
+    ),
+    "litellm_gateway": (
+        "2026-10-05/time-10-15-32-123456_chatcmpl-1.json",
+        "team-a/2026-10-05/time-10-15-32-123456_chatcmpl-1.json",
+    ),
+    "minio_audit": ("2026/10/05/minio.ndjson", "2026/10/05/minio.ndjson.gz"),
+    "slurm_sacct": ("2026-10-05.txt", "2026-10-05.txt.gz"),
+    "sshd": tuple(
+        f"2026/10/05/{name}"
+        for name in (
+            "auth.log",
+            "auth.log.1",
+            "auth.log.2.gz",
+            "secure",
+            "secure-20261005",
+            "secure-20261005.gz",
+            "login-1/auth.log",
+        )
+    ),
+}
+"""Names under which vendors, log rotation and the commands of ``enable`` store files of a day."""
+NOT_RECORDS = {
+    "aws_cloudtrail": "AWSLogs/111122223333/CloudTrail-Digest/eu-central-1/2026/10/05/"
+    "111122223333_CloudTrail-Digest_eu-central-1_trail_eu-central-1_20261005T1005Z.json.gz",
+}
+
+
+@pytest.mark.parametrize("name", DELIVERED)
+def test_the_example_finds_the_vendors_files(name: str, tmp_path: Path) -> None:
+    example = FORMATS[name].example
+    source = Source(format=name, **{**example, "path": f"{tmp_path}/{example['path']}"})
+    files = [f"{tmp_path}/raw/{name}/{path}" for path in DELIVERED[name]]
+    another_day = [path.replace("05", "06").replace("d=05", "d=06") for path in files]
+    others = [f"{tmp_path}/raw/{name}/{path}" for path in (NOT_RECORDS.get(name),) if path]
+    for path in (*files, *another_day, *others):
+        Path(path).parent.mkdir(parents=True, exist_ok=True)
+        Path(path).write_bytes(gzip.compress(b"{}\n") if path.endswith(".gz") else b"{}\n")
+    found = find_files(source, date(2026, 10, 5), 0, LIMITS)
+    assert [file.path for file in found] == sorted(files)
+
+
+def test_every_vendor_s_names_are_tried() -> None:
+    assert {*DELIVERED} == {*FORMATS} - WITHOUT_FIELD_MAP
 
 
 def entry(**changes: object) -> str:
