@@ -8,6 +8,7 @@ takes seconds.
 from __future__ import annotations
 
 import os
+import resource
 import secrets
 import socket
 from collections.abc import Iterator
@@ -19,6 +20,8 @@ if TYPE_CHECKING:
 
 ENGINE_OPTION = "exfilwatch.engine"
 """Session option that tells the writer of tables which engine it stands on."""
+OPEN_FILES = 65_536
+"""More than any run needs; some programs walk through all numbers up to a limit."""
 TOKEN_VARIABLE = "SPARK_CONNECT_AUTHENTICATE_TOKEN"  # noqa: S105  (its name, no token)
 SESSION_OPTIONS = {
     # Delta on Sail refuses any other zone, and all times in the warehouse are UTC.
@@ -63,6 +66,7 @@ def engine_session(engine: str) -> Iterator[SparkSession]:
 
     Raises whatever the engine raises when it cannot start; ``exfilwatch doctor`` explains why.
     """
+    raise_open_files()
     if engine == "sail":
         with _sail_session() as spark:
             yield spark
@@ -72,6 +76,14 @@ def engine_session(engine: str) -> Iterator[SparkSession]:
     else:
         with _spark_session(engine) as spark:
             yield spark
+
+
+def raise_open_files() -> None:
+    """Let this process and its engine have as many files open as the system allows them."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = OPEN_FILES if hard == resource.RLIM_INFINITY else min(hard, OPEN_FILES)
+    if soft != resource.RLIM_INFINITY and soft < wanted:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
 
 
 @contextmanager

@@ -14,7 +14,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from datetime import date
-from functools import partial, reduce
+from functools import reduce
 from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING
@@ -23,6 +23,7 @@ from jobs.context import load_context
 from jobs.engine import ENGINE_OPTION
 from jobs.errors import RunError
 from jobs.formats import NO_TEXT, PARSED, Link, format_module, quoted
+from jobs.plain_text import printable
 from jobs.raw_files import RawFile, find_damage
 from jobs.resolve import FOLDER_SCHEMES, needs_whole_uri
 from jobs.salvage import (
@@ -183,7 +184,7 @@ def _stage_by_reader(
     if not readable_by_reader(entry) or spark.conf.get(ENGINE_OPTION) != "sail":
         return False
     try:
-        _stage(spark, [entry], config, day, staging, name, partial(read_json, staging=staging))
+        _stage(spark, [entry], config, day, staging, name, read_json)
         if read_staged(spark, staging, name).where(BAD).isEmpty():
             return True
     except Exception:
@@ -209,14 +210,16 @@ def parse(
     for raw_file in files:
         kind = replace(raw_file, path="", day=None)
         groups.setdefault((kind, raw_file.path.endswith(".gz")), []).append(raw_file.path)
+    embedded = spark.conf.get(ENGINE_OPTION) == "sail"
     for (kind, _), paths in sorted(groups.items(), key=lambda item: str(item[0])):
-        records = reader(spark, source, kind, paths)
+        # Sail opens every file of a list at once, and reads the head of each. Of a folder it has
+        # only a few files open at a time.
+        places = [_folder_of_links(paths, staging)] if embedded else paths
+        records = reader(spark, source, kind, places)
         yield _staging_rows(records, source, day, max_bytes, staging)
 
 
-def read_json(
-    spark: SparkSession, source: Source, kind: RawFile, paths: list[str], *, staging: str
-) -> DataFrame:
+def read_json(spark: SparkSession, source: Source, kind: RawFile, paths: list[str]) -> DataFrame:
     """As :func:`read_text`, by Sail's JSON reader, for formats that declare its types.
 
     The engine raises on a record that does not fit; no record's text or place is known.
@@ -229,9 +232,7 @@ def read_json(
         record = "struct(*) as r"
     if kind.wrapper is not None:
         schema, record = f"`{kind.wrapper}`:{reader_type}", f"`{kind.wrapper}` as r"
-    # Given a list, Sail reads the head of every file, which of an envelope is all of it.
-    folder = _folder_of_links(paths, staging)
-    documents = spark.read.schema(schema).option("mode", "FAILFAST").json(folder)
+    documents = spark.read.schema(schema).option("mode", "FAILFAST").json(paths)
     return documents.selectExpr(record).selectExpr(
         *NOWHERE, "r", f"{NO_TEXT} as raw", f"{NO_TEXT} as fault", f"{NO_TEXT} as named_cluster"
     )
@@ -669,7 +670,7 @@ def _reject(source: Source, bad: BadRecord, limit: int) -> Reject:
     return (
         source.name,
         source.format,
-        record.file,
+        printable(record.file),
         record.position,
         bad.reason,
         scrub(record.text, limit),

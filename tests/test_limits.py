@@ -7,13 +7,17 @@ on each engine.
 from __future__ import annotations
 
 import json
+import os
+import resource
+import subprocess
+import sys
 import tracemalloc
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from jobs import ingest
+from jobs import cli, ingest
 from jobs.raw_files import RawFile
 from jobs.salvage import MAX_NESTING, json_problem, read_records, scrub, split_elements
 from jobs.salvage import without_depths as shallow
@@ -223,6 +227,33 @@ def test_an_element_nested_too_deep_ends_where_it_ends() -> None:
     text = '{"Records":[{"a":1},{"b":' + nested(50_000, "{") + '},{"c":1}]}'
     found = [(position, piece[:6]) for position, piece, _ in split_elements(text, "Records", False)]
     assert found == [("record 1", '{"a":1'), ("record 2", '{"b":{'), ("record 3", '{"c":1')]
+
+
+@pytest.mark.parametrize("framing", ["lines", "envelope"])
+def test_more_files_than_may_be_open(framing: str, tmp_path: Path) -> None:
+    """With a bad record among them, for which all are parsed as text."""
+    for number in range(3000):
+        fields = {"eventName": None} if number == 1500 else {}
+        record = trail_record(number, **fields)
+        text = lines(record) if framing == "lines" else envelope(record)
+        write_file(tmp_path / f"raw/{number}.json.gz", text)
+    job = tmp_path / "job.yml"
+    job.write_text("sources: [{name: trail, format: aws_cloudtrail, path: 'raw/*'}]\n")
+    argv = [sys.executable, "-m", "jobs.cli", "stage", "ingest", "--config", str(job)]
+    run = subprocess.run(
+        ["sh", "-c", 'ulimit -n 1024 && exec "$@"', "sh", *argv, "--day", str(DAY)],
+        capture_output=True,
+        text=True,
+        env={**os.environ, "PYTHONPATH": str(Path(cli.__file__).parents[1])},
+        check=False,
+    )
+    assert run.returncode == 0, run.stderr
+    assert "3,000 records = 2,999 events + 0 duplicates + 1 rejects" in run.stdout
+
+
+def test_the_limit_of_open_files_is_raised_as_far_as_it_may(sail: SparkSession) -> None:
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    assert soft == hard or soft >= 65_536
 
 
 @pytest.mark.timeout(20)
