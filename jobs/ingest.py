@@ -11,14 +11,18 @@ is still used.
 from __future__ import annotations
 
 import json
+import os
 from collections import Counter
 from datetime import date, timedelta
+from itertools import islice
 from typing import TYPE_CHECKING
 
 from jobs.context import load_context
 from jobs.errors import RunError
 from jobs.identity_rules import Identity
-from jobs.raw_files import dated_path, find_files
+from jobs.listing import dated_path, day_folder, own_folder, unmatched_files
+from jobs.plain_text import printable
+from jobs.raw_files import changed_files, find_files
 from jobs.resolve import (
     IdentityMatch,
     asset_finder,
@@ -51,6 +55,8 @@ DUPLICATE_ORDER = (
 """All that may differ, so that engines and runs choose the same one."""
 FEW_DUPLICATES = 100_000
 MAX_CANDIDATES = 10
+MAX_SHOWN = 20
+"""Files that an error names; of more it gives the number."""
 
 
 def run(spark: SparkSession, config: JobConfig, day: date) -> str:
@@ -58,16 +64,13 @@ def run(spark: SparkSession, config: JobConfig, day: date) -> str:
 
     Where there are several sources, the sum of each that has rejects follows.
 
-    Raises RunError if no source has a file for the day, one has too many, or a file cannot be read;
-    both tables then stay as they were.
+    Raises RunError if no source has a file for the day, one has too many, a folder cannot be
+    listed or a file cannot be read; both tables then stay as they were.
     """
     from pyspark.sql import functions as F
 
     context = load_context(config.context, day)
-    inputs = [
-        SourceFiles(source, find_files(source, day, config.late_days, config.ingest))
-        for source in config.sources
-    ]
+    inputs = find_inputs(config, day)
     if not any(entry.files for entry in inputs):
         looked = "\n".join(
             f"  {source.name}: {dated_path(source.path, day)}" for source in config.sources
@@ -75,8 +78,14 @@ def run(spark: SparkSession, config: JobConfig, day: date) -> str:
         days = f"{day} (nor the {config.late_days} days after it)"
         raise RunError(f"no log file for {days}:\n{looked}")
     with staging_folder(config.storage) as staging:
-        inputs = stage_good_files(spark, inputs, config, day, staging)
-        rejects, other_days = salvage(spark, inputs, config, day, staging)
+        listed = inputs
+        try:
+            inputs = stage_good_files(spark, inputs, config, day, staging)
+            rejects, other_days = salvage(spark, inputs, config, day, staging)
+        except Exception as error:
+            require_unchanged(listed, error)
+            raise
+        require_unchanged(listed)
         staged = read_staged(spark, staging)
         earlier = sessions_before(spark, config, day)
         events = resolve_events(spark, staged, context, earlier)
@@ -110,8 +119,41 @@ def run(spark: SparkSession, config: JobConfig, day: date) -> str:
         + unknown_fields_note(inputs, config, day)
         + unknown_actions_note(stored)
         + _missing_note(inputs)
+        + _odd_note(inputs)
+        + _unmatched_note(inputs, config, day)
         + _sources_with_rejects(inputs, sums)
     )
+
+
+def find_inputs(config: JobConfig, day: date) -> list[SourceFiles]:
+    """All sources and their files for the day; RunError with the problems of all sources."""
+    inputs, problems = [], []
+    for source in config.sources:
+        try:
+            files = find_files(source, day, config.late_days, config.ingest)
+        except RunError as error:
+            problems.append(str(error))
+        else:
+            inputs.append(SourceFiles(source, files))
+    if problems:
+        raise RunError("\n".join(problems))
+    return inputs
+
+
+def require_unchanged(inputs: list[SourceFiles], cause: Exception | None = None) -> None:
+    """Raise RunError if a file is gone or has become shorter since it was found.
+
+    A file that has grown is read to some place behind its former end; a later run reads the rest.
+    """
+    changed = [
+        f"{printable(path)} of source {entry.source.name!r} vanished or was cut while it was read"
+        for entry in inputs
+        for path in changed_files(entry.files)
+    ]
+    if changed:
+        more = [f"and {len(changed) - MAX_SHOWN:,} more"] if len(changed) > MAX_SHOWN else []
+        advice = "run the day again when nothing moves or rewrites its files"
+        raise RunError("\n".join([*changed[:MAX_SHOWN], *more, advice])) from cause
 
 
 def sessions_before(spark: SparkSession, config: JobConfig, day: date) -> dict[str, Identity]:
@@ -313,8 +355,40 @@ def _sources_with_rejects(inputs: list[SourceFiles], sums: dict[str, Counter[str
 
 
 def _missing_note(inputs: list[SourceFiles]) -> str:
-    missing = [entry.source.name for entry in inputs if not entry.files]
+    missing = [e.source.name for e in inputs if all(f.refused for f in e.files)]
     return f"; NO FILE for {', '.join(missing)}" if missing else ""
+
+
+def _odd_note(inputs: list[SourceFiles]) -> str:
+    """Sockets, pipes, devices and links that lead out of a source's folder; empty if none."""
+    odd = [raw_file for entry in inputs for raw_file in entry.files if raw_file.refused]
+    if not odd:
+        return ""
+    first = f"{printable(odd[0].path)}: {odd[0].refused}"
+    return f"; NOT OPENED: {len(odd):,} odd files (such as {first})"
+
+
+def _unmatched_note(inputs: list[SourceFiles], config: JobConfig, day: date) -> str:
+    """Files in the day's folders that no source's path matches; empty if there are none."""
+    matched = {os.path.realpath(f.path) for entry in inputs for f in entry.files}
+    unmatched: dict[str, str] = {}
+    for offset in range(config.late_days + 1):
+        for source in config.sources:
+            if folder := day_folder(source.path):
+                found = unmatched_files(
+                    dated_path(folder, day + timedelta(days=offset)),
+                    own_folder(source.path),
+                    matched,
+                )
+                for path in islice(found, config.ingest.max_files):
+                    unmatched.setdefault(path, source.name)
+    if not unmatched:
+        return ""
+    path = min(unmatched)
+    return (
+        f"; NOT READ: {len(unmatched):,} files in the folders of these days that the path of no "
+        f"source matches (such as {printable(path)}, in a folder of {unmatched[path]})"
+    )
 
 
 def _reject_frame(spark: SparkSession, rejects: list[Reject], day: date) -> DataFrame:

@@ -8,13 +8,12 @@ would skip or misread counts as damaged from the start; :mod:`jobs.salvage` read
 from __future__ import annotations
 
 import codecs
-import glob
 import json
 import os
 import re
 import zlib
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date, timedelta
 from pathlib import Path
 from types import ModuleType
@@ -22,6 +21,8 @@ from typing import IO, Any
 
 from jobs.errors import RunError
 from jobs.formats import format_module, wrapper_of
+from jobs.listing import Found, dated_path, matching_files, own_folder
+from jobs.plain_text import printable
 from schemas.config import Ingest, Source
 
 HEAD_BYTES = 65_536
@@ -34,8 +35,13 @@ MAX_DEFLATE_RATIO = 1032
 """Deflate cannot pack tighter, so a gz file below limit ÷ ratio cannot exceed the limit."""
 TOKEN = re.compile(r'"(?:[^"\\]|\\.)*"|[{}\[\]]')
 COLON = re.compile(r"\s*:\s*")
-MISREAD_PATH = re.compile(r"[*?\[\]{}\\]|/[^/]*:[^/]*$|/[._][^/]*$")
-"""Paths that engines take for a pattern, refuse, or skip because the file counts as hidden."""
+MISREAD_PATH = re.compile(
+    r"[*?\[\]{}\\\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]|/[^/]*:[^/]*$|/[._][^/]*$"
+)
+"""Paths that engines take for a pattern, refuse, or skip because the file counts as hidden.
+
+Python reads a byte of a name that is not UTF-8 as half of a surrogate pair.
+"""
 
 
 @dataclass(frozen=True)
@@ -47,7 +53,8 @@ class RawFile:
     file with named columns, empty for text without such a line. ``fault``: why no record of a text
     file can be understood, None if they can. ``damage``: why the engine cannot be given the file,
     None if it can. ``wrapper``: the member that wraps each record, None where nothing does.
-    ``per_line``: whether every line is a document of its own with such an array.
+    ``per_line``: whether every line is a document of its own with such an array. ``refused``: why
+    the file must not be opened at all, None for nearly every file. ``size``: bytes on the disk.
     """
 
     path: str
@@ -58,49 +65,84 @@ class RawFile:
     damage: str | None = None
     wrapper: str | None = None
     per_line: bool = False
+    refused: str | None = None
+    size: int = field(default=0, compare=False, repr=False)
 
 
 def find_files(source: Source, day: date, late_days: int, limits: Ingest) -> list[RawFile]:
     """Files of ``source`` that may hold events of ``day``, sorted by path.
 
-    Raises RunError naming every file that cannot be read, or that there are too many.
+    Raises RunError naming every folder that cannot be listed and every file that cannot be read,
+    or that there are too many files.
     """
-    found: dict[str, date | None] = {}
-    for offset in range(late_days + 1):
-        file_day = day + timedelta(days=offset)
-        pattern = dated_path(source.path, file_day)
-        for path in glob.glob(pattern, recursive=True):  # noqa: PTH207  it may be absolute
-            found.setdefault(path, file_day if source.dated else None)
-    if len(found) > limits.max_files:
-        raise RunError(
-            f"source {source.name!r} has {len(found):,} files for {day} and {late_days} days after "
-            f"it, more than the {limits.max_files:,} that `ingest.max_files` allows: raise it, or "
-            f"narrow the source's path {source.path}"
-        )
-    files, problems = [], []
-    for path, file_day in sorted(found.items()):
-        if Path(path).is_dir():
+    problems: dict[str, str] = {}
+    found = _list_files(source, day, late_days, limits.max_files, problems)
+    unlistable = [
+        f"cannot list the folder {printable(folder)} of source {source.name!r}: {reason}"
+        for folder, reason in sorted(problems.items())
+    ]
+    files, unreadable = [], []
+    for each, file_day in sorted(found, key=lambda pair: pair[0].path):
+        if each.odd:
+            odd = printable(each.odd)
+            files.append(RawFile(each.path, file_day, "lines", damage=odd, refused=odd))
             continue
         try:
-            raw_file = _inspect(Path(path), file_day, source, limits.max_file_bytes)
+            raw_file = _inspect(Path(each.path), file_day, source, limits.max_file_bytes)
         except OSError as error:
-            problems.append(f"cannot read {path} of source {source.name!r}: {error.strerror}")
+            name = printable(each.path)
+            unreadable.append(f"cannot read {name} of source {source.name!r}: {error.strerror}")
             continue
         if raw_file is not None:
             files.append(raw_file)
-    if problems:
-        advice = "mend the files' permissions or move them out of the source's path"
-        raise RunError("\n".join([*problems, advice]))
+    if unlistable:
+        advice = "let this user list and enter these folders (permissions r and x), or move them"
+        unlistable.append(f"{advice} out of the source's path")
+    if unreadable:
+        unreadable.append("mend the files' permissions or move them out of the source's path")
+    if unlistable or unreadable:
+        raise RunError("\n".join([*unlistable, *unreadable]))
     return files
 
 
-def dated_path(pattern: str, day: date) -> str:
-    """A source's glob with the day filled in."""
-    return (
-        pattern.replace("{yyyy}", f"{day:%Y}")
-        .replace("{mm}", f"{day:%m}")
-        .replace("{dd}", f"{day:%d}")
-    )
+def _list_files(
+    source: Source, day: date, late_days: int, most: int, problems: dict[str, str]
+) -> list[tuple[Found, date | None]]:
+    """What the source's path matches, each file once, with the day of its folder.
+
+    A file that has links is found by its own path, if the source's path matches it. Stops at more
+    than ``most`` files.
+    """
+    base = own_folder(source.path)
+    found: dict[str, tuple[Found, date | None]] = {}
+    days = [day + timedelta(days=offset) for offset in range(late_days + 1)]
+    patterns = {dated_path(source.path, each): each for each in reversed(days)}
+    for pattern, file_day in reversed(patterns.items()):
+        for each in matching_files(pattern, base, problems):
+            # Of what is odd each path is listed.
+            key = each.path if each.odd else each.real
+            found.setdefault(key, (each, file_day if source.dated else None))
+            if len(found) > most:
+                raise RunError(
+                    f"source {source.name!r} has {len(found):,} files for {day} and {late_days} "
+                    "days after it, if not more: the listing has stopped, as they are more than "
+                    f"the {most:,} that `ingest.max_files` allows; raise it, or narrow the "
+                    f"source's path {source.path}"
+                )
+    return list(found.values())
+
+
+def changed_files(files: list[RawFile]) -> list[str]:
+    """Paths of files that are gone or shorter than they were when they were found."""
+    changed = []
+    for raw_file in files:
+        try:
+            whole = raw_file.refused or Path(raw_file.path).stat().st_size >= raw_file.size
+        except OSError:
+            whole = False
+        if not whole:
+            changed.append(raw_file.path)
+    return changed
 
 
 def find_damage(files: list[RawFile]) -> dict[str, str]:
@@ -247,6 +289,7 @@ def _inspect(path: Path, day: date | None, source: Source, max_bytes: int) -> Ra
         damage or fault,
         _wrapper(text, framing, module),
         framing in getattr(module, "BATCHES", ()) and _begins_with_a_document(text),
+        size=size,
     )
 
 
