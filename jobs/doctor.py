@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import resource
 import shutil
 import subprocess
 import sys
@@ -10,11 +11,22 @@ import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
+from itertools import islice
 from pathlib import Path
 from typing import Literal
 
 from jobs.errors import InputError, RunError
-from schemas.config import DATE_FIELDS, JobConfig, Source
+from jobs.listing import (
+    Found,
+    any_day,
+    day_folder,
+    matching_files,
+    own_folder,
+    storage_problem,
+    unmatched_files,
+)
+from jobs.plain_text import printable
+from schemas.config import JobConfig, Source
 
 PACKAGES = (
     "pyspark",
@@ -37,6 +49,10 @@ PACKAGES = (
 OLDEST_PYTHON = (3, 11)
 OLDEST_JAVA = 17
 SERVER_SECONDS = 10
+MOST_FILES = 1_000_000
+"""Files of a source, of all its days, beyond which they are not listed any more."""
+FEWEST_OPEN_FILES = 1024
+"""Files that a run may want open at once, with those of the engine and of its tables."""
 REINSTALL = "run `make env`, or install the pinned packages of requirements.lock"
 
 
@@ -67,8 +83,8 @@ def examine(path: Path, out: Path | None = None) -> Iterator[Check]:
             yield Check("config", "missing", problem, "mend this key or file")
         return
     yield Check("config", "ok", f"{path}, {len(config.sources)} sources")
-    for source in config.sources:
-        yield check_source(source)
+    yield from check_sources(config)
+    yield check_open_files()
     yield from check_context_files(config)
     yield check_writable("storage", config.storage)
     yield check_writable("output", config.output)
@@ -111,22 +127,71 @@ def check_packages() -> Check:
     return Check("packages", "ok", f"{len(versions)} found, pyspark {versions['pyspark']}")
 
 
-def check_source(source: Source) -> Check:
-    """Whether any file, of whatever day, matches the source's path."""
-    name = f"source {source.name}"
-    from jobs.configuration import fixed_folder
+def check_sources(config: JobConfig) -> Iterator[Check]:
+    """Whether each source's path can be listed and matches a file, of whatever day.
 
-    if "://" in source.path:
-        return Check(name, "ok", f"{source.path} (object stores are not listed here)")
-    pattern = source.path
-    for field in DATE_FIELDS:
-        pattern = pattern.replace(field, "*")
-    folder = fixed_folder(pattern)
-    found = next(folder.glob(str(Path(pattern).relative_to(folder))), None)
-    if found is None:
+    Then what lies in folders of a day and no source's path matches.
+    """
+    listed: dict[str, list[Found]] = {}
+    for source in config.sources:
+        if problem := storage_problem(source):
+            yield Check(f"source {source.name}", "missing", problem, "a run stops before it begins")
+            continue
+        problems: dict[str, str] = {}
+        found = matching_files(any_day(source.path), own_folder(source.path), problems)
+        listed[source.name] = list(islice(found, MOST_FILES))
+        yield check_source(source, listed[source.name], problems)
+    if any(len(files) == MOST_FILES for files in listed.values()):
+        return
+    matched = {file.real for files in listed.values() for file in files}
+    for source in config.sources:
+        if source.name in listed and (folder := day_folder(source.path)):
+            yield from check_unmatched(source, any_day(folder), matched)
+
+
+def check_source(source: Source, files: list[Found], problems: dict[str, str]) -> Check:
+    """How it stands with one source, by its files of all days and the folders without a list."""
+    name = f"source {source.name}"
+    if problems:
+        folders = [
+            f"cannot list the folder {folder}: {reason}"
+            for folder, reason in sorted(problems.items())
+        ]
+        remedy = "let this user list and enter these folders (permissions r and x)"
+        return Check(name, "missing", "\n         ".join(map(printable, folders)), remedy)
+    odd = sorted((file for file in files if file.odd), key=lambda file: file.path)
+    if odd:
+        first = f"{odd[0].path}: {odd[0].odd}"
+        found = printable(f"{len(odd):,} odd files that are not read (such as {first})")
+        return Check(name, "warning", found, "remove them, or keep them out of the source's path")
+    if not files:
         remedy = "check the pattern and the delivery; a day without any file cannot be run"
         return Check(name, "warning", f"no file matches {source.path}", remedy)
-    return Check(name, "ok", f"{source.path} (such as {found})")
+    first = min(file.path for file in files)
+    return Check(name, "ok", f"{source.path} (such as {printable(first)})")
+
+
+def check_unmatched(source: Source, pattern: str, matched: set[str]) -> Iterator[Check]:
+    """That files in a source's folders of days are read by no source; nothing if all are."""
+    found = unmatched_files(pattern, own_folder(source.path), matched)
+    paths = list(islice(found, MOST_FILES))
+    if paths:
+        yield Check(
+            f"source {source.name}",
+            "warning",
+            f"the path of no source matches {len(paths):,} files in its folders of days (such as "
+            f"{printable(min(paths))})",
+            "widen the source's path (`*.json*`, `**/*.json`), add a source, or move the files",
+        )
+
+
+def check_open_files() -> Check:
+    """Whether a run may have as many files open as it needs, however many files a day has."""
+    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if 0 <= hard < FEWEST_OPEN_FILES:
+        remedy = f"let this user open {FEWEST_OPEN_FILES:,} files (`ulimit -H -n`)"
+        return Check("open files", "warning", f"at most {hard:,}", remedy)
+    return Check("open files", "ok", "no limit" if hard < 0 else f"at most {hard:,}")
 
 
 def check_context_files(config: JobConfig) -> Iterator[Check]:

@@ -20,6 +20,7 @@ from urllib.parse import urlsplit
 
 from jobs.engine import engine_session
 from jobs.errors import InputError, RunError
+from jobs.listing import storage_problem
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
@@ -64,6 +65,10 @@ def run_days(
         raise InputError(
             [f"unknown stage {name!r}; one of {', '.join(STAGES)}" for name in unknown]
         )
+    if "ingest" in names:
+        problems = [problem for each in config.sources if (problem := storage_problem(each))]
+        if problems:
+            raise InputError(problems)
     check_context(config.context, days)
     if config.privacy.pseudonymize and "publish" in names:
         pseudonym_key(config)
