@@ -32,6 +32,7 @@ from jobs.resolve import (
 )
 from jobs.staging import (
     BAD,
+    CLOCK,
     Reject,
     SourceFiles,
     read_staged,
@@ -118,6 +119,7 @@ def run(spark: SparkSession, config: JobConfig, day: date) -> str:
         _sum_of_records({name: counts.total() for name, counts in sums.items()})
         + unknown_fields_note(inputs, config, day)
         + unknown_actions_note(stored)
+        + _clock_note(rejects)
         + _missing_note(inputs)
         + _odd_note(inputs)
         + _unmatched_note(inputs, config, day)
@@ -352,6 +354,20 @@ def _sources_with_rejects(inputs: list[SourceFiles], sums: dict[str, Counter[str
         for name in names
         if len(inputs) > 1
     )
+
+
+def _clock_note(rejects: list[Reject]) -> str:
+    """Rejects whose times cannot be right, by source, each with an example; empty if none."""
+    wrong: dict[str, list[str]] = {}
+    for name, _, file, position, reason, _ in rejects:
+        if reason.endswith(CLOCK):
+            wrong.setdefault(name, []).append(f"{file} {position}: {reason.removesuffix(CLOCK)}")
+    if not wrong:
+        return ""
+    named = ", ".join(
+        f"{name}: {len(found):,} (such as {found[0]})" for name, found in sorted(wrong.items())
+    )
+    return f"; WRONG TIMES, is the clock right? {named}"
 
 
 def _missing_note(inputs: list[SourceFiles]) -> str:

@@ -13,7 +13,7 @@ import tempfile
 from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
-from datetime import date
+from datetime import UTC, date, datetime, timedelta
 from functools import reduce
 from pathlib import Path
 from types import ModuleType
@@ -68,6 +68,10 @@ NOWHERE = (
 LONGEST_LINE = 1_000_000
 """Bytes of a line of text: for longer ones the patterns of some engines want more than there is."""
 MAX_INT = 2**31 - 1
+FIRST_DAY = date(2000, 1, 1)
+"""No log of today is older; a clock that has lost its battery is."""
+CLOCK = ": is the clock right?"
+"""How the reason of a reject ends whose time cannot be right."""
 Reader = Callable[["SparkSession", Source, RawFile, list[str]], "DataFrame"]
 """Reads files, given by their paths, that are of one kind: but for path and day one RawFile."""
 BAD = "(in_day and problem is not null)"
@@ -197,8 +201,8 @@ def parse(
     spark: SparkSession,
     source: Source,
     files: list[RawFile],
+    config: JobConfig,
     day: date,
-    max_bytes: int,
     reader: Reader,
     staging: str,
 ) -> Iterator[DataFrame]:
@@ -216,7 +220,7 @@ def parse(
         # only a few files open at a time.
         places = [_folder_of_links(paths, staging)] if embedded else paths
         records = reader(spark, source, kind, places)
-        yield _staging_rows(records, source, day, max_bytes, staging)
+        yield _staging_rows(records, source, config, day, staging)
 
 
 def read_json(spark: SparkSession, source: Source, kind: RawFile, paths: list[str]) -> DataFrame:
@@ -400,9 +404,11 @@ def parsed_json(spark: SparkSession, text: str, ddl: str) -> str:
 
 
 def _staging_rows(
-    records: DataFrame, source: Source, day: date, max_bytes: int, staging: str
+    records: DataFrame, source: Source, config: JobConfig, day: date, staging: str
 ) -> DataFrame:
     """Typed columns of the records; those of rows of other days are null."""
+    from pyspark.sql.functions import expr
+
     module = format_module(source.format)
     columns = module.columns(source)
     literals = records.selectExpr(
@@ -428,6 +434,13 @@ def _staging_rows(
         "file_chars",
         "place",
     )
+    clock = time_problem(source, day, config.late_days)
+    parsed = parsed.withColumn("clock", expr(clock)).selectExpr(
+        *(name for name in parsed.columns if name not in ("event_time", "problem")),
+        "if(clock is null, event_time, null) as event_time",
+        "coalesce(problem, clock) as problem",
+    )
+    max_bytes = config.ingest.max_record_bytes
     too_long = f"more than the {max_bytes:,} bytes to keep that `ingest.max_record_bytes` allows"
     timed = parsed.selectExpr(
         *(name for name in PARSED if name != "problem"),
@@ -451,6 +464,26 @@ def _staging_rows(
         f"case when {BAD} then md5(raw) end as digest",
         f"{quoted(source.name)} as source",
         f"{quoted(source.format)} as format",
+    )
+
+
+def time_problem(source: Source, day: date, late_days: int) -> str:
+    """SQL: why ``event_time`` cannot be right; null if it can.
+
+    A file of one day holds no record of a later day; clocks and zones may differ by a day. A file
+    whose path names no day may be as new as this run.
+    """
+    last, named = day + timedelta(days=late_days), "the last day read"
+    today = datetime.now(UTC).date()
+    if not source.dated and today > last:
+        last, named = today, "today"
+    end = last + timedelta(days=2)
+    time = "concat('time ', substring(cast(event_time as string), 1, 19), ' lies "
+    ahead = f"datediff(to_date(event_time), date'{last}'), ' days ahead of {named}, {last}{CLOCK}'"
+    return (
+        f"case when event_time < timestamp'{FIRST_DAY} 00:00:00' "
+        f"then {time}before {FIRST_DAY}{CLOCK}') "
+        f"when event_time >= timestamp'{end} 00:00:00' then {time}', {ahead}) end"
     )
 
 
@@ -483,11 +516,10 @@ def _stage(
     name: str,
     reader: Reader,
 ) -> None:
-    limit = config.ingest.max_record_bytes
     frames = [
         frame
         for entry in inputs
-        for frame in parse(spark, entry.source, entry.good, day, limit, reader, staging)
+        for frame in parse(spark, entry.source, entry.good, config, day, reader, staging)
     ]
     _write_staging(spark, frames, config, day, staging, name)
 
@@ -653,7 +685,7 @@ def _stage_records(
         text.write_text("\n".join(lines) + "\n", encoding="utf-8")
         kind = RawFile("", None, "lines", header, wrapper=wrapper)
         rows = read_text(spark, source, kind, [str(text)])
-        frames.append(_staging_rows(rows, source, day, config.ingest.max_record_bytes, staging))
+        frames.append(_staging_rows(rows, source, config, day, staging))
         for record in records:
             origins.setdefault((name, line_digest(record.text)), []).append(record)
     _write_staging(spark, frames, config, day, staging, "salvaged")
