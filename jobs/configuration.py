@@ -32,6 +32,13 @@ MAX_CONFIG_NODES = 100_000
 URL = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://")
 SERVER_URL = re.compile(r"https?://[^/\s@]+(/[^\s@]*)?")
 STORAGE_SCHEMES = ("s3a://", "gs://", "abfss://")
+HDFS_SCHEMES = ("hdfs://", "viewfs://", "webhdfs://")
+HDFS_REFUSED = (
+    "tables on HDFS are not supported, with the engine `yarn` either: the product also opens "
+    "tables without the engine, and that part is not tested on HDFS; name a local folder that "
+    "every node mounts (such as an NFS gateway's), or a place that begins with "
+    f"{', '.join(STORAGE_SCHEMES)}"
+)
 SERVER_URL_EXPECTED = (
     "http(s)://host:port without user or password is expected; secrets come from the environment "
     "variables named in `api_key_env` or `password_env`"
@@ -290,6 +297,8 @@ def _folder_problem(key: str, value: Any, explicit: bool) -> str | None:
     if URL.match(value):
         if key != "storage":
             return "must be a local folder, not a URL"
+        if value.startswith(HDFS_SCHEMES):
+            return HDFS_REFUSED
         if not value.startswith(STORAGE_SCHEMES):
             return f"must be a local folder or begin with {', '.join(STORAGE_SCHEMES)}"
         return None

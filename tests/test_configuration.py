@@ -179,6 +179,16 @@ engine: sparkle
         assert part in problem
 
 
+@pytest.mark.parametrize("scheme", ["hdfs", "viewfs", "webhdfs"])
+def test_storage_on_hdfs_is_refused_with_what_to_use_instead(scheme: str, tmp_path: Path) -> None:
+    text = f"sources: []\nengine: yarn\nstorage: {scheme}://namenode:8020/warehouse\n"
+    (problem,) = [line for line in problems_of(tmp_path / "job.yml", text) if "storage" in line]
+    assert "job.yml:3: storage: tables on HDFS are not supported" in problem
+    assert "`yarn`" in problem
+    assert "a local folder that every node mounts" in problem
+    assert "s3a://, gs://, abfss://" in problem
+
+
 @pytest.mark.parametrize(
     ("text", "problem"),
     [
