@@ -6,12 +6,21 @@ frozen and refuse unknown keys. Paths are already absolute when a :class:`JobCon
 
 from __future__ import annotations
 
+import ipaddress
 import re
 from datetime import date
 from typing import Annotated, Any, Literal
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    ValidationInfo,
+    field_validator,
+    model_validator,
+)
 
 from schemas.formats import FORMATS
 from schemas.tables import ACTION_CLASSES, IDENTITY_DETAILS
@@ -22,6 +31,17 @@ DATE_FIELDS = ("{yyyy}", "{mm}", "{dd}")
 NonEmpty = Annotated[str, Field(min_length=1)]
 EnvironmentName = Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$")]
 """Name of an environment variable; the pattern also keeps most pasted secrets out."""
+
+
+def _cidr(value: str) -> str:
+    try:
+        return str(ipaddress.ip_network(value))
+    except ValueError as error:
+        raise ValueError(f"{error} (a network such as 10.0.0.0/8 is expected)") from error
+
+
+Cidr = Annotated[str, AfterValidator(_cidr)]
+"""A network such as 10.0.0.0/8 or 2001:db8::/32, or one address."""
 SACCT_FIELD = re.compile(r"[A-Za-z]+(%-?[0-9]+)?")
 SACCT_IDS = ("jobid", "jobidraw")
 SACCT_TIMES = ("submit", "start", "end")
@@ -123,6 +143,8 @@ class Source(Settings):
     """Only used where records carry no zone."""
     cluster: str | None = None
     """kubernetes_audit, slurm_sacct: for logs that don't name their cluster."""
+    trusted_proxies: list[Cidr] | None = None
+    """Networks of the proxies before this log's server; null: those of the job."""
     fields: str | None = None
     """slurm_sacct: what was given to `sacct --format`, for files without a header
     (`--noheader`)."""
@@ -355,6 +377,8 @@ class Suppression(Settings):
 class JobConfig(Settings):
     """A whole job."""
 
+    trusted_proxies: list[Cidr]
+    """Networks of our own proxies, whose forwarded addresses are believed; empty: none are."""
     sources: Annotated[list[Source], Field(min_length=1)]
     """The logs: a list, each with at least name, format and path."""
     context: NonEmpty
@@ -400,3 +424,15 @@ class JobConfig(Settings):
         if twice:
             raise ValueError(f"source names must be unique; given twice: {twice}")
         return value
+
+    @field_validator("sources")
+    @classmethod
+    def _with_proxies(cls, value: list[Source], info: ValidationInfo) -> list[Source]:
+        """The sources with the job's proxies where they have none of their own."""
+        proxies = info.data.get("trusted_proxies", [])
+        return [
+            source
+            if source.trusted_proxies is not None
+            else source.model_copy(update={"trusted_proxies": proxies})
+            for source in value
+        ]

@@ -103,6 +103,23 @@ def test_only_what_differs_is_changed(job: Path) -> None:
     assert config.own_accounts == ["111122223333"]
 
 
+def test_sources_have_the_jobs_proxies_or_their_own(job: Path) -> None:
+    job.write_text(
+        "sources:\n- {name: a, format: github_audit, path: 'a'}\n"
+        "- {name: b, format: github_audit, path: 'b', trusted_proxies: []}\n"
+        "trusted_proxies: [10.0.0.0/8, '2001:DB8::/32', 192.0.2.1]\n"
+    )
+    one, other = load_config(job).sources
+    assert one.trusted_proxies == ["10.0.0.0/8", "2001:db8::/32", "192.0.2.1/32"]
+    assert other.trusted_proxies == []
+
+
+def test_networks_of_proxies_are_checked_once_each(job: Path) -> None:
+    first, second = problems_of(job, SOURCE + "trusted_proxies: [10.0.0.0/8, 10.1.1.1/8, edge]\n")
+    assert first.startswith("job.yml:3: trusted_proxies[1]: 10.1.1.1/8 has host bits set")
+    assert second.startswith("job.yml:3: trusted_proxies[2]: 'edge' does not appear to be an IPv4")
+
+
 def test_urls_stay_and_absolute_paths_stay(job: Path, tmp_path: Path) -> None:
     (tmp_path / "ctx").mkdir()
     job.write_text(
