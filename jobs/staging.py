@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING
 from jobs.context import load_context
 from jobs.engine import ENGINE_OPTION
 from jobs.errors import RunError
-from jobs.formats import NO_TEXT, PARSED, Link, format_module, quoted
+from jobs.formats import NO_TEXT, PARSED, Link, format_module, forwarded, last_untrusted, quoted
 from jobs.plain_text import printable
 from jobs.raw_files import RawFile, find_damage
 from jobs.resolve import FOLDER_SCHEMES, needs_whole_uri
@@ -418,6 +418,11 @@ def _staging_rows(
         f"{quoted(source.timezone)} as timezone",
         f"date'{day}' as run_day",
     )
+    if hasattr(module, "ADDRESSES"):
+        seen = (module.ADDRESSES, source.trusted_proxies or [])
+        literals = literals.selectExpr(
+            "*", f"{last_untrusted(*seen)} as seen_address", f"{forwarded(*seen)} as forwarded_for"
+        )
     given = module.derived(source) if hasattr(module, "derived") else ()
     for values in (*getattr(module, "DERIVED", ()), *given):
         if isinstance(values, Link):

@@ -23,6 +23,11 @@ and may have
 - ``mended(line, header, source) -> str``: the same once more, made from that column, where a line
   is taken apart in two steps.
 
+``ADDRESSES``, where a module has it, is SQL of an array of the addresses that a record gives for
+its caller, the server's own view last. Then two more literals exist: ``seen_address``
+(:func:`last_untrusted` of them, by the source's ``trusted_proxies``) and ``forwarded_for``, the
+others.
+
 ``DERIVED``, where a module has it, is SQL by name of what several columns are made of, in groups of
 which each may use those before it. Both are computed once for each record: engines evaluate the
 text of an expression as often as it stands in a ``case``, and patterns cost more than all else.

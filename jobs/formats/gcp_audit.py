@@ -8,15 +8,17 @@ unique only beside the log's name and the time.
 
 from __future__ import annotations
 
+from jobs.cloud_entries import SERVICE, delegate, kubernetes_event, outcome, own_name
 from jobs.formats import (
     NO_TEXT,
+    UNKNOWN_ACTION,
     address,
     class_of,
     details_json,
     iso_time,
     one_a_line,
-    quoted,
 )
+from jobs.formats.kubernetes_audit import event_class, event_resource
 from schemas.config import Source
 from schemas.fieldmaps import field_map, record_type
 
@@ -29,40 +31,41 @@ CLASSES = {
     "inspect": "storage.buckets.get storage.getIamPermissions storage.objects.getIamPolicy",
     "write": "storage.objects.create storage.objects.update storage.objects.patch "
     "storage.objects.compose storage.objects.restore storage.objects.move",
+    "copy": "storage.objects.copy storage.objects.rewrite",
     "delete": "storage.objects.delete storage.buckets.delete",
-    "query": "google.cloud.bigquery.v2.JobService.InsertJob jobservice.insert jobservice.query",
-    "read": "google.cloud.bigquery.v2.TableDataService.List tabledataservice.list",
+    "query": "google.cloud.bigquery.v2.JobService.InsertJob jobservice.insert "
+    "google.cloud.bigquery.v2.JobService.Query jobservice.query jobservice.jobcompleted "
+    "google.cloud.bigquery.v2.JobService.GetQueryResults jobservice.getqueryresults",
+    "read": "storage.objects.get google.cloud.bigquery.v2.TableDataService.List "
+    "tabledataservice.list",
+    "admin": "google.iam.admin.v1.CreateServiceAccountKey "
+    "google.iam.admin.v1.UploadServiceAccountKey",
 }
-# Verbs not listed above, by their last word, which services write in both ways: `pods.list`,
-# `ListKeys`.
-OTHER_CLASS = """case
-    when r.protoPayload.methodName rlike '(?i)setIam(Policy|Permissions)$' then 'share'
-    when r.protoPayload.methodName
-      rlike '(GenerateAccessToken|GenerateIdToken|SignBlob|SignJwt|ExchangeToken)$' then 'assume'
-    when r.protoPayload.methodName rlike '[.](exec|attach|portforward)[.](create|get)$'
-      then 'execute'
-    when r.protoPayload.methodName rlike '[.]([Ll]ist[A-Za-z]*|watch|aggregatedList)$' then 'list'
-    when r.protoPayload.methodName rlike '[.](get|Get)[A-Za-z]*$' then 'inspect'
-    when r.protoPayload.methodName rlike '[.](delete|Delete)[A-Za-z]*$' then 'delete'
-    else 'admin' end"""
-
+# Methods not listed above, by their last word, whatever the service: the entry's own statement
+# cannot say these.
+WORDS = (
+    ("share", "setIam(Policy|Permissions)"),
+    ("assume", "Generate(AccessToken|IdToken)|Sign(Blob|Jwt)|ExchangeToken"),
+    ("sign_in", "login(Success|Failure|Verification|Challenge)?|AuthorizeUser"),
+    (
+        "query",
+        "((server)?stream(ing)?|direct|direct_?stream|raw|streamRaw|batch)?Predict|Explain"
+        "|(stream|batch)?GenerateContent|ChatCompletions|(count|compute)Tokens|EmbedContent"
+        "|Execute(Batch|Streaming)?(Dml|Sql)|(run|batchRun|execute)?(Aggregation)?Query"
+        "|RunAggregationQuery",
+    ),
+    ("copy", "(batch)?(export|copy|rewrite)([A-Z].*)?"),
+)
+LISTING = "(batch|aggregated)?(list|search|watch)([A-Z].*)?"
+LOOKING = "(batch)?(get|head|test|check|describe|lookup)([A-Z].*)?"
+READING = "(batch)?(access|read|download|pull|fetch|install|streamingPull)([A-Z].*)?"
+REMOVING = "(batch)?(delete|purge|destroy)([A-Z].*)?"
+WRITING = "(batch)?(create|insert|update|patch|write|upload|put|compose|import|append)([A-Z].*)?"
 PAYLOAD = "r.protoPayload"
 IDENTITY = f"{PAYLOAD}.authenticationInfo"
 METHOD = f"{PAYLOAD}.methodName"
-# The first one of a chain is where it began; real logs hold a first one without any name.
-DELEGATION = f"get({IDENTITY}.serviceAccountDelegationInfo, 0)"
-DELEGATE = (
-    f"coalesce(nullif({DELEGATION}.firstPartyPrincipal.principalEmail, ''), "
-    f"nullif({DELEGATION}.principalSubject, ''))"
-)
-OWN_NAME = (
-    f"coalesce(nullif({IDENTITY}.principalEmail, ''), nullif({IDENTITY}.principalSubject, ''))"
-)
-ACTOR = f"coalesce({DELEGATE}, {OWN_NAME})"
-SERVICE = (
-    "rlike '(gserviceaccount[.]com|svc[.]id[.]goog\\\\[[^]]*\\\\])$|^serviceAccount:"
-    "|^principal(Set)?://[^/]*/projects/.*/workloadIdentityPools/'"
-)
+WORD, STATED, CLASS, OUTCOME = "word", "stated", "class", "result"
+OWN_NAME, DELEGATE, ACTOR, EVENT = "own_name", "delegate", "actor", "event"
 
 
 def _bare(name: str) -> str:
@@ -77,23 +80,102 @@ def _object_uri(name: str) -> str:
     return f"case when {bucket} is not null then concat_ws('/', 'gs:/', {bucket}, {key}) end"
 
 
-TARGET = f"{PAYLOAD}.metadata.destination"
-IS_READ = f"({METHOD} = 'storage.objects.get')"
-IS_COPY = f"({IS_READ} and nullif({TARGET}, '') is not null)"
-KUBERNETES = quoted("^[^/]+/[^/]+/namespaces/([^/]+)/([^/]+)(?:/([^/]+))?(?:/([^/]+))?")
-NAMESPACE, KIND, NAME, SUBRESOURCE = (
-    f"nullif(regexp_extract({PAYLOAD}.resourceName, {KUBERNETES}, {n}), '')" for n in (1, 2, 3, 4)
-)
-CODE = f"try_cast({PAYLOAD}.status.code as int)"
+def _table_uri(name: str) -> str:
+    """SQL of the URI of BigQuery's table from its name (`projects/…/tables/…`), else null."""
+    project = f"regexp_extract({name}, '^projects/([^/]+)/datasets/', 1)"
+    return (
+        f"case when {name} rlike '^projects/[^/]+/datasets/' "
+        f"then concat_ws('/', 'gcp:/', {project}, 'bigquery.googleapis.com', {name}) end"
+    )
 
+
+def _is(words: str) -> str:
+    """SQL of whether the last word of the method is one of ``words``, a pattern; any case."""
+    return f"{WORD} rlike '^(?i:{words})$'"
+
+
+TARGET = f"{PAYLOAD}.metadata.destination"
+JOB = tuple(
+    f"{PAYLOAD}.metadata.{change}.job.jobConfig" for change in ("jobInsertion", "jobChange")
+)
+
+
+def _of_job(field: str) -> str:
+    """SQL of a field of BigQuery's job, which has just been made or has changed."""
+    return f"coalesce({', '.join(f'{job}.{field}' for job in JOB)})"
+
+
+JOB_TYPE = _of_job("type")
+JOB_SOURCE = (
+    f"coalesce({_of_job('extractConfig.sourceTable')}, "
+    f"get({_of_job('tableCopyConfig.sourceTables')}, 0))"
+)
+JOB_TARGET = (
+    f"coalesce(get({_of_job('extractConfig.destinationUris')}, 0), "
+    f"{_of_job('tableCopyConfig.destinationTable')})"
+)
+IS_COPY = f"({METHOD} = 'storage.objects.get' and nullif({TARGET}, '') is not null)"
+IS_KUBERNETES = f"{PAYLOAD}.serviceName = 'k8s.io'"
+CODE = f"try_cast({PAYLOAD}.status.code as int)"
 CALLER = f"{PAYLOAD}.requestMetadata.callerIp"
+# What the entry says of itself, by the permissions that were checked or else by the log it is in.
+STATEMENT = (
+    f"coalesce(nullif(array_join(transform({PAYLOAD}.authorizationInfo, "
+    "one -> one.permissionType), ' '), ''), "
+    "case when r.logName like '%cloudaudit.googleapis.com_2Factivity' "
+    "or r.logName like '%cloudaudit.googleapis.com_2Fsystem_event' then 'ADMIN_WRITE' end, '')"
+)
+OTHER_CLASS = f"""case
+    {" ".join(f"when {_is(words)} then '{name}'" for name, words in WORDS)}
+    when {METHOD} rlike '[.](exec|attach|portforward)[.](create|get)$' then 'execute'
+    when {_is(REMOVING)} then 'delete'
+    when {_is(LISTING)} then 'list'
+    when {STATED} like '%DATA_WRITE%' and ({STATED} not like '%DATA_READ%' or {_is(WRITING)})
+      then 'write'
+    when {STATED} like '%DATA_READ%' and {_is(".*IamPolicy")} then 'inspect'
+    when {STATED} like '%DATA_READ%' then 'read'
+    when {STATED} like '%ADMIN_WRITE%' then 'admin'
+    when {STATED} like '%ADMIN_READ%' then 'inspect'
+    when {_is(READING)} then 'read'
+    when {_is(LOOKING)} then 'inspect'
+    when {_is(WRITING)} then 'write'
+    else 'other' end"""
+EVENT_FIELDS = ("apiGroup", "name", "namespace", "resource", "subresource")
+EVENT_SQL = kubernetes_event("r")
+EVENT_STRUCT = ", ".join(f"'{name}', {EVENT_SQL[f'objectRef.{name}']}" for name in EVENT_FIELDS)
+
+DERIVED = (
+    {
+        WORD: f"regexp_extract({METHOD}, '([A-Za-z0-9]+)$', 1)",
+        STATED: STATEMENT,
+        OWN_NAME: own_name("r"),
+        DELEGATE: delegate("r"),
+        OUTCOME: outcome("r"),
+        EVENT: f"case when {IS_KUBERNETES} then "
+        f"named_struct({EVENT_STRUCT}, 'verb', {EVENT_SQL['verb']}) end",
+    },
+    {
+        ACTOR: f"coalesce({DELEGATE}, {OWN_NAME})",
+        CLASS: f"case when {EVENT} is not null "
+        f"then {event_class(f'{EVENT}.verb', f'{EVENT}.resource', f'{EVENT}.subresource')} "
+        f"when {IS_COPY} or {JOB_TYPE} in ('EXPORT', 'COPY') then 'copy' "
+        f"when {JOB_TYPE} = 'IMPORT' then 'write' "
+        f"when {PAYLOAD}.metadata.tableDataRead.reason is not null then 'read' "
+        f"else {class_of(METHOD, CLASSES, OTHER_CLASS)} end",
+    },
+)
 
 COLUMNS = {
-    "event_id": "coalesce(concat_ws('/', nullif(r.insertId, ''), r.timestamp, "
+    # An operation's first and last entries are one event, of which the last tells the result.
+    "event_id": "coalesce(case when nullif(r.operation.id, '') is not null "
+    "and not (coalesce(r.operation.first, '') = 'true' "
+    "and coalesce(r.operation.last, '') = 'true') "
+    f"then concat_ws('/', 'operation', r.operation.id, {METHOD}, r.logName) end, "
+    "concat_ws('/', nullif(r.insertId, ''), r.timestamp, "
     "case when nullif(r.insertId, '') is null then "
     f"md5(concat_ws('|', {METHOD}, {PAYLOAD}.resourceName, {ACTOR})) end, r.logName), '-')",
     "event_time": iso_time("r.timestamp"),
-    "principal": f"coalesce({ACTOR}, 'anonymous')",
+    "principal": f"coalesce({ACTOR}, if({EVENT} is null, 'anonymous', 'system:anonymous'))",
     # A service that uses another one may be known by that one only; a person is not that one.
     "names": one_a_line(
         ACTOR,
@@ -102,36 +184,53 @@ COLUMNS = {
         f"case when {DELEGATE} {SERVICE} then {OWN_NAME} end",
     ),
     "kind_hint": f"case when {ACTOR} {SERVICE} then 'service' end",
-    "acting_as": f"case when {DELEGATE} is not null then {OWN_NAME} end",
+    "acting_as": f"coalesce(case when {EVENT} is not null "
+    f"then nullif({IDENTITY}.authoritySelector, '') end, "
+    f"case when {DELEGATE} is not null then {OWN_NAME} end)",
     "credential": f"nullif(substring_index({IDENTITY}.serviceAccountKeyName, '/', -1), '')",
     "issued_credential": NO_TEXT,
     "action": METHOD,
-    "action_class": f"case when {IS_COPY} then 'copy' when {IS_READ} then 'read' "
-    f"else {class_of(METHOD, CLASSES, OTHER_CLASS)} end",
-    "resource": f"coalesce({_object_uri(f'{PAYLOAD}.resourceName')}, "
-    f"case when {PAYLOAD}.serviceName = 'k8s.io' and {NAMESPACE} is not null then "
-    "concat_ws('/', 'k8s:/', coalesce(nullif(r.resource.labels.cluster_name, ''), '-'), "
-    f"{NAMESPACE}, {KIND}, {NAME}) end, "
+    "action_class": CLASS,
+    "resource": f"coalesce({_object_uri(f'{PAYLOAD}.resourceName')}, case when {EVENT} is not null "
+    "then "
+    + event_resource(
+        "coalesce(nullif(r.resource.labels.cluster_name, ''), cluster, '-')",
+        f"concat('/', {PAYLOAD}.resourceName)",
+        *(f"{EVENT}.{part}" for part in ("namespace", "resource", "name")),
+    )
+    + f" end, {_table_uri(JOB_SOURCE)}, "
     "concat_ws('/', 'gcp:/', coalesce(nullif(r.resource.labels.project_id, ''), '-'), "
     f"coalesce(nullif({PAYLOAD}.serviceName, ''), '-'), nullif({PAYLOAD}.resourceName, '')))",
     "object": NO_TEXT,
-    "destination": f"case when {IS_COPY} then coalesce({_object_uri(TARGET)}, {TARGET}) end",
+    "destination": f"case when {IS_COPY} then coalesce({_object_uri(TARGET)}, {TARGET}) "
+    f"when {CLASS} = 'copy' then coalesce({_table_uri(JOB_TARGET)}, nullif({JOB_TARGET}, '')) end",
     "bytes_out": "cast(null as bigint)",
     "source_ip": address(CALLER),
     "user_agent": f"nullif(trim({PAYLOAD}.requestMetadata.callerSuppliedUserAgent), '')",
-    "outcome": f"case when {CODE} <> 0 then 'failure' else 'success' end",
+    "outcome": OUTCOME,
     "details": details_json(
         {
+            "api_group": f"{EVENT}.apiGroup",
+            "decision": "nullif(r.labels.`authorization.k8s.io/decision`, '')",
             "error_code": f"case when {CODE} <> 0 then cast({CODE} as string) end",
+            "operation": "nullif(r.operation.id, '')",
+            "permission_types": f"nullif({STATED}, '')",
             "project": "nullif(r.resource.labels.project_id, '')",
+            "reason": f"nullif(substring({PAYLOAD}.status.message, 1, 500), '')",
             "requested_bytes": f"{PAYLOAD}.metadata.requested_bytes",
             "service": f"nullif({PAYLOAD}.serviceName, '')",
             "source_host": f"case when {address(CALLER)} is null then nullif({CALLER}, '') end",
-            "subresource": f"case when {PAYLOAD}.serviceName = 'k8s.io' then {SUBRESOURCE} end",
+            "subresource": f"{EVENT}.subresource",
+            "third_party": f"substring(coalesce({IDENTITY}.thirdPartyPrincipal, "
+            f"get({IDENTITY}.serviceAccountDelegationInfo, 0).thirdPartyPrincipal), 1, 500)",
+            UNKNOWN_ACTION: f"case when {CLASS} = 'other' then {METHOD} end",
+            "verb": "event.verb",
         }
     ),
-    "precedence": "0",
-    "problem": f"case when nullif({METHOD}, '') is null "
+    "precedence": "case when r.operation.last = 'true' then 1 else 0 end",
+    "problem": "case when nullif(r.protopayload_auditlog.methodName, '') is not null "
+    "then 'an entry in the form of BigQuery, which is not read: let a sink write to Cloud Storage' "
+    f"when nullif({METHOD}, '') is null "
     "then 'no protoPayload.methodName (not an entry of an audit log?)' end",
 }
 

@@ -3,7 +3,8 @@
 Traps handled here: one request makes several records (one a stage) with the same ``auditID``, of
 which the last stage tells most; ``exec`` over WebSocket has the verb ``get``, so the subresource
 decides and never the verb; ``kubectl cp`` is an ``exec`` of ``tar`` in the request's query; under
-impersonation the one who acted is ``user``; status 101 is a success.
+impersonation the one who acted is ``user``; status 101 is a success; a caller may write all of
+``sourceIPs`` but the last, by a header; versions before v1 of the API have ``timestamp`` only.
 
 AKS puts the Event, as text or as an object, into a diagnostic record, EKS as text into a log event
 of CloudWatch; GKE writes its own entries, from which an Event is put together (without the
@@ -15,8 +16,10 @@ from __future__ import annotations
 
 from typing import Any
 
+from jobs.cloud_entries import SERVICE, kubernetes_event
 from jobs.formats import (
     NO_TEXT,
+    UNKNOWN_ACTION,
     Wrapper,
     address,
     class_of,
@@ -24,6 +27,7 @@ from jobs.formats import (
     iso_time,
     one_a_line,
     quoted,
+    unknown_action,
     url_decoded,
 )
 from schemas.config import Source
@@ -35,21 +39,68 @@ BATCHES = ENVELOPES
 BATCH = {"logEvents": "logGroup"}
 KEEPS_TEXT = False
 
+ADDRESSES = "r.sourceIPs"
 CLUSTER = "coalesce(cluster, '-')"
 TARGET = "r.objectRef"
 SUBRESOURCE = f"nullif({TARGET}.subresource, '')"
-EXECUTES = f"{SUBRESOURCE} in ('exec', 'attach', 'portforward', 'proxy', 'ephemeralcontainers')"
+# Listing secrets or configmaps answers with all of them, but who lists rarely means to read.
 VERB_CLASSES = {
     "list": "list watch",
-    "write": "create update patch",
+    "inspect": "get head options",
+    "write": "create update patch post put",
     "delete": "delete deletecollection",
     "assume": "impersonate",
+    "execute": "proxy redirect connect",
 }
-LOOKING = "case when r.verb in ('get', 'head') then 'inspect' else 'other' end"
+CHANGES = "('create', 'update', 'patch', 'delete', 'deletecollection')"
 RULES = (
     "('roles', 'rolebindings', 'clusterroles', 'clusterrolebindings', "
-    "'validatingwebhookconfigurations', 'mutatingwebhookconfigurations')"
+    "'validatingwebhookconfigurations', 'mutatingwebhookconfigurations', "
+    "'validatingadmissionpolicies', 'validatingadmissionpolicybindings')"
 )
+REVIEWS = (
+    "('tokenreviews', 'subjectaccessreviews', 'localsubjectaccessreviews', "
+    "'selfsubjectaccessreviews', 'selfsubjectrulesreviews', 'selfsubjectreviews')"
+)
+WORKLOADS = (
+    "('pods', 'jobs', 'deployments', 'statefulsets', 'daemonsets', 'cronjobs', 'replicasets', "
+    "'replicationcontrollers')"
+)
+
+
+def event_class(verb: str, resource: str, subresource: str) -> str:
+    """SQL of the class of a request; the subresource says more than the verb."""
+    return (
+        f"case when {subresource} in ('exec', 'attach', 'portforward', 'proxy') then 'execute' "
+        f"when {subresource} = 'ephemeralcontainers' and {verb} in {CHANGES} then 'execute' "
+        f"when {subresource} = 'log' and {verb} = 'get' then 'read' "
+        f"when {subresource} = 'token' and {verb} = 'create' then 'assume' "
+        f"when {subresource} = 'eviction' and {verb} = 'create' then 'delete' "
+        f"when {subresource} = 'approval' and {verb} in {CHANGES} then 'admin' "
+        f"when {resource} in {REVIEWS} and {verb} = 'create' then 'inspect' "
+        f"when {resource} in {RULES} and {verb} in {CHANGES} then 'admin' "
+        f"when {resource} in {WORKLOADS} and {subresource} is null and {verb} = 'create' "
+        "then 'submit' "
+        f"when {resource} in ('secrets', 'configmaps', 'persistentvolumeclaims') "
+        f"and {subresource} is null and {verb} = 'get' then 'read' "
+        f"else {class_of(verb, VERB_CLASSES, quoted('other'))} end"
+    )
+
+
+def event_resource(cluster: str, path: str, *parts: str) -> str:
+    """SQL of `k8s://cluster/namespace/resource/name`, or of the path where there is no object.
+
+    ``parts``: SQL of namespace, resource and name; each may be null.
+    """
+    namespace, resource, name = parts
+    return (
+        f"case when {resource} is null then concat('k8s://', {cluster}, '/-', "
+        f"coalesce({path}, '')) else concat_ws('/', 'k8s:/', {cluster}, "
+        f"coalesce(nullif({namespace}, ''), '-'), {resource}, nullif({name}, '')) end"
+    )
+
+
+CLASS = event_class("r.verb", f"{TARGET}.resource", SUBRESOURCE)
 CODE = "try_cast(r.responseStatus.code as int)"
 # First commands of a query such as `command=tar&command=cf&command=-&container=main`.
 COMMAND = (
@@ -70,12 +121,11 @@ EXTRA_SESSION, EXTRA_ARN, EXTRA_ROLE = map(_extra, ("sessionName", "arn", "canon
 COLUMNS = {
     "event_id": "nullif(r.auditID, '')",
     "event_time": f"coalesce({iso_time('r.requestReceivedTimestamp')}, "
-    f"{iso_time('r.stageTimestamp')})",
+    f"{iso_time('r.stageTimestamp')}, {iso_time('r.`timestamp`')})",
     "principal": "coalesce(nullif(r.user.username, ''), 'system:anonymous')",
-    "names": one_a_line(EXTRA_SESSION, EXTRA_ARN, "r.user.username", EXTRA_ROLE),
-    "kind_hint": "case when r.user.username rlike "
-    "'^system:(serviceaccount:|node:|kube-|apiserver)|[.]gserviceaccount[.]com$' "
-    "then 'service' end",
+    # Whoever assumes a role chooses its session's name, so the ARN and the user name go before it.
+    "names": one_a_line(EXTRA_ARN, "r.user.username", EXTRA_SESSION, EXTRA_ROLE),
+    "kind_hint": f"case when r.user.username {SERVICE} then 'service' end",
     "acting_as": "coalesce(nullif(r.impersonatedUser.username, ''), "
     f"case when {EXTRA_ROLE} like '%:role/%' then {EXTRA_ROLE} end)",
     "credential": f"coalesce({_extra('accessKeyId')}, "
@@ -83,38 +133,37 @@ COLUMNS = {
     "issued_credential": NO_TEXT,
     "action": f"case when {SUBRESOURCE} is not null "
     f"then concat({TARGET}.resource, '/', {SUBRESOURCE}) else r.verb end",
-    "action_class": f"case when {EXECUTES} then 'execute' "
-    f"when {SUBRESOURCE} = 'log' then 'read' "
-    f"when {SUBRESOURCE} = 'token' then 'assume' "
-    f"when {TARGET}.resource in ('tokenreviews', 'subjectaccessreviews', "
-    "'selfsubjectaccessreviews', 'selfsubjectrulesreviews') then 'inspect' "
-    f"when {TARGET}.resource in {RULES} and r.verb in ('create', 'update', 'patch', 'delete') "
-    "then 'admin' "
-    f"when {TARGET}.resource in ('pods', 'jobs', 'deployments', 'statefulsets', 'daemonsets', "
-    "'cronjobs') and r.verb = 'create' then 'submit' "
-    f"when {TARGET}.resource in ('secrets', 'configmaps', 'persistentvolumeclaims') "
-    "and r.verb = 'get' then 'read' "
-    f"else {class_of('r.verb', VERB_CLASSES, LOOKING)} end",
-    "resource": "case when r.objectRef.resource is null then "
-    f"concat('k8s://', {CLUSTER}, '/-', coalesce(split_part(r.requestURI, '?', 1), '')) "
-    f"else concat_ws('/', 'k8s:/', {CLUSTER}, coalesce(nullif({TARGET}.namespace, ''), '-'), "
-    f"{TARGET}.resource, nullif({TARGET}.name, '')) end",
+    "action_class": CLASS,
+    "resource": event_resource(
+        CLUSTER,
+        "split_part(r.requestURI, '?', 1)",
+        f"{TARGET}.namespace",
+        f"{TARGET}.resource",
+        f"{TARGET}.name",
+    ),
     "object": NO_TEXT,
     "destination": NO_TEXT,
     "bytes_out": "cast(null as bigint)",
-    "source_ip": address("get(r.sourceIPs, 0)"),
+    "source_ip": address("seen_address"),
     "user_agent": "nullif(r.userAgent, '')",
-    "outcome": f"case when {CODE} is null then 'unknown' when {CODE} >= 400 then 'failure' "
-    "else 'success' end",
+    "outcome": f"case when {CODE} >= 400 or r.stage = 'Panic' or r.responseStatus.status = "
+    "'Failure' or r.annotations.`authorization.k8s.io/decision` = 'forbid' then 'failure' "
+    f"when {CODE} >= 100 or r.responseStatus.status = 'Success' then 'success' "
+    "else 'unknown' end",
     "details": details_json(
         {
             "api_group": f"nullif({TARGET}.apiGroup, '')",
             "command": COMMAND,
             "decision": "r.annotations.`authorization.k8s.io/decision`",
+            "forwarded_for": "forwarded_for",
             "reason": "nullif(r.responseStatus.reason, '')",
             "session_name": EXTRA_SESSION,
+            "source_host": f"case when {address('seen_address')} is null "
+            "then nullif(seen_address, '') end",
             "status_code": "r.responseStatus.code",
             "subresource": SUBRESOURCE,
+            UNKNOWN_ACTION: f"case when {SUBRESOURCE} is null "
+            f"then {unknown_action('r.verb', VERB_CLASSES)} end",
             "verb": "r.verb",
         }
     ),
@@ -137,54 +186,6 @@ def columns(source: Source) -> dict[str, str]:
 
 FIELDS = field_map("kubernetes_audit")
 RECORD_TYPE = record_type(FIELDS.used)
-
-PAYLOAD = "e.protoPayload"
-IDENTITY = f"{PAYLOAD}.authenticationInfo"
-METHOD = f"{PAYLOAD}.methodName"
-NAME = f"{PAYLOAD}.resourceName"
-# core/v1/namespaces/NAMESPACE/pods/NAME/exec or rbac.authorization.k8s.io/v1/clusterroles/NAME
-IN_NAMESPACE = (
-    f"({NAME} rlike '^[^/]+/[^/]+/namespaces/[^/]+/[^/]+' and {METHOD} not like '%.namespaces.%')"
-)
-
-
-def _part(in_namespace: int | None, in_cluster: int | None) -> str:
-    """SQL of one part of a resource's name, by its place in names of either kind."""
-    inside, outside = (
-        NO_TEXT if place is None else f"get(split({NAME}, '/'), {place})"
-        for place in (in_namespace, in_cluster)
-    )
-    return f"nullif(case when {IN_NAMESPACE} then {inside} else {outside} end, '')"
-
-
-# Codes of google.rpc that say no more than the status of HTTP they stand for.
-STATUS = (
-    f"coalesce(case {PAYLOAD}.status.code when '3' then '400' when '16' then '401' "
-    "when '7' then '403' when '5' then '404' when '6' then '409' when '10' then '409' "
-    "when '8' then '429' when '12' then '501' when '14' then '503' when '4' then '504' end, "
-    f"if(coalesce({PAYLOAD}.status.code, '0') = '0', '200', '500'))"
-)
-GKE_EVENT = {
-    "auditID": "coalesce(nullif(e.operation.id, ''), e.insertId)",
-    "annotations.authorization.k8s.io/decision": "e.labels.`authorization.k8s.io/decision`",
-    "impersonatedUser.username": f"{IDENTITY}.authoritySelector",
-    "objectRef.apiGroup": f"nullif(get(split({NAME}, '/'), 0), 'core')",
-    "objectRef.name": _part(5, 3),
-    "objectRef.namespace": _part(3, None),
-    "objectRef.resource": _part(4, 2),
-    "objectRef.subresource": _part(6, 4),
-    "requestReceivedTimestamp": "e.timestamp",
-    "requestURI": f"concat('/', {NAME})",
-    "responseStatus.code": STATUS,
-    "responseStatus.reason": f"nullif({PAYLOAD}.status.message, '')",
-    "sourceIPs[]": f"array({PAYLOAD}.requestMetadata.callerIp)",
-    "stage": "case when e.operation.last = 'true' then 'ResponseComplete' "
-    "when e.operation.first = 'true' then 'ResponseStarted' else 'ResponseComplete' end",
-    "user.username": f"coalesce(nullif({IDENTITY}.principalEmail, ''), "
-    f"{IDENTITY}.principalSubject)",
-    "userAgent": f"{PAYLOAD}.requestMetadata.callerSuppliedUserAgent",
-    "verb": f"substring_index({METHOD}, '.', -1)",
-}
 
 
 def _struct(tree: dict[str, Any], values: dict[str, str], prefix: str = "") -> str:
@@ -224,9 +225,9 @@ WRAPPERS = {
     "protoPayload": Wrapper(
         "",
         record_type(FIELDS.wrappers["protoPayload"]),
-        _struct(field_tree(FIELDS.used), GKE_EVENT),
-        fault=f"case when coalesce({PAYLOAD}.serviceName, '') <> 'k8s.io' then "
-        f"concat('an entry not of k8s.io but of ', coalesce({PAYLOAD}.serviceName, 'no service'), "
+        _struct(field_tree(FIELDS.used), kubernetes_event("e")),
+        fault="case when coalesce(e.protoPayload.serviceName, '') <> 'k8s.io' then concat("
+        "'an entry not of k8s.io but of ', coalesce(e.protoPayload.serviceName, 'no service'), "
         "': for format gcp_audit') end",
         cluster="e.resource.labels.cluster_name",
     ),

@@ -54,9 +54,9 @@ TIME = (
     f"then timestamp_micros(cast(round({SECONDS} * 1000000) as bigint)) end, "
     f"{iso_time('r.startTime')})"
 )
-ADDRESSES = f"coalesce(nullif({META}.requester_ip_address, ''), nullif(r.requester_ip_address, ''))"
-# The first address of X-Forwarded-For, without a port.
-CALLER = f"trim(split_part({ADDRESSES}, ',', 1))"
+REQUESTER = f"coalesce(nullif({META}.requester_ip_address, ''), nullif(r.requester_ip_address, ''))"
+# X-Forwarded-For as it came, or one address.
+ADDRESSES = f"filter(split(trim({REQUESTER}), ' *, *'), one -> one <> '')"
 # Older versions tell the program as tags only: its name, and its name with the version.
 TAGGED_AGENT = "nullif(regexp_extract(r.request_tags, '\"User-Agent: ([^\"]*/[^\"]*)\"', 1), '')"
 SAMPLING = "r.model_parameters"
@@ -70,7 +70,7 @@ def _number(field: str) -> str:
 
 COLUMNS = {
     "event_id": "concat_ws('/', coalesce(nullif(r.id, ''), md5(concat_ws('|', r.trace_id, "
-    f"r.call_type, r.model, {KEY}, {ADDRESSES}))), "
+    f"r.call_type, r.model, {KEY}, {REQUESTER}))), "
     f"cast(unix_micros({TIME}) as string))",
     "event_time": TIME,
     "principal": f"coalesce({USER}, {EMAIL}, {ALIAS}, "
@@ -87,7 +87,7 @@ COLUMNS = {
     "object": NO_TEXT,
     "destination": NO_TEXT,
     "bytes_out": "cast(null as bigint)",
-    "source_ip": address(CALLER),
+    "source_ip": address("seen_address"),
     "user_agent": f"coalesce(nullif(r.user_agent, ''), nullif({META}.user_agent, ''), "
     f"{TAGGED_AGENT})",
     "outcome": "case when r.status in ('success', 'failure') then r.status "
@@ -100,6 +100,7 @@ COLUMNS = {
             "end_user": CALLER_SAYS,
             "error_class": "nullif(r.error_information.error_class, '')",
             "error_code": "nullif(r.error_information.error_code, '')",
+            "forwarded_for": "forwarded_for",
             "guardrail": "nullif(nullif(r.status_fields.guardrail_status, ''), 'not_run')",
             "key_alias": ALIAS,
             # How many tokens were weighted: a sweep over them reads a model's head.
