@@ -54,13 +54,15 @@ WORDS = (
         "|Execute(Batch|Streaming)?(Dml|Sql)|(run|batchRun|execute)?(Aggregation)?Query"
         "|RunAggregationQuery",
     ),
-    ("copy", "(batch)?(export|copy|rewrite)([A-Z].*)?"),
+    ("copy", "(create|run)TransferJob"),
 )
-LISTING = "(batch|aggregated)?(list|search|watch)([A-Z].*)?"
-LOOKING = "(batch)?(get|head|test|check|describe|lookup)([A-Z].*)?"
-READING = "(batch)?(access|read|download|pull|fetch|install|streamingPull)([A-Z].*)?"
-REMOVING = "(batch)?(delete|purge|destroy)([A-Z].*)?"
-WRITING = "(batch)?(create|insert|update|patch|write|upload|put|compose|import|append)([A-Z].*)?"
+# The last word begins with one of these: `list`, `ListKeys`, `aggregatedList`, but not `Listen`.
+COPYING = "(batch)?(export|copy|rewrite)"
+LISTING = "(batch|aggregated)?(list|search|watch)"
+LOOKING = "(batch)?(get|head|test|check|describe|lookup)"
+READING = "(batch|streaming)?(access|read|download|pull|fetch|install)"
+REMOVING = "(batch)?(delete|purge|destroy)"
+WRITING = "(batch)?(create|insert|update|patch|write|upload|put|compose|import|append)"
 PAYLOAD = "r.protoPayload"
 IDENTITY = f"{PAYLOAD}.authenticationInfo"
 METHOD = f"{PAYLOAD}.methodName"
@@ -92,6 +94,11 @@ def _table_uri(name: str) -> str:
 def _is(words: str) -> str:
     """SQL of whether the last word of the method is one of ``words``, a pattern; any case."""
     return f"{WORD} rlike '^(?i:{words})$'"
+
+
+def _begins(words: str) -> str:
+    """The same, of how that word begins; a capital or a digit follows."""
+    return f"{WORD} rlike '^(?i:{words})([A-Z0-9].*)?$'"
 
 
 TARGET = f"{PAYLOAD}.metadata.destination"
@@ -128,17 +135,18 @@ STATEMENT = (
 OTHER_CLASS = f"""case
     {" ".join(f"when {_is(words)} then '{name}'" for name, words in WORDS)}
     when {METHOD} rlike '[.](exec|attach|portforward)[.](create|get)$' then 'execute'
-    when {_is(REMOVING)} then 'delete'
-    when {_is(LISTING)} then 'list'
-    when {STATED} like '%DATA_WRITE%' and ({STATED} not like '%DATA_READ%' or {_is(WRITING)})
+    when {_begins(COPYING)} then 'copy'
+    when {_begins(REMOVING)} then 'delete'
+    when {_begins(LISTING)} then 'list'
+    when {STATED} like '%DATA_WRITE%' and ({STATED} not like '%DATA_READ%' or {_begins(WRITING)})
       then 'write'
     when {STATED} like '%DATA_READ%' and {_is(".*IamPolicy")} then 'inspect'
     when {STATED} like '%DATA_READ%' then 'read'
     when {STATED} like '%ADMIN_WRITE%' then 'admin'
     when {STATED} like '%ADMIN_READ%' then 'inspect'
-    when {_is(READING)} then 'read'
-    when {_is(LOOKING)} then 'inspect'
-    when {_is(WRITING)} then 'write'
+    when {_begins(READING)} then 'read'
+    when {_begins(LOOKING)} then 'inspect'
+    when {_begins(WRITING)} then 'write'
     else 'other' end"""
 EVENT_FIELDS = ("apiGroup", "name", "namespace", "resource", "subresource")
 EVENT_SQL = kubernetes_event("r")
@@ -168,8 +176,7 @@ DERIVED = (
 COLUMNS = {
     # An operation's first and last entries are one event, of which the last tells the result.
     "event_id": "coalesce(case when nullif(r.operation.id, '') is not null "
-    "and not (coalesce(r.operation.first, '') = 'true' "
-    "and coalesce(r.operation.last, '') = 'true') "
+    "and (coalesce(r.operation.first, '') = 'true') <> (coalesce(r.operation.last, '') = 'true') "
     f"then concat_ws('/', 'operation', r.operation.id, {METHOD}, r.logName) end, "
     "concat_ws('/', nullif(r.insertId, ''), r.timestamp, "
     "case when nullif(r.insertId, '') is null then "
@@ -183,7 +190,9 @@ COLUMNS = {
         f"case when {DELEGATE} is null then {_bare(f'{IDENTITY}.principalSubject')} end",
         f"case when {DELEGATE} {SERVICE} then {OWN_NAME} end",
     ),
-    "kind_hint": f"case when {ACTOR} {SERVICE} then 'service' end",
+    # System events are Google's own; no person causes them.
+    "kind_hint": f"case when {ACTOR} {SERVICE} "
+    "or r.logName like '%cloudaudit.googleapis.com_2Fsystem_event' then 'service' end",
     "acting_as": f"coalesce(case when {EVENT} is not null "
     f"then nullif({IDENTITY}.authoritySelector, '') end, "
     f"case when {DELEGATE} is not null then {OWN_NAME} end)",

@@ -27,7 +27,6 @@ from jobs.formats import (
     iso_time,
     one_a_line,
     quoted,
-    unknown_action,
     url_decoded,
 )
 from schemas.config import Source
@@ -100,7 +99,8 @@ def event_resource(cluster: str, path: str, *parts: str) -> str:
     )
 
 
-CLASS = event_class("r.verb", f"{TARGET}.resource", SUBRESOURCE)
+CLASS = "class"
+DERIVED = ({CLASS: event_class("r.verb", f"{TARGET}.resource", SUBRESOURCE)},)
 CODE = "try_cast(r.responseStatus.code as int)"
 # First commands of a query such as `command=tar&command=cf&command=-&container=main`.
 COMMAND = (
@@ -162,8 +162,7 @@ COLUMNS = {
             "then nullif(seen_address, '') end",
             "status_code": "r.responseStatus.code",
             "subresource": SUBRESOURCE,
-            UNKNOWN_ACTION: f"case when {SUBRESOURCE} is null "
-            f"then {unknown_action('r.verb', VERB_CLASSES)} end",
+            UNKNOWN_ACTION: f"case when {CLASS} = 'other' then r.verb end",
             "verb": "r.verb",
         }
     ),
