@@ -19,9 +19,12 @@ from __future__ import annotations
 
 import re
 from collections import defaultdict
-from collections.abc import Callable, Collection, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Iterable, Mapping
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
+
+from jobs.formats import CHOSEN, OF_ACCOUNT
+from schemas.context import names_of, split_alias
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -46,31 +49,88 @@ Rule = Callable[[str], Collection[Identity]]
 
 # ASCII only: a letter of another alphabet that looks the same is somebody else's.
 ADDRESS = re.compile(r"([a-z0-9!#$%&'*+/=?^_`{|}~.-]+)@((?:[a-z0-9-]+\.)+[a-z][a-z0-9-]*)")
-ROLE_SESSION = re.compile(r"arn:aws[a-z-]*:sts::([0-9]*):assumed-role/[\w+=,.@-]+/([\w+=,.@-]+)")
+ROLE_SESSION = re.compile(
+    r"arn:aws[a-z-]*:sts::[0-9]*:(?:assumed-role/[\w+=,.@-]+|federated-user)/([\w+=,.@-]+)"
+)
+UNIQUE_ID_SESSION = re.compile(r"a[a-z]{3}[a-z0-9]{12,}:([\w+=,.@-]+)")
+"""`AROAEXAMPLEID000000000:ana@example.com`: the principal id of a role session."""
 ACCOUNT = re.compile(r"\barn:aws[a-z-]*:(?:iam|sts)::([0-9]+):", re.IGNORECASE)
-GUEST = re.compile(r"([^@]+)#ext#@(?:[a-z0-9-]+\.)+[a-z0-9-]+")
+SESSION_ARN = re.compile(
+    r"\barn:aws[a-z-]*:sts::([0-9]*):(assumed-role|federated-user)/(?:(.*)/)?([^/]+)$",
+    re.IGNORECASE,
+)
+ROLE_ARN = re.compile(r"arn:aws[a-z-]*:iam::([0-9]*):role/(?:.*/)?([^/]+)", re.IGNORECASE)
+GUEST = re.compile(r"([^@]+)#ext#@((?:[a-z0-9-]+\.)+[a-z0-9-]+)")
+GUID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
 PREFIXED = re.compile(r"(?:([a-z][a-z0-9_.-]*):|https://[^#\s]+#)([^:#]+)")
 NOT_PEOPLE = ("system", "serviceaccount", "group", "svc")
 OWN_STAFF = ("employee", "")
 
 
-def name_bearers(directory: pd.DataFrame) -> dict[str, set[Identity]]:
-    """Every alias, user_id and e-mail address → whose it is; several where they share it.
+@dataclass(frozen=True)
+class Directory:
+    """The directory's names: whose they are, and in which logs."""
 
-    A service's e-mail address, which is often its owner's, counts only where nobody else bears it,
-    in whatever case.
+    everywhere: dict[str, set[Identity]]
+    """Aliases without a scope, user_ids and e-mail addresses, which hold in every log."""
+    within: dict[tuple[str, str], set[Identity]] = field(default_factory=dict)
+    """(scope, alias) of the aliases that hold in one log: of a source, or of a format."""
+    user_ids: frozenset[str] = frozenset()
+    mere_ids: frozenset[str] = frozenset()
+    """user_ids that are no alias of their own."""
+    named_within: frozenset[tuple[str, str]] = frozenset()
+    """(scope, user_id) of those with an alias that holds in one log."""
+
+    def bearers(self, name: str, source: str, format_id: str) -> Collection[Identity]:
+        """Who has the name in a log: by the source's aliases, the format's, then all others.
+
+        A person whose login in a log is an alias of that log has no other login there, so their
+        user_id is none.
+        """
+        for scope in (source, format_id):
+            found = self.within.get((scope, name))
+            if found:
+                return found
+        known = self.everywhere.get(name, ())
+        if name not in self.mere_ids or "@" in name:
+            return known
+        return {
+            identity
+            for identity in known
+            if identity.user_id != name
+            or self.named_within.isdisjoint({(source, name), (format_id, name)})
+        }
+
+
+def read_names(directory: pd.DataFrame, sources: Collection[str] = ()) -> Directory:
+    """Every alias, user_id and e-mail address, and whose it is; several where they share it.
+
+    ``sources``: names of the config's sources, with which an alias may begin as with a format id
+    (``github_audit:mlind``). A service's e-mail address, which is often its owner's, counts only
+    where nobody else bears it, in whatever case.
     """
     bearers: dict[str, set[Identity]] = defaultdict(set)
     contacts: dict[str, set[Identity]] = defaultdict(set)
+    within: dict[tuple[str, str], set[Identity]] = defaultdict(set)
+    mere_ids = set()
     for row in directory.itertuples(index=False):
         identity = Identity(row.user_id, row.kind)
-        for name in (*row.aliases, row.user_id):
-            bearers[name].add(identity)
+        for alias in row.aliases:
+            scope, name = split_alias(alias, sources)
+            if scope:
+                within[scope, name].add(identity)
+            else:
+                bearers[name].add(identity)
+        bearers[row.user_id].add(identity)
+        if row.user_id not in row.aliases:
+            mere_ids.add(row.user_id)
         (bearers if row.kind == "human" else contacts)[row.email].add(identity)
     taken = {name.lower() for name in bearers}
     bearers.update({name: who for name, who in contacts.items() if name.lower() not in taken})
     bearers.pop("", None)
-    return dict(bearers)
+    user_ids = frozenset(directory["user_id"])
+    named = frozenset((scope, who.user_id) for (scope, _), found in within.items() for who in found)
+    return Directory(dict(bearers), dict(within), user_ids, frozenset(mere_ids), named)
 
 
 def near_rules(directory: pd.DataFrame, bearers: Bearers) -> dict[str, Rule]:
@@ -87,8 +147,10 @@ def near_rules(directory: pd.DataFrame, bearers: Bearers) -> dict[str, Rule]:
         Entra ID names an invited guest `ana_example.com#EXT#@tenant.onmicrosoft.com`. No domain has
         an underscore, so the last one was the `@`.
     ``session_name``
-        EKS writes the `@` of a role session's name as `-` (aws-auth's `{{SessionName}}`, user names
-        of access entries): `ana-example.com`, alone or at the end of the session's ARN.
+        Whoever opens a session gives it its name, so a match on that name is never certain, even
+        where it is somebody's name to the letter. EKS writes the `@` of a role session's name as
+        `-` (aws-auth's `{{SessionName}}`, user names of access entries): `ana-example.com`, alone
+        or at the end of the session's ARN or principal id.
     ``prefixed_name``
         Kubernetes and others put a provider before a user name: `oidc:ana@example.com`,
         `https://issuer.example.com#ana@example.com`. What `system:` names is never a person.
@@ -131,14 +193,14 @@ def near_rules(directory: pd.DataFrame, bearers: Bearers) -> dict[str, Rule]:
         return people.get("@".join(guest[1].rsplit("_", 1)), ()) if guest else ()
 
     def session_name(name: str) -> Collection[Identity]:
-        session = ROLE_SESSION.fullmatch(name)
+        session = ROLE_SESSION.fullmatch(name) or UNIQUE_ID_SESSION.fullmatch(name)
         if session:
-            return people.get(session[2], ()) or by_session.get(session[2], ())
+            return people.get(session[1], ()) or by_session.get(session[1], ())
         return by_session.get(name, ())
 
     def prefixed_name(name: str) -> Collection[Identity]:
         prefixed = PREFIXED.fullmatch(name)
-        if not prefixed or prefixed[1] in NOT_PEOPLE:
+        if not prefixed or prefixed[1] in NOT_PEOPLE or UNIQUE_ID_SESSION.fullmatch(name):
             return ()
         return people.get(prefixed[2], ()) or by_session.get(prefixed[2], ())
 
@@ -162,18 +224,92 @@ def near_rules(directory: pd.DataFrame, bearers: Bearers) -> dict[str, Rule]:
     }
 
 
-def known_accounts(bearers: Bearers) -> set[str]:
-    """AWS accounts in the directory's names."""
-    return {account for name in bearers for account in ACCOUNT.findall(name)}
+def trusted_accounts(
+    directory: Directory, own: Iterable[str] = (), learned: Iterable[str] = ()
+) -> set[str]:
+    """Accounts and tenants that are ours, of those kinds of which any is known.
 
-
-def in_foreign_account(names: str, accounts: set[str]) -> bool:
-    """Whether the names hold the ARN of an account that the directory never names.
-
-    Whoever has an account of his own opens sessions in it under any name. Where the directory
-    holds no ARN at all nothing is known to be foreign.
+    Of each kind: ``own``, which the config gives; else those in the directory's names; else those
+    ``learned`` from the logs.
     """
-    return bool(accounts) and not accounts.issuperset(ACCOUNT.findall(names))
+    names = (*directory.everywhere, *(name for _, name in directory.within))
+    named = {account for name in names for account in _accounts(name)}
+    ours: set[str] = set()
+    for accounts in (own, named, learned):
+        kinds = {_kind_of_account(account) for account in ours}
+        ours |= {account for account in accounts if _kind_of_account(account) not in kinds}
+    return ours
+
+
+def in_foreign_account(names: str, accounts: Collection[str]) -> bool:
+    """Whether the names hold an account that is not among ``accounts``, which are ours.
+
+    Whoever has an account of their own opens sessions in it under any name. Where no account of a
+    kind is known to be ours, none of that kind is known to be foreign.
+    """
+    kinds = {_kind_of_account(account) for account in accounts}
+    return any(
+        account not in accounts and _kind_of_account(account) in kinds
+        for account in _accounts(names)
+    )
+
+
+def believed_names(names: str, foreign: bool) -> list[tuple[str, bool]]:
+    """Those of the names (one a line, best first) that mean something, each with whether its
+    bearer chose it.
+
+    Of a foreign account that is a whole ARN or id alone. Where a session says one role or account
+    and its issuer another, the issuer is believed. A federated user is named by whoever issued the
+    session, who goes before that name.
+    """
+    lines = [line for line in names.split("\n") if line and not line.startswith(OF_ACCOUNT)]
+    listed = [(line.removeprefix(CHOSEN), line.startswith(CHOSEN)) for line in lines]
+    sessions = [session for text, _ in listed if (session := SESSION_ARN.search(text))]
+    session_names = {session[4] for session in sessions}
+    listed = [(text, chosen or text in session_names) for text, chosen in listed]
+    if foreign:
+        listed = [(text, chosen) for text, chosen in listed if not chosen and _whole(text)]
+    if sessions and _contradicted(sessions, [text for text, _ in listed]):
+        return [
+            (text, chosen) for text, chosen in listed if not chosen and not SESSION_ARN.search(text)
+        ]
+    if any(session[2].lower() == "federated-user" for session in sessions):
+        listed.sort(key=lambda name: name[1] or bool(SESSION_ARN.search(name[0])))
+    return listed
+
+
+def _contradicted(sessions: list[re.Match[str]], texts: list[str]) -> bool:
+    """Whether the session's ARN and another ARN of the record disagree."""
+    accounts = {account for text in texts for account in ACCOUNT.findall(text)}
+    opened = {(s[1], s[3].lower()) for s in sessions if s[3]}
+    roles = {(role[1], role[2].lower()) for text in texts if (role := ROLE_ARN.fullmatch(text))}
+    return len(accounts) > 1 or (bool(opened) and not roles <= opened)
+
+
+def _whole(text: str) -> bool:
+    """Whether a name says which account it is of, or is an id that no two accounts share."""
+    return bool(
+        text.lower().startswith("arn:") or GUID.fullmatch(text) or GUEST.fullmatch(text.lower())
+    )
+
+
+def _accounts(names: str) -> set[str]:
+    """AWS accounts and tenants in names, one a line."""
+    found = set(ACCOUNT.findall(names))
+    for line in names.split("\n"):
+        if line.startswith(OF_ACCOUNT):
+            found.add(line.removeprefix(OF_ACCOUNT))
+        elif guest := GUEST.fullmatch(line.lower()):
+            found.add(guest[2])
+    return found
+
+
+def _kind_of_account(account: str) -> str:
+    if account.isdecimal():
+        return "account"
+    if GUID.fullmatch(account):
+        return "tenant"
+    return "domain" if "." in account else "name"
 
 
 def guess_finder(directory: pd.DataFrame) -> Callable[[str], list[str]]:
@@ -184,7 +320,7 @@ def guess_finder(directory: pd.DataFrame) -> Callable[[str], list[str]]:
     """
     bare: dict[str, set[str]] = defaultdict(set)
     for row in directory.itertuples(index=False):
-        for name in (*row.aliases, row.user_id, row.email):
+        for name in (*names_of(row.aliases), row.user_id, row.email):
             bare[_bare(name)].add(row.user_id)
         bare[row.display_name.lower()].add(row.user_id)
     bare.pop("", None)

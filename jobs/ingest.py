@@ -27,6 +27,7 @@ from jobs.resolve import (
     IdentityMatch,
     asset_finder,
     identity_finder,
+    keys_of_strangers,
     network_finder,
     resolve_sessions,
 )
@@ -89,7 +90,7 @@ def run(spark: SparkSession, config: JobConfig, day: date) -> str:
         require_unchanged(listed)
         staged = read_staged(spark, staging)
         earlier = sessions_before(spark, config, day)
-        events = resolve_events(spark, staged, context, earlier)
+        events = resolve_events(spark, staged, context, earlier, config)
         counts = staged.groupBy("source").agg(
             *map(F.expr, ("count(*)", "count_if(not in_day)", f"count_if({BAD})"))
         )
@@ -183,28 +184,41 @@ def sessions_before(spark: SparkSession, config: JobConfig, day: date) -> dict[s
 
 
 def resolve_events(
-    spark: SparkSession, staged: DataFrame, context: Context, earlier: dict[str, Identity]
+    spark: SparkSession,
+    staged: DataFrame,
+    context: Context,
+    earlier: dict[str, Identity],
+    config: JobConfig,
 ) -> DataFrame:
     """``events`` of the staging rows: deduplicated, identities, assets and networks resolved."""
     from pyspark.sql import functions as F
 
     good = staged.where("in_day and problem is null")
-    find_identity = identity_finder(context.directory)
+    find_identity = identity_finder(
+        context.directory,
+        [source.name for source in config.sources],
+        config.own_accounts,
+        _accounts_with_trails(good),
+    )
     find_asset = asset_finder(context.assets)
     find_network = network_finder(context.networks)
 
-    names = [row.names for row in good.select("names").distinct().collect()]
-    matches = [(n, find_identity(n)) for n in names if n]
-    identities = [(n, *_answer(match)) for n, match in matches if match != IdentityMatch()]
-    issued = [
-        (row.issued_credential, row.names, row.credential)
-        for row in good.where("issued_credential is not null")
-        .groupBy("issued_credential")
-        .agg(F.min("names").alias("names"), F.min("credential").alias("credential"))
-        .collect()
+    askers = good.select("source", "names", "format").where("names <> ''").distinct().collect()
+    matches = [(row, find_identity(row.names, row.source, row.format)) for row in askers]
+    identities = [
+        (row.source, row.names, *_answer(match), match.namesake)
+        for row, match in matches
+        if match != IdentityMatch()
     ]
-    behind = resolve_sessions(issued, earlier, lambda names: find_identity(names).identity)
-    sessions = [(key, *_answer(IdentityMatch(identity))) for key, identity in behind.items()]
+    issued = _issued_keys(good)
+    strange = keys_of_strangers(issued, lambda asker: find_identity(*asker).foreign)
+    behind = resolve_sessions(
+        [row for row in issued if row[0] not in strange],
+        earlier,
+        lambda asker: find_identity(*asker).identity,
+    )
+    sessions = [(key, *_answer(IdentityMatch(who)), False) for key, who in behind.items()]
+    sessions += [(key, None, None, None, True) for key in strange - behind.keys()]
     lookups = [row.lookup for row in good.select("lookup").distinct().collect()]
     assets = [(u, m.asset_id, m.prefix_chars) for u in lookups if u and (m := find_asset(u))]
     addresses = [row.source_ip for row in good.select("source_ip").distinct().collect()]
@@ -218,15 +232,17 @@ def resolve_events(
         .join(
             answers(
                 identities,
-                "names string, alias_user string, alias_kind string, alias_note string",
+                "source string, names string, alias_user string, alias_kind string, "
+                "alias_note string, namesake string",
             ),
-            "names",
+            ["source", "names"],
             "left",
         )
         .join(
             answers(
                 sessions,
-                "credential string, session_user string, session_kind string, session_note string",
+                "credential string, session_user string, session_kind string, "
+                "session_note string, of_stranger boolean",
             ),
             "credential",
             "left",
@@ -239,7 +255,7 @@ def resolve_events(
         )
     )
     by_name = {
-        name: F.expr(f"case when not {NO_PERSON} then {name} end")
+        name: F.expr(f"case when not ({NO_PERSON}) then {name} end")
         for name in ("alias_user", "alias_kind", "alias_note")
     }
     return joined.withColumns(by_name).selectExpr(
@@ -249,7 +265,7 @@ def resolve_events(
         "source",
         "format",
         "principal",
-        f"if({BY_NAME}, alias_user, coalesce(session_user, alias_user, principal)) as user_id",
+        f"if({BY_NAME}, alias_user, coalesce(session_user, alias_user, {STRANGER})) as user_id",
         f"if({BY_NAME}, alias_kind, coalesce(session_kind, alias_kind, kind_hint, 'unknown')) "
         "as user_kind",
         "acting_as",
@@ -274,9 +290,13 @@ def resolve_events(
     )
 
 
+# A principal that is not known and bears the user_id of somebody who is would become that one.
+STRANGER = "if(principal = namesake, concat(source, ':', principal), principal)"
 # Where the log itself says that no person acted, rules about people have nothing to say.
+# Nor has the name of a session that somebody of another account opened.
 NO_PERSON = (
-    "coalesce(kind_hint = 'service' and alias_kind = 'human' and alias_note is not null, false)"
+    "coalesce(kind_hint = 'service' and alias_kind = 'human' and alias_note is not null, false) "
+    "or coalesce(of_stranger and alias_note like '%\"session_name\"%', false)"
 )
 # A service that opens role sessions for people names them in the session; a person who names
 # somebody else is not believed, unless it takes a rule to know that person at all.
@@ -296,13 +316,66 @@ CONTAINER = (
 """SQL of the URI of what holds a resource: a bucket, a repository, a namespace, an account."""
 
 
+def _issued_keys(
+    good: DataFrame,
+) -> list[tuple[str, tuple[str, str, str], str | None]]:
+    """(key handed out, names, source and format of who asked, the key that one used), all of one
+    record for each key: of the one that says most, then of the first.
+    """
+    rows = (
+        good.where("issued_credential is not null")
+        .select(
+            "issued_credential",
+            "precedence",
+            "credential",
+            "event_time",
+            "names",
+            "source",
+            "format",
+        )
+        .distinct()
+        .collect()
+    )
+    rows.sort(
+        key=lambda row: (
+            -(row.precedence or 0),
+            row.credential is None,
+            not row.names,
+            row.event_time,
+            row.names or "",
+            row.credential or "",
+            row.source,
+        ),
+        reverse=True,
+    )
+    # The best one is the last.
+    first = {row.issued_credential: row for row in rows}
+    return [
+        (key, (row.names or "", row.source, row.format), row.credential)
+        for key, row in sorted(first.items())
+    ]
+
+
+def _accounts_with_trails(good: DataFrame) -> list[str]:
+    """AWS accounts whose trails are among the logs: those that CloudTrail delivered records to."""
+    account = "nullif(regexp_extract(details, '\"recipient_account\":\"([0-9]+)\"', 1), '')"
+    rows = (
+        good.where("format = 'aws_cloudtrail'")
+        .selectExpr(f"{account} as account")
+        .where("account is not null")
+        .distinct()
+        .collect()
+    )
+    return sorted(row.account for row in rows)
+
+
 def _answer(match: IdentityMatch) -> tuple[str | None, str | None, str | None]:
     """User, kind, and what the details say of how they were found: a JSON object; null: exactly."""
     note = {}
     if match.candidates:
         note["identity_candidates"] = ";".join(match.candidates[:MAX_CANDIDATES])
     if match.identity is None:
-        return None, None, json.dumps(note)
+        return None, None, json.dumps(note) if note else None
     user = match.identity
     if user.rule and user.name:
         note = {"identity_rule": user.rule, "identity_name": user.name}

@@ -31,6 +31,7 @@ from models.pseudonyms import (
     mask_table,
 )
 from schemas.config import JobConfig
+from schemas.context import names_of
 from schemas.tables import ACCESS, FINDINGS, Table
 
 if TYPE_CHECKING:
@@ -180,7 +181,11 @@ def append_lines(path: Path, lines: Sequence[dict[str, Any]]) -> None:
 
 
 def _known_people(key: bytes, config: JobConfig, day: date) -> Pseudonyms:
-    directories = every_directory(config.context)
+    sources = [source.name for source in config.sources]
+    directories = [
+        rows.assign(aliases=[names_of(aliases, sources) for aliases in rows["aliases"]])
+        for rows in every_directory(config.context)
+    ]
     known = {user for rows in directories for user in rows["user_id"]}
     return known_people(
         key,

@@ -9,16 +9,18 @@ from __future__ import annotations
 import fnmatch
 import ipaddress
 import re
-from collections.abc import Callable, Collection, Iterable
-from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Protocol, TypeVar
 
+from jobs.formats import CHOSEN
 from jobs.identity_rules import (
     Identity,
+    believed_names,
     in_foreign_account,
-    known_accounts,
-    name_bearers,
     near_rules,
+    read_names,
+    trusted_accounts,
 )
 
 if TYPE_CHECKING:
@@ -30,6 +32,7 @@ REGEX_SIGNS = re.compile(r"[\\.+*?()|\[\]{}^$#&~-]")
 FOLDER_SCHEMES = ("s3", "gs", "az", "minio", "k8s", "slurm", "file")
 """URIs of these schemes end in an object's name; assets are matched by what comes before it."""
 MAX_SESSION_HOPS = 5
+Asker = TypeVar("Asker")
 
 
 @dataclass(frozen=True)
@@ -39,29 +42,52 @@ class IdentityMatch:
     identity: Identity | None = None
     candidates: tuple[str, ...] = ()
     """user_ids, sorted, of whom nobody may be picked."""
+    namesake: str | None = None
+    """A user_id that is among the names although its identity is not meant."""
+    foreign: bool = field(default=False, compare=False)
+    """Whether the names are of an account that is not ours."""
 
 
-def identity_finder(directory: pd.DataFrame) -> Callable[[str], IdentityMatch]:
-    """A function from candidate names (one a line, best first) to whom they mean.
+class FindIdentity(Protocol):
+    """Who is meant by the names (one a line, best first) of a record of a source and its format."""
+
+    def __call__(self, names: str, source: str = "", format_id: str = "") -> IdentityMatch: ...
+
+
+def identity_finder(
+    people: pd.DataFrame,
+    sources: Iterable[str] = (),
+    own_accounts: Iterable[str] = (),
+    learned_accounts: Iterable[str] = (),
+) -> FindIdentity:
+    """A function from a record's names to whom they mean, by the directory ``people``.
 
     A name matches an alias, a user_id or an e-mail address exactly. The most telling name that
-    is known wins, so a person's session name goes before the role it was opened with. Only where
-    no name is known, the most telling one that a rule of :mod:`jobs.identity_rules` speaks of
-    decides, by the most certain rule. What fits several identities matches none.
-    """
-    bearers = name_bearers(directory)
-    rules = near_rules(directory, bearers)
-    accounts = known_accounts(bearers)
+    is known wins, so a person's session name goes before the role it was opened with; it says that
+    it was chosen (`session_name`). Only where no name is known, the most telling one that a rule of
+    :mod:`jobs.identity_rules` speaks of decides, by the most certain rule. What fits several
+    identities matches none.
 
-    def find(names: str) -> IdentityMatch:
-        listed = names.split("\n")
-        for name in listed:
-            known = bearers.get(name, ())
-            if len(known) == 1:
-                return IdentityMatch(*known)
+    ``sources``: names of the config's sources, with which an alias may begin.
+    """
+    directory = read_names(people, tuple(sources))
+    rules = near_rules(people, directory.everywhere)
+    accounts = trusted_accounts(directory, own_accounts, learned_accounts)
+
+    def find(names: str, source: str = "", format_id: str = "") -> IdentityMatch:
         foreign = in_foreign_account(names, accounts)
-        for name in listed:
-            fitting: Collection[Identity] = bearers.get(name, ())
+        listed = believed_names(names, foreign)
+        for name, chosen in listed:
+            known = directory.bearers(name, source, format_id)
+            if len(known) == 1:
+                (identity,) = known
+                if chosen:
+                    identity = replace(identity, rule="session_name", name=name)
+                return IdentityMatch(identity)
+        logged = (name.removeprefix(CHOSEN) for name in names.split("\n"))
+        namesake = next((name for name in logged if name in directory.user_ids), None)
+        for name, chosen in listed:
+            fitting = directory.bearers(name, source, format_id)
             rule = None
             for rule in rules if not fitting and not foreign else ():
                 fitting = rules[rule](name.lower())
@@ -69,22 +95,25 @@ def identity_finder(directory: pd.DataFrame) -> Callable[[str], IdentityMatch]:
                     break
             if len(fitting) == 1:
                 (identity,) = fitting
+                rule = "session_name" if chosen else rule
                 return IdentityMatch(replace(identity, rule=rule, name=name))
             if fitting:
-                return IdentityMatch(candidates=tuple(sorted({i.user_id for i in fitting})))
-        return IdentityMatch()
+                candidates = tuple(sorted({i.user_id for i in fitting}))
+                return IdentityMatch(None, candidates, namesake, foreign)
+        return IdentityMatch(None, (), namesake, foreign)
 
     return find
 
 
 def resolve_sessions(
-    issued: Iterable[tuple[str, str, str | None]],
+    issued: Iterable[tuple[str, Asker, str | None]],
     earlier: dict[str, Identity],
-    find: Callable[[str], Identity | None],
+    find: Callable[[Asker], Identity | None],
 ) -> dict[str, Identity]:
     """Who stands behind each issued key.
 
-    ``issued``: (key handed out, names of the one who asked, the key that one used). A role
+    ``issued``: (key handed out, the one who asked as ``find`` takes it, the key that one used),
+    one for each key. A role
     session that assumes another role is followed back to its own key, at most
     ``MAX_SESSION_HOPS`` times; the identity nearest to where the chain began is the answer, those
     found by a rule only if no other is known.
@@ -104,6 +133,17 @@ def resolve_sessions(
         if identity is not None:
             found[key] = identity
     return found
+
+
+def keys_of_strangers(
+    issued: Iterable[tuple[str, Asker, str | None]], foreign: Callable[[Asker], bool]
+) -> set[str]:
+    """Keys handed out to other accounts, whoever they may be, and to sessions with such keys."""
+    rows = list(issued)
+    strange = {key for key, asker, _ in rows if foreign(asker)}
+    for _ in range(MAX_SESSION_HOPS):
+        strange |= {key for key, _, used in rows if used in strange}
+    return strange
 
 
 def _further_back(earlier: Identity | None, later: Identity | None) -> Identity | None:

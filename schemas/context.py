@@ -5,9 +5,11 @@ All files are optional; a missing one is an empty frame with these columns.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from schemas.formats import FORMATS
 from schemas.tables import ZONES
 
 if TYPE_CHECKING:
@@ -56,6 +58,24 @@ ASSET_KINDS = ("checkpoint", "dataset", "repo", "cluster", "namespace", "model")
 NETWORK_ZONES = ZONES
 MANIFEST_KINDS = ("checkpoint", "dataset")
 """Kinds of asset whose single objects are followed (``object_access``)."""
+
+
+def split_alias(alias: str, sources: Iterable[str] = ()) -> tuple[str, str]:
+    """The log that an alias holds in, a format id or one of the config's ``sources``, and the name
+    it has there; an empty text and the alias itself where it holds everywhere.
+    """
+    scopes = [scope for scope in (*FORMATS, *sources) if alias.startswith(f"{scope}:")]
+    # The longest, as a source's name may hold a colon.
+    scope = max(scopes, key=len, default="")
+    return scope, alias[len(scope) + 1 :].strip() if scope else alias
+
+
+def names_of(aliases: Iterable[str], sources: Iterable[str] = ()) -> tuple[str, ...]:
+    """The aliases, and the names of those that hold in one log without that log."""
+    known = tuple(sources)
+    return tuple(
+        dict.fromkeys(name for each in aliases for name in (each, split_alias(each, known)[1]))
+    )
 
 
 @dataclass(frozen=True)

@@ -26,6 +26,7 @@ from tests.raw_logs import (
     write_context,
     write_file,
 )
+from tests.sample_records import HEADERS, NOON, RECORDS, source_of, text_of
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
@@ -444,3 +445,131 @@ def test_times_of_files_without_a_day(sail: SparkSession, tmp_path: Path) -> Non
     config = job_config(tmp_path, [{"path": "raw/*"}])
     sums = run_ingest(sail, config)
     assert (sums["events"], sums["rejects"], sums["of other days"]) == (1, 2, 1)
+
+
+LOGINS = {
+    "aws_cloudtrail": ('ana"', '{}"'),
+    "aws_s3_access": ("user/ana ", "user/{} "),
+    "azure_storage": ("ana@example.com", "{}"),
+    "gcp_audit": ("ana@example.com", "{}"),
+    "github_audit": ("ana-gh", "{}"),
+    "gitlab_audit": ('"author_name": "Ana Example"', '"meta.user": "{}"'),
+    "kubernetes_audit": ("ana@example.com", "{}"),
+    "minio_audit": ('"bo"', '"{}"'),
+    "litellm_gateway": ("u0017", "{}"),
+    "slurm_sacct": ("ana-slurm", "{}"),
+    "sshd": ("for ubuntu", "for {}"),
+    "mapped": ("ana@example.com", "{}"),
+}
+"""The actor in the text of each format's sample record, and the form of a login in its place."""
+
+
+def put_logins(folder: Path, *logins: str) -> JobConfig:
+    """A log of each format in which each of the logins acted once."""
+    for format_id, (sample, form) in LOGINS.items():
+        texts = [HEADERS[format_id]] if format_id in HEADERS else []
+        for number, login in enumerate(logins):
+            text = text_of(RECORDS[format_id](number, NOON + timedelta(minutes=number)))
+            assert sample in text
+            texts.append(text.replace(sample, form.replace("{}", login)))
+        write_file(folder / f"raw/{format_id}/a.log", lines(*texts))
+    return job_config(folder, [source_of(format_id) for format_id in LOGINS])
+
+
+def test_an_alias_of_one_log_is_nobody_in_another(sail: SparkSession, tmp_path: Path) -> None:
+    people = [
+        {"user_id": f"u-{format_id}", "kind": "human", "aliases": f"{format_id}:mlind"}
+        for format_id in LOGINS
+        if format_id not in ("github_audit", "sshd")
+    ]
+    everywhere = {"user_id": "u-bo", "kind": "human", "aliases": "bo;github_audit:onlygithub"}
+    named = {"user_id": "mlind", "kind": "human", "aliases": "github_audit:bo2;sshd:bo2"}
+    write_context(tmp_path / "context", directory=[*people, everywhere, named])
+    config = put_logins(tmp_path, "mlind", "bo", "onlygithub")
+    assert run_ingest(sail, config)["events"] == 3 * len(LOGINS)
+    found: dict[str, list[tuple[str, str]]] = {}
+    for row in sorted(rows_of(sail, config, EVENTS), key=lambda row: row["event_time"]):
+        assert "identity_rule" not in row["details"]
+        found.setdefault(row["source"], []).append((row["user_id"], row["user_kind"]))
+    for format_id, (first, second, third) in found.items():
+        assert second == ("u-bo", "human")
+        if format_id in ("github_audit", "sshd"):
+            # Whoever is called as a user_id is does not become that one.
+            assert first == (f"{format_id}:mlind", "unknown")
+        else:
+            assert first == (f"u-{format_id}", "human")
+        assert (third == ("u-bo", "human")) == (format_id == "github_audit")
+
+
+def test_a_line_break_in_a_name_makes_no_second_name(sail: SparkSession, tmp_path: Path) -> None:
+    people = [{"user_id": "u-ana", "kind": "human", "email": "ana@example.com", "aliases": "ana"}]
+    write_context(tmp_path / "context", directory=people)
+    config = put_logins(tmp_path, "x\\nana", "ana\\nx", "x\\u000aana@example.com")
+    run_ingest(sail, config)
+    rows = rows_of(sail, config, EVENTS)
+    assert {row["source"] for row in rows} >= {*LOGINS} - {"aws_s3_access", "sshd"}
+    assert {row["user_kind"] for row in rows} <= {"unknown", "service"}
+    assert "u-ana" not in {row["user_id"] for row in rows}
+
+
+def test_a_session_of_a_foreign_account_is_nobody_of_ours(
+    sail: SparkSession, tmp_path: Path
+) -> None:
+    """By the config, by the directory, by the trails; and a role of ours that it opened."""
+    ana = {"user_id": "u-ana", "kind": "human", "email": "ana@example.com"}
+    write_context(tmp_path / "context", directory=[ana])
+    evil, away = "arn:aws:sts::444455556666:assumed-role/evil/ana@example.com", "444455556666"
+    foreign = {**session("x", "ASIAEVIL"), "arn": evil, "accountId": away}
+    del foreign["sessionContext"]
+    alien = {"type": "AWSAccount", "principalId": "AROAX:ana@example.com", "accountId": away}
+    ours = session("ana@example.com", "ASIAOURS")
+    visitor = session("ana@example.com", "ASIAVISIT")
+    records = [
+        at(DAY, "foreign", userIdentity=foreign),
+        assume(DAY, "09:00:00", "ASIAVISIT", userIdentity=alien),
+        at(DAY, "visitor", userIdentity=visitor),
+        assume(DAY, "10:30:00", "ASIANEXT", userIdentity=visitor),
+        at(DAY, "next", userIdentity=session("ana@example.com", "ASIANEXT")),
+        at(DAY, "ours", userIdentity=ours),
+    ]
+    put(tmp_path, DAY, lines(*records))
+    line = text_of(RECORDS["aws_s3_access"](1, NOON)).replace(
+        f"arn:aws:iam::{ACCOUNT}:user/ana", evil
+    )
+    write_file(tmp_path / "raw/s3.log", lines(line))
+    sources = [{"path": DATED}, {"name": "s3", "format": "aws_s3_access", "path": "raw/s3.log"}]
+    for own in ([], [ACCOUNT]):
+        config = job_config(tmp_path, sources, own_accounts=own)
+        run_ingest(sail, config)
+        rows = {row["event_id"]: row for row in rows_of(sail, config, EVENTS)}
+        for row in rows.values():
+            if row["event_id"] == "id-ours":
+                assert row["user_id"] == "u-ana"
+                assert row["details"]["identity_rule"] == "session_name"
+            else:
+                assert (row["user_id"], row["user_kind"]) == (row["principal"], "unknown")
+                assert "identity_rule" not in row["details"]
+
+
+def test_one_record_says_who_asked_for_a_key(sail: SparkSession, tmp_path: Path) -> None:
+    """Not the least name of all records and the least key."""
+    people = [
+        {"user_id": f"u-{name}", "kind": "human", "aliases": f"arn:aws:iam::{ACCOUNT}:user/{name}"}
+        for name in ("ana", "bo")
+    ]
+    write_context(tmp_path / "context", directory=people)
+    opener = session("opaque", "ASIAFIRST")
+    other = {**opener, "type": "IAMUser", "accessKeyId": "AKIABO", "sessionContext": None}
+    other |= {"arn": f"arn:aws:iam::{ACCOUNT}:user/0", "userName": "0"}
+    records = [
+        assume(DAY, "09:00:00", "ASIAFIRST"),
+        assume(DAY, "09:10:00", "ASIASECOND", eventID="second", userIdentity=opener),
+        assume(DAY, "09:20:00", "ASIASECOND", eventID="third", userIdentity=other),
+        at(DAY, "used", userIdentity=session("x", "ASIASECOND")),
+    ]
+    for order in (records, records[::-1]):
+        put(tmp_path, DAY, lines(*order))
+        config = job_config(tmp_path, [{"path": DATED}])
+        run_ingest(sail, config)
+        users = {row["event_id"]: row["user_id"] for row in rows_of(sail, config, EVENTS)}
+        assert users["id-used"] == "u-ana"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import fnmatch
 import ipaddress
 import re
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
@@ -21,12 +22,14 @@ from jobs.resolve import (
     IdentityMatch,
     asset_finder,
     identity_finder,
+    keys_of_strangers,
     needs_whole_uri,
     network_finder,
     resolve_sessions,
 )
 from jobs.staging import lookup_key
 from schemas.context import Context
+from schemas.formats import FORMATS
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
@@ -292,6 +295,121 @@ def test_what_no_rule_takes_for_anybody(name: str) -> None:
     assert identity_finder(DIRECTORY)(name) == IdentityMatch()
 
 
+FOREIGN = "444455556666"
+EVIL = f"arn:aws:sts::{FOREIGN}:assumed-role/evil"
+OWN_ROLE = "arn:aws:iam::111122223333:role/research"
+
+
+@pytest.mark.parametrize(
+    "names",
+    [
+        # CloudTrail and S3: the ARN, the session's name, the role; a federated user; an IAM user.
+        f"{EVIL}/ana@example.com\nana@example.com\narn:aws:iam::{FOREIGN}:role/evil\nevil",
+        f"{EVIL}/ana@example.com",
+        f"\x01ana@example.com\n{EVIL}/x\nx",
+        f"arn:aws:sts::{FOREIGN}:federated-user/ana@example.com\n\x01ana@example.com",
+        f"arn:aws:iam::{FOREIGN}:user/ana-gh\nana-gh",
+        f"ana-gh\n\x02{FOREIGN}",
+        # EKS: the session and its ARN in `extra`, and what the cluster makes of it.
+        f"\x01ana@example.com\n{EVIL}/ana@example.com\nana-gh\narn:aws:iam::{FOREIGN}:role/evil",
+        f"aws:{EVIL}/ana@example.com\nana-gh",
+        # An invited guest of another tenant; an identity of another tenant.
+        "ana_example.com#EXT#@evil.onmicrosoft.com",
+        "ana@example.com\n\x0200000000-0000-0000-0000-000000000666",
+    ],
+)
+def test_no_name_of_a_foreign_account_is_ours(names: str) -> None:
+    own = ("111122223333", "lab.onmicrosoft.com", "00000000-0000-0000-0000-000000000017", "lab-gcp")
+    match = identity_finder(DIRECTORY, own_accounts=own)(names)
+    assert match == IdentityMatch()
+    assert match.foreign
+
+
+def test_which_accounts_are_ours() -> None:
+    """Those of the config, else those in the directory, else those with a trail of their own."""
+    names = f"{EVIL}/ana@example.com\n\x01ana@example.com"
+    bare = DIRECTORY.assign(aliases=[()] * len(DIRECTORY))
+    by_name = IdentityMatch(replace(ANA, rule="session_name", name="ana@example.com"))
+    assert identity_finder(bare)(names) == by_name
+    assert identity_finder(bare, learned_accounts=["111122223333"])(names) == IdentityMatch()
+    assert identity_finder(bare, learned_accounts=[FOREIGN])(names) == by_name
+    assert identity_finder(DIRECTORY, learned_accounts=[FOREIGN])(names) == IdentityMatch()
+    assert identity_finder(DIRECTORY, own_accounts=[FOREIGN])(names) == by_name
+    # A config that names projects only says nothing of AWS.
+    assert identity_finder(DIRECTORY, own_accounts=["lab-gcp"])(names) == IdentityMatch()
+    # What an alias names in whole is known wherever it is.
+    listed = directory(("u-eve", "human", "vendor", "", (f"{EVIL}/eve", ARN)))
+    find = identity_finder(listed, own_accounts=["111122223333"])
+    assert find(f"{EVIL}/eve\n\x01eve") == IdentityMatch(EVE)
+
+
+@pytest.mark.parametrize(
+    "names",
+    [
+        f"{SESSIONS}/ana@example.com\n\x01ana@example.com\n{OWN_ROLE}\nresearch",
+        f"\x01ana@example.com\n{SESSIONS}/x\n\x01x",
+        f"{SESSIONS}/ana-gh\nana-gh",
+        "\x01ana-gh",
+        "AROAEXAMPLEID000000000:ana@example.com",
+        "arn:aws:sts::111122223333:federated-user/ana@example.com",
+    ],
+)
+def test_a_match_on_a_chosen_name_says_so(names: str) -> None:
+    found = identity_finder(DIRECTORY)(names).identity
+    assert found is not None
+    assert (found.user_id, found.rule) == ("u-ana", "session_name")
+
+
+def test_the_issuer_goes_before_the_name() -> None:
+    """An alias that is the session's whole ARN is certain, but not where its issuer denies it."""
+    role = "arn:aws:iam::111122223333:role/path/trainer"
+    session = "arn:aws:sts::111122223333:assumed-role/trainer/ana@example.com"
+    people = directory(
+        ("u-ana", "human", "employee", "ana@example.com", (session, ARN)),
+        ("u-bo", "human", "employee", "bo@example.com", ()),
+        ("s-train", "service", "", "", (role,)),
+    )
+    find = identity_finder(people)
+    named = f"{session}\n\x01ana@example.com"
+    assert find(f"{named}\n{role}") == IdentityMatch(ANA)
+    train = IdentityMatch(Identity("s-train", "service"))
+    assert find(f"{session.replace('trainer', 'x')}\n\x01ana@example.com\n{role}") == train
+    assert find(f"{named}\n{OWN_ROLE}") == IdentityMatch()
+    assert find(f"{named}\narn:aws:iam::{FOREIGN}:role/trainer") == IdentityMatch()
+    # Whoever issues a federated session names it.
+    federated = "arn:aws:sts::111122223333:federated-user/bo@example.com"
+    assert find(f"{federated}\n\x01bo@example.com\n{ARN}") == IdentityMatch(ANA)
+
+
+@pytest.mark.parametrize("format_id", FORMATS)
+def test_an_alias_may_hold_in_one_log(format_id: str) -> None:
+    other = next(name for name in FORMATS if name != format_id)
+    people = directory(
+        ("u-ana", "human", "employee", "ana@example.com", (f"{format_id}:mlind", "everywhere")),
+        ("u-bo", "human", "employee", "bo@example.com", ("its log:of:bo", "its log:bo", "mlind2")),
+        ("mlind", "human", "employee", "cy@example.com", (f"{format_id}:cy", f"{other}:mlind2")),
+    )
+    bo, cy = Identity("u-bo", "human"), Identity("mlind", "human")
+    find = identity_finder(people, sources=["its log", "its log:of", "second"])
+    assert find("everywhere", "its log", format_id) == IdentityMatch(ANA)
+    assert find("mlind", "its log", format_id) == find("mlind", "second", format_id)
+    assert find("mlind", "its log", format_id) == IdentityMatch(ANA)
+    assert find(f"{format_id}:mlind", "its log", format_id) == IdentityMatch()
+    # Another log's alias is nobody's here; whoever bears it as a user_id has that one there.
+    assert find("cy", "its log", other) == IdentityMatch()
+    assert find("bo", "its log", format_id) == find("bo", "its log:of", other) == IdentityMatch(bo)
+    assert find("bo", "second", format_id) == IdentityMatch()
+    assert find("mlind", "second", other) == IdentityMatch(namesake="mlind")
+    # An alias of this log goes before one of all logs.
+    assert find("mlind2", "second", other) == IdentityMatch(cy)
+    assert find("mlind2", "second", format_id) == IdentityMatch(bo)
+    # A session that is called so was called so by whoever opened it.
+    session = f"{SESSIONS}/mlind\n\x01mlind"
+    chosen = replace(ANA, rule="session_name", name="mlind")
+    assert find(session, "its log", format_id) == IdentityMatch(chosen)
+    assert find(session, "second", other) == IdentityMatch(namesake="mlind")
+
+
 def test_an_ambiguous_name_matches_nobody() -> None:
     shared = ("shared@example.com",)
     rows = [
@@ -407,12 +525,19 @@ def slow_identity(rows: pd.DataFrame, names: list[str]) -> tuple[str | None, str
         for row in people
         if row.kind == "human" and row.employment != "contractor"
     }
-    exact = [{row.user_id for row in people if bears(row, name)} for name in names]
-    for known in exact:
-        if len(known) == 1:
-            return *known, None, set()
+    # A session's name was chosen. A foreign account's means nobody, nor one that says two accounts.
+    opened = [name for name in names if ":sts:" in name]
+    chosen = {name.rpartition("/")[2] for name in opened}
     arns = any("111122223333" in alias for row in people for alias in row.aliases)
     foreign = arns and any("444455556666" in name for name in names)
+    if foreign:
+        names = []
+    elif len({name.split(":")[4] for name in opened}) > 1:
+        names = [name for name in names if name not in (*opened, *chosen)]
+    exact = [{row.user_id for row in people if bears(row, name)} for name in names]
+    for name, known in zip(names, exact, strict=True):
+        if len(known) == 1:
+            return *known, "session_name" if name in chosen else None, set()
     for name, known in zip(names, exact, strict=True):
         if known:
             return None, None, known
@@ -427,7 +552,7 @@ def slow_identity(rows: pd.DataFrame, names: list[str]) -> tuple[str | None, str
                     if any(address.startswith(starts) for address in addresses(row))
                 }
             if len(fitting) == 1:
-                return *fitting, rule, set()
+                return *fitting, "session_name" if name in chosen else rule, set()
             if fitting:
                 return None, None, fitting
     return None, None, set()
@@ -485,6 +610,11 @@ def test_guesses_go_by_the_bare_name() -> None:
 
 def find_simple(names_text: str) -> Identity | None:
     return {"ana": ANA, "ci": CI}.get(names_text)
+
+
+def test_keys_of_strangers_are_followed() -> None:
+    issued = [("k3", "ana", "k2"), ("k1", "evil", None), ("k2", "ana", "k1"), ("k4", "ana", "AKIA")]
+    assert keys_of_strangers(issued, lambda asker: asker == "evil") == {"k1", "k2", "k3"}
 
 
 def test_a_rule_gives_way_to_a_name_that_is_known() -> None:

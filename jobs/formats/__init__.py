@@ -145,9 +145,32 @@ def details_json(entries: dict[str, str]) -> str:
     return f"to_json(named_struct({pairs}))" if pairs else "'{}'"
 
 
+CHOSEN = "\x01"
+"""First character of a name in ``names`` that its bearer chose, as a role session's name is."""
+OF_ACCOUNT = "\x02"
+"""First character of a line in ``names`` that is no name, but the account that the one is of."""
+
+
 def one_a_line(*names: str) -> str:
-    """SQL of the given SQL expressions, one a line, without those that are null or empty."""
-    return f"concat_ws('\\n', {', '.join(f'nullif({name}, {EMPTY})' for name in names)})"
+    """SQL of the given SQL expressions, one a line, without those that are null or empty.
+
+    A line break within a name would make a second name of its rest. It becomes a carriage return,
+    which no name of the directory holds.
+    """
+    whole = (f"replace(nullif({name}, {EMPTY}), '\\n', '\\r')" for name in names)
+    return f"concat_ws('\\n', {', '.join(whole)})"
+
+
+def chosen(name: str) -> str:
+    """SQL of a name for ``one_a_line`` that whoever bears it chose; null where it is empty."""
+    return f"concat('{CHOSEN}', nullif({name}, {EMPTY}))"
+
+
+def of_account(account: str) -> str:
+    """SQL of a line for ``one_a_line`` that says the account or tenant, given as SQL, of the one
+    who acted; null where it is empty.
+    """
+    return f"concat('{OF_ACCOUNT}', nullif({account}, {EMPTY}))"
 
 
 def class_of(verb: str, classes: dict[str, str], otherwise: str) -> str:

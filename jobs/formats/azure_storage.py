@@ -16,6 +16,7 @@ from jobs.formats import (
     class_of,
     details_json,
     iso_time,
+    of_account,
     one_a_line,
     unknown_action,
     url_decoded,
@@ -159,6 +160,7 @@ COLUMNS = {
         f"{REQUESTER}.appId",
         "r.identity.delegatedResource.resourceId",
         HASH,
+        of_account(f"{REQUESTER}.tenantId"),
     ),
     # That nobody's principal name is there proves nothing: the role assignment says who it is of.
     "kind_hint": "case when r.identity.type = 'TrustedAccess' or exists(r.identity.authorization, "

@@ -275,7 +275,8 @@ COLUMNS = {
     )
     + ")",
     "principal": "coalesce(nullif(r.actor, ''), 'anonymous')",
-    "names": one_a_line("r.actor", "r.external_identity_nameid"),
+    # Who the organisation says it is goes before a login that anybody may take.
+    "names": one_a_line("r.external_identity_nameid", "r.actor"),
     "kind_hint": "case when r.actor like '%[bot]' or r.actor_is_bot = 'true' "
     "or r.actor_is_agent = 'true' then 'service' end",
     "acting_as": NO_TEXT,

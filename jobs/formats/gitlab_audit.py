@@ -15,6 +15,7 @@ from jobs.formats import (
     NO_TEXT,
     UNKNOWN_ACTION,
     address,
+    chosen,
     details_json,
     one_a_line,
     quoted,
@@ -214,7 +215,7 @@ COLUMNS = {
     # Whoever makes a token or key names it, so its name stands behind its kind.
     "names": f"case when {IMPERSONATOR} is not null then {one_a_line(IMPERSONATOR)} "
     f"when {TOKEN} then concat({TOKEN_KIND}, '/', {AUTHOR_NAME}) "
-    f"else {one_a_line(LOGIN, NUMBER, 'r.details.author_email', UNNUMBERED)} end",
+    f"else {one_a_line(LOGIN, NUMBER, 'r.details.author_email', chosen(UNNUMBERED))} end",
     "kind_hint": f"case when {TOKEN} or {AUTHOR_CLASS} in ('Ci::Runner', 'CiRunnerToken') "
     f"or {LOGIN} rlike '^((project|group)_[0-9]+_bot|service_account_)' then 'service' end",
     "acting_as": f"case when {IMPERSONATOR} is not null then {AUTHOR} end",

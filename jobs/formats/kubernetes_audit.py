@@ -22,6 +22,7 @@ from jobs.formats import (
     UNKNOWN_ACTION,
     Wrapper,
     address,
+    chosen,
     class_of,
     details_json,
     iso_time,
@@ -124,7 +125,7 @@ COLUMNS = {
     f"{iso_time('r.stageTimestamp')}, {iso_time('r.`timestamp`')})",
     "principal": "coalesce(nullif(r.user.username, ''), 'system:anonymous')",
     # Whoever assumes a role chooses its session's name, so the ARN and the user name go before it.
-    "names": one_a_line(EXTRA_ARN, "r.user.username", EXTRA_SESSION, EXTRA_ROLE),
+    "names": one_a_line(EXTRA_ARN, "r.user.username", chosen(EXTRA_SESSION), EXTRA_ROLE),
     "kind_hint": f"case when r.user.username {SERVICE} then 'service' end",
     "acting_as": "coalesce(nullif(r.impersonatedUser.username, ''), "
     f"case when {EXTRA_ROLE} like '%:role/%' then {EXTRA_ROLE} end)",

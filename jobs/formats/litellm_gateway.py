@@ -10,7 +10,16 @@ in the clear where its hash should. Prompts and answers are not read, and bytes 
 
 from __future__ import annotations
 
-from jobs.formats import NO_TEXT, address, class_of, details_json, iso_time, one_a_line, quoted
+from jobs.formats import (
+    NO_TEXT,
+    address,
+    chosen,
+    class_of,
+    details_json,
+    iso_time,
+    one_a_line,
+    quoted,
+)
 from schemas.config import Source
 from schemas.fieldmaps import field_map, record_type
 
@@ -75,7 +84,7 @@ COLUMNS = {
     "event_time": TIME,
     "principal": f"coalesce({USER}, {EMAIL}, {ALIAS}, "
     f"nullif({META}.user_api_key_user_id, ''), {TEAM}, {KEY}, 'anonymous')",
-    "names": one_a_line(USER, EMAIL, ALIAS, KEY),
+    "names": one_a_line(USER, EMAIL, chosen(ALIAS), KEY),
     "kind_hint": f"case when {USER} is null and {EMAIL} is null and {TEAM} is not null "
     "then 'service' end",
     "acting_as": f"case when {CALLER_SAYS} <> coalesce({USER}, '') then {CALLER_SAYS} end",

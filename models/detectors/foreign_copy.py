@@ -20,6 +20,7 @@ from models.features import (
 )
 from models.history import SIGNAL_COLUMNS
 from models.wording import say_amount, say_names
+from schemas.context import names_of
 
 if TYPE_CHECKING:
     from models.history import History
@@ -126,7 +127,7 @@ def _strangeness(
 def _identities(history: History) -> set[str]:
     """Names under which our own people may be given something."""
     rows = history.context.directory
-    named = {str(name) for names in rows["aliases"] for name in names}
+    named = {str(name) for names in rows["aliases"] for name in names_of(names)}
     return named | set(rows["user_id"]) | set(rows["email"]) - {""}
 
 
