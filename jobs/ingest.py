@@ -13,12 +13,14 @@ from __future__ import annotations
 import json
 import os
 from collections import Counter
+from collections.abc import Iterable
 from datetime import date, timedelta
 from itertools import islice
 from typing import TYPE_CHECKING
 
 from jobs.context import load_context
 from jobs.errors import RunError
+from jobs.formats import SAME_EVENT, format_module, quoted
 from jobs.identity_rules import Identity
 from jobs.listing import dated_path, day_folder, own_folder, unmatched_files
 from jobs.plain_text import printable
@@ -55,6 +57,12 @@ DUPLICATE_ORDER = (
     "user_agent, credential, destination, details, names"
 )
 """All that may differ, so that engines and runs choose the same one."""
+EVENT_ORDER = "event_time, principal, action, resource, same_event, turn"
+OWN_HASH = (
+    "left(md5(concat_ws('|', cast(unix_micros(event_time) as string), principal, action, "
+    "resource)), 12)"
+)
+"""SQL of what an event's id ends in where another event has the id."""
 FEW_DUPLICATES = 100_000
 MAX_CANDIDATES = 10
 MAX_SHOWN = 20
@@ -228,7 +236,7 @@ def resolve_events(
         return spark.createDataFrame(rows, ddl).hint("broadcast")
 
     joined = (
-        without_duplicates(spark, good)
+        without_duplicates(spark, good, {source.format for source in config.sources})
         .join(
             answers(
                 identities,
@@ -382,8 +390,12 @@ def _answer(match: IdentityMatch) -> tuple[str | None, str | None, str | None]:
     return user.user_id, user.kind, json.dumps(note) if note else None
 
 
-def without_duplicates(spark: SparkSession, good: DataFrame) -> DataFrame:
-    """One row for each (source, event_id).
+def without_duplicates(spark: SparkSession, good: DataFrame, formats: Iterable[str]) -> DataFrame:
+    """One row for each event; ``formats``: those that may be among the rows.
+
+    Rows of one (source, event_id) are one event if who, what and when agree, as the format's
+    ``SAME_EVENT`` says. Of several events with one id the earliest keeps it; the others' ids get
+    ``#`` and a hash of who, what and when.
 
     Ids seen twice are few, so they are found by a 64-bit hash alone and only their rows are
     ordered; a collision of hashes merely sends a row through the ordering.
@@ -397,18 +409,46 @@ def without_duplicates(spark: SparkSession, good: DataFrame) -> DataFrame:
         # Brought here and back, so that the engine knows that this side of the joins is small.
         hashes = spark.createDataFrame([(row.id_hash,) for row in twice], "id_hash bigint")
         hashes = hashes.hint("broadcast")
-    once = keyed.join(hashes, "id_hash", "left_anti")
+    once = keyed.join(hashes, "id_hash", "left_anti").drop("id_hash")
+    same, turn = _same_event(formats)
+    first = f"row_number() over (partition by source, event_id order by {EVENT_ORDER}) = 1"
     best = (
         keyed.join(hashes, "id_hash", "left_semi")
+        .selectExpr("*", f"{same} as same_event")
+        .selectExpr("*", f"{turn} as turn")
         .selectExpr(
             "*",
-            "row_number() over (partition by source, event_id "
+            "row_number() over (partition by source, event_id, same_event, turn "
             f"order by {DUPLICATE_ORDER}) as copy_number",
         )
         .where("copy_number = 1")
-        .drop("copy_number")
+        .selectExpr("*", f"{first} as keeps_id")
+        .selectExpr(
+            f"if(keeps_id, event_id, concat(event_id, '#', {OWN_HASH})) as event_id",
+            *(name for name in good.columns if name != "event_id"),
+        )
     )
-    return once.unionByName(best).drop("id_hash")
+    return once.unionByName(best)
+
+
+def _same_event(formats: Iterable[str]) -> tuple[str, str]:
+    """SQL of a hash of that in which all records of one event agree, and of the event's number
+    among those that agree in it, 0 but for formats with stages.
+    """
+    cases, staged = [], []
+    for name in sorted(set(formats)):
+        module = format_module(name)
+        same = getattr(module, "SAME_EVENT", SAME_EVENT)
+        cases.append(f"when {quoted(name)} then xxhash64({', '.join(same)})")
+        if getattr(module, "IN_STAGES", False):
+            staged.append(quoted(name))
+    turn = "cast(0 as int)"
+    if staged:
+        turn = (
+            f"if(format in ({', '.join(staged)}), dense_rank() over (partition by source, "
+            "event_id, same_event, precedence order by event_time), 0)"
+        )
+    return f"case format {' '.join(cases)} end", turn
 
 
 def _sum_of_records(parts: dict[str, int]) -> str:

@@ -29,6 +29,8 @@ if TYPE_CHECKING:
 
 OF_AWS_REQUESTS = ("aws_cloudtrail", "aws_s3_access")
 REQUEST = f"case when format in {OF_AWS_REQUESTS} then details['request_id'] end"
+# Of several events with one id the one that keeps it is not the same where one log lacks some.
+LOGGED_ID = "regexp_replace(event_id, '#[0-9a-f]{12}$', '')"
 ACCESS = "log, told_id, told_at, resource"
 
 
@@ -53,7 +55,7 @@ def count_once(
             "object_bytes",
             f"{_number_of(names, range(len(shared)))} as place",
             f"{_number_of(names, [logs.index(_log(source)) for source in shared])} as log",
-            f"coalesce({REQUEST}, event_id) as told_id",
+            f"coalesce({REQUEST}, {LOGGED_ID}) as told_id",
             # Two logs of one AWS request do not agree to the second.
             f"case when {REQUEST} is null then event_time end as told_at",
             "resource",

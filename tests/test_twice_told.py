@@ -160,3 +160,21 @@ def test_which_sources_may_overlap() -> None:
     shell = source("shell", "sshd")
     assert overlapping([log, one, shell, two, trail]) == [one, two, trail, log]
     assert overlapping([shell, one, trail]) == []
+
+
+def test_events_with_one_id_in_a_log_and_its_copy(sail: SparkSession, tmp_path: Path) -> None:
+    """The copy lacks the first of them, so that another one has the plain id there."""
+    texts = [
+        json.dumps({"id": "same", "at": f"{DAY}T{at}Z", "who": who, "did": "view", "page": "/a"})
+        for at, who in (("10:00:00", "ana"), ("11:00:00", "ana"), ("12:00:00", "bo"))
+    ]
+    write_file(tmp_path / "all.ndjson", "\n".join(texts))
+    write_file(tmp_path / "some.ndjson", "\n".join(texts[1:]))
+    sources = [
+        {"name": name, "format": "mapped", "path": f"{name}.ndjson", "mapping": PAGES}
+        for name in ("all", "some")
+    ]
+    config = job_config(tmp_path, sources)
+    assert run_ingest(sail, config)["events"] == 5
+    assert aggregate.run(sail, config, DAY).endswith(", told twice: 2 events")
+    assert sum(row["events"] for row in rows_of(sail, config, ACCESS)) == 3

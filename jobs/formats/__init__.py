@@ -50,6 +50,12 @@ gives for a file that begins so, None if the file has one itself. ``breaks(text,
 None``, where rows may hold line breaks, is whether a row goes on in the next line, None for text
 that begins no row.
 
+Rows with one ``event_id`` are one event if they agree in ``SAME_EVENT``, SQL over the columns of
+:data:`PARSED`; a format says it where not all its records of one event agree in the usual
+:data:`SAME_EVENT`. With ``IN_STAGES = True`` an event makes several records, of which each has a
+precedence of its own and perhaps a time of its own: the first of each precedence belong together,
+then the second.
+
 Everything runs in the engine; there is no Python for each record.
 """
 
@@ -92,6 +98,10 @@ PARSED = {
     "problem": "string",
 }
 """What a format's parser yields for each raw record: column → Spark SQL type."""
+
+
+SAME_EVENT = ("principal", "action", "resource", "unix_seconds(event_time)")
+"""Who, what and when: an id alone may be chosen by the caller."""
 
 
 class Wrapper(NamedTuple):

@@ -98,6 +98,16 @@ def _owner(bucket: str) -> str:
 # Of the records of one action, which differ in their eventID.
 SHARED = "nullif(r.sharedEventID, '')"
 
+# Of the records of one action only that of the caller's own account names the caller, and each has
+# a resource of its account.
+IS_SHARED = """details like '%"shared_event_id":%'"""
+SAME_EVENT = (
+    f"if({IS_SHARED}, '', principal)",
+    "action",
+    f"if({IS_SHARED}, '', resource)",
+    "unix_seconds(event_time)",
+)
+
 COLUMNS = {
     "event_id": f"coalesce({SHARED}, nullif(r.eventID, ''), md5(concat_ws('|', r.eventTime, "
     "r.`@timestamp`, r.eventName, r.userIdentity.arn, r.requestParameters.bucketName, "

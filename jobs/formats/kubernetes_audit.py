@@ -119,6 +119,10 @@ def _extra(name: str) -> str:
 # cluster's owners made of that, and many may share it.
 EXTRA_SESSION, EXTRA_ARN, EXTRA_ROLE = map(_extra, ("sessionName", "arn", "canonicalArn"))
 
+# The caller may choose the audit id. What is created may get its name only at a later stage.
+SAME_EVENT = ("principal", "action", "if(action = 'create', '', resource)")
+IN_STAGES = True
+
 COLUMNS = {
     "event_id": "nullif(r.auditID, '')",
     "event_time": f"coalesce({iso_time('r.requestReceivedTimestamp')}, "

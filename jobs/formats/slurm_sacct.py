@@ -282,6 +282,9 @@ DERIVED = (
     },
     {"happened": f"coalesce(case when {IS_STEP} then started end, submitted, started, ended)"},
 )
+# A job's later row may have another time and account.
+SAME_EVENT = ("principal", "action")
+
 COLUMNS = {
     # A job queued again is listed once more with another submit time, or start where that is all.
     "event_id": f"concat_ws('/', {CLUSTER}, {ID}, coalesce(submitted, started))",
