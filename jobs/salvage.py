@@ -19,6 +19,7 @@ from typing import Any, NoReturn
 
 from jobs.formats import wrapper_of
 from jobs.raw_files import RawFile, read_chunks, too_large
+from jobs.secrets import BARE_SECRET, NAMED_SECRET
 
 Piece = tuple[str, str, str | None]
 """A record's position, its text, and why it is none (None: it is one)."""
@@ -39,25 +40,6 @@ MAX_NESTING = 127
 """Levels of a JSON record: as many as Sail takes, and Spark is told to."""
 TOO_DEEP = f"nested more than {MAX_NESTING} levels deep"
 TOKEN = re.compile(r'(?s)"[^"\\]*+(?:\\.[^"\\]*+)*+"?+|[{}\[\]]')
-NAMED_SECRET = re.compile(
-    r"""(?isx)
-    ( authorization | secret[_-]?access[_-]?key | (?:session|security|access|refresh|id)?[_-]?token
-      | passw(?:or)?d | pwd | signature | \bsig | api[_-]?key | client[_-]?secret | secret
-      | private[_-]?key | credentials? )
-    ( \\*["']? \s* [:=] \s* )
-    (?: (?P<quote> \\*["'] ) (?: (?!(?P=quote)) . )*
-      | (?: (?:bearer|basic|token|digest|negotiate) \s+ )? [^\s"'&,;{}\[\]\\]+ )
-    """
-)
-BARE_SECRET = re.compile(
-    r"""(?sx)
-    (?<= --password\  ) \S+ | (?<= --token\  ) \S+ | (?<= --secret\  ) \S+
-    | -----BEGIN [^-]* PRIVATE\ KEY----- .*? (?: -----END [^-]* ----- | \Z )
-    | (?<! [\w-] ) eyJ [\w-]{8,} \. [\w-]{8,} (?: \. [\w-]* )?
-    | \b (?: gh[pousr]_ | github_pat_ | glpat- | hf_ | sk- | xox[abpr]- ) [\w-]{16,}
-    | (?<= :// ) [^\s/:@"']* : [^\s/@"']+ (?= @ )
-    """
-)
 CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
 SURROGATES = re.compile(
     r"\\\\|\\u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}|\\u[dD][89a-fA-F][0-9a-fA-F]{2}"

@@ -39,6 +39,7 @@ from jobs.salvage import (
     scrub,
     unpacked_records,
 )
+from jobs.secrets import MASKED_COLUMNS, masked
 from schemas.config import JobConfig, Source
 from schemas.context import Context
 
@@ -463,7 +464,10 @@ def _staging_rows(
         name for name in STAGED if name not in ("source", "format", "in_day", "lookup", "digest")
     ]
     return timed.selectExpr(
-        *(f"if(in_day, {name}, null) as {name}" for name in kept),
+        *(
+            f"if(in_day, {masked(name) if name in MASKED_COLUMNS else name}, null) as {name}"
+            for name in kept
+        ),
         "in_day",
         # Not the text, which may be as large as a file and would be sent to this process.
         f"case when {BAD} then md5(raw) end as digest",
