@@ -98,3 +98,48 @@ def test_local_times(request: pytest.FixtureRequest, engine: str) -> None:
         .replace(tzinfo=None)
         for zone, text in rows
     }
+
+
+@pytest.mark.parametrize("engine", ["sail", "apache_spark"])
+def test_a_leap_second_belongs_to_its_minute(request: pytest.FixtureRequest, engine: str) -> None:
+    """Whatever the zone in which the clock showed it; a minute of 60 is no time."""
+    times = {
+        "2026-12-31T23:59:60Z": "2026-12-31 23:59:59",
+        "2026-12-31 23:59:60": "2026-12-31 22:59:59",
+        "2026-12-31T23:59:60.250": "2026-12-31 22:59:59.250000",
+        "2027-01-01T00:59:60.5+01:00": "2026-12-31 23:59:59.500000",
+        "2027-01-01T05:29:60+0530": "2026-12-31 23:59:59",
+        "2026-12-31T23:60:00Z": "None",
+        "2026-12-31T23:59:61Z": "None",
+    }
+    spark = request.getfixturevalue(engine)
+    frame = spark.createDataFrame([(text,) for text in times], "text string")
+    zoned = frame.selectExpr("text", "'Europe/Berlin' as timezone")
+    found = zoned.selectExpr("text", f"{zoned_time('text')} as time").collect()
+    assert {row.text: str(row.time) for row in found} == times
+
+
+def test_a_leap_second_in_every_log_of_text(sail: SparkSession, tmp_path: Path) -> None:
+    """Syslog with its month's name and with ISO times, sacct, S3's own form of a date."""
+    who = "h sshd[1]: Accepted publickey for ana from 192.0.2.1 port 2 ssh2"
+    s3 = (
+        '{} lab [31/Dec/2026:23:59:60 +0000] 192.0.2.1 ana 1 REST.GET.OBJECT k "GET /k HTTP/1.1" '
+        '200 - 1 1 1 1 "-" "x" -'
+    )
+    logs = {
+        "sshd": f"Dec 31 23:59:60 {who}\n<38>Dec 31 23:59:60 {who}\n2026-12-31T23:59:60Z {who}\n",
+        "slurm_sacct": "JobID|Submit\n1|2026-12-31T23:59:60\n",
+        "aws_s3_access": s3.format(
+            "79a59df900b949e55d96a1e698fbacedfd6e09d98eacf8f8d5218e7cd47ef2be"
+        ),
+    }
+    day = date(2026, 12, 31)
+    for name, text in logs.items():
+        write_file(tmp_path / f"raw/{name}", text)
+    sources = [{"name": name, "format": name, "path": f"raw/{name}"} for name in logs]
+    config = job_config(tmp_path, sources, late_days=0)
+    run_ingest(sail, config, day)
+    rows = rows_of(sail, config, EVENTS, day)
+    assert {(row["source"], str(row["event_time"])) for row in rows} == {
+        (name, "2026-12-31 23:59:59") for name in logs
+    }

@@ -313,9 +313,15 @@ def _hex_digits(bare: str) -> str:
 def iso_time(text: str) -> str:
     """SQL of a UTC timestamp from ISO 8601 text; null unless it has a date and a time.
 
-    The length is checked first because engines also read `2026` or `2026-10` as timestamps.
+    The length is checked first because engines also read `2026` or `2026-10` as timestamps. Engines
+    know no leap second: `23:59:60` becomes the second before it, 59.
     """
-    return f"case when length({text}) >= 19 then try_cast({text} as timestamp) end"
+    second_before = f"concat(substring({text}, 1, 17), '59', substring({text}, 20))"
+    leap = f"case when substring({text}, 17, 3) = ':60' then {second_before} end"
+    return (
+        f"case when length({text}) >= 19 "
+        f"then coalesce(try_cast({text} as timestamp), try_cast({leap} as timestamp)) end"
+    )
 
 
 def zoned_time(text: str) -> str:
