@@ -13,7 +13,17 @@ import re
 from itertools import count
 from math import comb
 
-from jobs.formats import NO_TEXT, Link, details_json, one_a_line, quoted, zoned_time
+from jobs.formats import (
+    NO_TEXT,
+    UNKNOWN_ACTION,
+    Link,
+    class_of,
+    details_json,
+    one_a_line,
+    quoted,
+    unknown_action,
+    zoned_time,
+)
 from schemas.config import SACCT_IDS, SACCT_TIMES, Source, sacct_names
 from schemas.fieldmaps import field_map
 
@@ -243,16 +253,80 @@ CLUSTER = "coalesce(nullif(r.cluster, ''), cluster, '-')"
 # A user who was removed is shown as `nobody` or as a number.
 USER = "coalesce(nullif(nullif(r.user, ''), 'nobody'), nullif(r.uid, ''), nullif(r.user, ''))"
 OWNER = "owner"
-OWNER_UID = "coalesce(nullif(r.uid, ''), uid_of_job)"
+# The owner's name and number come from one row: a job's id may be used again.
+NAME_OF_JOB = "substring_index(owner_of_job, '\\n', 1)"
+OWNER_UID = "coalesce(nullif(r.uid, ''), nullif(get(split(owner_of_job, '\\n'), 1), ''))"
 
-FAILED = "BOOT_FAIL CANCELLED DEADLINE FAILED NODE_FAIL OUT_OF_MEMORY TIMEOUT".split()
+# The long and the short name of every state that Slurm documents, by the outcome of the job.
+STATES = {
+    "success": {"COMPLETED": "CD"},
+    "failure": {
+        "BOOT_FAIL": "BF",
+        "CANCELLED": "CA",
+        "DEADLINE": "DL",
+        "FAILED": "F",
+        "LAUNCH_FAILED": "",
+        "NODE_FAIL": "NF",
+        "OUT_OF_MEMORY": "OOM",
+        "PREEMPTED": "PR",
+        "RECONFIG_FAIL": "",
+        "TIMEOUT": "TO",
+    },
+    # The job waits, runs, runs again or runs elsewhere.
+    "unknown": {
+        "COMPLETING": "CG",
+        "CONFIGURING": "CF",
+        "PENDING": "PD",
+        "POWER_UP_NODE": "",
+        "REQUEUED": "RQ",
+        "REQUEUE_FED": "RF",
+        "REQUEUE_HOLD": "RH",
+        "RESIZING": "RS",
+        "RESV_DEL_HOLD": "RD",
+        "REVOKED": "RV",
+        "RUNNING": "R",
+        "SIGNALING": "SI",
+        "SPECIAL_EXIT": "SE",
+        "STAGE_OUT": "SO",
+        "STOPPED": "ST",
+        "SUSPENDED": "S",
+    },
+}
 WORD = "substring_index(r.state, ' ', 1)"
+SHORT = " ".join(
+    f"when '{short}' then '{state}'"
+    for each in STATES.values()
+    for state, short in each.items()
+    if short
+)
+# A job is never shown as completing or configuring by sacct, so these cut no other state short.
+SHOWN = [s for each in STATES.values() for s in each if s not in ("COMPLETING", "CONFIGURING")]
+
+
+def _own_start(state: str) -> str:
+    """The shortest beginning of a state that no other state shown by sacct has."""
+    others = [other for other in SHOWN if other != state]
+    starts = (state[:length] for length in range(1, len(state) + 1))
+    return next(s for s in starts if not any(other.startswith(s) for other in others))
+
+
 # A width in --format cuts what is longer and ends it with a plus: `CANCELLED+`, `OUT_OF_ME+`.
+# What several states begin with (`C+`) says nothing.
 WHOLE = " ".join(
-    f"when {WORD} like '%+' and startswith('{state}', rtrim('+', {WORD})) then '{state}'"
-    for state in ("COMPLETED", *FAILED)
+    f"when startswith('{state}', rtrim('+', {WORD})) and startswith({WORD}, '{_own_start(state)}') "
+    f"then '{state}'"
+    for state in SHOWN
 )
 STATE = "state"
+BY_OUTCOME = {outcome: " ".join(states) for outcome, states in STATES.items()}
+UNKNOWN_STATE = f"nullif({unknown_action(STATE, BY_OUTCOME)}, '')"
+# Without a state an exit code says that a job has failed; the code 0 says nothing.
+OUTCOME = (
+    f"case when nullif({STATE}, '') is not null "
+    f"then {class_of(STATE, BY_OUTCOME, quoted('unknown'))} "
+    "when r.exitcode rlike '^([1-9][0-9]*:[0-9]+|[0-9]+:[1-9][0-9]*)' then 'failure' "
+    "else 'unknown' end"
+)
 BY = "nullif(regexp_extract(r.state, '^CANCELLED by ([^+]+)\\\\z', 1), '')"
 
 # All GPUs are counted, and where the cluster tells them apart those of each type once more.
@@ -268,12 +342,13 @@ DERIVED = (
     {"job_hash": f"xxhash64({CLUSTER}, {JOB})"},
     Link(
         tells=f"case when {USER} is not null then array(job_hash) end",
-        values={"owner_of_job": f"max({USER})", "uid_of_job": "max(nullif(r.uid, ''))"},
+        values={"owner_of_job": f"max(concat({USER}, '\\n', coalesce(r.uid, '')))"},
         asks="job_hash",
     ),
     {
-        OWNER: f"coalesce({USER}, owner_of_job)",
-        STATE: f"case when {WORD} not like '%+' then {WORD} {WHOLE} else {WORD} end",
+        OWNER: f"coalesce({USER}, {NAME_OF_JOB})",
+        STATE: f"case when {WORD} like '%+' then case {WHOLE} else {WORD} end "
+        f"when length({WORD}) <= 3 then case {WORD} {SHORT} else {WORD} end else {WORD} end",
         # All else stands for no time: `Unknown`, `None`, nothing.
         **{
             name: f"case when r.{field} rlike '^[0-9]' then r.{field} end"
@@ -304,8 +379,7 @@ COLUMNS = {
     "bytes_out": "cast(null as bigint)",
     "source_ip": NO_TEXT,
     "user_agent": NO_TEXT,
-    "outcome": f"case when {STATE} = 'COMPLETED' then 'success' "
-    f"when {STATE} in ({', '.join(map(quoted, FAILED))}) then 'failure' else 'unknown' end",
+    "outcome": OUTCOME,
     "details": details_json(
         {
             # Who cancelled a job need not be its owner; only these two numbers have names here.
@@ -321,6 +395,7 @@ COLUMNS = {
             "std_out": "nullif(r.stdout, '')",
             "step": f"case when {IS_STEP} then coalesce(nullif(r.jobid, ''), r.jobidraw) end",
             "submit_line": "nullif(r.submitline, '')",
+            UNKNOWN_ACTION: f"concat('state ', substring({UNKNOWN_STATE}, 1, 80))",
             # Fields that cannot be told apart, from the first of them on.
             "unsplit": "r.unsplit",
             "work_dir": "nullif(r.workdir, '')",
