@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from jobs.formats import (
     NO_TEXT,
+    UNKNOWN_ACTION,
     address,
     chosen,
     class_of,
@@ -19,6 +20,7 @@ from jobs.formats import (
     iso_time,
     one_a_line,
     quoted,
+    unknown_action,
 )
 from schemas.config import Source
 from schemas.fieldmaps import field_map, record_type
@@ -29,20 +31,33 @@ KEEPS_TEXT = False
 # Some callbacks write Python's name of the enum's member.
 CALL = "nullif(regexp_replace(r.call_type, '^CallTypes[.]', ''), '')"
 VERBS = {
+    "query": "completion text_completion embedding image_generation image_edit image_variation "
+    "moderation transcription speech rerank search _arealtime _aresponses_websocket realtime_calls "
+    "create_realtime_client_secret create_realtime_transcription_session pass_through_endpoint "
+    "llm_passthrough_route anthropic_messages responses compact_responses generate_content "
+    "generate_content_stream ocr query vector_store_search create_interaction create_video "
+    "video_remix video_edit video_extension video_create_character",
     "submit": "create_batch create_fine_tuning_job create_run run_thread run_thread_stream "
-    "create_eval create_container",
-    "execute": "call_mcp_tool send_message",
+    "create_eval create_container create_sandbox",
+    "execute": "call_mcp_tool send_message run_code code_interpreter_tool",
     "list": "list_mcp_tools file_list list_batches list_fine_tuning_jobs list_input_items "
-    "get_assistants get_messages vector_store_list list_containers vector_store_file_list",
+    "get_assistants get_messages vector_store_list list_containers vector_store_file_list "
+    "video_list list_container_files list_evals list_runs list_skills",
     "read": "file_content vector_store_file_content video_content retrieve_container_file_content",
     "inspect": "file_retrieve retrieve_batch retrieve_fine_tuning_job get_responses get_thread "
-    "count_tokens vector_store_retrieve video_retrieve",
-    "write": "create_file create_assistants create_thread add_message vector_store_create "
-    "vector_store_file_create",
-    "delete": "file_delete delete_responses delete_assistant vector_store_delete",
-    "other": "cancel_batch cancel_fine_tuning_job cancel_responses health_check",
+    "count_tokens vector_store_retrieve vector_store_file_retrieve video_retrieve "
+    "video_retrieve_job video_get_character retrieve_container retrieve_container_file get_eval "
+    "get_run get_skill get_interaction",
+    "write": "create_file create_assistants create_thread add_message a_add_message "
+    "vector_store_create vector_store_update vector_store_file_create vector_store_file_update "
+    "upload_container_file create_skill ingest update_eval",
+    "delete": "file_delete delete_responses delete_assistant vector_store_delete "
+    "vector_store_file_delete video_delete delete_container delete_container_file delete_sandbox "
+    "delete_eval delete_run delete_skill delete_interaction",
+    "other": "cancel_batch cancel_fine_tuning_job cancel_responses cancel_eval cancel_run "
+    "cancel_interaction health_check",
 }
-# Every call has a second name for programs that await it.
+# Nearly every call has a second name for programs that await it.
 CLASSES = {
     name: " ".join(f"{verb} a{verb}" for verb in verbs.split()) for name, verbs in VERBS.items()
 }
@@ -71,6 +86,20 @@ TAGGED_AGENT = "nullif(regexp_extract(r.request_tags, '\"User-Agent: ([^\"]*/[^\
 SAMPLING = "r.model_parameters"
 WEIGHTED = f"size(regexp_extract_all({SAMPLING}.logit_bias, '\"[ ]*:', 0))"
 
+ERROR_CODE = "r.error_information.error_code"
+# A code that is no number of HTTP is an error's name.
+IS_ERROR = (
+    f"(coalesce(try_cast({ERROR_CODE} as double) >= 400, nullif({ERROR_CODE}, '') is not null) "
+    "or nullif(r.error_information.error_class, '') is not null or nullif(r.error_str, '') "
+    "is not null)"
+)
+OUTCOME = (
+    "case when lower(r.status) in ('success', 'failure') then lower(r.status) "
+    f"when {IS_ERROR} then 'failure' "
+    "when lower(r.status_fields.llm_api_status) in ('success', 'failure') "
+    "then lower(r.status_fields.llm_api_status) else 'unknown' end"
+)
+
 
 def _number(field: str) -> str:
     """SQL of a whole number as text, which engines write alike."""
@@ -84,14 +113,17 @@ COLUMNS = {
     "event_time": TIME,
     "principal": f"coalesce({USER}, {EMAIL}, {ALIAS}, "
     f"nullif({META}.user_api_key_user_id, ''), {TEAM}, {KEY}, 'anonymous')",
-    "names": one_a_line(USER, EMAIL, chosen(ALIAS), KEY),
+    # Whoever makes a key chooses its alias, which names nobody where the key has an owner.
+    "names": one_a_line(
+        USER, EMAIL, KEY, chosen(f"case when {USER} is null and {EMAIL} is null then {ALIAS} end")
+    ),
     "kind_hint": f"case when {USER} is null and {EMAIL} is null and {TEAM} is not null "
     "then 'service' end",
     "acting_as": f"case when {CALLER_SAYS} <> coalesce({USER}, '') then {CALLER_SAYS} end",
     "credential": KEY,
     "issued_credential": NO_TEXT,
     "action": CALL,
-    "action_class": class_of(CALL, CLASSES, "'query'"),
+    "action_class": class_of(CALL, CLASSES, "'other'"),
     "resource": "concat('model://', coalesce(nullif(r.model_group, ''), nullif(r.model, ''), '-'))",
     "object": NO_TEXT,
     "destination": NO_TEXT,
@@ -99,9 +131,7 @@ COLUMNS = {
     "source_ip": address("seen_address"),
     "user_agent": f"coalesce(nullif(r.user_agent, ''), nullif({META}.user_agent, ''), "
     f"{TAGGED_AGENT})",
-    "outcome": "case when r.status in ('success', 'failure') then r.status "
-    "when nullif(r.error_information.error_code, '') is not null then 'failure' "
-    "else 'unknown' end",
+    "outcome": OUTCOME,
     "details": details_json(
         {
             "cache_hit": "case when lower(r.cache_hit) = 'true' then 'true' end",
@@ -131,10 +161,11 @@ COLUMNS = {
             f"''), nullif({META}.mcp_tool_call_metadata.name, '')), '')",
             "top_logprobs": _number(f"{SAMPLING}.top_logprobs"),
             "trace": "nullif(r.trace_id, '')",
+            UNKNOWN_ACTION: f"substring({unknown_action(CALL, CLASSES)}, 1, 80)",
         }
     ),
     # A stream that broke after its answer had begun is told twice.
-    "precedence": "case r.status when 'success' then 1 else 0 end",
+    "precedence": "case lower(r.status) when 'success' then 1 else 0 end",
     "problem": f"case when {CALL} is null then {quoted('no call_type')} end",
 }
 
