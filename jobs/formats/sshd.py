@@ -5,7 +5,9 @@ day of the run; syslog folds lines (``message repeated 5 times``); names are cho
 may be empty or look like the rest of the line, so the last address counts; an account may be
 shared, and then the key or the certificate of its sign-in names the person, for the later lines of
 that connection too; PAM repeats what sshd says; ``Failed none`` is how clients ask what they may
-try. Bytes are known only where the sftp server logs the files it closes.
+try; a session, a request of sftp and an attempt that is postponed are logged before their result,
+which other lines of the process hold. Bytes are known only where the sftp server logs the files it
+closes.
 """
 
 from __future__ import annotations
@@ -13,6 +15,7 @@ from __future__ import annotations
 from jobs.formats import (
     EMPTY,
     NO_TEXT,
+    UNKNOWN_ACTION,
     Link,
     address,
     byte_count,
@@ -21,6 +24,17 @@ from jobs.formats import (
     month_number,
     quoted,
     zoned_time,
+)
+from jobs.formats._sshd_messages import (
+    BREAK,
+    IS_SSH,
+    PREFIX,
+    SAYS,
+    TEXT_CHARS,
+    guess,
+    said_commonly,
+    said_rarely,
+    wording,
 )
 from schemas.config import Source
 
@@ -44,8 +58,6 @@ RFC5424 = (
     rf"(?:-|{PARAMETERS})(?: \x{{FEFF}}?(.*))?$"
 )
 REPEATED = r"^message repeated ([0-9]+) times: \[ ?(.*)\]$"
-BREAK = "\x1f"
-"""Stands between parts; where a line itself holds it, it becomes U+FFFD."""
 
 
 def is_json(head: str, source: Source) -> bool:
@@ -99,12 +111,16 @@ def record(line: str, header: str, source: Source) -> str:
 
 def fault(line: str, header: str, source: Source) -> str:
     """SQL of why a line is none of syslog's; null if it is one."""
-    return "case when size(parts) = 1 then 'not a syslog line: time, host and program expected' end"
+    # A line without its host would give the program for the host.
+    return (
+        "case when size(parts) = 1 or get(parts, 5) like '%:' "
+        "then 'not a syslog line: time, host and program expected' end"
+    )
 
 
 def telling(line: str, header: str, source: Source) -> str:
-    """SQL of whether a line may tell who a process or a connection belongs to."""
-    return " or ".join(f"contains({line}, {quoted(text)})" for text in SIGNED_IN)
+    """SQL of whether a line may say whose a process or a connection is, or how it went on."""
+    return " or ".join(f"contains({line}, {quoted(text)})" for text in TELLING)
 
 
 def columns(source: Source) -> dict[str, str]:
@@ -137,170 +153,9 @@ TIME = (
     f"else to_utc_timestamp({iso_time(LOCAL)}, timezone) end"
 )
 
-SIGN_IN = (
-    r"^(Accepted|Failed|Postponed|Partial) ([^ ]+) for ((?:invalid|illegal) user )?(.*)"
-    r" from ([^ ]+) port ([0-9]+)"
-)
-PAM = r"^pam_[a-z_0-9]+\(sshd:([a-z]+)\): .* user[= ]([^ (]+)"
-END = (
-    r"^(Disconnected from|Connection closed by|Connection reset by|Received disconnect from|"
-    r"Disconnecting)(?: authenticating| (invalid))?(?: user (.*))? ([0-9A-Fa-f:.]+) port ([0-9]+)"
-)
-INVALID = r"^(?:Invalid|Illegal) (user) (.*) from ([^ ]+)(?: port ([0-9]+))?"
-SESSION = (
-    r"^Starting session: (command|shell|subsystem|forced-command)(?: .*)? for ([^ ]+)"
-    r" from ([^ ]+) port ([0-9]+)"
-)
-SUBSYSTEM = r"^subsystem request for ([^ ]+)(?: by user (.*))?"
-SFTP_SESSION = r"^session (opened|closed) for local user ([^ ]+) from \[([^\]]*)\]"
-SFTP_CLOSE = r'^(?:forced )?close "(.*)" bytes read ([0-9]+) written ([0-9]+)'
-SFTP = r'^(open|opendir|remove|rename|mkdir|rmdir|symlink|stat|lstat|set)(?: name| old)? "([^"]*)"'
-
 # What stands behind a sign-in: `ED25519 SHA256:…`, of a certificate with `ID name (serial 1) CA …`.
 FINGERPRINT = r" port [0-9]+ ssh2: [A-Z0-9-]+ (SHA256:[A-Za-z0-9+/=]+|(?:MD5:)?[0-9a-f:]{47})"
 NAMED = r" port [0-9]+ ssh2: .*ID (.+) \(serial [0-9]+\) CA "
-
-SAYS = (
-    "kind action_said class_said outcome_said user caller port tried method session object_said "
-    "read written"
-).split()
-"""What messages say, in this order."""
-TRIED = {"user": "$4", "caller": "$5", "port": "$6", "tried": "$3", "method": "$2"}
-STARTED = {"class_said": "execute", "outcome_said": "success"}
-
-
-def _sftp(action_class: str) -> dict[str, str]:
-    return {
-        "kind": "sftp",
-        "action_said": "sftp $1",
-        "class_said": action_class,
-        "outcome_said": "success",
-        "object_said": "$2",
-    }
-
-
-# How messages begin, their pattern, and what they say, of which `$1` is the pattern's first group.
-MESSAGES = (
-    (
-        ("Accepted ",),
-        SIGN_IN,
-        TRIED
-        | {
-            "kind": "sign-in",
-            "action_said": "$1 $2",
-            "class_said": "sign_in",
-            "outcome_said": "success",
-        },
-    ),
-    (
-        ("pam_",),
-        PAM,
-        {"kind": "pam", "action_said": "pam $1", "user": "$2"},
-    ),
-    (
-        ("Connection ", "Received ", "Disconnect"),
-        END,
-        {
-            "kind": "end",
-            "action_said": "$1",
-            "tried": "$2",
-            "user": "$3",
-            "caller": "$4",
-            "port": "$5",
-        },
-    ),
-    # This is how clients ask what they may try.
-    (("Failed none ",), SIGN_IN, TRIED | {"kind": "sign-in", "action_said": "$1 $2"}),
-    (
-        ("Failed ",),
-        SIGN_IN,
-        TRIED
-        | {
-            "kind": "sign-in",
-            "action_said": "$1 $2",
-            "class_said": "sign_in",
-            "outcome_said": "failure",
-        },
-    ),
-    (
-        ("Invalid user ", "Illegal user "),
-        INVALID,
-        {
-            "kind": "sign-in",
-            "action_said": "Invalid user",
-            "class_said": "sign_in",
-            "outcome_said": "failure",
-            "tried": "$1",
-            "user": "$2",
-            "caller": "$3",
-            "port": "$4",
-        },
-    ),
-    (
-        ("Starting session: ",),
-        SESSION,
-        STARTED
-        | {
-            "kind": "session",
-            "action_said": "Starting session",
-            "session": "$1",
-            "user": "$2",
-            "caller": "$3",
-            "port": "$4",
-        },
-    ),
-    (("Postponed ", "Partial "), SIGN_IN, TRIED | {"kind": "sign-in", "action_said": "$1 $2"}),
-    (
-        ("subsystem request for ",),
-        SUBSYSTEM,
-        STARTED
-        | {"kind": "session", "action_said": "subsystem request", "session": "$1", "user": "$2"},
-    ),
-    (
-        ("session ",),
-        SFTP_SESSION,
-        {
-            "kind": "sftp",
-            "action_said": "sftp session $1",
-            "outcome_said": "success",
-            "user": "$2",
-            "caller": "$3",
-        },
-    ),
-    (
-        ('close "', 'forced close "'),
-        SFTP_CLOSE,
-        {
-            "kind": "close",
-            "action_said": "sftp close",
-            "outcome_said": "success",
-            "object_said": "$1",
-            "read": "$2",
-            "written": "$3",
-        },
-    ),
-    (("opendir ",), SFTP, _sftp("list")),
-    (("open ", "stat ", "lstat "), SFTP, _sftp("inspect")),
-    (("remove ", "rmdir "), SFTP, _sftp("delete")),
-    (("rename ", "mkdir ", "symlink ", "set "), SFTP, _sftp("write")),
-)
-IS_SSH = "(r.program like 'sshd%' or r.program in ('sftp-server', 'internal-sftp'))"
-
-
-def _said() -> str:
-    """SQL of an array of what a message says; of another message of the message alone."""
-    cases = []
-    for texts, pattern, says in MESSAGES:
-        begins = " or ".join(f"startswith(r.message, {quoted(text)})" for text in texts)
-        # Other programs also open and remove.
-        ours = f" and {IS_SSH}" if pattern == SFTP else ""
-        # What follows behind the pattern is a piece of its own.
-        replacement = BREAK.join(("", *(says.get(name, "") for name in SAYS), ""))
-        cases.append(
-            f"when ({begins}){ours} "
-            f"then regexp_replace(r.message, {quoted(pattern)}, '{replacement}')"
-        )
-    return f"split(case {' '.join(cases)} end, '{BREAK}')"
 
 
 def _only(value: str) -> str:
@@ -309,12 +164,51 @@ def _only(value: str) -> str:
 
 
 ACCEPTED = "(kind = 'sign-in' and outcome_said = 'success')"
-SIGNED_IN = ("Accepted ", "Starting session: ", "session opened for local user ")
+TELLING = (
+    # Who signed in, from where, and how an attempt ended.
+    "Accepted ",
+    "Failed ",
+    "Starting session: ",
+    "session opened for local user ",
+    "Connection from ",
+    " by invalid user ",
+    " by authenticating user ",
+    " not allowed because ",
+    "PAM: ",
+    # What is refused behind an accepted sign-in.
+    "Access denied ",
+    "PAM session ",
+    "subsystem not found",
+    # What the sftp server is asked for, and its answer.
+    "sent status ",
+    ' "',
+)
 SAID = {name: _piece("said", place) for place, name in enumerate(SAYS, start=1)}
 RHOST = f"case when r.message like '%rhost=%' then {_part('r.message', 'rhost=([^ ]+)', 1)} end"
+KNOWN = f"startswith(commonly, '{BREAK}')"
+REFUSED_LATER = "action_said in ('Access denied', 'PAM session')"
+LATER_SECONDS = 600
+"""A sign-in and its refusal by the same process are less far apart; numbers are used again."""
+
+
+def _at(unit_seconds: int, what: str, ago: int = 0) -> str:
+    """SQL of a key of a process in a piece of time of so many seconds, or in one before."""
+    number = f"unix_micros(time) div {unit_seconds * 1_000_000} - {ago}"
+    return f"case when r.pid is not null then xxhash64('{what}', r.host, r.pid, {number}) end"
+
 
 DERIVED = (
-    {"time": TIME, "said": _said()},
+    {"time": TIME, "commonly": said_commonly()},
+    {
+        # Only of what is not known yet: the message without what may precede it.
+        "plain": f"case when not coalesce({KNOWN}, false) and {IS_SSH} and r.message <> {EMPTY} "
+        f"then regexp_replace(r.message, {quoted(PREFIX)}, {EMPTY}) end"
+    },
+    {"rarely": f"case when plain is not null then {said_rarely('plain')} end"},
+    {
+        "said": f"split(case when {KNOWN} then commonly when rarely is not null then rarely "
+        f"when plain is not null then {guess('plain')} end, '{BREAK}')"
+    },
     SAID | {"caller": f"coalesce({SAID['caller']}, {RHOST})"},
     {
         "key": f"case when kind = 'sign-in' and r.message like '% ssh2: %' "
@@ -324,62 +218,121 @@ DERIVED = (
         # 64 bits are faster to compare than texts.
         "connection": "case when port is not null then xxhash64(r.host, user, caller, port) end",
         "process": "case when r.pid is not null then xxhash64(r.host, r.pid) end",
+        "attempt": "case when r.pid is not null and port is not null "
+        "then xxhash64('attempt', r.host, r.pid, caller, port) end",
+        "left_early": "kind = 'end' and user is not null and r.message like '%[preauth]'",
     },
-    {"key_names": "nullif(concat_ws('\\n', certificate, key), '')"},
+    {
+        "key_names": "nullif(concat_ws('\\n', certificate, key), '')",
+        "pending": "kind = 'connect' or (kind = 'sign-in' and outcome_said is null)",
+    },
     Link(
-        # What was only tried tells nothing about the process.
-        tells=f"case when {ACCEPTED} then array(connection, process) "
-        "when kind in ('session', 'sftp') then array(process) end",
+        tells=f"case when {ACCEPTED} then array(connection, process, attempt) "
+        f"when {REFUSED_LATER} then array(process, {_at(LATER_SECONDS, 'refused')}, "
+        f"{_at(LATER_SECONDS, 'refused', 1)}) "
+        "when kind in ('session', 'sftp') then array(process) "
+        "when kind in ('sign-in', 'connect') or left_early then array(process, attempt) end",
         values={
             "names_known": _only(f"case when {ACCEPTED} then key_names end"),
-            "user_known": _only("user"),
+            # What was only tried tells nothing about the process.
+            "user_known": _only(
+                f"case when {ACCEPTED} or kind in ('session', 'sftp') then user end"
+            ),
+            "user_tried": _only("case when kind = 'sign-in' or left_early then user end"),
+            "caller_known": _only("caller"),
+            # An attempt may fail before it succeeds.
+            "result": "max(case when kind = 'sign-in' then outcome_said "
+            "when left_early then 'failure' end)",
+            "session_result": _only("case when kind = 'session' then outcome_said end"),
+            "refused": f"max(case when {REFUSED_LATER} then 'true' end)",
         },
-        asks="if(user is null, process, coalesce(connection, process))",
+        asks=f"case when {ACCEPTED} then {_at(LATER_SECONDS, 'refused')} "
+        "when pending then attempt when user is null or kind in ('session', 'sign-in', 'odd') "
+        "then coalesce(if(user is null, null, connection), process) "
+        "else coalesce(connection, process) end",
+    ),
+    # The sftp server logs an answer right behind what it was asked for, unless it says yes.
+    Link(
+        tells=f"case when kind in ('request', 'status') then array({_at(1, 'asked')}) end",
+        values={
+            "requests": "cast(sum(if(kind = 'request', 1, 0)) as string)",
+            "refusals": "cast(sum(if(kind = 'status' and outcome_said = 'failure', 1, 0)) "
+            "as string)",
+            "grants": "cast(sum(if(kind = 'status' and outcome_said = 'success', 1, 0)) as string)",
+            "answered": "cast(max(case when kind = 'status' then unix_micros(time) end) as string)",
+        },
+        asks=f"case when kind = 'request' then {_at(1, 'asked')} end",
     ),
     {
         # A name that was tried is nobody's process.
-        "who": "coalesce(user, case when kind is distinct from 'sign-in' then user_known end)",
-        "behind": "coalesce(key_names, names_known)",
+        "who": "coalesce(user, case when kind = 'sign-in' then user_tried else user_known end)",
+        "behind": f"coalesce(key_names, case when not coalesce({ACCEPTED}, false) "
+        "then names_known end)",
+        "answer": "case when kind = 'request' and unix_micros(time) <= try_cast(answered as bigint)"
+        " then case requests when refusals then 'failure' when grants then 'success' end end",
+        "is_sshd": "r.program like 'sshd%' and kind is distinct from 'daemon'",
     },
 )
-STRANGER = "coalesce(kind in ('sign-in', 'end'), false)"
+# They act for themselves, whatever they write.
+DAEMONS = "cron crond dbus-daemon kernel rsyslogd systemd systemd-logind systemd-resolved"
+IS_DAEMON = f"lower(r.program) in ({', '.join(map(quoted, DAEMONS.split()))})"
+ACTS_ITSELF = f"(coalesce(kind = 'daemon', false) or {IS_DAEMON})"
+PAM_OUTCOME = (
+    "case when r.message like '%: session opened%' then 'success' "
+    "when r.message like '%: session closed%' then 'unknown' "
+    "when r.message like '%authentication failure%' then 'failure' "
+    "when r.message rlike '(?i)denied|failed|failure|refused|expired|locked|unknown|not met by|"
+    "bad username|could not identify' then 'failure' "
+    "when r.message rlike '(?i)authentication success|authenticated as|granted access' "
+    "then 'success' else 'unknown' end"
+)
+OUTCOME = (
+    "case when refused is not null then 'failure' when outcome_said is not null then outcome_said "
+    f"when kind = 'pam' then {PAM_OUTCOME} when left_early then 'failure' "
+    "when pending and method is distinct from 'none' then coalesce(result, 'unknown') "
+    "when kind = 'session' then coalesce(session_result, 'unknown') "
+    "when kind = 'request' then coalesce(answer, 'unknown') else 'unknown' end"
+)
 
 COLUMNS = {
     "event_id": "md5(concat_ws('|', r.host, r.program, r.pid, cast(unix_micros(time) as string),"
     " r.repeated, r.message))",
     "event_time": "time",
-    "principal": f"coalesce(who, case when {STRANGER} then 'unknown' end, "
+    "principal": "coalesce(who, case when is_sshd then 'unknown' end, "
     "concat(r.program, '@', r.host))",
     "names": "concat_ws('\\n', behind, who)",
-    "kind_hint": f"case when who is null and not {STRANGER} then 'service' end",
+    "kind_hint": f"case when who is null and {ACTS_ITSELF} then 'service' end",
     # Whoever holds the key acts as the account.
     "acting_as": "case when behind is not null then who end",
     "credential": "coalesce(key, nullif(substring_index(behind, '\\n', -1), ''))",
     "issued_credential": NO_TEXT,
     "action": "coalesce(action_said, r.program)",
     "action_class": "case when kind = 'close' then case when read <> '0' then 'read' "
-    "when written <> '0' then 'write' else 'inspect' end else coalesce(class_said, 'other') end",
+    "when written <> '0' then 'write' else 'inspect' end "
+    "when class_said is not null then class_said when left_early then 'sign_in' else 'other' end",
     "resource": "concat('host://', r.host)",
     "object": "object_said",
     "destination": NO_TEXT,
     "bytes_out": byte_count("read"),
-    "source_ip": address("caller"),
+    "source_ip": address("coalesce(caller, caller_known)"),
     "user_agent": NO_TEXT,
-    "outcome": "case when outcome_said is not null then outcome_said "
-    "when r.message like '%authentication failure%' "
-    "or (kind = 'end' and user is not null and r.message like '%[preauth]') then 'failure' "
-    "else 'unknown' end",
+    "outcome": OUTCOME,
     "details": details_json(
         {
             "bytes_in": f"cast({byte_count('written')} as string)",
             "certificate": "certificate",
             "invalid_user": "case when tried is not null then 'true' end",
+            # The text of a line that is not said in the usual words.
+            "message": f"substring(plain, 1, {TEXT_CHARS})",
             "method": "method",
             "pid": "r.pid",
             "port": "port",
             "program": "r.program",
             "repeated": "r.repeated",
             "session": "session",
+            UNKNOWN_ACTION: f"case when kind = 'odd' then {wording('plain')} "
+            f"when not {IS_SSH} and not coalesce({KNOWN}, false) and not {ACTS_ITSELF} "
+            "then concat('a line of ', substring(r.program, 1, 60)) end",
         }
     ),
     "precedence": "0",
