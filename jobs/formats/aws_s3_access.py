@@ -1,16 +1,18 @@
 """Lines of S3 server access logs.
 
 Traps handled here: fields are added at the end from time to time, so a line is read from the left
-and may have more or fewer than today's; the request line, the referrer and the user agent are
-quoted but for a lone ``-``, and what the caller sends in them may hold quotes; ``-`` stands for
-zero bytes; keys are percent-encoded, spaces as ``+``; a copy makes a line for its source and one
-for its destination; the request line of a presigned URL holds its signature and is not kept.
+and may have more or fewer than today's; CloudFront's origin access identities have spaces in their
+ARN, which is not quoted; the request line, the referrer and the user agent are quoted but for a
+lone ``-``, and what the caller sends in them may hold quotes; ``-`` stands for zero bytes; keys are
+percent-encoded, spaces as ``+``; a copy makes a line for its source and one for its destination;
+the request line of a presigned URL holds its signature and is not kept.
 """
 
 from __future__ import annotations
 
 from jobs.formats import (
     NO_TEXT,
+    UNKNOWN_ACTION,
     address,
     byte_count,
     class_of,
@@ -19,6 +21,7 @@ from jobs.formats import (
     month_number,
     one_a_line,
     quoted,
+    unknown_action,
     url_decoded,
 )
 from schemas.config import Source
@@ -27,17 +30,7 @@ ENVELOPES: tuple[str, ...] = ()
 HEADERLESS = True
 KEEPS_TEXT = True
 
-LEADING = (
-    "bucket_owner",
-    "bucket",
-    "day_and_time",
-    "offset",
-    "remote_ip",
-    "requester",
-    "request_id",
-    "operation",
-    "key",
-)
+LEADING = ("bucket_owner", "bucket", "day_and_time", "offset", "remote_ip")
 FIGURES = ("http_status", "error_code", "bytes_sent", "object_size")
 TRAILING = {
     "version_id": 0,
@@ -46,37 +39,64 @@ TRAILING = {
     "acl_required": 8,
 }
 NUMBER = "(?:[0-9]+|-)"
+OPERATION = "(?:[A-Z0-9]+(?:[.][A-Za-z0-9_-]+)+|-)"
+# The requester ends where one word and an operation follow, so it may hold spaces. So may the key,
+# up to the request line.
 # The request line ends where a status and five fields without quotes follow. Of the two quoted
 # texts after them the second one takes what quotes there are: nothing quoted comes after it.
 LINE = (
-    f'(?s)^((?:[^ ]+ ){{{len(LEADING)}}})(".*?"|-) '
+    f'(?s)^((?:[^ ]+ ){{{len(LEADING)}}})([^ ]+(?: [^ "]+)*?) ([^ ]+) ({OPERATION}) '
+    '([^ ]+(?: [^ "]+)*?) (".*?"|-) '
     f"((?:[0-9]{{3}}|-) [^ ]+ {NUMBER} {NUMBER} {NUMBER} {NUMBER}) "
     '(?:".*?"|-) (".*"|-) ([^ ])'
 )
-FIRST_FIELDS, REQUEST_LINE, ALL_FIGURES, USER_AGENT, TAIL = range(5)
+PARTS = ("leading", "requester", "request_id", "operation", "key", "request", "figures", "agent")
+"""Names of the parts of a line; its tail comes after them."""
+WORDS = ("leading", "figures", "tail")
+"""Parts that are taken apart at spaces."""
 BREAK = "\x1f"
 """Stands between the parts of a line once it is taken apart; no request can hold it."""
 
+SETTINGS = (
+    "ACCELERATE ANALYTICS BUCKET CORS ENCRYPTION INTELLIGENT_TIERING INVENTORY LIFECYCLE LOGGING "
+    "LOGGING_STATUS METADATA_CONFIGURATION METADATA_TABLE METRICS NOTIFICATION OBJECT_LOCK "
+    "OBJECT_LOCK_CONFIGURATION OWNERSHIP_CONTROLS REQUEST_PAYMENT TAGGING VERSIONING"
+)
+"""Resource types of a bucket's settings that only its owner's administrators change."""
 CLASSES = {
     "read": "REST.GET.OBJECT REST.GET.OBJECT_TORRENT REST.GET.TORRENT WEBSITE.GET.OBJECT "
-    "REST.SELECT.OBJECT REST.POST.SELECT SOAP.GetObject",
+    "REST.SELECT.OBJECT REST.POST.SELECT REST.POST.OBJECT_SELECT SOAP.GetObject "
+    "SOAP.GetObjectExtended",
     "list": "REST.GET.BUCKET REST.GET.BUCKETVERSIONS REST.GET.SERVICE REST.GET.UPLOADS "
-    "REST.GET.UPLOAD SOAP.ListBucket",
+    "REST.GET.UPLOAD SOAP.ListBucket SOAP.ListAllMyBuckets",
+    "inspect": "SOAP.GetBucketAccessControlPolicy SOAP.GetObjectAccessControlPolicy "
+    "SOAP.GetBucketLoggingStatus",
     # The line of what was copied. The destination's line is a write there.
     "copy": "REST.COPY.OBJECT_GET REST.COPY.PART_GET",
     "write": "REST.PUT.OBJECT REST.POST.OBJECT REST.PUT.PART REST.POST.UPLOADS REST.POST.UPLOAD "
     "REST.COPY.OBJECT REST.COPY.PART REST.PUT.COPY REST.PUT.OBJECT_TAGGING REST.POST.RESTORE "
-    "REST.POST.OBJECT_RESTORE",
+    "REST.POST.OBJECT_RESTORE REST.PUT.OBJECT_RETENTION REST.PUT.RETENTION "
+    "REST.PUT.OBJECT_LEGAL_HOLD REST.PUT.LEGAL_HOLD REST.PUT.OBJECT_RENAME SOAP.PutObject "
+    "SOAP.PutObjectInline SOAP.CopyObject S3.RESTORE.OBJECT",
     "delete": "REST.DELETE.OBJECT REST.DELETE.BUCKET REST.DELETE.UPLOAD BATCH.DELETE.OBJECT "
     "REST.POST.MULTI_OBJECT_DELETE REST.DELETE.OBJECT_TAGGING S3.EXPIRE.OBJECT "
-    "S3.CREATE.DELETEMARKER S3.DELETE.UPLOAD",
-    "share": "REST.PUT.ACL REST.PUT.BUCKETPOLICY REST.PUT.REPLICATION REST.PUT.WEBSITE "
-    "REST.PUT.PUBLIC_ACCESS_BLOCK REST.DELETE.PUBLIC_ACCESS_BLOCK",
+    "S3.CREATE.DELETEMARKER S3.DELETE.UPLOAD SOAP.DeleteObject SOAP.DeleteBucket",
+    "share": "REST.PUT.ACL REST.PUT.OBJECT_ACL REST.PUT.BUCKETPOLICY REST.PUT.REPLICATION "
+    "REST.PUT.WEBSITE REST.PUT.PUBLIC_ACCESS_BLOCK REST.DELETE.PUBLIC_ACCESS_BLOCK "
+    "SOAP.SetBucketAccessControlPolicy SOAP.SetObjectAccessControlPolicy",
+    "admin": " ".join(
+        f"REST.{method}.{kind}"
+        for kind in SETTINGS.split()
+        for method in ("PUT", "POST", "DELETE")
+        if (method, kind) != ("DELETE", "BUCKET")
+    )
+    + " REST.DELETE.BUCKETPOLICY REST.DELETE.REPLICATION REST.DELETE.WEBSITE SOAP.CreateBucket "
+    "SOAP.SetBucketLoggingStatus",
 }
-OTHER_CLASS = """case
-    when r.operation rlike '^[A-Z0-9]+[.](GET|HEAD|OPTIONS)[.]' then 'inspect'
-    when r.operation like 'S3.%' then 'other'
-    else 'admin' end"""
+LOOKS = quoted("^(REST|WEBSITE)[.](GET|HEAD|OPTIONS)[.]")
+# The vendor moves objects between its storage classes.
+MOVES = "'S3.TRANSITION%'"
+OTHER_CLASS = f"case when r.operation rlike {LOOKS} then 'inspect' else 'other' end"
 # `[06/Feb/2019:00:00:38` and `+0000]`
 TIME_PATTERN = quoted(
     r"^\[[0-9]{2}/[A-Z][a-z]{2}/[0-9]{4}:[0-9]{2}:[0-9]{2}:[0-9]{2} [+-][0-9]{4}\]$"
@@ -99,12 +119,18 @@ LAST_NAME = (
     "case when r.requester rlike '^arn:.*:(assumed-role|federated-user|user)/' "
     "then substring_index(r.requester, '/', -1) end"
 )
+# Principals of AWS services; the identities of CloudFront are in an account of that name.
+SERVICES = quoted(
+    "^(svc:.*|([a-z0-9-]+[.])+amazonaws[.]com([.]cn)?|AmazonS3|arn:[^:]+:iam::cloudfront:user/.*)$"
+)
 KEY = "decoded_key"
 CLASS = "class"
 DERIVED = (
     {
         KEY: url_decoded("r.key"),
         CLASS: class_of("r.operation", CLASSES, OTHER_CLASS),
+        "unknown_operation": f"case when r.operation rlike {LOOKS} or r.operation like {MOVES} "
+        f"then null else {unknown_action('r.operation', CLASSES)} end",
         "caller_address": address("r.remote_ip"),
     },
 )
@@ -126,18 +152,15 @@ def header_problem(header: str, source: Source) -> str | None:
 def parts(line: str, header: str, source: Source) -> str:
     """SQL of an array of the parts of a line; of another line of the line alone."""
     # The pattern ends where the tail begins, as engines take their time for every character in it.
-    kept = BREAK.join(f"${n + 1}" for n in range(TAIL + 1))
+    kept = BREAK.join(f"${n + 1}" for n in range(len(PARTS) + 1))
     whole = f"replace({line}, {quoted(BREAK)}, '\ufffd')"
     return f"split(regexp_replace({whole}, {quoted(LINE)}, {quoted(kept)}), {quoted(BREAK)})"
 
 
 def mended(line: str, header: str, source: Source) -> str:
-    """SQL of a struct of the parts of a line, of which ``leading``, ``figures`` and ``tail`` are
-    arrays of words.
-    """
-    words = {"leading": FIRST_FIELDS, "figures": ALL_FIGURES, "tail": TAIL}
-    members = {name: f"split(get(parts, {part}), ' ')" for name, part in words.items()}
-    members |= {"request": f"get(parts, {REQUEST_LINE})", "agent": f"get(parts, {USER_AGENT})"}
+    """SQL of a struct of the parts of a line, of which ``WORDS`` are arrays of words."""
+    members = {name: f"get(parts, {place})" for place, name in enumerate((*PARTS, "tail"))}
+    members |= {name: f"split({members[name]}, ' ')" for name in WORDS}
     return f"named_struct({', '.join(f'{quoted(name)}, {sql}' for name, sql in members.items())})"
 
 
@@ -149,6 +172,7 @@ def record(line: str, header: str, source: Source) -> str:
     day_and_time, offset = leading.pop("day_and_time"), leading.pop("offset")
     values = {
         **leading,
+        **{name: f"parts.{name}" for name in ("requester", "request_id", "operation", "key")},
         "time": f"concat({day_and_time}, ' ', {offset})",
         "request_uri": "parts.request",
         **figures,
@@ -179,8 +203,7 @@ COLUMNS = {
     "event_time": f"case when r.time rlike {TIME_PATTERN} then {iso_time(ISO_TIME)} end",
     "principal": "coalesce(r.requester, 'anonymous')",
     "names": one_a_line("r.requester", LAST_NAME, ROLE, ROLE_NAME),
-    "kind_hint": "case when r.requester like 'svc:%' or r.requester like '%.amazonaws.com' "
-    "or r.requester = 'AmazonS3' then 'service' end",
+    "kind_hint": f"case when r.requester rlike {SERVICES} then 'service' end",
     "acting_as": ROLE,
     # Of a presigned URL the key that signed it; otherwise the log does not tell the key.
     "credential": "nullif(regexp_extract(r.request_uri, "
@@ -196,13 +219,14 @@ COLUMNS = {
     f"then coalesce({byte_count('r.bytes_sent')}, 0) end",
     "source_ip": "caller_address",
     "user_agent": "r.user_agent",
-    "outcome": f"case when {STATUS} >= 400 then 'failure' when {STATUS} is not null then 'success' "
-    "when r.error_code is not null then 'failure' else 'unknown' end",
+    # A 200 with an error was sent before the error came; a redirection with one is no answer.
+    "outcome": f"case when {STATUS} >= 400 or coalesce(r.error_code, 'NotModified') "
+    f"<> 'NotModified' then 'failure' when {STATUS} >= 200 then 'success' else 'unknown' end",
     "details": details_json(
         {
             "access_point": "r.access_point_arn",
-            "account": "case when r.requester like 'arn:%' "
-            "then nullif(get(split(r.requester, ':'), 4), '') end",
+            "account": "nullif(regexp_extract(r.requester, "
+            "'^arn:[^:]+:[^:]+:[^:]*:([0-9]+):', 1), '')",
             "acl_required": "r.acl_required",
             "authentication": "r.authentication_type",
             "bucket_owner": "r.bucket_owner",
@@ -212,6 +236,7 @@ COLUMNS = {
             "request_id": "r.request_id",
             "source_host": "case when caller_address is null then r.remote_ip end",
             "status_code": "r.http_status",
+            UNKNOWN_ACTION: "unknown_operation",
             "version_id": "r.version_id",
         }
     ),
