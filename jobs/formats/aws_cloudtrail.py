@@ -4,13 +4,20 @@ Traps handled here: the person of a role session is in the session name, not in 
 server-side copy answers with a few hundred bytes although the whole object moved, so its bytes are
 unknown; a DNS name of an AWS service may stand for the address; Logstash copies carry
 ``@timestamp`` in place of ``eventTime``; bytes may be a float; one action told to several accounts
-makes records with one ``sharedEventID``, of which the one of the caller's account tells most.
+makes records with one ``sharedEventID``, of which the one of the caller's account tells most. A
+failed sign-in has no error code but states its result in a field of its own; only of API calls does
+the vendor document that a record without an error is a success. A record may lack any part of the
+identity, and an identity without a type is not a service's.
 """
 
 from __future__ import annotations
 
+from functools import reduce
+
+from jobs.aws_actions import CLASSES
 from jobs.formats import (
     NO_TEXT,
+    UNKNOWN_ACTION,
     Wrapper,
     address,
     byte_count,
@@ -20,6 +27,7 @@ from jobs.formats import (
     iso_time,
     of_account,
     one_a_line,
+    quoted,
     url_decoded,
 )
 from schemas.config import Source
@@ -29,32 +37,63 @@ ENVELOPES = ("Records", "logEvents")
 """What CloudTrail delivers itself, and what CloudWatch Logs make of it."""
 BATCHES = ("logEvents",)
 KEEPS_TEXT = False
+MESSAGE_CHARS = 200
+"""Characters of an error message that are kept."""
 
-S3_CLASSES = {
-    "read": "GetObject GetObjectTorrent SelectObjectContent",
-    "list": "ListObjects ListObjectsV2 ListObjectVersions ListBuckets ListMultipartUploads "
-    "ListParts ListDirectoryBuckets ListAccessPoints",
-    "inspect": "HeadObject HeadBucket GetObjectAttributes GetObjectAcl GetObjectTagging "
-    "GetBucketLocation",
-    "write": "PutObject UploadPart CreateMultipartUpload CompleteMultipartUpload "
-    "AbortMultipartUpload PutObjectTagging PostObject RestoreObject",
-    "copy": "CopyObject UploadPartCopy",
-    "delete": "DeleteObject DeleteObjects DeleteBucket DeleteObjectTagging",
-    "share": "PutBucketPolicy PutBucketAcl PutObjectAcl PutBucketReplication "
-    "CreateAccessPoint PutAccessPointPolicy PutBucketPublicAccessBlock "
-    "DeletePublicAccessBlock DeleteBucketPublicAccessBlock PutBucketWebsite "
-    "ModifySnapshotAttribute ModifyImageAttribute ModifyDBSnapshotAttribute SharedSnapshotCopy",
-    "assume": "AssumeRole AssumeRoleWithSAML AssumeRoleWithWebIdentity GetSessionToken "
-    "GetFederationToken",
-    "sign_in": "ConsoleLogin SwitchRole Authenticate Federate",
-}
-# Verbs not listed above: a read-only one looks (Describe*, Get*) or lists, any other changes.
-OTHER_CLASS = """case
-    when r.eventName like 'List%' then 'list'
-    when cast(r.readOnly as string) = 'true'
-      or r.eventName rlike '^(Get|Describe|Head|Lookup|Batch[GD]e[ts])'
-      then 'inspect'
-    else 'admin' end"""
+STATED_RESULTS = (
+    "responseElements.ConsoleLogin",
+    "responseElements.CheckMfa",
+    "responseElements.SwitchRole",
+    "responseElements.ExitRole",
+    "responseElements.RenewRole",
+    "responseElements.GetSigninToken",
+    "responseElements.ExternalIdPDirectoryLogin",
+    "responseElements.PasswordRecoveryRequested",
+    "responseElements.PasswordRecoveryCompleted",
+    *(
+        f"{holder}.{name}"
+        for holder in ("responseElements", "serviceEventDetails", "additionalEventData")
+        for name in ("CredentialChallenge", "CredentialVerification", "UserAuthentication")
+    ),
+    "serviceEventDetails.state",
+    "serviceEventDetails.status",
+    "responseElements._return",
+    "responseElements.success",
+)
+"""Where records state how an act ended, in words or as true and false."""
+RESULT = (
+    "coalesce("
+    + ", ".join(f"nullif(cast(r.{field} as string), '')" for field in STATED_RESULTS)
+    + ")"
+)
+SUCCEEDED = ("success", "succeeded", "successful", "complete", "completed", "true")
+FAILED = ("failure", "failed", "denied", "error", "aborted", "expired", "cancelled", "false")
+# What the record itself states about the verb.
+READS = "lower(cast(r.readOnly as string)) = 'true'"
+CHANGES = "lower(cast(r.readOnly as string)) = 'false'"
+IS_DATA = "(r.eventCategory = 'Data' or lower(cast(r.managementEvent as string)) = 'false')"
+# Lambda and CloudFront write the date of the API's version behind the verb.
+VERSION = "_?20[0-9]{2}_?[0-9]{2}_?[0-9]{2}(v[0-9]+)?$"
+LOOKS = "^(List|Get|Describe|Head|Lookup|BatchGet|BatchDescribe)[A-Z]"
+"""First words of verbs that only look at something, unless the record says that it changes."""
+DERIVED = (
+    {
+        "verb": "case when r.eventName like '%20%' then "
+        f"regexp_replace(r.eventName, '{VERSION}', '') else r.eventName end",
+    },
+    {
+        "listed_class": class_of("verb", CLASSES, NO_TEXT),
+        "looks": f"coalesce(verb rlike '{LOOKS}' and not coalesce({CHANGES}, false), false)",
+        "result": f"lower({RESULT})",
+    },
+)
+# Of verbs in no table: a data event that reads is a read, a management event that reads is a look.
+ACTION_CLASS = f"""coalesce(listed_class, case
+    when looks and verb like 'List%' then 'list'
+    when looks and verb rlike '^(Describe|Head|BatchDescribe)[A-Z]' then 'inspect'
+    when (looks or {READS}) and {IS_DATA} then 'read'
+    when looks or {READS} then 'inspect'
+    else 'other' end)"""
 
 IDENTITY = "r.userIdentity"
 PARAMETERS = "r.requestParameters"
@@ -76,15 +115,59 @@ OTHER_OBJECT = (
 )
 SOURCE = f"coalesce({COPY_SOURCE}, {OTHER_OBJECT})"
 OBJECT_URI = f"concat_ws('/', 's3:/', {BUCKET}, nullif({PARAMETERS}.key, ''))"
-ROLE_SESSION = f"({IDENTITY}.type = 'AssumedRole')"
-SESSION = f"({IDENTITY}.type in ('AssumedRole', 'FederatedUser'))"
+# A record may lack the type and still hold the session's ARN.
+SESSION_ARN = "^arn:[^:]+:sts::[0-9]*:"
+ROLE_SESSION = (
+    f"coalesce({IDENTITY}.type = 'AssumedRole' "
+    f"or {IDENTITY}.arn rlike '{SESSION_ARN}assumed-role/', false)"
+)
+SESSION = (
+    f"({ROLE_SESSION} or {IDENTITY}.type = 'FederatedUser' "
+    f"or {IDENTITY}.arn rlike '{SESSION_ARN}federated-user/')"
+)
 SESSION_NAME = f"case when {SESSION} then substring_index({IDENTITY}.arn, '/', -1) end"
 ROLE = f"nullif({IDENTITY}.sessionContext.sessionIssuer.arn, '')"
+# The name that somebody signed in with, where the identity does not hold it.
+TYPED_NAME = "r.additionalEventData.UserName"
 PRINCIPAL = (
     f"coalesce(nullif({IDENTITY}.arn, ''), nullif({IDENTITY}.userName, ''), "
-    f"nullif({IDENTITY}.onBehalfOf.userId, ''), nullif({IDENTITY}.principalId, ''), "
+    f"nullif({IDENTITY}.onBehalfOf.userId, ''), nullif({TYPED_NAME}, ''), "
+    f"nullif({IDENTITY}.principalId, ''), {ROLE}, "
     f"nullif({IDENTITY}.invokedBy, ''), nullif({IDENTITY}.accountId, ''), 'anonymous')"
 )
+# Without a type the record says "service" only where it names nothing but the invoking service.
+IS_SERVICE = (
+    f"{IDENTITY}.type = 'AWSService' or (nullif({IDENTITY}.type, '') is null "
+    f"and {IDENTITY}.invokedBy rlike '^([a-z0-9-]+[.])+amazonaws[.]com([.]cn)?$' "
+    f"and coalesce(nullif({IDENTITY}.arn, ''), nullif({IDENTITY}.userName, ''), "
+    f"nullif({IDENTITY}.onBehalfOf.userId, ''), nullif({IDENTITY}.principalId, ''), {ROLE}) "
+    "is null)"
+)
+# CloudTrail documents for API calls that a record without an error is a success. Sign-ins and
+# events of services state their result, or nothing. Records before version 1.02 have no eventType.
+IS_API_CALL = (
+    "case when nullif(r.eventType, '') is null then coalesce(listed_class, '') <> 'sign_in' "
+    "else lower(r.eventType) = 'awsapicall' end"
+)
+RESPONSE = "r.responseElements"
+NOTHING_DONE = (
+    f"(size({RESPONSE}.failures) > 0 or size({RESPONSE}.errors) > 0) and not coalesce("
+    + " or ".join(
+        f"coalesce(size({RESPONSE}.{done}), 0) > 0"
+        for done in ("deleted", "images", "imageIds", "tasks")
+    )
+    + ", false)"
+)
+HTTP_STATUS = "try_cast(r.additionalEventData.responseParameters.status as double)"
+ERROR_CODE = "nullif(r.errorCode, '')"
+OUTCOME = f"""case
+    when {ERROR_CODE} is not null then 'failure'
+    when result in ({", ".join(map(quoted, FAILED))}) then 'failure'
+    when {NOTHING_DONE} then 'failure'
+    when result in ({", ".join(map(quoted, SUCCEEDED))}) then 'success'
+    when nullif(r.errorMessage, '') is not null or {HTTP_STATUS} >= 400 then 'failure'
+    when {HTTP_STATUS} is not null or {IS_API_CALL} then 'success'
+    else 'unknown' end"""
 
 
 def _owner(bucket: str) -> str:
@@ -110,29 +193,31 @@ SAME_EVENT = (
 
 COLUMNS = {
     "event_id": f"coalesce({SHARED}, nullif(r.eventID, ''), md5(concat_ws('|', r.eventTime, "
-    "r.`@timestamp`, r.eventName, r.userIdentity.arn, r.requestParameters.bucketName, "
-    "r.requestParameters.key, r.requestParameters.Range, r.sourceIPAddress)))",
+    f"r.`@timestamp`, r.eventSource, r.eventName, {PRINCIPAL}, r.requestID, "
+    "r.requestParameters.bucketName, r.requestParameters.key, r.requestParameters.Range, "
+    "r.sourceIPAddress)))",
     "event_time": f"coalesce({iso_time('r.eventTime')}, {iso_time('r.`@timestamp`')})",
     "principal": PRINCIPAL,
     "names": one_a_line(
-        chosen(f"{IDENTITY}.sessionContext.sourceIdentity"),
         f"{IDENTITY}.arn",
-        chosen(SESSION_NAME),
         f"{IDENTITY}.userName",
         f"{IDENTITY}.onBehalfOf.userId",
+        chosen(f"{IDENTITY}.sessionContext.sourceIdentity"),
+        chosen(SESSION_NAME),
+        chosen(TYPED_NAME),
         ROLE,
         f"case when {ROLE_SESSION} then substring_index({ROLE}, '/', -1) end",
         f"{IDENTITY}.invokedBy",
         of_account(f"{IDENTITY}.accountId"),
     ),
-    "kind_hint": f"case when {IDENTITY}.type = 'AWSService' or ({IDENTITY}.type is null and "
-    f"{IDENTITY}.invokedBy is not null) then 'service' end",
+    "kind_hint": f"case when {IS_SERVICE} then 'service' end",
     "acting_as": f"case when {ROLE_SESSION} then {ROLE} end",
-    "credential": f"nullif({IDENTITY}.accessKeyId, '')",
-    "issued_credential": "case when r.errorCode is null and r.eventSource = 'sts.amazonaws.com' "
+    "credential": f"coalesce(nullif({IDENTITY}.accessKeyId, ''), "
+    f"nullif({IDENTITY}.credentialId, ''))",
+    "issued_credential": f"case when {ERROR_CODE} is null and r.eventSource = 'sts.amazonaws.com' "
     "then r.responseElements.credentials.accessKeyId end",
     "action": "r.eventName",
-    "action_class": class_of("r.eventName", S3_CLASSES, OTHER_CLASS),
+    "action_class": ACTION_CLASS,
     "resource": f"case when {IS_COPY} then coalesce(concat('s3://', {SOURCE}), {OBJECT_URI}) "
     f"when {BUCKET} is not null then {OBJECT_URI} "
     f"else concat_ws('/', 'aws:/', {ACCOUNT}, {SERVICE}, "
@@ -143,12 +228,15 @@ COLUMNS = {
     f"{byte_count('r.additionalEventData.bytesTransferredOut')} end",
     "source_ip": address("r.sourceIPAddress"),
     "user_agent": "nullif(r.userAgent, '')",
-    "outcome": "case when nullif(r.errorCode, '') is null then 'success' else 'failure' end",
+    "outcome": OUTCOME,
     "details": details_json(
         {
             "account": f"nullif({IDENTITY}.accountId, '')",
             "destination_account": _owner(f"{PARAMETERS}.bucketName"),
-            "error_code": "nullif(r.errorCode, '')",
+            "error_code": ERROR_CODE,
+            # Of a failure without a code, as of sign-ins.
+            "error_message": f"case when {ERROR_CODE} is null then "
+            f"nullif(substring(r.errorMessage, 1, {MESSAGE_CHARS}), '') end",
             "identity_type": f"{IDENTITY}.type",
             "issued_credential": "case when r.eventSource = 'sts.amazonaws.com' then "
             "r.responseElements.credentials.accessKeyId end",
@@ -160,6 +248,7 @@ COLUMNS = {
             "then nullif(r.requestID, '') end",
             "service": SERVICE,
             "shared_event_id": SHARED,
+            UNKNOWN_ACTION: "case when listed_class is null and not looks then r.eventName end",
             "source_account": _owner(f"split_part({SOURCE}, '/', 1)"),
             "source_host": f"case when {address('r.sourceIPAddress')} is null then "
             "nullif(r.sourceIPAddress, '') end",
@@ -185,9 +274,18 @@ def columns(source: Source) -> dict[str, str]:
 
 
 RECORD_TYPE = record_type(field_map("aws_cloudtrail").used)
-READER_TYPE = RECORD_TYPE.replace(
-    "`bytesTransferredOut`:string", "`bytesTransferredOut`:double"
-).replace("`readOnly`:string", "`readOnly`:boolean")
+JSON_TYPES = {
+    "bytesTransferredOut": "double",
+    "managementEvent": "boolean",
+    "readOnly": "boolean",
+    "_return": "boolean",
+    "success": "boolean",
+}
+READER_TYPE = reduce(
+    lambda text, field: text.replace(f"`{field[0]}`:string", f"`{field[0]}`:{field[1]}"),
+    JSON_TYPES.items(),
+    RECORD_TYPE,
+)
 """The same with JSON's own types, for engines' JSON readers, which do not make text of numbers."""
 
 ALONE = "eventName"
