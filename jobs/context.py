@@ -105,8 +105,13 @@ def files_in_force(folder: Path, day: date) -> dict[str, Path | None]:
 
 def every_directory(folder: str) -> list[pd.DataFrame]:
     """Rows of every version of directory.csv, oldest first; InputError if one cannot be read."""
-    versions = sorted(_versions(Path(folder), "directory"))
-    sheets = [read_sheet("directory", path) for _, path in versions]
+    return every_version(folder, "directory")
+
+
+def every_version(folder: str, kind: str) -> list[pd.DataFrame]:
+    """Rows of every version of a file, oldest first; InputError if one cannot be read."""
+    versions = sorted(_versions(Path(folder), kind))
+    sheets = [read_sheet(kind, path) for _, path in versions]
     _raise_problems(Path(folder), sheets)
     return [sheet.rows for sheet in sheets]
 

@@ -196,7 +196,8 @@ def check_open_files() -> Check:
 
 def check_context_files(config: JobConfig) -> Iterator[Check]:
     """Every context file, of whatever day."""
-    from jobs.context import COLUMNS, check_context, has_file
+    from jobs.context import COLUMNS, check_context, every_version, has_file
+    from jobs.resolve import concealing_patterns
 
     try:
         check_context(config.context)
@@ -210,6 +211,14 @@ def check_context_files(config: JobConfig) -> Iterator[Check]:
         yield Check("context", "warning", f"{config.context} has no {', '.join(absent)}", remedy)
     else:
         yield Check("context", "ok", config.context)
+    nested = [
+        problem
+        for rows in every_version(config.context, "assets")
+        for problem in concealing_patterns(rows)
+    ]
+    for problem in dict.fromkeys(nested):
+        remedy = "give it the higher sensitivity, or set `assets.nested` in the config"
+        yield Check("context", "warning", f"assets.csv: {problem}", remedy)
 
 
 def check_writable(name: str, place: str) -> Check:

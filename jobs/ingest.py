@@ -28,6 +28,7 @@ from jobs.raw_files import changed_files, find_files
 from jobs.resolve import (
     IdentityMatch,
     asset_finder,
+    concealing_patterns,
     identity_finder,
     keys_of_strangers,
     network_finder,
@@ -132,6 +133,7 @@ def run(spark: SparkSession, config: JobConfig, day: date) -> str:
         + _missing_note(inputs)
         + _odd_note(inputs)
         + _unmatched_note(inputs, config, day)
+        + _assets_note(context, config)
         + _sources_with_rejects(inputs, sums)
     )
 
@@ -208,7 +210,7 @@ def resolve_events(
         config.own_accounts,
         _accounts_with_trails(good),
     )
-    find_asset = asset_finder(context.assets)
+    find_asset = asset_finder(context.assets, config.assets.nested)
     find_network = network_finder(context.networks)
 
     askers = good.select("source", "names", "format").where("names <> ''").distinct().collect()
@@ -481,6 +483,16 @@ def _clock_note(rejects: list[Reject]) -> str:
         f"{name}: {len(found):,} (such as {found[0]})" for name, found in sorted(wrong.items())
     )
     return f"; WRONG TIMES, is the clock right? {named}"
+
+
+def _assets_note(context: Context, config: JobConfig) -> str:
+    """How many patterns would conceal a more sensitive asset; empty if none would."""
+    found = concealing_patterns(context.assets)
+    if not found:
+        return ""
+    more = f" and {len(found) - 1} more" if len(found) > 1 else ""
+    held = "conceal it" if config.assets.nested == "longest" else "count as the more sensitive one"
+    return f"; ASSETS of lower sensitivity within another {held}: {found[0]}{more}"
 
 
 def _missing_note(inputs: list[SourceFiles]) -> str:

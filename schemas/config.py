@@ -267,6 +267,14 @@ class Quality(Settings):
         return self
 
 
+class Assets(Settings):
+    """Which asset a resource belongs to."""
+
+    nested: Literal["longest", "most_sensitive"]
+    """Of several patterns that match: the longest, or that of the most sensitive asset and among
+    equally sensitive ones the longest."""
+
+
 class Graph(Settings):
     """The user–asset graph."""
 
@@ -398,6 +406,7 @@ class JobConfig(Settings):
     """Folder of findings.ndjson and report.html."""
     ingest: Ingest
     quality: Quality
+    assets: Assets
     graph: Graph
     scoring: Scoring
     privacy: Privacy

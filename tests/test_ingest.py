@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from jobs import ingest, staging
+from jobs.doctor import check_context_files
 from jobs.errors import RunError
 from jobs.warehouse import table_exists
 from schemas.config import JobConfig
@@ -629,3 +630,24 @@ def test_an_id_of_two_events_in_every_format(sail: SparkSession, tmp_path: Path)
     rows = rows_of(sail, config, EVENTS)
     assert len({(row["source"], row["event_id"]) for row in rows}) == 2 * len(LOGINS)
     assert len({(row["source"], row["principal"]) for row in rows}) == 2 * len(LOGINS)
+
+
+@pytest.mark.parametrize("nested", ["most_sensitive", "longest"])
+def test_a_pattern_within_a_more_sensitive_one_is_warned_of(
+    sail: SparkSession, tmp_path: Path, nested: str
+) -> None:
+    checkpoint = {"asset_id": "ckpt", "kind": "checkpoint", "sensitivity": "5"}
+    notes = {"asset_id": "notes", "kind": "dataset", "sensitivity": "1"}
+    assets = [
+        {**checkpoint, "pattern": "s3://lab-ckpt/*"},
+        {**notes, "pattern": "s3://lab-ckpt/orion/*"},
+    ]
+    write_context(tmp_path / "context", assets=assets)
+    put(tmp_path, DAY, lines(at(DAY, 1)))
+    config = job_config(tmp_path, [{"path": DATED}], assets={"nested": nested})
+    summary = ingest.run(sail, config, DAY)
+    assert "notes (s3://lab-ckpt/orion/*, sensitivity 1) is within ckpt" in summary
+    (row,) = rows_of(sail, config, EVENTS)
+    assert row["asset_id"] == ("ckpt" if nested == "most_sensitive" else "notes")
+    problems = [check.found for check in check_context_files(config) if check.name == "context"]
+    assert any("notes (s3://lab-ckpt/orion/*" in problem for problem in problems)

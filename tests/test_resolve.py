@@ -21,6 +21,7 @@ from jobs.resolve import (
     WILDCARD,
     IdentityMatch,
     asset_finder,
+    concealing_patterns,
     identity_finder,
     keys_of_strangers,
     needs_whole_uri,
@@ -57,6 +58,54 @@ def asset_frame(patterns: list[str]) -> pd.DataFrame:
 def names(pattern: str, uri: str) -> bool:
     """A pattern names what it matches and everything below that."""
     return fnmatch.fnmatchcase(uri, pattern) or fnmatch.fnmatchcase(uri, f"{pattern}/*")
+
+
+@settings(max_examples=300, deadline=None)
+@given(
+    patterns=st.lists(PATTERN, min_size=1, max_size=6),
+    sensitivities=st.lists(st.sampled_from([1, 3, 5, None]), min_size=6, max_size=6),
+    uri=URI,
+)
+def test_the_most_sensitive_asset_holds(
+    patterns: list[str], sensitivities: list[int | None], uri: str
+) -> None:
+    """As the longest pattern among those of the highest sensitivity alone."""
+    ranks = sensitivities[: len(patterns)]
+    frame = asset_frame(patterns).assign(sensitivity=pd.array(ranks, "Int64"))
+    matching = [rank or 0 for rank, each in zip(ranks, patterns, strict=True) if names(each, uri)]
+    best = frame[frame["sensitivity"].fillna(0) == max(matching, default=0)]
+    assert asset_finder(frame)(uri) == asset_finder(best, "longest")(uri)
+    if asset_finder(frame)(uri) != asset_finder(frame, "longest")(uri):
+        assert len(set(matching)) > 1
+
+
+def test_patterns_that_would_conceal_a_more_sensitive_asset() -> None:
+    rows = [
+        ("ckpt", "s3://lab-ckpt/orion/*", 5),
+        ("docs", "s3://lab-ckpt/orion/run-7/*", 1),
+        ("same", "s3://lab-ckpt/orion/*", 2),
+        ("unknown", "s3://lab-ckpt/orion/x", None),
+        ("higher", "s3://lab-ckpt/orion/y", 5),
+        ("away", "s3://lab-ckpt/vega/*", 1),
+        ("runs", "s3://lab-*/vega/run-?/*", 4),
+        ("in-glob", "s3://lab-ckpt/vega/run-1/readme", 1),
+    ]
+    frame = pd.DataFrame(rows, columns=["asset_id", "pattern", "sensitivity"])
+    frame = frame.astype({"sensitivity": "Int64"})
+    found = concealing_patterns(frame)
+    assert [problem.split()[0] for problem in found] == ["docs", "in-glob", "same", "unknown"]
+    assert found[0] == (
+        "docs (s3://lab-ckpt/orion/run-7/*, sensitivity 1) is within "
+        "ckpt (s3://lab-ckpt/orion/*, sensitivity 5)"
+    )
+    find, longest = asset_finder(frame), asset_finder(frame, "longest")
+    for uri, sensitive, by_length in (
+        ("s3://lab-ckpt/orion/run-7/shard-0", "ckpt", "docs"),
+        ("s3://lab-ckpt/vega/run-1/readme", "runs", "in-glob"),
+        ("s3://lab-ckpt/vega/run-22/readme", "away", "away"),
+        ("s3://lab-ckpt/orion/y", "higher", "higher"),
+    ):
+        assert [f(uri).asset_id for f in (find, longest)] == [sensitive, by_length]  # type: ignore[union-attr]
 
 
 def slow_asset(patterns: list[str], uri: str) -> str | None:
