@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
     from schemas.context import Context
 
+INPUTS = (EVENTS,)
 MAX_DISTINCT = 50
 MAX_RANGES = 10_000
 # A principal that the directory does not know may be `service` by one record and `unknown` by

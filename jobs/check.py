@@ -43,6 +43,7 @@ if TYPE_CHECKING:
     Judged = list[tuple[Expectation, ExpectationValidationResult]]
     Facts = dict[str, Any]
 
+INPUTS = (EVENTS, REJECTS)
 ENGINE = "engine"
 ALL_SOURCES = "*"
 SAMPLE_CHARS = 60

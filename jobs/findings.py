@@ -6,7 +6,7 @@ import json
 from datetime import date, timedelta
 from typing import TYPE_CHECKING, Any
 
-from jobs.signals import read_history, settings_of
+from jobs.signals import HISTORY_TABLES, read_history, settings_of
 from jobs.warehouse import replace_day, stored_frame, to_frame
 from schemas.finding import validate_finding
 from schemas.tables import FINDINGS, SIGNALS
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from models.history import History
     from schemas.config import JobConfig
 
+INPUTS = (SIGNALS, *HISTORY_TABLES)
 KEPT_BUDGETS = 10
 """Findings kept a day, in alert budgets."""
 MEMORY_HALF_LIVES = 4

@@ -17,6 +17,8 @@ from schemas.tables import ACCESS, GRAPH_EDGES, GRAPH_NODES
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
 
+INPUTS = (ACCESS,)
+
 
 def run(spark: SparkSession, config: JobConfig, day: date) -> str:
     """Build and write the graph of ``day``; a window without access makes an empty graph."""

@@ -48,7 +48,7 @@ from jobs.unknown_fields import unknown_actions_note, unknown_fields_note
 from jobs.warehouse import read_days, replace_day
 from schemas.config import JobConfig
 from schemas.context import Context
-from schemas.tables import EVENTS, REJECTS
+from schemas.tables import EVENTS, REJECTS, Table
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession
@@ -68,6 +68,8 @@ FEW_DUPLICATES = 100_000
 MAX_CANDIDATES = 10
 MAX_SHOWN = 20
 """Files that an error names; of more it gives the number."""
+INPUTS: tuple[Table, ...] = ()
+"""Raw logs only; of the days before, ``events`` may be missing."""
 
 
 def run(spark: SparkSession, config: JobConfig, day: date) -> str:

@@ -21,6 +21,7 @@ from urllib.parse import urlsplit
 from jobs.engine import engine_session
 from jobs.errors import InputError, RunError
 from jobs.listing import storage_problem
+from jobs.warehouse import require_day
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
@@ -36,7 +37,11 @@ STAGES = {
     "findings": "jobs.findings",
     "publish": "jobs.publish",
 }
-"""Stage → module with ``run(spark, config, day) -> str``; the summary is for the progress line."""
+"""Stage → module with ``run(spark, config, day) -> str`` and ``INPUTS``.
+
+The summary is for the progress line. ``INPUTS`` are the tables whose rows of the day the stage
+reads (``SENT_INPUTS``: those that it reads only for Elasticsearch). Earlier days may be missing.
+"""
 LOCK_NAME = ".exfilwatch.lock"
 MESSAGE_CHARS = 600
 CONNECT_PORT = 15002
@@ -72,6 +77,8 @@ def run_days(
     check_context(config.context, days)
     if config.privacy.pseudonymize and "publish" in names:
         pseudonym_key(config)
+    # Before the storage is made, and before an engine is started for nothing.
+    require_inputs(config, days[0], names[0])
     # What is published is read from the tables without an engine.
     engine = nullcontext() if names == ["publish"] else _started(config.engine)
     with storage_lock(config.storage), engine as spark:
@@ -85,6 +92,7 @@ def run_days(
 
 def run_stage(spark: SparkSession | None, config: JobConfig, day: date, name: str) -> str:
     """Run one stage and give its summary; every failure is a :class:`RunError` with a note."""
+    require_inputs(config, day, name)
     try:
         return str(importlib.import_module(STAGES[name]).run(spark, config, day))
     except RunError as error:
@@ -94,6 +102,19 @@ def run_stage(spark: SparkSession | None, config: JobConfig, day: date, name: st
         failure = RunError(f"{one_line(error)} (-v shows where)")
         failure.add_note(f"{day} {name}")
         raise failure from error
+
+
+def require_inputs(config: JobConfig, day: date, name: str) -> None:
+    """RunError, with a note, if an earlier stage has never written the day that ``name`` reads."""
+    module = importlib.import_module(STAGES[name])
+    inputs = list(module.INPUTS)
+    if config.elasticsearch.url is not None:
+        inputs += getattr(module, "SENT_INPUTS", ())
+    try:
+        require_day(config.storage, inputs, day)
+    except RunError as error:
+        error.add_note(f"{day} {name}")
+        raise
 
 
 def one_line(error: BaseException) -> str:

@@ -50,12 +50,15 @@ from schemas.elastic import (
     QUEUE,
     search_name,
 )
-from schemas.tables import ACCESS, GRAPH_EDGES, GRAPH_NODES
+from schemas.tables import ACCESS, EVENTS, GRAPH_EDGES, GRAPH_NODES, QUALITY, REJECTS, SIGNALS
+from schemas.tables import FINDINGS as FINDINGS_TABLE
 
 if TYPE_CHECKING:
     from elasticsearch import Elasticsearch
     from pyspark.sql import SparkSession
 
+INPUTS = (FINDINGS_TABLE, ACCESS, GRAPH_NODES, GRAPH_EDGES)
+SENT_INPUTS = (EVENTS, REJECTS, QUALITY, SIGNALS)
 REPORT_NAME = "report.html"
 MIB = 1024 * 1024
 NOT_SENT = (

@@ -28,6 +28,7 @@ HISTORY_TABLES = {
     GRAPH_EDGES: 0,
 }
 """Tables of the history and the days looked back in them."""
+INPUTS = tuple(HISTORY_TABLES)
 
 
 def run(spark: SparkSession, config: JobConfig, day: date) -> str:

@@ -5,6 +5,10 @@ a killed process leaves the old one. Apache Spark commits with Delta's own ``rep
 writes the day's Parquet files and ``deltalake`` commits them: Sail's own ``replaceWhere`` (0.7.2)
 refuses map columns whenever the nullability of a frame differs from the table's.
 
+The same commit marks the day as written, also where it has no rows: a Delta transaction of the
+day's own name, whose version counts how often the day was written. Delta keeps it in every
+checkpoint. So a day without rows differs from a day that no stage has written yet.
+
 A table that is older than a column of its spec reads as null there, and gets the column with the
 next day that is written.
 """
@@ -15,10 +19,12 @@ import time
 import uuid
 from collections.abc import Sequence
 from datetime import date, timedelta
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from jobs.engine import ENGINE_OPTION
-from schemas.tables import Table
+from jobs.errors import RunError
+from schemas.tables import TABLES, Table
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -27,16 +33,97 @@ if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession
 
 
+LOG_NAME = "_delta_log"
+LOG_REMEDY = (
+    "bring the table's folder back from a backup, or move it away and run its days again: "
+    "`exfilwatch run --config … --start … --end …`"
+)
+REASON_CHARS = 200
+
+
 def table_path(storage: str, table: Table) -> str:
     """Folder or URL of a table."""
     return f"{storage.rstrip('/')}/{table.name}"
 
 
 def table_exists(storage: str, table: Table) -> bool:
-    """Whether the table has a first commit."""
+    """Whether the table has a first commit; RunError if it has files and no commit."""
     from deltalake import DeltaTable
 
-    return DeltaTable.is_deltatable(_object_store_url(table_path(storage, table)))
+    path = table_path(storage, table)
+    if DeltaTable.is_deltatable(_object_store_url(path)):
+        return True
+    if _has_parquet(path):
+        raise RunError(
+            f"table {table.name}: {path} holds Parquet files and its log {path}/{LOG_NAME} is "
+            f"empty or missing; {LOG_REMEDY}"
+        )
+    return False
+
+
+def day_written(storage: str, table: Table, day: date) -> bool:
+    """Whether ``day`` of the table was ever written, with rows or without any.
+
+    Older versions left no mark. A day that one of them wrote has rows in the table, or in another
+    table of the same stage if that has no mark either.
+    """
+    if not table_exists(storage, table):
+        return False
+    marked, rows = _traces(storage, table, day)
+    if marked or rows:
+        return True
+    others = [each for each in TABLES if each.stage == table.stage and each != table]
+    return any(
+        _traces(storage, other, day) == (False, True)
+        for other in others
+        if table_exists(storage, other)
+    )
+
+
+def require_day(storage: str, tables: Sequence[Table], day: date) -> None:
+    """RunError that names each of ``tables`` in which ``day`` was never written."""
+    lines = []
+    for table in tables:
+        if not day_written(storage, table, day):
+            exists = table_exists(storage, table)
+            lines.append(
+                f"table {table.name} in {storage} {f'has no {day}' if exists else 'is missing'}: "
+                f"`exfilwatch stage {table.stage} --config … --day {day}` writes it"
+            )
+    if lines:
+        raise RunError("\n".join(lines))
+
+
+def scored_days(storage: str, table: Table, after: date, days: int) -> list[date]:
+    """Days of the ``days`` days after ``after`` that were written in the table, in order."""
+    if not table_exists(storage, table):
+        return []
+    later = [after + timedelta(days=n) for n in range(1, days + 1)]
+    return [day for day in later if any(_traces(storage, table, day))]
+
+
+def _traces(storage: str, table: Table, day: date) -> tuple[bool, bool]:
+    """Whether the day has a mark, and whether it has files; files are counted without a mark."""
+    stored = open_table(storage, table)
+    if stored.transaction_version(_mark(day)) is not None:
+        return True, False
+    return False, {"day": day.isoformat()} in stored.partitions()
+
+
+def _mark(day: date) -> str:
+    """Name of the Delta transaction that marks the day as written."""
+    return f"exfilwatch day {day}"
+
+
+def _has_parquet(path: str) -> bool:
+    from deltalake.fs import DeltaStorageHandler
+    from pyarrow import fs
+
+    if "://" not in path:
+        return any(Path(path).rglob("*.parquet"))
+    store = fs.PyFileSystem(DeltaStorageHandler(_object_store_url(path)))
+    found = store.get_file_info(fs.FileSelector("", allow_not_found=True, recursive=True))
+    return any(info.base_name.endswith(".parquet") for info in found)
 
 
 def table_version(storage: str, table: Table) -> int | None:
@@ -48,10 +135,18 @@ def table_version(storage: str, table: Table) -> int | None:
 
 
 def open_table(storage: str, table: Table) -> DeltaTable:
-    """The table as deltalake sees it, without an engine; raises its error if there is none."""
+    """The table as deltalake sees it, without an engine; RunError if there is none."""
     from deltalake import DeltaTable
+    from deltalake.exceptions import DeltaError
 
-    return DeltaTable(_object_store_url(table_path(storage, table)))
+    path = table_path(storage, table)
+    try:
+        return DeltaTable(_object_store_url(path))
+    except DeltaError as error:
+        reason = str(error).splitlines()[0][:REASON_CHARS]
+        raise RunError(
+            f"table {table.name}: its log {path}/{LOG_NAME} cannot be read ({reason}); {LOG_REMEDY}"
+        ) from error
 
 
 def stored_files(storage: str, table: Table) -> FileSystemDataset:
@@ -122,16 +217,22 @@ def stored_frame(
 def replace_day(frame: DataFrame, storage: str, table: Table, day: date) -> None:
     """Replace the rows of ``day`` by ``frame``, atomically; its columns are cast to the spec's.
 
-    Raises the engine's error, and leaves the table as it was, if a column is missing. Rows of
-    another day are a defect of the caller.
+    Raises the engine's error, and leaves the table as it was, if a column is missing. RunError if
+    the table has files and no log. Rows of another day are a defect of the caller.
     """
     path = table_path(storage, table)
+    mark = _mark(day)
+    before = None
+    if table_exists(storage, table):
+        before = open_table(storage, table).transaction_version(mark)
+    # Spark passes over a write whose version is not higher than that of the last one.
+    transaction = (mark, (before or 0) + 1)
     columns = [f"cast(`{c.name}` as {c.type}) as `{c.name}`" for c in table.columns]
     typed = frame.selectExpr(*columns)
     if frame.sparkSession.conf.get(ENGINE_OPTION) == "sail":
-        _replace_with_deltalake(typed, path, day)
+        _replace_with_deltalake(typed, path, day, transaction)
     else:
-        _replace_with_delta_spark(typed, path, table, day)
+        _replace_with_delta_spark(typed, path, table, day, transaction)
 
 
 def to_frame(spark: SparkSession, rows: pd.DataFrame, table: Table) -> DataFrame:
@@ -143,7 +244,9 @@ def to_frame(spark: SparkSession, rows: pd.DataFrame, table: Table) -> DataFrame
     )
 
 
-def _replace_with_delta_spark(frame: DataFrame, path: str, table: Table, day: date) -> None:
+def _replace_with_delta_spark(
+    frame: DataFrame, path: str, table: Table, day: date, transaction: tuple[str, int]
+) -> None:
     empty = frame.sparkSession.createDataFrame([], table.ddl())
     empty.write.format("delta").mode("ignore").partitionBy("day").save(path)
     (
@@ -151,19 +254,29 @@ def _replace_with_delta_spark(frame: DataFrame, path: str, table: Table, day: da
         .mode("overwrite")
         .option("mergeSchema", "true")
         .option("replaceWhere", f"day = '{day}'")
+        .option("txnAppId", transaction[0])
+        .option("txnVersion", transaction[1])
         .save(path)
     )
 
 
-def _replace_with_deltalake(frame: DataFrame, path: str, day: date) -> None:
+def _replace_with_deltalake(
+    frame: DataFrame, path: str, day: date, transaction: tuple[str, int]
+) -> None:
     import pyarrow as pa
-    from deltalake import DeltaTable, Schema
+    from deltalake import CommitProperties, DeltaTable, Schema, Transaction
     from deltalake.transaction import AddAction
     from pyarrow import fs
 
+    url = _object_store_url(path)
+    arrow = [field.with_nullable(True) for field in frame.limit(0).toArrow().schema]
+    # The log comes before the first file: files without a log are those of a damaged table.
+    if DeltaTable.is_deltatable(url):
+        table = DeltaTable(url)
+    else:
+        table = DeltaTable.create(url, pa.schema(arrow), partition_by=["day"], mode="ignore")
     files = f"day={day}/{uuid.uuid4().hex}"
     frame.drop("day").write.option("compression", "snappy").parquet(f"{path}/{files}")
-    url = _object_store_url(path)
     store, root = fs.FileSystem.from_uri(url) if "://" in url else (fs.LocalFileSystem(), url)
     written = store.get_file_info(fs.FileSelector(f"{root}/{files}", allow_not_found=True))
     now_ms = int(time.time() * 1000)
@@ -179,11 +292,6 @@ def _replace_with_deltalake(frame: DataFrame, path: str, day: date) -> None:
         for info in written
         if info.base_name.endswith(".parquet")
     ]
-    arrow = [field.with_nullable(True) for field in frame.limit(0).toArrow().schema]
-    if DeltaTable.is_deltatable(url):
-        table = DeltaTable(url)
-    else:
-        table = DeltaTable.create(url, pa.schema(arrow), partition_by=["day"], mode="ignore")
     fields = table.schema().fields
     known = {field.name for field in fields}
     later = Schema.from_arrow(pa.schema(field for field in arrow if field.name not in known))
@@ -193,6 +301,7 @@ def _replace_with_deltalake(frame: DataFrame, path: str, day: date) -> None:
         schema=Schema([*fields, *later.fields]),
         partition_by=["day"],
         partition_filters=[("day", "=", str(day))],
+        commit_properties=CommitProperties(app_transactions=[Transaction(*transaction, now_ms)]),
     )
 
 

@@ -54,7 +54,7 @@ class Column:
 
 @dataclass(frozen=True)
 class Table:
-    """One table: ``key`` is unique within a day.
+    """One table: ``key`` is unique within a day, ``stage`` writes it.
 
     ``reads``: its inputs and the most days that its stage may look back in them; the config may
     ask for fewer.
@@ -65,6 +65,7 @@ class Table:
     key: tuple[str, ...]
     columns: tuple[Column, ...]
     reads: tuple[tuple[str, int], ...] = ()
+    stage: str = ""
 
     @property
     def column_names(self) -> list[str]:
@@ -77,6 +78,7 @@ class Table:
 
 EVENTS = Table(
     name="events",
+    stage="ingest",
     grain="one access",
     key=("source", "event_id"),
     columns=(
@@ -109,6 +111,7 @@ EVENTS = Table(
 
 REJECTS = Table(
     name="rejects",
+    stage="ingest",
     grain="one raw record not understood",
     key=("source", "file", "position"),
     columns=(
@@ -129,6 +132,7 @@ REJECTS = Table(
 
 QUALITY = Table(
     name="quality",
+    stage="check",
     grain="expectation x source x day",
     key=("source", "expectation", "column"),
     columns=(
@@ -149,6 +153,7 @@ HOURLY = "array<struct<hour:int,events:bigint,bytes:bigint,objects:bigint>>"
 
 ACCESS = Table(
     name="access",
+    stage="aggregate",
     grain="day x user x asset x action class",
     key=("user_id", "asset_id", "action_class"),
     columns=(
@@ -197,6 +202,7 @@ ACCESS = Table(
 
 OBJECT_ACCESS = Table(
     name="object_access",
+    stage="aggregate",
     grain="day x user x asset x object (assets of kind checkpoint or dataset; reads and copies)",
     key=("user_id", "asset_id", "object"),
     columns=(
@@ -241,6 +247,7 @@ OBJECT_ACCESS = Table(
 
 GRAPH_NODES = Table(
     name="graph_nodes",
+    stage="graph",
     grain="day x user or asset",
     key=("node_type", "node_id"),
     columns=(
@@ -260,6 +267,7 @@ GRAPH_NODES = Table(
 
 GRAPH_EDGES = Table(
     name="graph_edges",
+    stage="graph",
     grain="day x user x asset",
     key=("user_id", "asset_id"),
     columns=(
@@ -283,6 +291,7 @@ GRAPH_EDGES = Table(
 
 SIGNALS = Table(
     name="signals",
+    stage="signals",
     grain="day x entity x detector x window",
     key=("entity", "detector", "window"),
     columns=(
@@ -311,6 +320,7 @@ SIGNALS = Table(
 
 FINDINGS = Table(
     name="findings",
+    stage="findings",
     grain="day x entity x window",
     key=("event_id",),
     columns=(

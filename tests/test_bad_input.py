@@ -16,7 +16,7 @@ import pytest
 from deltalake import DeltaTable
 
 from jobs import cli
-from jobs.pipeline import LOCK_NAME
+from jobs.pipeline import LOCK_NAME, STAGES
 from schemas.context import ASSET_COLUMNS, DIRECTORY_COLUMNS
 from schemas.tables import TABLES
 
@@ -253,6 +253,92 @@ def test_unreachable_elasticsearch(job: Path, capsys: pytest.CaptureFixture[str]
     (job / "job.yml").write_text(CONFIG)
     assert run(capsys, job) == (0, "")
     assert rows_of(job, NEXT_DAY) == rows
+
+
+# Exit 1: a day that an earlier stage has never written
+
+
+def stage(
+    capsys: pytest.CaptureFixture[str], job: Path, name: str, day: date = DAY
+) -> tuple[int, str]:
+    """Exit code and error message of one stage, without the job's folder."""
+    capsys.readouterr()
+    code = cli.main(["stage", name, "--config", str(job / "job.yml"), "--day", str(day)])
+    return code, capsys.readouterr().err.replace(f"{job}/", "")
+
+
+@pytest.mark.parametrize(
+    ("table", "maker", "readers"),
+    [
+        ("events", "ingest", ["check", "aggregate"]),
+        ("rejects", "ingest", ["check"]),
+        ("access", "aggregate", ["graph", "signals", "findings", "publish"]),
+        ("object_access", "aggregate", ["signals", "findings"]),
+        ("graph_nodes", "graph", ["signals", "findings", "publish"]),
+        ("graph_edges", "graph", ["signals", "findings", "publish"]),
+        ("signals", "signals", ["findings"]),
+        ("findings", "findings", ["publish"]),
+    ],
+)
+def test_a_missing_table_is_not_an_empty_table(
+    table: str, maker: str, readers: list[str], job: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    shutil.rmtree(job / "warehouse" / table)
+    before = written(job)
+    for name in readers:
+        code, message = stage(capsys, job, name)
+        assert code == 1
+        assert f"{DAY} {name}: table {table} in warehouse is missing" in message
+        assert f"`exfilwatch stage {maker} --config … --day {DAY}`" in message
+    assert written(job) == before
+
+
+@pytest.mark.parametrize("name", [name for name in STAGES if name != "ingest"])
+def test_a_day_that_was_never_written_is_not_an_empty_day(
+    name: str, job: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    before = written(job)
+    code, message = stage(capsys, job, name, NEXT_DAY)
+    assert code == 1
+    assert f"{NEXT_DAY} {name}: table " in message
+    assert f" in warehouse has no {NEXT_DAY}: `exfilwatch stage " in message
+    assert written(job) == before
+
+
+def test_storage_that_is_gone_withdraws_nothing(
+    job: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    shutil.rmtree(job / "warehouse")
+    before = written(job)
+    for command in (["publish"], ["stage", "publish"], ["stage", "graph"]):
+        code = cli.main([*command, "--config", str(job / "job.yml"), "--day", str(DAY)])
+        assert code == 1
+        assert "is missing: `exfilwatch stage " in capsys.readouterr().err
+    assert written(job) == before
+    assert not (job / "warehouse").exists()
+
+
+def test_a_day_without_rows_counts_as_written(
+    job: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The job's day has no rejects and no objects; each stage can be run alone again."""
+    assert rows_of(job, DAY)["rejects"] == rows_of(job, DAY)["object_access"] == []
+    for name in STAGES:
+        assert stage(capsys, job, name) == (0, "")
+
+
+def test_a_table_without_its_log_is_no_new_table(
+    job: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for path in (job / "warehouse/access/_delta_log").iterdir():
+        path.unlink()
+    before = written(job)
+    for name in ("aggregate", "graph", "publish"):
+        code, message = stage(capsys, job, name)
+        assert code == 1
+        assert "table access: warehouse/access holds Parquet files and its log" in message
+        assert "bring the table's folder back from a backup, or move it away" in message
+    assert written(job) == before
 
 
 # Exit 3: the data-quality gate

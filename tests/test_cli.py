@@ -326,6 +326,7 @@ def stage_of(monkeypatch: pytest.MonkeyPatch, name: str, answer: str | Exception
 
     module = ModuleType(f"stand_in_{name}")
     module.run = run_stage  # type: ignore[attr-defined]
+    module.INPUTS = ()  # type: ignore[attr-defined]
     monkeypatch.setitem(sys.modules, module.__name__, module)
     monkeypatch.setitem(pipeline.STAGES, name, module.__name__)
     return days
@@ -395,7 +396,7 @@ def test_verbose_shows_where(
 def test_an_engine_that_does_not_start(job: Path) -> None:
     job.write_text(job.read_text() + "engine: local[1]\n")
     without_java = {"PATH": "/nowhere", "PYTHONPATH": str(ROOT)}
-    argv = ["stage", "graph", "--config", str(job), "--day", "2026-10-05"]
+    argv = ["stage", "ingest", "--config", str(job), "--day", "2026-10-05"]
     answer = subprocess.run(
         [sys.executable, "-m", "jobs.cli", *argv],
         cwd=job.parent,
@@ -412,7 +413,7 @@ def test_an_engine_that_does_not_start(job: Path) -> None:
 
 def test_a_connect_server_that_is_not_there(job: Path, capsys: pytest.CaptureFixture[str]) -> None:
     job.write_text(job.read_text() + "engine: sc://127.0.0.1:1/;token=hunter2\n")
-    code, _, err = run(capsys, "stage", "graph", "--config", job, "--day", "2026-10-05")
+    code, _, err = run(capsys, "stage", "ingest", "--config", job, "--day", "2026-10-05")
     assert code == 1
     assert "the engine sc://127.0.0.1:1 cannot be reached" in err
     assert "hunter2" not in err
@@ -423,6 +424,7 @@ def test_out_goes_to_the_stage(
 ) -> None:
     module = ModuleType("stand_in_output")
     module.run = lambda spark, config, day: f"into {config.output}"  # type: ignore[attr-defined]
+    module.INPUTS = ()  # type: ignore[attr-defined]
     monkeypatch.setitem(sys.modules, module.__name__, module)
     monkeypatch.setitem(pipeline.STAGES, "publish", module.__name__)
     argv = ["stage", "publish", "--config", job, "--day", "2026-10-05", "--out", tmp_path / "r"]

@@ -1,4 +1,4 @@
-"""Tables that were made before their spec got a column."""
+"""Tables that were made before their spec got a column, and the days that a table holds."""
 
 from __future__ import annotations
 
@@ -6,11 +6,13 @@ from dataclasses import replace
 from datetime import date, datetime
 from typing import TYPE_CHECKING
 
+import pyarrow as pa
 import pyarrow.compute as pc
+from deltalake import DeltaTable, write_deltalake
 
 from jobs.stored_rows import stored_rows
-from jobs.warehouse import read_days, replace_day, stored_frame
-from schemas.tables import OBJECT_ACCESS, Table
+from jobs.warehouse import day_written, open_table, read_days, replace_day, stored_frame
+from schemas.tables import ACCESS, OBJECT_ACCESS, Table
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -62,6 +64,44 @@ def test_an_older_table_gets_a_new_column(sail: SparkSession, tmp_path: Path) ->
     assert read_days(sail, str(tmp_path), OBJECT_ACCESS, FIRST).first().bytes_out == 5
     write(sail, tmp_path, OBJECT_ACCESS, FIRST, part_bytes=8)
     assert found() == [[(FIRST, 8, None), (SECOND, 7, 9)]] * 3
+
+
+def days_written(storage: Path, *tables: Table) -> list[list[bool]]:
+    return [[day_written(str(storage), t, day) for day in (FIRST, SECOND)] for t in tables]
+
+
+def check_marks(spark: SparkSession, storage: Path) -> None:
+    """A day without rows is written, also after its rows were replaced by none."""
+    empty = spark.createDataFrame([], OBJECT_ACCESS.ddl())
+    assert days_written(storage, OBJECT_ACCESS) == [[False, False]]
+    replace_day(empty, str(storage), OBJECT_ACCESS, FIRST)
+    assert days_written(storage, OBJECT_ACCESS) == [[True, False]]
+    write(spark, storage, OBJECT_ACCESS, FIRST, part_bytes=7)
+    write(spark, storage, OBJECT_ACCESS, FIRST, part_bytes=8)
+    assert stored_frame(str(storage), OBJECT_ACCESS, FIRST)["part_bytes"].tolist() == [8]
+    replace_day(empty, str(storage), OBJECT_ACCESS, FIRST)
+    assert days_written(storage, OBJECT_ACCESS) == [[True, False]]
+    assert stored_frame(str(storage), OBJECT_ACCESS, FIRST).empty
+    open_table(str(storage), OBJECT_ACCESS).create_checkpoint()
+    assert days_written(storage, OBJECT_ACCESS) == [[True, False]]
+
+
+def test_the_mark_of_a_day(sail: SparkSession, tmp_path: Path) -> None:
+    check_marks(sail, tmp_path)
+
+
+def test_the_mark_of_a_day_on_spark(apache_spark: SparkSession, tmp_path: Path) -> None:
+    check_marks(apache_spark, tmp_path)
+
+
+def test_days_of_an_older_version_have_rows_and_no_mark(tmp_path: Path) -> None:
+    """Of two tables that one stage writes, one may have had no rows on the day."""
+    access = pa.schema([("user_id", pa.string()), ("day", pa.date32())])
+    rows = pa.Table.from_pylist([{"user_id": "u0017", "day": FIRST}], access)
+    write_deltalake(str(tmp_path / "access"), rows, partition_by=["day"])
+    assert days_written(tmp_path, ACCESS, OBJECT_ACCESS) == [[True, False], [False, False]]
+    DeltaTable.create(str(tmp_path / "object_access"), access, partition_by=["day"])
+    assert days_written(tmp_path, ACCESS, OBJECT_ACCESS) == [[True, False], [True, False]]
 
 
 def test_an_older_table_on_spark(apache_spark: SparkSession, tmp_path: Path) -> None:
