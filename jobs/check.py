@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from jobs.errors import GateError, RunError
+from jobs.review_queue import write_files
 from jobs.warehouse import read_days, replace_day, to_frame
 from schemas.config import JobConfig, Quality
 from schemas.expectations import (
@@ -446,24 +447,18 @@ def _render_day(
 
 
 def _write_data_docs(folder: Path, page: str, day: date) -> None:
-    """Write the day's page and the list of days; a reader never sees half a page."""
+    """Write the day's page and the list of days, both or none."""
+    days = {str(day), *(path.stem for path in folder.glob("????-??-??.html"))}
+    names = map(html.escape, sorted(days, reverse=True))
+    links = [f'<li><a href="{name}.html">{name}</a></li>' for name in names]
+    index = HEAD + INDEX_BODY.format(links="".join(links))
     try:
-        folder.mkdir(parents=True, exist_ok=True)
-        _replace_text(folder / f"{day}.html", page)
-        days = sorted((path.stem for path in folder.glob("????-??-??.html")), reverse=True)
-        links = [f'<li><a href="{name}.html">{name}</a></li>' for name in map(html.escape, days)]
-        _replace_text(folder / "index.html", HEAD + INDEX_BODY.format(links="".join(links)))
-    except OSError as error:
+        write_files({folder / f"{day}.html": [page], folder / "index.html": [index]})
+    except RunError as error:
         raise RunError(
-            f"check: the Data Docs cannot be written to {folder} ({error.strerror}); make the "
-            "folder of `output` writable, then run the check stage again"
+            f"check: the Data Docs cannot be written to {folder} ({error.__cause__}); make room "
+            "and the folder of `output` writable, then run the check stage again"
         ) from error
-
-
-def _replace_text(path: Path, text: str) -> None:
-    draft = path.with_name(f".{path.name}.{os.getpid()}")
-    draft.write_text(text, encoding="utf-8")
-    draft.replace(path)
 
 
 HEAD = """<!DOCTYPE html>

@@ -629,14 +629,14 @@ def _kibana_rule(args: argparse.Namespace) -> int:
 
 
 def _write_ndjson(file: Path | None, text: str) -> None:
-    from jobs.review_queue import write_atomically
+    from jobs.review_queue import write_files
 
     if file is None:
         sys.stdout.write(text)
         return
     if not file.parent.is_dir():
         raise InputError([f"--out {file}: there is no folder {file.parent}"])
-    write_atomically(file, [text])
+    write_files({file: [text]})
     _print_line(f"{file}: {len(text.splitlines())} objects")
 
 

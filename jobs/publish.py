@@ -2,7 +2,7 @@
 
 No finding is computed anew: they are those of the table. All is read by way of
 ``jobs.pseudonyms.Inputs``, so that no identity is published where none may be. The two files are
-replaced as a whole; Elasticsearch comes last, so that a server that is down costs neither of them.
+replaced together; Elasticsearch comes last, so that a server that is down costs neither of them.
 No engine is needed, so that a day can be published again at any time.
 """
 
@@ -29,12 +29,8 @@ from jobs.elastic import check_ready, find, install_templates, refresh, send, se
 from jobs.pseudonyms import Inputs, check_published
 from jobs.report import REPORT_DAYS, ReportData, render_report, shown_findings
 from jobs.report.evidence import MAX_OTHERS, TRAIL_DAYS
-from jobs.review_queue import (
-    queue_day,
-    read_queue,
-    replace_queue_day,
-    write_atomically,
-)
+from jobs.review_queue import FILE_NAME as QUEUE_NAME
+from jobs.review_queue import queue_day, queue_lines, read_queue, with_day, write_files
 from jobs.verdicts import latest_verdicts, review_queue
 from models.detectors import Description, describe, detector_names
 from schemas.config import JobConfig
@@ -70,11 +66,14 @@ def run(_spark: SparkSession | None, config: JobConfig, day: date) -> str:
     """Publish the findings of ``day``; RunError if Elasticsearch does not take everything."""
     inputs = Inputs(config, day)
     folder = Path(config.output)
-    check_published(config, read_queue(folder))
+    published = read_queue(folder)
+    check_published(config, published)
     documents = read_findings(inputs)
-    queue = replace_queue_day(folder, day, documents)
+    queue = with_day(published, day, documents)
+    report = make_report(inputs, queue)
+    write_files({folder / QUEUE_NAME: queue_lines(queue), folder / REPORT_NAME: [report]})
     days = len({queue_day(finding) for finding in queue})
-    size = write_report(inputs, folder, queue)
+    size = len(report.encode("utf-8", "replace"))
     summary = f"{len(documents)} findings; {days} days in the queue, report {size / MIB:.1f} MiB"
     if config.elasticsearch.url is None:
         return summary
@@ -133,8 +132,8 @@ def _is_latest(client: Elasticsearch, prefix: str, tables: Tables) -> bool:
     return not later["count"]
 
 
-def write_report(inputs: Inputs, folder: Path, queue: list[dict[str, Any]]) -> int:
-    """Make the report of everything in the folder's ``queue`` anew; gives its bytes."""
+def make_report(inputs: Inputs, queue: list[dict[str, Any]]) -> str:
+    """The page of everything in ``queue``."""
     findings = shown_findings(queue)
     last = max([inputs.day, *(queue_day(finding) for finding in findings)])
     nodes = inputs.table(GRAPH_NODES, last, REPORT_DAYS - 1)
@@ -146,9 +145,7 @@ def write_report(inputs: Inputs, folder: Path, queue: list[dict[str, Any]]) -> i
         context_of=cache(inputs.context),
         descriptions=_descriptions(findings),
     )
-    text = render_report(queue, data, last)
-    write_atomically(folder / REPORT_NAME, [text])
-    return len(text.encode("utf-8", "replace"))
+    return render_report(queue, data, last)
 
 
 def _peers(

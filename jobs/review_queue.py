@@ -1,15 +1,18 @@
 """findings.ndjson: the review queue of every day run into one output folder, a finding a line.
 
 Days stand oldest first, and within a day findings by their place in its queue. Running a day again
-replaces that day's lines. The file is replaced as a whole, so that whoever reads it, or kills us,
-sees either the old or the new one.
+replaces that day's lines. Files of one state are replaced together: a reader sees the old or the
+new ones, and a full disk or a kill while they are written leaves the old ones.
 """
 
 from __future__ import annotations
 
+import errno
 import json
 import os
-from collections.abc import Iterable
+import stat
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import suppress
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -21,23 +24,24 @@ KEPT_PER_BUDGET = 10
 """Findings of a day in the file, as a multiple of the day's alert budget."""
 
 
-def replace_queue_day(
-    folder: Path, day: date, documents: list[dict[str, Any]]
+def with_day(
+    queue: Iterable[dict[str, Any]], day: date, documents: list[dict[str, Any]]
 ) -> list[dict[str, Any]]:
-    """Make ``documents`` the queue of ``day`` in the folder's file; gives all that is in it.
+    """The queue with ``documents`` as that of ``day``, in the order of the file."""
+    kept = [document for document in queue if queue_day(document) != day]
+    return sorted([*kept, *documents], key=_place)
 
-    Raises RunError, and leaves the file as it is, if one of its lines is no finding.
-    """
-    path = folder / FILE_NAME
-    kept = [document for document in read_queue(folder) if queue_day(document) != day]
-    queue = sorted([*kept, *documents], key=_place)
-    folder.mkdir(parents=True, exist_ok=True)
-    write_atomically(path, (_line(document) for document in queue))
-    return queue
+
+def queue_lines(queue: Iterable[dict[str, Any]]) -> Iterator[str]:
+    """The lines of findings.ndjson."""
+    return (_line(document) for document in queue)
 
 
 def read_queue(folder: Path) -> list[dict[str, Any]]:
-    """The findings in the folder's file, in its order; none if there is no file."""
+    """The findings in the folder's file, in its order; none if there is no file.
+
+    RunError if one of its lines is no finding.
+    """
     path = folder / FILE_NAME
     if not path.exists():
         return []
@@ -62,15 +66,47 @@ def queue_day(document: dict[str, Any]) -> date:
     return date.fromisoformat(document["exfil"]["day"])
 
 
-def write_atomically(path: Path, parts: Iterable[str]) -> None:
-    """Replace a text file as a whole; a kill at any moment leaves the old one or the new one."""
-    partial = path.with_name(f".{path.name}.partial")
+def write_files(files: Mapping[Path, Iterable[str]]) -> None:
+    """Replace text files, given as path → parts; their folders are made where they are missing.
+
+    All are written under temporary names before the first is renamed. RunError if one cannot be
+    written: the old files stay, and nothing else. A file that is replaced keeps its permissions.
+    """
+    partials = {path: path.with_name(f".{path.name}.partial") for path in files}
+    path = next(iter(files))
+    try:
+        for path, parts in files.items():
+            path.parent.mkdir(parents=True, exist_ok=True)
+            _write_partial(partials[path], parts, path)
+        for path, partial in partials.items():
+            partial.replace(path)
+        for folder in {path.parent for path in files}:
+            _sync_folder(folder)
+    except OSError as error:
+        names = " and ".join(path.name for path in files)
+        raise RunError(
+            f"{path} cannot be written: {error.strerror or error}; {names} in {path.parent} stay "
+            "as they were: make room or let this user write there, then run this again"
+        ) from error
+    finally:
+        for partial in partials.values():
+            with suppress(OSError):
+                partial.unlink()
+
+
+def _write_partial(partial: Path, parts: Iterable[str], path: Path) -> None:
+    if path.is_dir():
+        raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
     with partial.open("w", encoding="utf-8", newline="\n") as file:
+        if path.exists():
+            os.fchmod(file.fileno(), stat.S_IMODE(path.stat().st_mode))
         file.writelines(parts)
         file.flush()
         os.fsync(file.fileno())
-    partial.replace(path)
-    folder = os.open(path.parent, os.O_RDONLY)
+
+
+def _sync_folder(path: Path) -> None:
+    folder = os.open(path, os.O_RDONLY)
     try:
         os.fsync(folder)
     finally:

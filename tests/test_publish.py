@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import signal
 import subprocess
 import sys
@@ -19,7 +20,7 @@ from jobs import publish
 from jobs.configuration import load_config
 from jobs.elastic import connect
 from jobs.errors import RunError
-from jobs.review_queue import read_queue, replace_queue_day
+from jobs.review_queue import FILE_NAME, queue_lines, read_queue, with_day, write_files
 from jobs.warehouse import replace_day, to_frame
 from schemas.elastic import FINDINGS as FINDINGS_INDEX
 from schemas.elastic import search_name
@@ -37,14 +38,14 @@ NEXT_DAY = DAY + timedelta(days=1)
 WRITE_HALF = """\
 import sys, time
 from pathlib import Path
-from jobs.review_queue import write_atomically
+from jobs.review_queue import write_files
 
 def parts():
     yield "half of it"
     print("writing", flush=True)
     time.sleep(60)
 
-write_atomically(Path(sys.argv[1]), parts())
+write_files({Path(sys.argv[1]): parts()})
 """
 
 
@@ -211,18 +212,23 @@ def edge(user: str, asset: str, is_new: bool) -> dict[str, Any]:
     return row | {"today": True, "is_new": is_new, "probability": 0.1}
 
 
+def put_in_queue(folder: Path, day: date, documents: list[dict[str, Any]]) -> None:
+    queue = with_day(read_queue(folder), day, documents)
+    write_files({folder / FILE_NAME: queue_lines(queue)})
+
+
 def test_a_queue_that_is_none_is_left_alone(tmp_path: Path) -> None:
     path = tmp_path / "findings.ndjson"
-    replace_queue_day(tmp_path, DAY, [published(make_finding())])
+    put_in_queue(tmp_path, DAY, [published(make_finding())])
     path.write_text(path.read_text("utf-8") + '{"event": {}}\n')
     before = path.read_bytes()
     with pytest.raises(RunError, match=r"findings\.ndjson line 2 is no finding"):
-        replace_queue_day(tmp_path, NEXT_DAY, [])
+        put_in_queue(tmp_path, NEXT_DAY, [])
     assert path.read_bytes() == before
 
 
 def test_a_kill_while_writing_leaves_the_old_file(tmp_path: Path) -> None:
-    replace_queue_day(tmp_path, DAY, [published(make_finding())])
+    put_in_queue(tmp_path, DAY, [published(make_finding())])
     path = tmp_path / "findings.ndjson"
     before = path.read_bytes()
     process = subprocess.Popen(
@@ -236,9 +242,89 @@ def test_a_kill_while_writing_leaves_the_old_file(tmp_path: Path) -> None:
     process.wait()
     process.stdout.close()
     assert path.read_bytes() == before
-    replace_queue_day(tmp_path, NEXT_DAY, [published(make_finding(day=NEXT_DAY), NEXT_DAY)])
+    put_in_queue(tmp_path, NEXT_DAY, [published(make_finding(day=NEXT_DAY), NEXT_DAY)])
     assert len(read_queue(tmp_path)) == 2
     assert [kept.name for kept in tmp_path.iterdir()] == ["findings.ndjson"]
+
+
+# A disk that fills while publishing
+
+PUBLISH_WITH_LITTLE_ROOM = """\
+import resource, sys
+from jobs import cli
+
+most_bytes = int(sys.argv[1])
+resource.setrlimit(resource.RLIMIT_FSIZE, (most_bytes, most_bytes))
+sys.exit(cli.main(sys.argv[2:]))
+"""
+
+
+def job_with_a_published_day(spark: SparkSession, folder: Path) -> JobConfig:
+    """A job with one published day and a second, of twelve findings, that is not published yet."""
+    config = make_config(folder)
+    for day in (DAY, NEXT_DAY):
+        for table in (ACCESS, GRAPH_NODES, GRAPH_EDGES):
+            put(spark, config, table, day, [])
+    store(spark, config, DAY, [make_finding()])
+    store(spark, config, NEXT_DAY, [make_finding(f"u{n}", NEXT_DAY, n) for n in range(1, 13)])
+    publish.run(spark, config, DAY)
+    return config
+
+
+def published_files(config: JobConfig) -> dict[str, bytes]:
+    return {path.name: path.read_bytes() for path in Path(config.output).iterdir()}
+
+
+def publish_with_room_for(most_bytes: int, config: JobConfig) -> tuple[int, str]:
+    """Exit code and errors of a publish in which no file may become larger."""
+    job = Path(config.storage).parent / "job.yml"
+    argv = ["publish", "--config", str(job), "--day", str(NEXT_DAY)]
+    done = subprocess.run(
+        [sys.executable, "-c", PUBLISH_WITH_LITTLE_ROOM, str(most_bytes), *argv],
+        cwd=Path(__file__).parents[1],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    return done.returncode, done.stderr
+
+
+def test_a_file_that_cannot_be_written_whole_leaves_both_as_they_were(
+    sail: SparkSession, tmp_path: Path
+) -> None:
+    config = job_with_a_published_day(sail, tmp_path)
+    before = published_files(config)
+    for most_bytes in (100, len(before["report.html"]) - 1000):
+        code, errors = publish_with_room_for(most_bytes, config)
+        assert code == 1
+        assert "cannot be written: File too large; findings.ndjson and report.html in" in errors
+        assert published_files(config) == before
+    assert publish_with_room_for(100_000_000, config) == (0, "")
+    assert len(lines(config)) == 13
+
+
+def test_a_full_disk_leaves_both_files_as_they_were(sail: SparkSession, tmp_path: Path) -> None:
+    """A file system of 1 MiB, filled until the findings have room and the report has none."""
+    out = tmp_path / "out"
+    out.mkdir()
+    mount = ["mount", "-t", "tmpfs", "-o", "size=1m", "tmpfs", str(out)]
+    try:
+        subprocess.run(mount, check=True, capture_output=True)
+    except (OSError, subprocess.CalledProcessError):
+        pytest.skip("this user cannot mount a file system")
+    try:
+        config = job_with_a_published_day(sail, tmp_path)
+        free = shutil.disk_usage(out).free
+        (out / "ballast").write_bytes(bytes(free - 64 * 1024))
+        before = published_files(config)
+        code, errors = publish_with_room_for(100_000_000, config)
+        assert code == 1
+        assert "report.html cannot be written: No space left on device" in errors
+        assert published_files(config) == before
+        (out / "ballast").unlink()
+        assert publish_with_room_for(100_000_000, config) == (0, "")
+    finally:
+        subprocess.run(["umount", str(out)], check=True)
 
 
 def test_elasticsearch_gets_what_the_file_gets(
