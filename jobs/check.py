@@ -17,7 +17,7 @@ from datetime import UTC, date, datetime, time, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from jobs.errors import GateError, RunError
+from jobs.errors import EngineError, GateError, RunError
 from jobs.review_queue import write_files
 from jobs.warehouse import read_days, replace_day, to_frame
 from schemas.config import JobConfig, Quality
@@ -310,7 +310,7 @@ def _require_answers(judged: Judged) -> None:
     """Raise if an expectation was not evaluated, which says nothing about the data."""
     broken = {expectation.name: text for expectation, r in judged if (text := _exception_of(r))}
     if broken:
-        raise RunError(
+        raise EngineError(
             "check: the engine could not evaluate these expectations on the day's events; is the "
             "table whole? (`exfilwatch doctor`)\n"
             + "\n".join(f"- {expectation}: {text}" for expectation, text in broken.items())

@@ -72,7 +72,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     except RunError as error:
         return _fail(error, error.exit_code, verbose)
     except Exception as error:  # noqa: BLE001  # the edge of the program
-        return _fail(error, RunError.exit_code, verbose)
+        return _fail(_worded(error, args), RunError.exit_code, verbose)
     return code
 
 
@@ -707,6 +707,22 @@ def _fail(error: Exception, code: int, verbose: bool) -> int:
     for problem in problems:
         _say(f"{where}{problem}")
     return code
+
+
+def _worded(error: Exception, args: argparse.Namespace) -> Exception:
+    """A platform's error in words, if the command has a config, which says where the tables are."""
+    from jobs.configuration import load_config
+    from jobs.platform_errors import in_words
+
+    try:
+        words = in_words(error, load_config(args.config))
+    except Exception:  # noqa: BLE001  # the error that is to be shown stays the first one
+        return error
+    if words is None:
+        return error
+    failure = RunError(words)
+    failure.__cause__ = error
+    return failure
 
 
 def _message(error: Exception) -> str:

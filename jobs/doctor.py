@@ -75,6 +75,7 @@ def examine(path: Path, out: Path | None = None) -> Iterator[Check]:
     yield check_python()
     yield check_packages()
     from jobs.configuration import load_config
+    from jobs.warehouse import table_problems
 
     try:
         config = load_config(path, out)
@@ -87,6 +88,7 @@ def examine(path: Path, out: Path | None = None) -> Iterator[Check]:
     yield check_open_files()
     yield from check_context_files(config)
     yield check_writable("storage", config.storage)
+    yield from (Check("storage", "missing", found) for found in table_problems(config.storage))
     yield check_writable("output", config.output)
     if config.privacy.pseudonymize:
         yield check_pseudonym_key(config)
@@ -250,7 +252,7 @@ def check_pseudonym_key(config: JobConfig) -> Check:
 
 
 def _check_object_store(name: str, place: str) -> Check:
-    from jobs.pipeline import one_line
+    from jobs.platform_errors import one_line
     from jobs.warehouse import table_exists
     from schemas.tables import EVENTS
 
@@ -284,7 +286,8 @@ def check_java() -> Check:
 def check_engine(engine: str) -> Check:
     """Start a session and count three rows."""
     from jobs.engine import engine_session
-    from jobs.pipeline import engine_name, one_line, reach_server
+    from jobs.pipeline import engine_name, reach_server
+    from jobs.platform_errors import one_line
 
     name = engine_name(engine)
     try:
@@ -312,7 +315,7 @@ def check_elasticsearch(config: JobConfig) -> Check:
     if settings.url is None:
         return Check("elasticsearch", "ok", "not configured: findings go to the output folder only")
     from jobs.elastic import check_ready, connect
-    from jobs.pipeline import one_line
+    from jobs.platform_errors import one_line
 
     try:
         with connect(settings) as client:

@@ -111,6 +111,11 @@ def _connect_session(url: str, engine: str) -> Iterator[SparkSession]:
     from pyspark.sql.connect.session import SparkSession
 
     spark = SparkSession.builder.remote(url).create()
+    if not engine.startswith("sc://"):
+        # Where an engine of our own does not answer, it will not do so in the client's ten minutes.
+        from pyspark.sql.connect.client.retries import DefaultPolicy
+
+        spark.client.set_retry_policies([DefaultPolicy(max_retries=8, max_backoff=2000)])
     for key, value in {**SESSION_OPTIONS, ENGINE_OPTION: engine}.items():
         spark.conf.set(key, value)
     try:

@@ -9,6 +9,10 @@ class RunError(Exception):
     exit_code = 1
 
 
+class EngineError(RunError):
+    """The engine failed, which says nothing about the data. Exit code 1."""
+
+
 class InputError(RunError):
     """The command, the config or a context file is wrong; ``problems`` lists all. Exit code 2."""
 

@@ -19,8 +19,9 @@ from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from jobs.engine import engine_session
-from jobs.errors import InputError, RunError
+from jobs.errors import GateError, InputError, RunError
 from jobs.listing import storage_problem
+from jobs.platform_errors import in_words, one_line
 from jobs.warehouse import require_day
 
 if TYPE_CHECKING:
@@ -43,7 +44,6 @@ The summary is for the progress line. ``INPUTS`` are the tables whose rows of th
 reads (``SENT_INPUTS``: those that it reads only for Elasticsearch). Earlier days may be missing.
 """
 LOCK_NAME = ".exfilwatch.lock"
-MESSAGE_CHARS = 600
 CONNECT_PORT = 15002
 SERVER_SECONDS = 10
 
@@ -95,13 +95,21 @@ def run_stage(spark: SparkSession | None, config: JobConfig, day: date, name: st
     require_inputs(config, day, name)
     try:
         return str(importlib.import_module(STAGES[name]).run(spark, config, day))
-    except RunError as error:
-        error.add_note(f"{day} {name}")
-        raise
     except Exception as error:
-        failure = RunError(f"{one_line(error)} (-v shows where)")
+        failure = _worded(error, config)
         failure.add_note(f"{day} {name}")
+        if failure is error:
+            raise
         raise failure from error
+
+
+def _worded(error: Exception, config: JobConfig) -> RunError:
+    """The error as one that says its cause and what to do, as far as that is known."""
+    if isinstance(error, InputError | GateError):
+        return error
+    if words := in_words(error, config):
+        return RunError(words)
+    return error if isinstance(error, RunError) else RunError(f"{one_line(error)} (-v shows where)")
 
 
 def require_inputs(config: JobConfig, day: date, name: str) -> None:
@@ -115,13 +123,6 @@ def require_inputs(config: JobConfig, day: date, name: str) -> None:
     except RunError as error:
         error.add_note(f"{day} {name}")
         raise
-
-
-def one_line(error: BaseException) -> str:
-    """The error's type and the beginning of its message; engines add pages of plan to theirs."""
-    text = " ".join(str(error).split())
-    short = text if len(text) <= MESSAGE_CHARS else text[:MESSAGE_CHARS] + "…"
-    return f"{type(error).__name__}: {short}" if short else type(error).__name__
 
 
 @contextmanager

@@ -15,12 +15,14 @@ next day that is written.
 
 from __future__ import annotations
 
+import re
 import time
 import uuid
 from collections.abc import Sequence
 from datetime import date, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
+from urllib.parse import unquote
 
 from jobs.engine import ENGINE_OPTION
 from jobs.errors import RunError
@@ -53,7 +55,7 @@ def table_exists(storage: str, table: Table) -> bool:
     path = table_path(storage, table)
     if DeltaTable.is_deltatable(_object_store_url(path)):
         return True
-    if _has_parquet(path):
+    if any(name.endswith(".parquet") for name in _file_sizes(path)):
         raise RunError(
             f"table {table.name}: {path} holds Parquet files and its log {path}/{LOG_NAME} is "
             f"empty or missing; {LOG_REMEDY}"
@@ -102,6 +104,57 @@ def scored_days(storage: str, table: Table, after: date, days: int) -> list[date
     return [day for day in later if any(_traces(storage, table, day))]
 
 
+def table_problems(storage: str) -> list[str]:
+    """What is wrong with the files of each table, and the remedy; no rows are read."""
+    problems = []
+    for table in TABLES:
+        try:
+            if table_exists(storage, table):
+                problems += _file_problems(storage, table)
+        except RunError as error:
+            problems.append(str(error))
+        except Exception as error:  # noqa: BLE001  # whatever the store's client raises
+            path, reason = table_path(storage, table), " ".join(str(error).split())
+            return [*problems, f"{path} cannot be examined: {reason[:REASON_CHARS]}"]
+    return problems
+
+
+def _file_problems(storage: str, table: Table) -> list[str]:
+    """Empty commits, and data files that are missing or have another size than the log says."""
+    import pyarrow as pa
+
+    sizes = _file_sizes(table_path(storage, table))
+    actions = pa.table(open_table(storage, table).get_add_actions(flatten=True))
+    files = zip(*(actions[name].to_pylist() for name in ("path", "size_bytes")), strict=True)
+    broken = [path for path, size in files if sizes.get(unquote(path)) != size]
+    problems = [
+        f"table {table.name}: the commit {table_path(storage, table)}/{path} is empty; {LOG_REMEDY}"
+        for path, size in sizes.items()
+        if size == 0 and re.fullmatch(rf"{LOG_NAME}/\d+\.json", path)
+    ]
+    if broken:
+        days = sorted({path.split("/")[0].removeprefix("day=") for path in broken})
+        problems.append(
+            f"table {table.name}: {len(broken)} of its files are missing or cut short (such as "
+            f"{table_path(storage, table)}/{min(broken)}), of {', '.join(days)}; write each of "
+            f"these days again: `exfilwatch stage {table.stage} --config … --day {days[0]}`"
+        )
+    return problems
+
+
+def _file_sizes(path: str) -> dict[str, int]:
+    """Bytes of every file below a table's folder."""
+    from deltalake.fs import DeltaStorageHandler
+    from pyarrow import fs
+
+    if "://" not in path:
+        files = (each for each in Path(path).rglob("*") if each.is_file())
+        return {str(each.relative_to(path)): each.stat().st_size for each in files}
+    store = fs.PyFileSystem(DeltaStorageHandler(_object_store_url(path)))
+    found = store.get_file_info(fs.FileSelector("", allow_not_found=True, recursive=True))
+    return {info.path: info.size for info in found if info.is_file}
+
+
 def _traces(storage: str, table: Table, day: date) -> tuple[bool, bool]:
     """Whether the day has a mark, and whether it has files; files are counted without a mark."""
     stored = open_table(storage, table)
@@ -113,17 +166,6 @@ def _traces(storage: str, table: Table, day: date) -> tuple[bool, bool]:
 def _mark(day: date) -> str:
     """Name of the Delta transaction that marks the day as written."""
     return f"exfilwatch day {day}"
-
-
-def _has_parquet(path: str) -> bool:
-    from deltalake.fs import DeltaStorageHandler
-    from pyarrow import fs
-
-    if "://" not in path:
-        return any(Path(path).rglob("*.parquet"))
-    store = fs.PyFileSystem(DeltaStorageHandler(_object_store_url(path)))
-    found = store.get_file_info(fs.FileSelector("", allow_not_found=True, recursive=True))
-    return any(info.base_name.endswith(".parquet") for info in found)
 
 
 def table_version(storage: str, table: Table) -> int | None:
