@@ -89,6 +89,7 @@ def examine(path: Path, out: Path | None = None) -> Iterator[Check]:
     yield from check_context_files(config)
     yield check_writable("storage", config.storage)
     yield from (Check("storage", "missing", found) for found in table_problems(config.storage))
+    yield from check_private("storage", config.storage)
     yield check_writable("output", config.output)
     if config.privacy.pseudonymize:
         yield check_pseudonym_key(config)
@@ -238,6 +239,12 @@ def check_writable(name: str, place: str) -> Check:
         return Check(name, "missing", found, f"let this user write there, or change `{name}`")
     free = shutil.disk_usage(folder).free
     return Check(name, "ok", f"{place} ({free / 1e9:,.1f} GB free)")
+
+
+def check_private(name: str, place: str) -> Iterator[Check]:
+    """A warning if others may look into a folder that names people."""
+    if "://" not in place and Path(place).is_dir() and Path(place).stat().st_mode & 0o077:
+        yield Check(name, "warning", f"{place} is open to others", f"chmod 700 {place}")
 
 
 def check_pseudonym_key(config: JobConfig) -> Check:

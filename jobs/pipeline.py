@@ -81,7 +81,7 @@ def run_days(
     require_inputs(config, days[0], names[0])
     # What is published is read from the tables without an engine.
     engine = nullcontext() if names == ["publish"] else _started(config.engine)
-    with storage_lock(config.storage), engine as spark:
+    with owner_only(), storage_lock(config.storage), engine as spark:
         for day in days:
             for name in names:
                 began = time.monotonic()
@@ -126,6 +126,17 @@ def require_inputs(config: JobConfig, day: date, name: str) -> None:
 
 
 @contextmanager
+def owner_only() -> Iterator[None]:
+    """Let only the owner use what this process and its children make: tables and findings name
+    people. Folders and files that are there already keep their permissions."""
+    before = os.umask(0o077)
+    try:
+        yield
+    finally:
+        os.umask(before)
+
+
+@contextmanager
 def storage_lock(storage: str) -> Iterator[None]:
     """Hold the storage folder for this process alone; :class:`RunError` if another one does.
 
@@ -138,8 +149,8 @@ def storage_lock(storage: str) -> Iterator[None]:
         return
     folder = Path(storage)
     try:
-        folder.mkdir(parents=True, exist_ok=True)
-        descriptor = os.open(folder / LOCK_NAME, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        descriptor = os.open(folder / LOCK_NAME, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     except OSError as error:
         problem = f"storage {storage} cannot be written: {error.strerror or error}"
         raise InputError([problem]) from error

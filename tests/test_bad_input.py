@@ -126,6 +126,34 @@ def rows_of(job: Path, day: date) -> dict[str, list[str]]:
     return found
 
 
+def test_tables_and_findings_are_for_their_owner_only(
+    job: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    before = os.umask(0o022)
+    try:
+        shutil.rmtree(job / "warehouse")
+        shutil.rmtree(job / "out")
+        assert run(capsys, job, DAY) == (0, "")
+        made = [
+            path for top in ("warehouse", "out") for path in (job / top, *(job / top).rglob("*"))
+        ]
+        assert {
+            path.name: oct(path.stat().st_mode) for path in made if path.stat().st_mode & 0o77
+        } == {}
+        # A folder or file that somebody opened to others on purpose stays open.
+        (job / "out").chmod(0o750)
+        (job / "out/findings.ndjson").chmod(0o640)
+        assert run(capsys, job, DAY) == (0, "")
+        assert (job / "out").stat().st_mode & 0o777 == 0o750
+        assert (job / "out/findings.ndjson").stat().st_mode & 0o777 == 0o640
+        assert os.umask(0o022) == 0o022
+        (job / "warehouse").chmod(0o755)
+        cli.main(["doctor", "--config", str(job / "job.yml")])
+        assert "warehouse is open to others" in capsys.readouterr().out
+    finally:
+        os.umask(before)
+
+
 def test_the_good_job_is_good(job: Path, capsys: pytest.CaptureFixture[str]) -> None:
     before = rows_of(job, DAY)
     assert before["events"]
