@@ -114,9 +114,19 @@ def pseudonym_key(config: JobConfig) -> bytes:
 
 
 def check_published(config: JobConfig, queue: Sequence[dict[str, Any]]) -> None:
-    """RunError if a queue that was published holds identities although it must not, or reverse."""
+    """RunError if a queue that was published holds identities although it must not, or reverse.
+
+    Anybody may choose a login that is shaped like a pseudonym. So where pseudonyms are off, only
+    those count that were written to identities.jsonl, as all are before they are published.
+    """
     wanted = config.privacy.pseudonymize
-    if any(is_pseudonym(finding["user"]["id"]) != wanted for finding in queue):
+    shaped = {finding["user"]["id"] for finding in queue if is_pseudonym(finding["user"]["id"])}
+    if wanted:
+        mixed = any(finding["user"]["id"] not in shaped for finding in queue)
+    else:
+        given = {line["pseudonym"] for line in read_identities(config)} if shaped else set()
+        mixed = bool(shaped & given)
+    if mixed:
         held, now = ("identities", "on") if wanted else ("pseudonyms", "off")
         raise RunError(
             f"the findings in {config.output} hold {held}, and privacy.pseudonymize is {now} by "

@@ -132,6 +132,19 @@ def test_halves_of_surrogate_pairs_are_no_obstacle(sail: SparkSession, tmp_path:
     assert json.loads(lines(config)[0])["user"]["name"] == "broken ? name"
 
 
+def test_a_login_that_is_shaped_like_a_pseudonym_is_a_login(
+    sail: SparkSession, tmp_path: Path
+) -> None:
+    config = make_config(tmp_path)
+    login = "user-ABCDEFGHIJKLMNOP"
+    store(sail, config, DAY, [make_finding(login), make_finding("u0017", rank=2)])
+    store(sail, config, NEXT_DAY, [make_finding(login, NEXT_DAY)])
+    for day in (DAY, NEXT_DAY, DAY):
+        publish.run(sail, config, day)
+    published_ids = [json.loads(line)["user"]["id"] for line in lines(config)]
+    assert published_ids == [login, "u0017", login]
+
+
 def test_a_day_without_findings_has_a_report(sail: SparkSession, tmp_path: Path) -> None:
     config = make_config(tmp_path)
     assert publish.run(sail, config, DAY).startswith("0 findings")
