@@ -16,6 +16,7 @@ import textwrap
 import traceback
 import warnings
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import NoReturn
@@ -51,7 +52,32 @@ exit codes:
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run one command and give its exit code; every error ends here, as a message on stderr."""
+    """Run one command and give its exit code.
+
+    Without ``argv`` this is the process's own command, and the process ends here.
+    """
+    code = _answer(argv)
+    if argv is None:
+        _leave(code)
+    return code
+
+
+def _leave(code: int) -> NoReturn:
+    """End the process at once, without Python's own clean-up.
+
+    Threads of pyarrow call back into Python to read files. One that does so during the clean-up is
+    ended by Python in the middle of C++, and takes the process with it: "terminate called without
+    an active exception". Sessions, files and locks are closed by now.
+    """
+    logging.shutdown()
+    for stream in (sys.stdout, sys.stderr):
+        with suppress(OSError, ValueError):
+            stream.flush()
+    os._exit(code)
+
+
+def _answer(argv: Sequence[str] | None) -> int:
+    """The exit code of one command; every error ends here, as a message on stderr."""
     try:
         args = build_parser().parse_args(argv)
     except SystemExit as stop:  # --help, --version or a wrong command; argparse has said it

@@ -433,6 +433,34 @@ def test_out_goes_to_the_stage(
     assert f"into {tmp_path}/r" in out
 
 
+# The end of the process
+
+ABORT_AT_THE_END = "import atexit, os; atexit.register(os.abort); from jobs.cli import main; main()"
+
+
+@pytest.mark.parametrize(
+    ("argv", "code", "printed"),
+    [
+        (["sources"], 0, "aws_cloudtrail"),
+        (["--help"], 0, "exit codes:"),
+        (["x"], 2, "invalid choice"),
+    ],
+)
+def test_a_process_that_has_done_its_work_ends_with_its_code(
+    argv: list[str], code: int, printed: str
+) -> None:
+    """Python's clean-up, in which threads of libraries may abort the process, is left out."""
+    done = subprocess.run(
+        [sys.executable, "-c", ABORT_AT_THE_END, *argv],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == code
+    assert printed in done.stdout + done.stderr
+
+
 # The lock of the storage
 
 HOLD_LOCK = """
