@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from jobs.errors import EngineError, GateError, RunError
+from jobs.plain_text import printable
 from jobs.review_queue import write_files
 from jobs.warehouse import read_days, replace_day, to_frame
 from schemas.config import JobConfig, Quality
@@ -103,7 +104,9 @@ def run(spark: SparkSession, config: JobConfig, day: date) -> str:
     failed = [outcome for outcome in outcomes if not outcome.success]
     critical = [outcome for outcome in failed if outcome.expectation.severity == CRITICAL]
     if critical:
-        lines = [f"- {outcome.expectation.name}: {outcome.message}" for outcome in critical]
+        lines = [
+            printable(f"- {outcome.expectation.name}: {outcome.message}") for outcome in critical
+        ]
         raise GateError(
             f"the data-quality gate stopped {day}: {len(critical)} of {len(outcomes)} expectations "
             "failed critically; later stages must not use this day\n" + "\n".join(lines)

@@ -19,6 +19,7 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
+from types import TracebackType
 from typing import NoReturn
 
 from jobs.errors import InputError, RunError
@@ -613,7 +614,7 @@ def _doctor(args: argparse.Namespace) -> int:
         raise InputError([f"{name}: only with --identities" for name in misplaced])
     missing = 0
     for check in examine(args.config, args.out):
-        _print_line(str(check))
+        print(check, flush=True)
         missing += check.state == "missing"
     return 1 if missing else 0
 
@@ -717,6 +718,8 @@ def _at_least(lowest: int) -> Callable[[str], int]:
 def _quieten(verbose: bool) -> None:
     """Our own warnings always; those of libraries only for who looks for a cause."""
     handler = logging.StreamHandler(sys.stderr)
+    handler.addFilter(_harmless)
+    logging.captureWarnings(verbose)
     if not verbose:
         handler.addFilter(
             lambda record: record.name.startswith("jobs.") or record.levelno >= logging.ERROR
@@ -725,9 +728,29 @@ def _quieten(verbose: bool) -> None:
     logging.basicConfig(format="exfilwatch: %(levelname)s: %(message)s", handlers=[handler])
 
 
+def _harmless(record: logging.LogRecord) -> bool:
+    """Escape what a record says, as it may hold log values; keep every record."""
+    from jobs.plain_text import printable
+
+    record.msg, record.args = printable(record.getMessage()), None
+    if record.exc_info:
+        record.exc_text = _trace(*record.exc_info)
+    return True
+
+
+def _trace(
+    kind: type[BaseException] | None, error: BaseException | None, where: TracebackType | None
+) -> str:
+    """Where an error happened, indented: a line break in its message begins no line of ours."""
+    from jobs.plain_text import printable
+
+    lines = "".join(traceback.format_exception(kind, error, where)).rstrip().split("\n")
+    return "\n".join(f"  {printable(line)}" for line in lines)
+
+
 def _fail(error: Exception, code: int, verbose: bool) -> int:
     if verbose:
-        traceback.print_exception(error)
+        print(_trace(type(error), error, error.__traceback__), file=sys.stderr)
     where = "".join(f"{note}: " for note in getattr(error, "__notes__", []))
     problems = error.problems if isinstance(error, InputError) else [_message(error)]
     for problem in problems:
@@ -760,15 +783,17 @@ def _message(error: Exception) -> str:
 def _say(text: str) -> None:
     from jobs.plain_text import printable
 
-    for line in text.splitlines() or [""]:
-        print(f"exfilwatch: {printable(line)}", file=sys.stderr, flush=True)
+    # A line break within a name that was logged must not look like a message of its own.
+    for number, line in enumerate(text.split("\n")):
+        indent = "  " if number else ""
+        print(f"exfilwatch: {indent}{printable(line)}", file=sys.stderr, flush=True)
 
 
 def _print_line(line: str) -> None:
+    """Print exactly one line; a line break in it is shown as its escape."""
     from jobs.plain_text import printable
 
-    for part in line.splitlines() or [""]:
-        print(printable(part), flush=True)
+    print(printable(line), flush=True)
 
 
 if __name__ == "__main__":

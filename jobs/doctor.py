@@ -66,8 +66,8 @@ class Check:
     remedy: str = ""
 
     def __str__(self) -> str:
-        line = f"{self.state:<8} {self.name}: {self.found}"
-        return f"{line}\n         → {self.remedy}" if self.remedy else line
+        line = printable(f"{self.state:<8} {self.name}: {self.found}")
+        return f"{line}\n         → {printable(self.remedy)}" if self.remedy else line
 
 
 def examine(path: Path, out: Path | None = None) -> Iterator[Check]:

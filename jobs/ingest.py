@@ -86,7 +86,8 @@ def run(spark: SparkSession, config: JobConfig, day: date) -> str:
     inputs = find_inputs(config, day)
     if not any(entry.files for entry in inputs):
         looked = "\n".join(
-            f"  {source.name}: {dated_path(source.path, day)}" for source in config.sources
+            printable(f"  {source.name}: {dated_path(source.path, day)}")
+            for source in config.sources
         )
         days = f"{day} (nor the {config.late_days} days after it)"
         raise RunError(f"no log file for {days}:\n{looked}")

@@ -119,5 +119,8 @@ def _place(document: dict[str, Any]) -> tuple[date, int, str]:
 
 def _line(document: dict[str, Any]) -> str:
     text = json.dumps(document, ensure_ascii=False, sort_keys=True, separators=(",", ":"))
-    # JSON leaves these two as they are, and some readers end a line at them.
-    return text.replace("\u2028", "\\u2028").replace("\u2029", "\\u2029") + "\n"
+    if not text.isprintable():
+        # Control and format characters, which JSON leaves as they are: some readers end a line at
+        # them, a terminal obeys them, and some turn round the text beside them.
+        text = "".join(c if c.isprintable() else json.dumps(c)[1:-1] for c in text)
+    return text + "\n"

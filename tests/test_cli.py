@@ -383,6 +383,36 @@ def test_a_failed_stage_ends_the_run_with_its_code(
     assert aggregated == []
 
 
+FORGED = "logs\n2026-10-05  publish   0.1 s  0 findings\x1b[2J\u202e\x85\u2028"
+LOG_FORGED = f"""
+import logging, sys
+from jobs.cli import _quieten
+_quieten(False)
+logging.getLogger("jobs.ingest").warning("source %s is odd", {FORGED!r})
+try:
+    raise ValueError({FORGED!r})
+except ValueError:
+    logging.getLogger("jobs.ingest").exception("source %s", {FORGED!r})
+"""
+
+
+def test_no_name_forges_a_line(
+    job: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    stage_of(monkeypatch, "ingest", f"unknown fields: {FORGED}")
+    stage_of(monkeypatch, "check", RunError(f"no file for {FORGED}"))
+    code, out, err = run(capsys, "run", "--config", job, "--day", "2026-10-05", "-v")
+    assert code == 1
+    assert out.count("\n") == 1
+    assert "logs\\n2026-10-05  publish" in out
+    log = [sys.executable, "-c", LOG_FORGED]
+    err += subprocess.run(log, cwd=ROOT, capture_output=True, text=True, check=True).stderr
+    assert err.count("2026-10-05  publish") == 5
+    for line in (out + err).split("\n"):
+        assert line.isprintable()
+        assert not line.startswith(("2026-10-05  publish", "exfilwatch: 2026-10-05  publish"))
+
+
 def test_verbose_shows_where(
     job: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -125,6 +125,20 @@ def test_running_again_gives_the_same_bytes(sail: SparkSession, tmp_path: Path) 
     assert sorted(first) == ["findings.ndjson", "report.html"]
 
 
+def test_characters_that_hide_or_turn_text_are_escaped(sail: SparkSession, tmp_path: Path) -> None:
+    """Bidirectional marks, C1 controls, DEL, line ends and invisible tags; letters stay."""
+    config = make_config(tmp_path)
+    name = "Zoë \u202egnp\u2066.exe\u200f\u061c\x85\x9b2J\x7f\u2029\ufeff\U000e0041"
+    store(sail, config, DAY, [make_finding(name=name)])
+    publish.run(sail, config, DAY)
+    text = lines(config)[0]
+    assert text.isprintable()
+    assert "Zoë" in text
+    assert json.loads(text)["user"]["name"] == name
+    report = (Path(config.output) / "report.html").read_text("utf-8")
+    assert report.replace("\n", "").isprintable()
+
+
 def test_halves_of_surrogate_pairs_are_no_obstacle(sail: SparkSession, tmp_path: Path) -> None:
     config = make_config(tmp_path)
     store(sail, config, DAY, [make_finding(name="broken \ud83d name")])
