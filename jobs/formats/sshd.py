@@ -204,10 +204,15 @@ DERIVED = (
         "plain": f"case when not coalesce({KNOWN}, false) and {IS_SSH} and r.message <> {EMPTY} "
         f"then regexp_replace(r.message, {quoted(PREFIX)}, {EMPTY}) end"
     },
-    {"rarely": f"case when plain is not null then {said_rarely('plain')} end"},
+    # As a lambda, or Spark would make Java of it that is larger than a method may be.
+    {
+        "rarely": "case when plain is not null "
+        f"then get(transform(array(plain), text -> {said_rarely('text')}), 0) end"
+    },
     {
         "said": f"split(case when {KNOWN} then commonly when rarely is not null then rarely "
-        f"when plain is not null then {guess('plain')} end, '{BREAK}')"
+        "when plain is not null "
+        f"then get(transform(array(plain), text -> {guess('text')}), 0) end, '{BREAK}')"
     },
     SAID | {"caller": f"coalesce({SAID['caller']}, {RHOST})"},
     {
