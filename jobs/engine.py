@@ -12,7 +12,7 @@ import resource
 import secrets
 import socket
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -99,7 +99,9 @@ def _sail_session() -> Iterator[SparkSession]:
         with _connect_session(f"sc://127.0.0.1:{port}", "sail") as spark:
             yield spark
     finally:
-        server.stop()
+        # A server that was lost cannot be stopped, and its own error is the one to report.
+        with suppress(RuntimeError):
+            server.stop()
 
 
 @contextmanager
@@ -112,16 +114,17 @@ def _connect_session(url: str, engine: str) -> Iterator[SparkSession]:
 
     spark = SparkSession.builder.remote(url).create()
     if not engine.startswith("sc://"):
-        # Where an engine of our own does not answer, it will not do so in the client's ten minutes.
+        # Where an engine of our own does not answer, it will not within the client's ten minutes.
         from pyspark.sql.connect.client.retries import DefaultPolicy
 
-        spark.client.set_retry_policies([DefaultPolicy(max_retries=8, max_backoff=2000)])
+        spark.client.set_retry_policies([DefaultPolicy(max_retries=4, max_backoff=1000)])
     for key, value in {**SESSION_OPTIONS, ENGINE_OPTION: engine}.items():
         spark.conf.set(key, value)
     try:
         yield spark  # type: ignore[misc]  # the Connect session has the same interface
     finally:
-        spark.stop()
+        with suppress(Exception):
+            spark.stop()
 
 
 @contextmanager

@@ -2,6 +2,7 @@
 
 A failed stage ends the run: the stages after it would read a day that is not there. What earlier
 stages wrote stays, because each replaces its own day in one commit and a re-run replaces it again.
+For the same reason a stage that lost its engine is run once more, in a new session.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ import os
 import socket
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack, contextmanager, nullcontext
+from contextlib import ExitStack, contextmanager, suppress
 from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -21,7 +22,7 @@ from urllib.parse import urlsplit
 from jobs.engine import engine_session
 from jobs.errors import GateError, InputError, RunError
 from jobs.listing import storage_problem
-from jobs.platform_errors import in_words, one_line
+from jobs.platform_errors import chain, in_words, one_line
 from jobs.warehouse import require_day
 
 if TYPE_CHECKING:
@@ -44,6 +45,17 @@ The summary is for the progress line. ``INPUTS`` are the tables whose rows of th
 reads (``SENT_INPUTS``: those that it reads only for Elasticsearch). Earlier days may be missing.
 """
 LOCK_NAME = ".exfilwatch.lock"
+SIGNS_OF_A_LOST_ENGINE = (
+    "Exception deserializing",
+    "Wire format was corrupt",
+    "StatusCode.UNAVAILABLE",
+    "Socket closed",
+    "Connection reset",
+    "failed to connect to all addresses",
+    "closed channel",
+    "SESSION_CLOSED",
+    "SESSION_NOT_FOUND",
+)
 CONNECT_PORT = 15002
 SERVER_SECONDS = 10
 
@@ -80,14 +92,32 @@ def run_days(
     # Before the storage is made, and before an engine is started for nothing.
     require_inputs(config, days[0], names[0])
     # What is published is read from the tables without an engine.
-    engine = nullcontext() if names == ["publish"] else _started(config.engine)
-    with owner_only(), storage_lock(config.storage), engine as spark:
+    needs_engine = names != ["publish"]
+    with owner_only(), storage_lock(config.storage), ExitStack() as engine:
+        spark = engine.enter_context(_started(config.engine)) if needs_engine else None
         for day in days:
             for name in names:
                 began = time.monotonic()
-                summary = run_stage(spark, config, day, name)
+                try:
+                    summary = run_stage(spark, config, day, name)
+                except RunError as error:
+                    if spark is None or not engine_lost(error):
+                        raise
+                    progress(f"{day}  {name:<9}  the engine was lost; once more in a new session")
+                    with suppress(Exception):
+                        engine.close()
+                    spark = engine.enter_context(_started(config.engine))
+                    summary = run_stage(spark, config, day, name)
                 seconds = time.monotonic() - began
                 progress(f"{day}  {name:<9}  {seconds:6.1f} s  {summary}")
+
+
+def engine_lost(error: RunError) -> bool:
+    """Whether the connection to the engine broke, which says nothing about the stage itself."""
+    if isinstance(error, InputError | GateError):
+        return False
+    text = " ".join(map(str, chain(error)))
+    return any(sign in text for sign in SIGNS_OF_A_LOST_ENGINE)
 
 
 def run_stage(spark: SparkSession | None, config: JobConfig, day: date, name: str) -> str:

@@ -5,8 +5,10 @@ One small lab is made once; every test runs the real stages on it.
 
 from __future__ import annotations
 
+import importlib
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -16,10 +18,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from pysail.spark import SparkConnectServer
 
 from jobs.configuration import load_config
+from jobs.errors import GateError, RunError
 from jobs.lab import make_lab
-from jobs.pipeline import STAGES, run_stage
+from jobs.pipeline import STAGES, engine_lost, run_days, run_stage
 from schemas.config import JobConfig
 from schemas.tables import TABLES
 
@@ -151,6 +155,65 @@ def test_spark_and_sail_agree_row_for_row(
     assert_same(rows_of(on_sail.storage), rows_of(on_spark.storage))
     left, right = (Path(c.output) / "findings.ndjson" for c in (on_sail, on_spark))
     assert left.read_bytes() == right.read_bytes()
+
+
+def stage_that_loses_its_engine(
+    monkeypatch: pytest.MonkeyPatch, name: str, times: int
+) -> list[SparkSession]:
+    """Stop the embedded server under the stage as often as said; the sessions it was given."""
+    sessions: list[SparkSession] = []
+    real = importlib.import_module(STAGES[name]).run
+    servers: list[SparkConnectServer] = []
+    start = SparkConnectServer.start
+
+    def start_and_remember(server: SparkConnectServer, *args: Any, **kwargs: Any) -> None:
+        servers.append(server)
+        start(server, *args, **kwargs)
+
+    def run(spark: SparkSession, config: JobConfig, day: date) -> str:
+        sessions.append(spark)
+        if len(sessions) <= times:
+            servers[-1].stop()
+        return str(real(spark, config, day))
+
+    monkeypatch.setattr(SparkConnectServer, "start", start_and_remember)
+    monkeypatch.setattr(f"{STAGES[name]}.run", run)
+    return sessions
+
+
+def test_a_stage_that_loses_its_engine_is_run_once_more(
+    sail_run: JobConfig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = rows_of(sail_run.storage)
+    sessions = stage_that_loses_its_engine(monkeypatch, "aggregate", times=1)
+    lines: list[str] = []
+    run_days(sail_run, [LAST_DAY], ["aggregate", "graph"], lines.append)
+    assert len(set(map(id, sessions))) == 2
+    lost, again, graph = lines
+    assert lost == f"{LAST_DAY}  aggregate  the engine was lost; once more in a new session"
+    assert re.fullmatch(rf"{LAST_DAY}  aggregate +[\d.]+ s  [\d,]+ user–asset rows.*", again)
+    assert "users" in graph
+    assert_same(before, rows_of(sail_run.storage))
+
+
+def test_an_engine_that_is_lost_twice_ends_the_run(
+    sail_run: JobConfig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sessions = stage_that_loses_its_engine(monkeypatch, "aggregate", times=2)
+    with pytest.raises(RunError):
+        run_days(sail_run, [LAST_DAY], ["aggregate"])
+    assert len(sessions) == 2
+
+
+def test_errors_that_are_those_of_a_lost_engine() -> None:
+    corrupt = RunError("check: the engine could not …\n- x: Exception deserializing message!")
+    assert engine_lost(corrupt)
+    try:
+        raise RunError("worded") from ValueError("StatusCode.UNAVAILABLE: Socket closed")
+    except RunError as error:
+        assert engine_lost(error)
+    assert not engine_lost(RunError("no log file"))
+    assert not engine_lost(GateError("observed 'StatusCode.UNAVAILABLE'"))
 
 
 def test_a_killed_run_leaves_nothing_wrong(lab: Path, sail_run: JobConfig) -> None:
