@@ -23,7 +23,8 @@ from jobs.engine import engine_session
 from jobs.errors import GateError, InputError, RunError
 from jobs.listing import storage_problem
 from jobs.platform_errors import chain, in_words, one_line
-from jobs.warehouse import require_day
+from jobs.warehouse import require_day, written_days
+from schemas.tables import SIGNALS, TABLES
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
@@ -56,6 +57,8 @@ SIGNS_OF_A_LOST_ENGINE = (
     "SESSION_CLOSED",
     "SESSION_NOT_FOUND",
 )
+LOOK_BACK_DAYS = max(days for table in TABLES for _, days in table.reads)
+"""Most days that any stage looks back: so many later days rest on a day."""
 CONNECT_PORT = 15002
 SERVER_SECONDS = 10
 
@@ -110,6 +113,21 @@ def run_days(
                     summary = run_stage(spark, config, day, name)
                 seconds = time.monotonic() - began
                 progress(f"{day}  {name:<9}  {seconds:6.1f} s  {summary}")
+        if stages is None and (note := _stale_note(config, days)):
+            progress(note)
+
+
+def _stale_note(config: JobConfig, days: Sequence[date]) -> str:
+    """One line about later days that were scored from the days before they were run again."""
+    stale = written_days(config.storage, SIGNALS, max(days), LOOK_BACK_DAYS)
+    if not stale:
+        return ""
+    old = f"{days[0]}" if len(days) == 1 else f"{min(days)} to {max(days)}"
+    later = f"{stale[0]} was" if len(stale) == 1 else f"{stale[0]} to {stale[-1]} were"
+    return (
+        f"{later} scored from the old {old}: run {'it' if len(stale) == 1 else 'them'} again with "
+        f"`exfilwatch run --config … --start {stale[0]} --end {stale[-1]}`"
+    )
 
 
 def engine_lost(error: RunError) -> bool:

@@ -96,12 +96,18 @@ def require_day(storage: str, tables: Sequence[Table], day: date) -> None:
         raise RunError("\n".join(lines))
 
 
-def scored_days(storage: str, table: Table, after: date, days: int) -> list[date]:
+def written_days(storage: str, table: Table, after: date, days: int) -> list[date]:
     """Days of the ``days`` days after ``after`` that were written in the table, in order."""
     if not table_exists(storage, table):
         return []
     later = [after + timedelta(days=n) for n in range(1, days + 1)]
-    return [day for day in later if any(_traces(storage, table, day))]
+    stored = open_table(storage, table)
+    held = {partition["day"] for partition in stored.partitions()}
+    return [
+        day
+        for day in later
+        if day.isoformat() in held or stored.transaction_version(_mark(day)) is not None
+    ]
 
 
 def table_problems(storage: str) -> list[str]:

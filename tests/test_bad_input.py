@@ -154,6 +154,21 @@ def test_tables_and_findings_are_for_their_owner_only(
         os.umask(before)
 
 
+def test_a_later_day_made_stale_is_said_in_one_line(
+    job: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def said(day: date) -> list[str]:
+        assert cli.main(["run", "--config", str(job / "job.yml"), "--day", str(day)]) == 0
+        return [line for line in capsys.readouterr().out.splitlines() if "scored from" in line]
+
+    assert said(NEXT_DAY) == []
+    assert said(DAY) == [
+        f"{NEXT_DAY} was scored from the old {DAY}: run it again with "
+        f"`exfilwatch run --config … --start {NEXT_DAY} --end {NEXT_DAY}`"
+    ]
+    assert said(NEXT_DAY) == []
+
+
 def test_the_good_job_is_good(job: Path, capsys: pytest.CaptureFixture[str]) -> None:
     before = rows_of(job, DAY)
     assert before["events"]
