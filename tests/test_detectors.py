@@ -278,6 +278,27 @@ def test_fires(name: str, planted: Callable[..., Any], usual: pd.DataFrame) -> N
     assert min(ranks) <= 0.02, mine[["window", "statistic", "reason"]].to_string()
 
 
+def test_recon_does_not_speak_of_no_refusals(usual: pd.DataFrame) -> None:
+    reasons = usual.loc[usual["detector"] == "recon", "reason"]
+    assert reasons[reasons.str.contains("refused 0")].tolist() == []
+
+
+def test_two_unknown_teams_are_not_one_team(planted: Callable[..., Any]) -> None:
+    history, user = planted(three_read_a_third_each)
+
+    def statistic(team: str, owner: str) -> float:
+        context = replace(
+            history.context,
+            directory=history.context.directory.assign(team=team),
+            assets=history.context.assets.assign(owner_team=owner),
+        )
+        rows = SCORE_OF["collusion"](replace(history, context=context), SETTINGS["collusion"])
+        return float(top(rows, user)["statistic"].iloc[0])
+
+    assert statistic("evals", "evals") < statistic("evals", "serving")
+    assert statistic("", "") == statistic("evals", "serving")
+
+
 @pytest.mark.parametrize("name", detector_names())
 def test_stays_quiet(name: str, planted: Callable[..., Any], usual: pd.DataFrame) -> None:
     history, user = planted(QUIET[name])

@@ -54,7 +54,9 @@ def score(history: History, settings: Mapping[str, Any]) -> pd.DataFrame:
             share = min(1.0, union / total)
             value = 0.0
             if len(group) > 1:
-                owned = np.mean([declared.get(member) == owners.get(asset) for member in members])
+                owner = owners.get(asset)
+                # An unknown team is nobody's own.
+                owned = np.mean([bool(owner) and declared.get(m) == owner for m in members])
                 familiar = 1 - (1 - float(settings["own_team"])) * float(owned)
                 size = min(1.0, union / max(1.0, float(settings["least_objects"])))
                 apart = max(0.0, disjointness(reads[group], total))

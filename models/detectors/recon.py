@@ -96,12 +96,16 @@ def _describe(
     for number, user in enumerate(users):
         best = int(np.argmax(scores[number]))
         observed, usual = float(amounts[best][number, 0]), float(expected[best][number])
-        reason = (
-            f"listed or looked at {say_amount(observed, 'assets')}; its usual is {say_count(usual)}"
-            if best == 0
-            else f"was refused {say_count(float(failures.get(user, 0)))} times on "
-            f"{say_amount(len(assets[1].get(user, [])), 'assets')}, more than usual"
-        )
+        times = float(failures.get(user, 0))
+        if best == 0:
+            looks = say_amount(observed, "assets")
+            reason = f"listed or looked at {looks}; its usual is {say_count(usual)}"
+        elif times == 0:
+            reason = "was refused nothing"
+        else:
+            places = say_amount(len(assets[1].get(user, [])), "assets")
+            more = "more" if observed > usual else "no more"
+            reason = f"was refused {say_count(times)} times on {places}, {more} than usual"
         found.append(
             (user, kinds[user], "1d", float(scores[number, best]), observed, usual, UNITS[best],
              reason, assets[best].get(user, []), [])
