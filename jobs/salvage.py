@@ -15,31 +15,27 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import date
 from types import ModuleType
-from typing import Any, NoReturn
+from typing import Any
 
 from jobs.formats import wrapper_of
+from jobs.framing import (
+    BLANK,
+    DECODER,
+    MAX_NESTING,
+    TOKEN,
+    Piece,
+    json_problem,
+    object_problem,
+    skip,
+    split_elements,
+)
 from jobs.raw_files import RawFile, read_chunks, too_large
 from jobs.secrets import BARE_SECRET, NAMED_SECRET
 
-Piece = tuple[str, str, str | None]
-"""A record's position, its text, and why it is none (None: it is one)."""
 Breaks = Callable[[str, str], bool | None]
 """Whether a row under a header goes on in the next line; None for text that begins no row."""
 MAX_ROW_LINES = 1000
 
-JSON_NAMES = {
-    type(None): "null",
-    bool: "a boolean",
-    int: "a number",
-    float: "a number",
-    str: "a string",
-    list: "an array",
-}
-BLANK = " \t\r\n"
-MAX_NESTING = 127
-"""Levels of a JSON record: as many as Sail takes, and Spark is told to."""
-TOO_DEEP = f"nested more than {MAX_NESTING} levels deep"
-TOKEN = re.compile(r'(?s)"[^"\\]*+(?:\\.[^"\\]*+)*+"?+|[{}\[\]]')
 CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
 SURROGATES = re.compile(
     r"\\\\|\\u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}|\\u[dD][89a-fA-F][0-9a-fA-F]{2}"
@@ -168,17 +164,6 @@ def line_digest(line: str) -> str:
     return hashlib.md5(line.encode(), usedforsecurity=False).hexdigest()
 
 
-def json_problem(text: str) -> str | None:
-    """Why a text is no JSON object; None if it is one."""
-    try:
-        value = DECODER.decode(text)
-    except RecursionError:
-        return f"not JSON: {TOO_DEEP}"
-    except ValueError as error:
-        return f"not JSON: {error}"
-    return _object_problem(value)
-
-
 def mended_records(record: RawRecord) -> list[RawRecord]:
     """The sound JSON objects in a text for which not every engine has a place; usually none.
 
@@ -241,7 +226,7 @@ def _with_wrapper(record: RawRecord, value: Any, module: ModuleType) -> RawRecor
     holder, inner = {}, value
     for step in filter(None, path.split(".")):
         holder, inner = inner, inner.get(step) if isinstance(inner, dict) else None
-    problem = json_problem(inner) if isinstance(inner, str) else _object_problem(inner)
+    problem = json_problem(inner) if isinstance(inner, str) else object_problem(inner)
     if problem:
         problem = f"no record in {path}: {problem}"
     elif isinstance(inner, str) and (mended := mend_surrogates(inner)) != inner:
@@ -255,7 +240,7 @@ def _objects_in(text: str) -> list[str]:
     text, place = without_depths(text), 0
     objects = []
     try:
-        while (place := _skip(text, place, BLANK)) < len(text):
+        while (place := skip(text, place, BLANK)) < len(text):
             start = place
             value, place = DECODER.raw_decode(text, start)
             if not isinstance(value, dict):
@@ -304,17 +289,6 @@ def scrub(text: str, limit: int) -> str:
     return CONTROL.sub(lambda match: f"\\x{ord(match.group()):02x}", masked)
 
 
-def split_lines(text: str, cut: bool) -> Iterator[Piece]:
-    """Non-blank lines with their number; the last line of a ``cut`` text is not whole."""
-    lines = text.split("\n")
-    for number, line in enumerate(lines, start=1):
-        line = line.rstrip("\r")
-        if not line.strip(BLANK):
-            continue
-        broken = cut and number == len(lines)
-        yield f"line {number}", line, "cut off in the middle" if broken else None
-
-
 def split_documents(lines: Iterable[Piece], array: str) -> Iterator[Piece]:
     """Lines that are sound, each a document or a record; of any other what can be had of it."""
     for position, line, problem in lines:
@@ -333,144 +307,6 @@ def _split_line(position: str, line: str, array: str, cut: bool) -> Iterator[Pie
 def _elements_of(position: str, document: str, array: str, cut: bool) -> Iterator[Piece]:
     for place, piece, problem in split_elements(document, array, cut):
         yield f"{position} {place}".lstrip(), piece, problem
-
-
-def split_elements(text: str, array: str, cut: bool) -> Iterator[Piece]:
-    """Elements of the records arrays of JSON documents, each on one line, even if damaged.
-
-    A file should be one document; where documents follow each other all of them are read. What
-    stands between the arrays and is no JSON is a piece with a problem, so that nothing is lost
-    unseen.
-    """
-    opening = re.compile(rf'"{array}"\s*:\s*\[' if array else r"\[")
-    found = opening.search(text)
-    if found is None:
-        yield "record 1", text, f"no array {array!r} in the file"
-        return
-    yield from _before_the_document(text[: found.start()], array)
-    number = 0
-    while found is not None:
-        place = found.end()
-        next_one = _next_one(text, place)
-        while (place := _skip(text, place, BLANK + ",")) < len(text) and text[place] != "]":
-            number += 1
-            piece, place = _element(text, place, next_one, cut)
-            yield f"record {number}", *piece
-        if place >= len(text):
-            if not cut:
-                yield _at(text, place), "", "the file ends before its records array does"
-            return
-        end, problem = _end_of_document(text, place + 1) if array else (place + 1, None)
-        found = opening.search(text, end)
-        rest = text[end : found.start() if found else len(text)].strip(BLANK)
-        if rest and not (found and _begins_document(rest)):
-            problem = problem or "text after the records"
-        if problem and not (cut and found is None):
-            yield _at(text, end), rest, problem
-
-
-def _before_the_document(text: str, array: str) -> Iterator[Piece]:
-    """Lines before the document that holds the first array: the file is not what it looked like."""
-    if array and _begins_document(text.strip(BLANK)):
-        return
-    *lines, start = text.split("\n")
-    yield from split_lines("\n".join(lines), cut=False)
-    start = start.strip(BLANK)
-    if start and not (array and _begins_document(start)):
-        yield f"line {len(lines) + 1}", start, "text before the records"
-
-
-def _element(
-    text: str, place: int, next_one: re.Pattern[str], cut: bool
-) -> tuple[tuple[str, str | None], int]:
-    """The element that begins at ``place``, its problem, and where it ends."""
-    try:
-        value, end = DECODER.raw_decode(text, place)
-    except RecursionError:
-        end = _end_of_value(text, place)
-        return (text[place:end], f"not JSON: {TOO_DEEP}"), end
-    except ValueError as error:
-        end = _end_of_match(next_one, text, place)
-        problem = "cut off in the middle" if cut and end == len(text) else f"not JSON: {error}"
-        return (text[place:end].strip(BLANK + ","), problem), end
-    # Line breaks can only stand between tokens; the engine reads the good ones line by line.
-    piece = re.sub(r"[\r\n]+", " ", text[place:end])
-    after = _skip(text, end, BLANK)
-    if after < len(text) and text[after] not in ",]":
-        end = _end_of_match(next_one, text, place)
-        return (text[place:end].strip(BLANK + ","), "not JSON: no comma after the record"), end
-    return (piece, _object_problem(value)), end
-
-
-def _next_one(text: str, place: int) -> re.Pattern[str]:
-    """What stands before the next element after a broken one.
-
-    That is `},{`, or a comma before an object that begins with the same key as the first one of
-    the array: whoever writes records writes them alike.
-    """
-    first = re.compile(r'\{\s*("(?:[^"\\]|\\.)*")').search(text, place)
-    alike = rf"|,\s*(?=\{{\s*{re.escape(first[1])})" if first else ""
-    return re.compile(rf"\}}\s*,\s*(?=\{{){alike}")
-
-
-def _end_of_match(pattern: re.Pattern[str], text: str, place: int) -> int:
-    found = pattern.search(text, place)
-    return found.end() if found else len(text)
-
-
-def _end_of_value(text: str, place: int) -> int:
-    """Where the object or array that begins at ``place`` ends, by its brackets alone."""
-    depth = 0
-    for token in TOKEN.finditer(text, place):
-        sign = text[token.start()]
-        depth += (sign in "{[") - (sign in "}]")
-        if depth == 0:
-            return token.end()
-    return len(text)
-
-
-def _end_of_document(text: str, place: int) -> tuple[int, str | None]:
-    """Where the document ends whose records array ended at ``place``, and what is wrong there."""
-    start = place
-    try:
-        while text[place := _skip(text, place, BLANK)] == ",":
-            _, place = DECODER.raw_decode(text, _skip(text, place + 1, BLANK))
-            place = _skip(text, place, BLANK)
-            if text[place] == ":":
-                _, place = DECODER.raw_decode(text, _skip(text, place + 1, BLANK))
-        if text[place] == "}":
-            return place + 1, None
-    except (ValueError, IndexError, RecursionError):
-        pass
-    return start, "not JSON after the records"
-
-
-def _begins_document(text: str) -> bool:
-    """Whether this is how an object may begin before its records array."""
-    return text == "{" or json_problem(text.rstrip(BLANK + ",") + "}") is None
-
-
-def _skip(text: str, place: int, characters: str) -> int:
-    while place < len(text) and text[place] in characters:
-        place += 1
-    return place
-
-
-def _at(text: str, place: int) -> str:
-    return f"byte {len(text[:place].encode()) + 1}"
-
-
-def _object_problem(value: object) -> str | None:
-    if isinstance(value, dict):
-        return None
-    return f"not a JSON object but {JSON_NAMES[type(value)]}"
-
-
-def _refuse_constant(name: str) -> NoReturn:
-    raise ValueError(f"{name} is no JSON value")
-
-
-DECODER = json.JSONDecoder(parse_constant=_refuse_constant)
 
 
 def _read_lines(raw_file: RawFile) -> Iterator[Piece]:

@@ -11,8 +11,9 @@ from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 from jobs.formats import UNKNOWN_ACTION, format_module, wrapper_of
+from jobs.framing import json_problem, split_elements, split_lines
 from jobs.raw_files import CHUNK_BYTES, RawFile, read_head
-from jobs.salvage import json_problem, split_elements, split_lines, without_depths
+from jobs.salvage import without_depths
 from jobs.staging import SourceFiles
 from schemas.config import JobConfig
 from schemas.fieldmaps import FieldMap, field_map, leaf_paths

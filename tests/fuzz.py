@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING
 import atheris
 
 with atheris.instrument_imports(include=["jobs"]):
-    from jobs import raw_files, salvage
+    from jobs import framing, raw_files
     from jobs.formats import format_module
 
 from jobs.engine import engine_session
@@ -63,7 +63,7 @@ def check_batch(spark: SparkSession, format_id: str, inputs: list[bytes]) -> Non
             continue
         text = lines.decode("utf-8", errors="replace")
         first = header[0].decode() if header else None
-        found_lines = [line for _, line, _ in salvage.split_lines(text, False) if line != first]
+        found_lines = [line for _, line, _ in framing.split_lines(text, False) if line != first]
         count += count_rows(format_id, found_lines)
     try:
         sums = run_ingest(spark, config)

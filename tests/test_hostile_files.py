@@ -16,7 +16,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from jobs import raw_files, salvage, unknown_fields
+from jobs import framing, raw_files, salvage, unknown_fields
 from schemas.config import Source
 from schemas.fieldmaps import field_map
 from schemas.formats import FORMATS
@@ -33,20 +33,20 @@ SIGNS = '{}[]"\\:, ab1\n\r\ufeff'
 def check_text(text: str) -> None:
     """Splitting, mending and scrubbing of any text."""
     for cut in (False, True):
-        lines = [line for _, line, _ in salvage.split_lines(text, cut)]
+        lines = [line for _, line, _ in framing.split_lines(text, cut)]
         assert BLANK.sub("", "".join(lines)) == BLANK.sub("", text), "a line is lost"
     for array, start in (("Records", '{"Records":['), ("", "[")):
         document = f'{start}{text},{{"planted":1}}'
-        pieces = list(salvage.split_elements(document, array, cut=False))
+        pieces = list(framing.split_elements(document, array, cut=False))
         for _, piece, problem in pieces:
             assert "\n" not in piece or problem
-            assert problem or salvage.json_problem(salvage.without_depths(piece)) is None
+            assert problem or framing.json_problem(salvage.without_depths(piece)) is None
         # With a bracket the text may end the array, and what follows be no record.
         assert "]" in text or any("planted" in piece for _, piece, _ in pieces), "a piece is lost"
     shallow = salvage.without_depths(text)
     assert salvage.without_depths(shallow) == shallow
     for record in salvage.mended_records(salvage.RawRecord("file", None, "line 1", text)):
-        assert salvage.json_problem(record.text) is None
+        assert framing.json_problem(record.text) is None
     scrubbed = salvage.scrub(f"{text} ghp_{SECRET}", len(text) + 100)
     assert SECRET not in scrubbed
     assert not salvage.CONTROL.search(scrubbed)
@@ -77,7 +77,7 @@ def check_file(data: bytes, source: Source, folder: Path) -> None:
             assert begun == zlib.decompressobj(wbits=31).decompress(content)
         if name == "a.log" and raw_file.framing == "lines" and data[:2] != raw_files.GZIP_MAGIC:
             header = raw_file.header if not raw_file.fault else None
-            lines = salvage.split_lines(data.decode("utf-8-sig", errors="replace"), False)
+            lines = framing.split_lines(data.decode("utf-8-sig", errors="replace"), False)
             count = sum(1 for _, line, _ in lines if line != header)
             assert len(records) >= count, "a line of a file is lost"
 

@@ -20,7 +20,8 @@ from hypothesis import strategies as st
 
 from jobs import ingest
 from jobs.formats import format_module
-from jobs.salvage import joined_rows, split_lines
+from jobs.framing import split_lines
+from jobs.salvage import joined_rows
 from schemas.fieldmaps import field_map, field_tree
 from schemas.formats import FORMATS
 from schemas.tables import EVENTS

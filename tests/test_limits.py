@@ -18,8 +18,9 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from jobs import cli, ingest
+from jobs.framing import MAX_NESTING, json_problem, split_elements
 from jobs.raw_files import RawFile
-from jobs.salvage import MAX_NESTING, json_problem, read_records, scrub, split_elements
+from jobs.salvage import read_records, scrub
 from jobs.salvage import without_depths as shallow
 from schemas.config import JobConfig
 from schemas.tables import EVENTS, REJECTS

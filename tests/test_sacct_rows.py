@@ -11,8 +11,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from jobs.formats import format_module
+from jobs.framing import split_lines
 from jobs.raw_files import find_files
-from jobs.salvage import joined_rows, split_lines
+from jobs.salvage import joined_rows
 from schemas.tables import EVENTS
 from tests.raw_logs import DAY, job_config, rows_of, run_ingest, write_file
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import json
+import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -11,17 +12,12 @@ import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
+from jobs.framing import json_problem, split_elements, split_lines
 from jobs.raw_files import RawFile
-from jobs.salvage import (
-    json_problem,
-    mend_surrogates,
-    read_records,
-    scrub,
-    split_elements,
-    split_lines,
-)
+from jobs.salvage import mend_surrogates, read_records, scrub
 from schemas.tables import EVENTS, REJECTS
-from tests.raw_logs import DAY, job_config, rows_of, run_ingest, trail_record, write_file
+from tests import sample_records
+from tests.raw_logs import DAY, envelope, job_config, rows_of, run_ingest, trail_record, write_file
 from tests.troubles import long_lines, write_troubles
 
 if TYPE_CHECKING:
@@ -61,7 +57,9 @@ def pieces(text: str, array: str = "Records", cut: bool = False) -> list[tuple[s
             [("{bad", False), ('{"a":[{"b":1},{"a":2}]}', True)],
         ),
         ('{"Records":[{"a":1},,{"b":2}]}', [('{"a":1}', True), ('{"b":2}', True)]),
-        ('{"Records":[{"a":NaN}]}', [('{"a":NaN}]}', False), ("", False)]),
+        # A broken last element does not hide the end of its document.
+        ('{"Records":[{"a":NaN}]}', [('{"a":NaN}', False)]),
+        ('{"Records":[{"a":1},{"b],"x":[2]}', [('{"a":1}', True), ('{"b', False)]),
         # Lines before the document, one of which made the file look like one.
         (
             '{"a":1\n{"b":2}\n{"x":1,"Records":[{"c":3}]}',
@@ -145,6 +143,69 @@ def test_any_text_is_split_to_its_end(text: str) -> None:
     for array in ("Records", ""):
         for _, piece, problem in split_elements('{"Records":[' + text, array, cut=False):
             assert problem or json_problem(piece) is None
+
+
+DAMAGE = st.sampled_from([*'\0"{}[]\\\n,:x', "\ufffd"])
+ENVELOPES = {
+    "aws_cloudtrail": "Records",
+    "azure_storage": "records",
+    "kubernetes_audit": "items",
+    "github_audit": "",
+}
+
+
+@st.composite
+def damaged_documents(draw: st.DrawFn) -> tuple[str, str, list[str]]:
+    """The name of the array, a document with one damaged character in it, and its records."""
+    format_id = draw(st.sampled_from(sorted(ENVELOPES)))
+    make = sample_records.RECORDS[format_id]
+    array, inner = ENVELOPES[format_id], {"list": [{"k": 1, "v": "},{"}, {"k": 2, "v": "]}"}]}
+    extra = [inner if draw(st.booleans()) else {} for _ in range(draw(st.integers(2, 60)))]
+    records = [
+        make(n, sample_records.NOON) | more | {"own": f"own-{n}"} for n, more in enumerate(extra)
+    ]
+    separators = draw(st.sampled_from([(",", ":"), (", ", ": "), (",\n", ":")]))
+    document = {"a": 1, array: records, "z": {"b": [{}]}} if array else records
+    text = json.dumps(document, separators=separators)
+    begin = re.search(rf'"{array}"\s*:\s*\[' if array else r"\[", text)
+    assert begin is not None
+    place = draw(st.integers(begin.end(), len(text) - 1))
+    width, sign = draw(st.sampled_from([(0, draw(DAMAGE)), (1, draw(DAMAGE)), (1, "")]))
+    return array, text[:place] + sign + text[place + width :], [r["own"] for r in records]
+
+
+@settings(max_examples=400, deadline=None)
+@given(damaged=damaged_documents())
+def test_one_bad_character_costs_one_record(damaged: tuple[str, str, list[str]]) -> None:
+    """At most two where the character stands between them, and no part of one is a record."""
+    array, text, owns = damaged
+    found = list(split_elements(text, array, cut=False))
+    records = [json.loads(piece) for _, piece, problem in found if problem is None]
+    # A character of a text may have become another one, which is no damage that can be seen.
+    whole = [record for record in records if "eventVersion" in record or len(record) > 3]
+    assert len(whole) == len(records), "a part of a record is taken for one"
+    assert len(records) >= len(owns) - 2
+    lost = set(owns) - {record.get("own") for record in records}
+    assert len(lost) <= 2
+    bad = [piece for _, piece, problem in found if problem]
+    assert len(bad) <= 2
+    if len(records) < len(owns):
+        assert bad
+    for own in lost:
+        assert len(records) == len(owns) or sum(f'{own}"' in piece for piece in bad) <= 1
+
+
+@pytest.mark.parametrize("sign", ["\0", '"', "\x01", "\\u00", "", "}", "]", "{", "\n"])
+def test_one_bad_byte_in_an_envelope_of_200(sail: SparkSession, tmp_path: Path, sign: str) -> None:
+    text = envelope(*(trail_record(n) for n in range(200)))
+    place = text.index("id-57") - 3
+    spoilt = text[:place] + sign + text[place + 1 :]
+    write_file(tmp_path / "raw/a.json", spoilt)
+    config = job_config(tmp_path, [{"path": "raw/*"}])
+    sums = run_ingest(sail, config)
+    assert (sums["events"], sums["rejects"]) == (199, 1)
+    (reject,) = rows_of(sail, config, REJECTS)
+    assert reject["position"] == "record 58"
 
 
 def test_json_problems() -> None:
