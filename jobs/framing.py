@@ -148,7 +148,7 @@ def split_lines(text: str, cut: bool) -> Iterator[Piece]:
     lines = text.split("\n")
     for number, line in enumerate(lines, start=1):
         line = without_padding(line)
-        if not line.strip(BLANK):
+        if not line.strip(PADDING):
             continue
         broken = cut and number == len(lines)
         yield f"line {number}", line, "cut off in the middle" if broken else None

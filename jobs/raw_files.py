@@ -190,13 +190,22 @@ def _is_packed(path: str | Path) -> bool:
         return file.read(len(GZIP_MAGIC)) == GZIP_MAGIC
 
 
-def read_head(path: str | Path, limit: int = HEAD_BYTES) -> tuple[bytes, str | None]:
-    """The first ``limit`` unpacked bytes, and what is wrong with the gz data up to there."""
+def read_head(
+    path: str | Path, limit: int = HEAD_BYTES, most_padding: int | None = None
+) -> tuple[bytes, str | None]:
+    """The first ``limit`` unpacked bytes, and what is wrong with the gz data up to there.
+
+    NUL bytes in front, which log rotation by copying and truncating leaves, are passed over: at
+    most ``most_padding`` of them (None: all).
+    """
     head = bytearray()
+    padding = 0
     try:
         for chunk in read_chunks(path):
-            head += chunk
-            if len(head) >= limit:
+            content = chunk if head else chunk.lstrip(b"\0")
+            padding += len(chunk) - len(content)
+            head += content
+            if len(head) >= limit or (most_padding is not None and padding > most_padding):
                 break
     except EOFError as error:
         return bytes(head[:limit]), str(error)
@@ -259,8 +268,8 @@ def _inspect(path: Path, day: date | None, source: Source, max_bytes: int) -> Ra
     if size == 0:
         return None
     packed = _is_packed(path)
-    head, damage = read_head(path)
-    if not head and damage is None:
+    head, damage = read_head(path, most_padding=max_bytes)
+    if not head and damage is None and not too_large(path, max_bytes):
         return None
     if packed != (path.suffix == ".gz"):
         damage = damage or (

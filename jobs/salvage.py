@@ -22,12 +22,14 @@ from jobs.framing import (
     BLANK,
     DECODER,
     MAX_NESTING,
+    PADDING,
     TOKEN,
     Piece,
     json_problem,
     object_problem,
     skip,
     split_elements,
+    without_padding,
 )
 from jobs.raw_files import RawFile, read_chunks, too_large
 from jobs.secrets import BARE_SECRET, NAMED_SECRET
@@ -335,10 +337,11 @@ def _read_lines(raw_file: RawFile) -> Iterator[Piece]:
 
 
 def _line(number: int, parts: list[str], problem: str | None) -> Iterator[Piece]:
-    line = "".join(parts).rstrip("\r")
+    line = "".join(parts)
     if number == 1:
         line = line.removeprefix("\ufeff")
-    if line.strip(BLANK):
+    line = without_padding(line)
+    if line.strip(PADDING):
         yield f"line {number}", line, problem
 
 
@@ -360,4 +363,4 @@ def _readable_text(raw_file: RawFile) -> tuple[str, str | None]:
             data += chunk
     except EOFError as error:
         lost = f"{error}; what follows is lost"
-    return data.decode("utf-8-sig", errors="replace"), lost
+    return without_padding(data.decode("utf-8-sig", errors="replace")), lost

@@ -269,18 +269,21 @@ def read_text(spark: SparkSession, source: Source, kind: RawFile, paths: list[st
     why it is none of its format or does not fit its header, and the cluster if it names one.
     """
     module = format_module(source.format)
-    # A lone carriage return is no line break here nor in the salvage path.
-    text, line = "value", "rtrim('\\r', value)"
-    if spark.conf.get(ENGINE_OPTION) != "sail":
-        # Sail refuses what is not UTF-8; others hand it on, and even write it. And Spark walks
-        # through all of a text to trim its end.
-        text, line = "make_valid_utf8(value)", f"if(endswith(value, '\\r'), {line}, value)"
+    # Some engines refuse text that is not UTF-8, others hand it on, and even write it.
+    sail = spark.conf.get(ENGINE_OPTION) == "sail"
+    text = "value" if sail else "make_valid_utf8(value)"
+    without_end = "rtrim('\\r\\0', value) as value"
+    if not sail:
+        # Spark walks through all of a text to trim its end.
+        ends = "endswith(value, '\\r') or endswith(value, '\\0')"
+        without_end = f"if({ends}, rtrim('\\r\\0', value), value) as value"
     lines = (
         spark.read.option("lineSep", "\n")
         .text(paths)
-        .selectExpr(f"{text} as value")
-        .where("octet_length(trim(leading '\\t\\r ' from value)) > 0")
-        .selectExpr(f"{line} as value")
+        .selectExpr(f"ltrim('\\0', {text}) as value")
+        .where("octet_length(trim(leading '\\t\\r \\0' from value)) > 0")
+        # A lone carriage return is no line break here nor in the salvage path.
+        .selectExpr(without_end)
     )
     if kind.header is not None:
         return _rows_of_text(lines, kind.header, source)
@@ -294,7 +297,9 @@ def read_text(spark: SparkSession, source: Source, kind: RawFile, paths: list[st
     else:
         documents = lines
         if not kind.per_line:
-            documents = spark.read.text(paths, wholetext=True).selectExpr(f"{text} as value")
+            documents = spark.read.text(paths, wholetext=True)
+            documents = documents.selectExpr(f"ltrim('\\0', {text}) as value")
+            documents = documents.selectExpr(without_end)
         records = _elements(spark, module, kind.framing, outer_type, documents)
     if wrapper is None:
         return records.selectExpr(

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import gzip
 import json
+from collections import Counter
 from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
@@ -24,7 +25,7 @@ from jobs.framing import split_lines
 from jobs.salvage import joined_rows
 from schemas.fieldmaps import field_map, field_tree
 from schemas.formats import FORMATS
-from schemas.tables import EVENTS
+from schemas.tables import EVENTS, REJECTS
 from tests.raw_logs import (
     DAY,
     job_config,
@@ -249,3 +250,43 @@ def test_a_cut_headerless_file_is_read_up_to_the_cut(sail: SparkSession, tmp_pat
     sums = run_ingest(sail, job_config(tmp_path, [source]))
     assert 2000 < sums["events"] < 3000
     assert (sums["duplicates"], sums["rejects"]) == (2, 2)
+
+
+def padded_files(format_id: str) -> dict[str, str]:
+    """Logs of four records of a format each, but for one, with NUL characters in many places."""
+    lines = [text_of(RECORDS[format_id](n, NOON + timedelta(seconds=n))) for n in range(4)]
+    header = [HEADERS[format_id]] if format_id in HEADERS else []
+    text = "\n".join([*header, *lines]) + "\n"
+    between = [*header, lines[0], "\0" * 5000 + lines[1], "\0" * 9, lines[2] + "\0" * 9]
+    contents = {
+        "front": "\0" * 40_000 + text,
+        "much": "\0" * (1 << 21) + text,
+        "between": "\n".join(between) + "\n\0\0\n" + lines[3] + "\n",
+        "behind": text + "\0" * 70_000,
+        "only": "\0" * 100_000,
+    }
+    if array := next(iter(format_module(format_id).ENVELOPES), None):
+        records = [json.loads(line) for line in lines]
+        document = json.dumps({array: records} if array else records)
+        contents["document"] = "\0" * 40_000 + document + "\n" + "\0" * 100
+    return contents
+
+
+@pytest.mark.parametrize("engine", ["sail", "apache_spark"])
+def test_nul_padding_costs_nothing(
+    request: pytest.FixtureRequest, tmp_path: Path, engine: str
+) -> None:
+    """In front of a file, as rotation by copying and truncating leaves it, between and behind."""
+    spark: SparkSession = request.getfixturevalue(engine)
+    sources = []
+    for format_id in RECORDS if engine == "sail" else ("sshd", "kubernetes_audit", "mapped"):
+        for name, content in padded_files(format_id).items():
+            write_file(tmp_path / f"raw/{format_id}-{name}/a.log", content)
+            path = {"name": f"{format_id}-{name}", "path": f"raw/{format_id}-{name}/*"}
+            sources.append(source_of(format_id) | path)
+    config = job_config(tmp_path, sources, late_days=0)
+    sums = run_ingest(spark, config)
+    assert sums["rejects"] == 0, rows_of(spark, config, REJECTS)
+    found = Counter(row["source"] for row in rows_of(spark, config, EVENTS))
+    names = [source["name"] for source in sources if not source["name"].endswith("-only")]
+    assert found == dict.fromkeys(names, 4)
