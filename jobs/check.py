@@ -173,7 +173,9 @@ def source_facts(
         F.expr("max(last_second)").alias("last_second"),
     )
     counted = {row["source"]: row.asDict() for row in by_source.collect()}
-    rejected = {row["source"]: row["count"] for row in rejects.groupBy("source").count().collect()}
+    # A row may stand for many records, of which only the number is kept.
+    all_rejects = rejects.groupBy("source").agg(F.expr("sum(coalesce(records, 1))").alias("count"))
+    rejected = {row["source"]: row["count"] for row in all_rejects.collect()}
     names = sorted(name for name in {*sources, *counted, *rejected} if name is not None)
     return [
         _facts_of(name, counted.get(name, {}), rejected.get(name, 0), history.get(name, {}), day)

@@ -18,6 +18,7 @@ from datetime import date, timedelta
 from itertools import islice
 from typing import TYPE_CHECKING
 
+from jobs.bad_records import Reject, salvage
 from jobs.context import load_context
 from jobs.errors import RunError
 from jobs.formats import SAME_EVENT, format_module, quoted
@@ -37,10 +38,8 @@ from jobs.resolve import (
 from jobs.staging import (
     BAD,
     CLOCK,
-    Reject,
     SourceFiles,
     read_staged,
-    salvage,
     stage_good_files,
     staging_folder,
 )
@@ -95,11 +94,12 @@ def run(spark: SparkSession, config: JobConfig, day: date) -> str:
         listed = inputs
         try:
             inputs = stage_good_files(spark, inputs, config, day, staging)
-            rejects, other_days = salvage(spark, inputs, config, day, staging)
+            rejects = salvage(spark, inputs, config, day, staging)
         except Exception as error:
             require_unchanged(listed, error)
             raise
         require_unchanged(listed)
+        rejected, other_days = rejects.by_source(), rejects.elsewhere
         staged = read_staged(spark, staging)
         earlier = sessions_before(spark, config, day)
         events = resolve_events(spark, staged, context, earlier, config)
@@ -111,13 +111,14 @@ def run(spark: SparkSession, config: JobConfig, day: date) -> str:
         for source, read, late, bad in counts.collect():
             good[source] = read - late - bad
             other_days[source] += late
-        if good.total() + len(rejects) == 0:
+        if good.total() + rejected.total() == 0:
             raise RunError(
                 f"no record of {day} in {sum(len(entry.files) for entry in inputs)} files "
                 f"({other_days.total()} records of other days); is the path's date the event's?"
             )
         replace_day(events, config.storage, EVENTS, day)
-        replace_day(_reject_frame(spark, rejects, day), config.storage, REJECTS, day)
+        frame = _reject_frame(spark, rejects.rows(), day, staging)
+        replace_day(frame, config.storage, REJECTS, day)
     stored = read_days(spark, config.storage, EVENTS, day)
     rows = stored.groupBy("source").count().collect()
     written = Counter({row["source"]: row["count"] for row in rows})
@@ -125,14 +126,14 @@ def run(spark: SparkSession, config: JobConfig, day: date) -> str:
     sums = {
         "events": written,
         "duplicates": good,
-        "rejects": Counter(reject[0] for reject in rejects),
+        "rejects": rejected,
         "of other days": other_days,
     }
     return (
         _sum_of_records({name: counts.total() for name, counts in sums.items()})
         + unknown_fields_note(inputs, config, day)
         + unknown_actions_note(stored)
-        + _clock_note(rejects)
+        + _clock_note(rejects.rows())
         + _missing_note(inputs)
         + _odd_note(inputs)
         + _unmatched_note(inputs, config, day)
@@ -477,13 +478,15 @@ def _sources_with_rejects(inputs: list[SourceFiles], sums: dict[str, Counter[str
 def _clock_note(rejects: list[Reject]) -> str:
     """Rejects whose times cannot be right, by source, each with an example; empty if none."""
     wrong: dict[str, list[str]] = {}
-    for name, _, file, position, reason, _ in rejects:
+    counts: Counter[str] = Counter()
+    for name, _, file, position, reason, _, records in rejects:
         if reason.endswith(CLOCK):
+            counts[name] += records or 1
             wrong.setdefault(name, []).append(f"{file} {position}: {reason.removesuffix(CLOCK)}")
     if not wrong:
         return ""
     named = ", ".join(
-        f"{name}: {len(found):,} (such as {found[0]})" for name, found in sorted(wrong.items())
+        f"{name}: {counts[name]:,} (such as {found[-1]})" for name, found in sorted(wrong.items())
     )
     return f"; WRONG TIMES, is the clock right? {named}"
 
@@ -535,6 +538,18 @@ def _unmatched_note(inputs: list[SourceFiles], config: JobConfig, day: date) -> 
     )
 
 
-def _reject_frame(spark: SparkSession, rejects: list[Reject], day: date) -> DataFrame:
-    rows = [(day, *reject) for reject in rejects]
-    return spark.createDataFrame(rows, REJECTS.ddl())
+def _reject_frame(spark: SparkSession, rejects: list[Reject], day: date, staging: str) -> DataFrame:
+    """The rejects as a frame, by way of a file: the channel to the engine takes 128 MiB at most."""
+    import pyarrow as pa
+    from pyarrow import parquet
+
+    if not rejects:
+        return spark.createDataFrame([], REJECTS.ddl())
+    names = [column.name for column in REJECTS.columns if column.name != "day"]
+    columns = zip(*rejects, strict=True)
+    types = [pa.int64() if name == "records" else pa.string() for name in names]
+    arrays = [pa.array(column, type_) for column, type_ in zip(columns, types, strict=True)]
+    path = f"{staging}/rejects.parquet"
+    parquet.write_table(pa.table(arrays, names=names), path)
+    stored = ", ".join(f"`{column.name}` {column.type}" for column in REJECTS.columns[1:])
+    return spark.read.schema(stored).parquet(path).selectExpr(f"date'{day}' as day", "*")

@@ -1,8 +1,8 @@
 """Parsing raw log files into the staging table: one row a raw record, in typed columns.
 
 The engine parses every good file; rows of other days are emptied, as only their number counts.
-What it cannot take is found in the files again and goes through :mod:`jobs.salvage`, record by
-record; the good records among it come back as lines and join the staging table.
+What it cannot take is looked at by :mod:`jobs.bad_records`; the good records among it come back as
+lines and join the staging table.
 """
 
 from __future__ import annotations
@@ -10,7 +10,6 @@ from __future__ import annotations
 import logging
 import shutil
 import tempfile
-from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta
@@ -23,28 +22,17 @@ from jobs.context import load_context
 from jobs.engine import ENGINE_OPTION
 from jobs.errors import RunError
 from jobs.formats import NO_TEXT, PARSED, Link, format_module, forwarded, last_untrusted, quoted
-from jobs.plain_text import printable
 from jobs.raw_files import RawFile, find_damage
 from jobs.resolve import FOLDER_SCHEMES, needs_whole_uri
 from jobs.salvage import (
     MAX_NESTING,
-    Breaks,
-    RawRecord,
-    find_elements,
-    find_lines,
-    find_rows,
-    line_digest,
-    mended_records,
-    read_records,
-    scrub,
-    unpacked_records,
 )
 from jobs.secrets import MASKED_COLUMNS, masked
 from schemas.config import JobConfig, Source
 from schemas.context import Context
 
 if TYPE_CHECKING:
-    from pyspark.sql import DataFrame, Row, SparkSession
+    from pyspark.sql import DataFrame, SparkSession
 
 logger = logging.getLogger(__name__)
 
@@ -53,6 +41,8 @@ STAGED_TYPES = PARSED | {
     "format": "string",
     "lookup": "string",
     "in_day": "boolean",
+    # Whether the record's file belongs to a later day than the run's.
+    "late_file": "boolean",
     # MD5 of the text of a bad record, by which it is found in its file again.
     "digest": "string",
     "file_crc": "bigint",
@@ -66,6 +56,7 @@ NOWHERE = (
     "cast(null as int) as file_chars",
     "cast(null as int) as place",
 )
+NOT_A_RECORD = "not a record"
 LONGEST_LINE = 1_000_000
 """Bytes of a line of text: for longer ones the patterns of some engines want more than there is."""
 MAX_INT = 2**31 - 1
@@ -77,8 +68,6 @@ Reader = Callable[["SparkSession", Source, RawFile, list[str]], "DataFrame"]
 """Reads files, given by their paths, that are of one kind: but for path and day one RawFile."""
 BAD = "(in_day and problem is not null)"
 """Of staging rows: understood enough to be of the day, not enough to be an event."""
-Reject = tuple[str, str, str, str, str, str]
-"""Source, format, file, position, reason, line."""
 KEPT_BYTES = " + ".join(
     f"coalesce(octet_length({name}), 0)"
     for name, kind in PARSED.items()
@@ -86,32 +75,6 @@ KEPT_BYTES = " + ".join(
 )
 """SQL of how much is kept of a record: what no field of it should exceed by far, however long what
 is not kept may be. It is the same whether or not the engine knows the record's text."""
-BAD_ROW = (
-    "source",
-    "digest",
-    "file_crc",
-    "file_chars",
-    "place",
-    "problem",
-    "event_time is not null as timed",
-)
-
-
-@dataclass(frozen=True)
-class BadRecord:
-    """A raw record that makes no event, what the engine says of it, and whether its time is known.
-
-    A bad record whose time is known belongs to the day of that time, any other to its file's.
-    """
-
-    record: RawRecord
-    problem: str
-    timed: bool
-
-    @property
-    def reason(self) -> str:
-        """Why it is no event; what is no JSON is told in Python, so that engines agree on it."""
-        return self.record.problem or self.problem
 
 
 @dataclass(frozen=True)
@@ -209,19 +172,23 @@ def parse(
 ) -> Iterator[DataFrame]:
     """Staging rows of files, one frame for each kind among them.
 
-    Packed and plain files are read apart, because Sail takes no mixture.
+    Packed and plain files are read apart, because Sail takes no mixture. Files of later days are,
+    because a record whose time is not understood belongs to its file's day.
     """
-    groups: dict[tuple[RawFile, bool], list[str]] = {}
+    groups: dict[tuple[RawFile, bool, bool], list[str]] = {}
     for raw_file in files:
         kind = replace(raw_file, path="", day=None)
-        groups.setdefault((kind, raw_file.path.endswith(".gz")), []).append(raw_file.path)
+        late = raw_file.day not in (None, day)
+        packed = raw_file.path.endswith(".gz")
+        groups.setdefault((kind, packed, late), []).append(raw_file.path)
     embedded = spark.conf.get(ENGINE_OPTION) == "sail"
-    for (kind, _), paths in sorted(groups.items(), key=lambda item: str(item[0])):
+    for (kind, _, late), paths in sorted(groups.items(), key=lambda item: str(item[0])):
         # Sail opens every file of a list at once, and reads the head of each. Of a folder it has
         # only a few files open at a time.
         places = [_folder_of_links(paths, staging)] if embedded else paths
         records = reader(spark, source, kind, places)
-        yield _staging_rows(records, source, config, day, staging)
+        rows = _staging_rows(records, source, config, day, staging)
+        yield rows.selectExpr("*", f"{str(late).lower()} as late_file")
 
 
 def read_json(spark: SparkSession, source: Source, kind: RawFile, paths: list[str]) -> DataFrame:
@@ -438,7 +405,7 @@ def _staging_rows(
             literals = literals.selectExpr("*", *computed)
     parsed = literals.selectExpr(
         *(f"{columns[name]} as {name}" for name in PARSED if name != "problem"),
-        "case when fault is not null then fault when r is null then 'not a record' "
+        f"case when fault is not null then fault when r is null then {quoted(NOT_A_RECORD)} "
         f"else {columns['problem']} end as problem",
         "raw",
         "file_crc",
@@ -466,7 +433,9 @@ def _staging_rows(
         "place",
     )
     kept = [
-        name for name in STAGED if name not in ("source", "format", "in_day", "lookup", "digest")
+        name
+        for name in STAGED
+        if name not in ("source", "format", "in_day", "late_file", "lookup", "digest")
     ]
     return timed.selectExpr(
         *(
@@ -538,6 +507,23 @@ def _stage(
     _write_staging(spark, frames, config, day, staging, name)
 
 
+def stage_lines(
+    spark: SparkSession,
+    kinds: list[tuple[Source, RawFile, str, bool]],
+    config: JobConfig,
+    day: date,
+    staging: str,
+    name: str,
+) -> None:
+    """Stage files of lines: source, kind, path, and whether they are of a later day's files."""
+    frames = []
+    for source, kind, path, late in kinds:
+        records = read_text(spark, source, kind, [path])
+        rows = _staging_rows(records, source, config, day, staging)
+        frames.append(rows.selectExpr("*", f"{str(late).lower()} as late_file"))
+    _write_staging(spark, frames, config, day, staging, name)
+
+
 def _write_staging(
     spark: SparkSession,
     frames: list[DataFrame],
@@ -578,149 +564,6 @@ def lookup_key(context: Context) -> str:
     schemes = ", ".join(quoted(scheme) for scheme in FOLDER_SCHEMES)
     cases.append(f"when substring_index(resource, ':', 1) in ({schemes}) then {folder}")
     return f"case {' '.join(cases)} else resource end"
-
-
-def salvage(
-    spark: SparkSession, inputs: list[SourceFiles], config: JobConfig, day: date, staging: str
-) -> tuple[list[Reject], Counter[str]]:
-    """Look at what the engine could not take, record by record.
-
-    Good records of damaged files join the staging table. Returns the rejects, sorted, and how many
-    bad records of each source belong to other days' runs.
-    """
-    by_source: dict[str, list[Row]] = {}
-    for row in _bad_rows(spark, staging, "text"):
-        by_source.setdefault(row.source, []).append(row)
-    limit = config.ingest.max_file_bytes
-    rejected: list[tuple[Source, BadRecord]] = []
-    saved: dict[tuple[str, str | None, str | None], list[RawRecord]] = {}
-    for entry in inputs:
-        source, module = entry.source, format_module(entry.source.format)
-        breaks = getattr(module, "breaks", None)
-        tried, untried, joined = _find_records(entry.good, by_source.get(source.name, []), breaks)
-        parts = [(None, part) for record in untried for part in _parts(record, module)]
-        parts += joined
-        for raw_file in entry.damaged:
-            for record in read_records(raw_file, limit, breaks):
-                found = [record]
-                if raw_file.header is None:
-                    found = unpacked_records(record, module)
-                parts += [(raw_file.header, part) for part in found]
-        for each in tried:
-            # Text that happens to be JSON is a bad line all the same.
-            readable = hasattr(module, "json_type")
-            found = _parts(each.record, module) if readable else [each.record]
-            if found == [each.record]:
-                rejected.append((source, each))
-            else:
-                parts += [(None, part) for part in found]
-        for header, part in parts:
-            if part.problem is None:
-                saved.setdefault((source.name, header, part.wrapper), []).append(part)
-            else:
-                rejected.append((source, BadRecord(part, part.problem, False)))
-    sources = {entry.source.name: entry.source for entry in inputs}
-    rejected += _stage_records(spark, sources, saved, config, day, staging)
-    chars = config.ingest.reject_line_chars
-    rejects = []
-    elsewhere: Counter[str] = Counter()
-    for source, each in rejected:
-        if each.timed or each.record.day in (None, day):
-            rejects.append(_reject(source, each, chars))
-        else:
-            elsewhere[source.name] += 1
-    return sorted(rejects), elsewhere
-
-
-def _bad_rows(spark: SparkSession, staging: str, name: str) -> list[Row]:
-    return read_staged(spark, staging, name).where(BAD).selectExpr(*BAD_ROW).collect()
-
-
-def _parts(record: RawRecord, module: ModuleType) -> list[RawRecord]:
-    """The records in a text that the engine did not take, each with what it comes in."""
-    sound = mended_records(record) or [record]
-    return [part for each in sound for part in unpacked_records(each, module)]
-
-
-def _find_records(
-    files: list[RawFile], rows: list[Row], breaks: Breaks | None
-) -> tuple[list[BadRecord], list[RawRecord], list[tuple[str | None, RawRecord]]]:
-    """The raw records of bad staging rows; those of documents that the engine refused; and those
-    that were broken into lines, under their headers.
-    """
-    lines = {row.digest: row for row in rows if row.file_crc is None and row.digest}
-    elements: dict[tuple[int, int], dict[int, Row]] = {}
-    for row in rows:
-        if row.file_crc is not None:
-            places = elements.setdefault((row.file_crc, row.file_chars), {})
-            if row.place is not None:
-                places[row.place] = row
-    tried, untried, joined = [], [], []
-    if lines:
-        with_lines = [raw_file for raw_file in files if raw_file.framing == "lines"]
-        parts = set()
-        if breaks:
-            for raw_file, record, places in find_rows(with_lines, lines, breaks):
-                joined.append((raw_file.header, record))
-                parts |= {(record.file, place) for place in places}
-        for record in find_lines(with_lines, lines.keys()):
-            if (record.file, record.position) in parts:
-                continue
-            row = lines[line_digest(record.text)]
-            tried.append(BadRecord(record, row.problem, row.timed))
-    if elements:
-        envelopes = [raw_file for raw_file in files if raw_file.framing != "lines"]
-        for key, place, record in find_elements(envelopes, elements):
-            if place is None:
-                untried.append(record)
-            else:
-                row = elements[key][place]
-                tried.append(BadRecord(record, row.problem, row.timed))
-    return tried, untried, joined
-
-
-def _stage_records(
-    spark: SparkSession,
-    sources: dict[str, Source],
-    saved: dict[tuple[str, str | None, str | None], list[RawRecord]],
-    config: JobConfig,
-    day: date,
-    staging: str,
-) -> list[tuple[Source, BadRecord]]:
-    """Stage records, by source, header and wrapper, as lines; returns those that are still bad."""
-    if not saved:
-        return []
-    frames = []
-    origins: dict[tuple[str, str], list[RawRecord]] = {}
-    for number, ((name, header, wrapper), records) in enumerate(sorted(saved.items(), key=str)):
-        source = sources[name]
-        lines = [*([header] if header is not None else []), *(record.text for record in records)]
-        text = Path(f"{staging}/salvaged-{number}.txt")
-        text.write_text("\n".join(lines) + "\n", encoding="utf-8")
-        kind = RawFile("", None, "lines", header, wrapper=wrapper)
-        rows = read_text(spark, source, kind, [str(text)])
-        frames.append(_staging_rows(rows, source, config, day, staging))
-        for record in records:
-            origins.setdefault((name, line_digest(record.text)), []).append(record)
-    _write_staging(spark, frames, config, day, staging, "salvaged")
-    return [
-        (sources[row.source], BadRecord(record, row.problem, row.timed))
-        for row in set(_bad_rows(spark, staging, "salvaged"))
-        for record in origins[row.source, row.digest]
-    ]
-
-
-def _reject(source: Source, bad: BadRecord, limit: int) -> Reject:
-    """A reject's row."""
-    record = bad.record
-    return (
-        source.name,
-        source.format,
-        printable(record.file),
-        record.position,
-        bad.reason,
-        scrub(record.text, limit),
-    )
 
 
 def _nullable(text: str | None) -> str:

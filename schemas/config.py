@@ -236,6 +236,8 @@ class Ingest(Settings):
     """Bytes kept of one raw record (in the columns of `events`) beyond which it is rejected."""
     reject_line_chars: Annotated[int, Field(ge=0, le=100_000)]
     """Characters of a rejected record that are kept."""
+    max_rejects: Annotated[int, Field(ge=1, le=100_000)]
+    """Rejected records kept of a source for each kind of reason; all others are only counted."""
     session_lookback_days: Annotated[int, Field(ge=0, le=7)]
     """Days before the day searched for who assumed a role session (by access key)."""
 

@@ -112,21 +112,26 @@ EVENTS = Table(
 REJECTS = Table(
     name="rejects",
     stage="ingest",
-    grain="one raw record not understood",
+    grain="one raw record not understood, or all of a kind beyond `ingest.max_rejects`",
     key=("source", "file", "position"),
     columns=(
         Column("day", "date", "day of the run (of the file's folder where its path is dated)"),
         Column("source", "string", "source name"),
         Column("format", "string", "format id"),
-        Column("file", "string", "path of the file as the source's pattern found it"),
+        Column(
+            "file",
+            "string",
+            "path of the file as the source's pattern found it; `*` for a row of many records",
+        ),
         Column(
             "position",
             "string",
             "`line N` or `record N` (from 1), or `byte N`; then ` object N` for the objects of a "
-            "line beyond the first",
+            "line beyond the first; `all others: ` and the kind of reason where `file` is `*`",
         ),
         Column("reason", "string", "why it was not understood, one sentence"),
         Column("line", "string", "the raw record, capped, secrets scrubbed", nullable=True),
+        Column("records", "bigint", "records the row stands for; null: one", True, minimum=1),
     ),
 )
 

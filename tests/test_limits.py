@@ -9,21 +9,25 @@ from __future__ import annotations
 import json
 import os
 import resource
+import shutil
 import subprocess
 import sys
 import tracemalloc
+from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from jobs import cli, ingest
+from jobs import check, cli, ingest
+from jobs.errors import GateError
 from jobs.framing import MAX_NESTING, json_problem, split_elements
 from jobs.raw_files import RawFile
 from jobs.salvage import read_records, scrub
 from jobs.salvage import without_depths as shallow
+from jobs.warehouse import replace_day
 from schemas.config import JobConfig
-from schemas.tables import EVENTS, REJECTS
+from schemas.tables import EVENTS, REJECTS, Table
 from tests.raw_logs import (
     DAY,
     envelope,
@@ -262,3 +266,74 @@ def test_the_limit_of_open_files_is_raised_as_far_as_it_may(sail: SparkSession) 
 def test_scrubbing_takes_no_longer_than_the_line_is_long(piece: str) -> None:
     """The longest line that the config allows, made of what begins a secret."""
     scrub(piece * (100_000 // len(piece)), 100_000)
+
+
+def counted(rows: list[dict[str, Any]]) -> int:
+    """How many records rows of ``rejects`` stand for."""
+    return sum(row["records"] or 1 for row in rows)
+
+
+@pytest.mark.parametrize("share", [100, 41])
+@pytest.mark.parametrize("renamed", ["eventTime", "eventName"])
+def test_a_day_with_very_many_bad_records(
+    sail: SparkSession, tmp_path: Path, renamed: str, share: int
+) -> None:
+    """A vendor has renamed a field: a bounded number is kept, all are counted, none held here."""
+    count = 25_000
+    records = [trail_record(n) for n in range(count)]
+    for record in records[: count * share // 100]:
+        record[renamed.lower()] = record.pop(renamed)
+    for number in range(5):
+        write_file(tmp_path / f"raw/{number}.json.gz", envelope(*records[number::5]))
+    config = job_config(tmp_path, [{"path": "raw/*"}], ingest={"max_rejects": 50})
+    bad = count * share // 100
+    sums = run_ingest(sail, config)
+    assert (sums["events"], sums["rejects"]) == (count - bad, bad)
+    rows = rows_of(sail, config, REJECTS)
+    assert (len(rows), counted(rows)) == (51, bad)
+    (more,) = (row for row in rows if row["records"] is not None)
+    assert (more["file"], more["records"], more["line"]) == ("*", bad - 50, None)
+    assert all(renamed.lower() in row["line"] for row in rows if row is not more)
+    if share == 100:
+        with pytest.raises(GateError, match=rf"1 \({count} of {count} records\)"):
+            check.run(sail, config, DAY)
+    else:
+        assert "warning" in check.run(sail, config, DAY)
+
+
+def test_very_many_bad_lines_of_all_kinds(sail: SparkSession, tmp_path: Path) -> None:
+    """Those that can be saved are saved, however many others there are; each file's day holds."""
+    next_day = DAY + timedelta(days=1)
+    both = [json.dumps(trail_record(n)) + json.dumps(trail_record(f"{n}b")) for n in range(300)]
+    batch = [
+        json.dumps({"logEvents": [{"message": json.dumps(trail_record(f"w{n}"))}]})
+        for n in range(300)
+    ]
+    untimed = [trail_record(n, eventTime="soon") for n in range(500)]
+    garbage = [f"garbage {n}" for n in range(700)]
+    text = lines(trail_record("good"), *both, *batch, *untimed, *garbage)
+    write_file(tmp_path / f"raw/{DAY}/a.json", text)
+    write_file(tmp_path / f"raw/{next_day}/a.json", lines(trail_record("late"), *untimed, *garbage))
+    source = {"path": "raw/{yyyy}-{mm}-{dd}/*"}
+    config = job_config(tmp_path, [source], ingest={"max_rejects": 20}, late_days=1)
+    sums = run_ingest(sail, config)
+    assert sums["events"] == 2 + 600 + 300
+    assert sums["rejects"] == counted(rows_of(sail, config, REJECTS)) == 1200
+    assert sums["of other days"] == 1200
+
+
+def test_rejects_of_a_table_without_counts(sail: SparkSession, tmp_path: Path) -> None:
+    """A table that is older than the column gets it with the next day."""
+    write_file(tmp_path / "raw/a.json", lines(trail_record(1), "{bad"))
+    config = job_config(tmp_path, [{"path": "raw/*"}])
+    run_ingest(sail, config)
+    older = Table("rejects", REJECTS.grain, REJECTS.key, REJECTS.columns[:-1])
+    rows = sail.createDataFrame(
+        [(DAY, "trail", "aws_cloudtrail", "f", "line 1", "r", "x")], older.ddl()
+    )
+    shutil.rmtree(Path(config.storage) / "rejects")
+    replace_day(rows, config.storage, older, DAY)
+    assert [row["records"] for row in rows_of(sail, config, REJECTS)] == [None]
+    assert check.run(sail, config, DAY)
+    run_ingest(sail, config)
+    assert [row["file"] for row in rows_of(sail, config, REJECTS)] == [str(tmp_path / "raw/a.json")]

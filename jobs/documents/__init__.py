@@ -127,7 +127,9 @@ def _sources(inputs: Inputs) -> pd.DataFrame:
                 source, last = str(name), times.max()
                 events[source] = events.get(source, 0) + len(times)
                 last_events[source] = max(last_events.get(source, last), last)
-    rejects = inputs.table(REJECTS, inputs.day, columns=["source"])["source"].value_counts()
+    rows = inputs.table(REJECTS, inputs.day, columns=["source", "records"])
+    # A row may stand for many records, of which only the number is kept.
+    rejects = rows["records"].astype("Float64").fillna(1).groupby(rows["source"]).sum()
     return pd.DataFrame(
         [
             {
