@@ -13,10 +13,13 @@ import shutil
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from jobs.errors import EngineError, RunError
 from jobs.warehouse import table_problems
-from schemas.config import JobConfig
+
+if TYPE_CHECKING:
+    from schemas.config import JobConfig
 
 FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 TOO_MANY_FILES = (errno.EMFILE, errno.ENFILE)
