@@ -116,10 +116,12 @@ MASKED_COLUMNS = {
 }
 """Patterns by the column of events that they are for."""
 SIGNS = (
-    "authorization|token|passw|pwd|signature|sig(?:=|:|\\\\|\"|')|api[_-]?key|secret|private|"
-    "credential|eyj|gh[pousr]_|github_pat_|glpat-|hf_|sk-|xox[abpr]-|://[^/]*@"
+    rf"(?:{'|'.join(NAMES_IN_TEXT)}|sig)\\*[\"']?\s*[:=]|--(?:{'|'.join(OPTIONS)})|PRIVATE KEY|eyJ"
+    rf"|{'|'.join(TOKENS)}|://[^/]*@"
 )
-"""What a text holds that may hold a secret, in small letters."""
+"""What a text holds that may hold a secret. Most texts hold none, and are spared the long patterns,
+which take an engine longer to prepare than to apply.
+"""
 
 
 def masked(column: str) -> str:
