@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any
 from jobs.errors import EngineError, GateError, RunError
 from jobs.plain_text import printable
 from jobs.review_queue import write_files
-from jobs.warehouse import read_days, replace_day, to_frame
+from jobs.warehouse import last_writing, read_days, replace_day, to_frame
 from schemas.config import JobConfig, Quality
 from schemas.expectations import (
     CRITICAL,
@@ -90,8 +90,15 @@ class Outcome:
 def run(spark: SparkSession, config: JobConfig, day: date) -> str:
     """Judge the day; keep every outcome in ``quality`` and in the Data Docs; stop if critical.
 
-    Raises :class:`GateError` with every critical failure, after everything is written.
+    Raises :class:`GateError` with every critical failure, after everything is written; RunError
+    where events and rejects are not of one run, before.
     """
+    written = {last_writing(config.storage, table, day) for table in (EVENTS, REJECTS)}
+    if len(written) > 1:
+        raise RunError(
+            f"`events` and `rejects` of {day} are not of one run: an ingest ended between them; "
+            f"run `exfilwatch stage ingest` for {day} again"
+        )
     events = read_days(spark, config.storage, EVENTS, day)
     rejects = read_days(spark, config.storage, REJECTS, day)
     history = _read_history(spark, config, day)

@@ -44,7 +44,7 @@ from jobs.staging import (
     staging_folder,
 )
 from jobs.unknown_fields import unknown_actions_note, unknown_fields_note
-from jobs.warehouse import read_days, replace_day
+from jobs.warehouse import next_writing, read_days, replace_day
 from schemas.config import JobConfig
 from schemas.context import Context
 from schemas.tables import EVENTS, REJECTS, Table
@@ -73,6 +73,8 @@ INPUTS: tuple[Table, ...] = ()
 
 def run(spark: SparkSession, config: JobConfig, day: date) -> str:
     """Replace the day in ``events`` and ``rejects``; returns the day's sum of records.
+
+    Both commits carry one number. Stage ``check`` refuses a day on which the numbers differ.
 
     Where there are several sources, the sum of each that has rejects follows.
 
@@ -116,9 +118,10 @@ def run(spark: SparkSession, config: JobConfig, day: date) -> str:
                 f"no record of {day} in {sum(len(entry.files) for entry in inputs)} files "
                 f"({other_days.total()} records of other days); is the path's date the event's?"
             )
-        replace_day(events, config.storage, EVENTS, day)
+        writing = next_writing(config.storage, (EVENTS, REJECTS), day)
         frame = _reject_frame(spark, rejects.rows(), day, staging)
-        replace_day(frame, config.storage, REJECTS, day)
+        replace_day(frame, config.storage, REJECTS, day, writing)
+        replace_day(events, config.storage, EVENTS, day, writing)
     stored = read_days(spark, config.storage, EVENTS, day)
     rows = stored.groupBy("source").count().collect()
     written = Counter({row["source"]: row["count"] for row in rows})

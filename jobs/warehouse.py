@@ -262,25 +262,41 @@ def stored_frame(
     return frame
 
 
-def replace_day(frame: DataFrame, storage: str, table: Table, day: date) -> None:
+def replace_day(
+    frame: DataFrame, storage: str, table: Table, day: date, writing: int | None = None
+) -> None:
     """Replace the rows of ``day`` by ``frame``, atomically; its columns are cast to the spec's.
 
-    Raises the engine's error, and leaves the table as it was, if a column is missing. RunError if
-    the table has files and no log. Rows of another day are a defect of the caller.
+    ``writing``: a number from :func:`next_writing` that is committed with the rows. Raises the
+    engine's error, and leaves the table as it was, if a column is missing. RunError if the table
+    has files and no log. Rows of another day are a defect of the caller.
     """
     path = table_path(storage, table)
-    mark = _mark(day)
-    before = None
-    if table_exists(storage, table):
-        before = open_table(storage, table).transaction_version(mark)
     # Spark passes over a write whose version is not higher than that of the last one.
-    transaction = (mark, (before or 0) + 1)
+    transaction = (_mark(day), writing or next_writing(storage, [table], day))
     columns = [f"cast(`{c.name}` as {c.type}) as `{c.name}`" for c in table.columns]
     typed = frame.selectExpr(*columns)
     if frame.sparkSession.conf.get(ENGINE_OPTION) == "sail":
         _replace_with_deltalake(typed, path, day, transaction)
     else:
         _replace_with_delta_spark(typed, path, table, day, transaction)
+
+
+def last_writing(storage: str, table: Table, day: date) -> int | None:
+    """The number with which ``day`` of the table was last written; None if it had none.
+
+    Tables of a stage are replaced one after the other. Where their numbers differ, a process was
+    killed between them.
+    """
+    if not table_exists(storage, table):
+        return None
+    number: int | None = open_table(storage, table).transaction_version(_mark(day))
+    return number
+
+
+def next_writing(storage: str, tables: Sequence[Table], day: date) -> int:
+    """A number for writing ``day`` of ``tables`` once more, higher than each had before."""
+    return 1 + max(last_writing(storage, table, day) or 0 for table in tables)
 
 
 def to_frame(spark: SparkSession, rows: pd.DataFrame, table: Table) -> DataFrame:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import re
 from datetime import UTC, date, datetime, timedelta
@@ -10,12 +11,12 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from jobs import ingest, staging
+from jobs import check, ingest, staging
 from jobs.doctor import check_context_files
-from jobs.errors import RunError
-from jobs.warehouse import table_exists
+from jobs.errors import GateError, RunError
+from jobs.warehouse import replace_day, table_exists
 from schemas.config import JobConfig
-from schemas.tables import EVENTS, REJECTS
+from schemas.tables import EVENTS, REJECTS, Table
 from tests.raw_logs import (
     ACCOUNT,
     DAY,
@@ -289,6 +290,40 @@ def test_leftovers_of_a_killed_run_do_no_harm(sail: SparkSession, tmp_path: Path
     write_file(tmp_path / "warehouse/_staging/killed/text.parquet", b"half a file")
     assert run_ingest(sail, config)["events"] == 1
     assert list((tmp_path / "warehouse/_staging").iterdir()) == []
+
+
+@pytest.mark.parametrize("engine", ["sail", "apache_spark"])
+def test_events_and_rejects_are_replaced_as_one(
+    request: pytest.FixtureRequest,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    engine: str,
+) -> None:
+    """A run that ends between the two tables leaves a day that is refused until it is run again."""
+    spark: SparkSession = request.getfixturevalue(engine)
+    write_file(tmp_path / "raw/a.json", lines(trail_record(1)))
+    config = job_config(tmp_path, [{"path": "raw/*"}])
+    run_ingest(spark, config)
+    run_ingest(spark, config)
+    assert check.run(spark, config, DAY)
+    write_file(tmp_path / "raw/b.json", lines(trail_record(2), "{bad"))
+
+    def stop_at_events(frame: Any, storage: str, table: Table, *others: Any) -> None:
+        if table is EVENTS:
+            raise KeyboardInterrupt
+        replace_day(frame, storage, table, *others)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(ingest, "replace_day", stop_at_events)
+        with pytest.raises(KeyboardInterrupt):
+            ingest.run(spark, config, DAY)
+    assert ids(spark, config) == ["id-1"]
+    with pytest.raises(RunError, match=r"not of one run.* run `exfilwatch stage ingest` for 2026"):
+        check.run(spark, config, DAY)
+    run_ingest(spark, config)
+    assert ids(spark, config) == ["id-1", "id-2"]
+    with contextlib.suppress(GateError):
+        check.run(spark, config, DAY)
 
 
 def session(name: str, key: str) -> dict[str, Any]:
