@@ -83,8 +83,11 @@ DERIVED = (
     },
     {
         "listed_class": class_of("verb", CLASSES, NO_TEXT),
-        "looks": f"coalesce(verb rlike '{LOOKS}' and not coalesce({CHANGES}, false), false)",
         "result": f"lower({RESULT})",
+    },
+    {
+        "looks": "case when listed_class is null then "
+        f"coalesce(verb rlike '{LOOKS}' and not coalesce({CHANGES}, false), false) end",
     },
 )
 # Of verbs in no table: a data event that reads is a read, a management event that reads is a look.
