@@ -61,6 +61,10 @@ class Likeness(NamedTuple):
         return 2 * len(self.names & value.keys()) >= len(value)
 
 
+PAGE_ENDS = re.compile(r"\s*(\]|,\s*\[)")
+"""What stands behind an array of records within an array of such arrays."""
+
+
 def json_problem(text: str) -> str | None:
     """Why a text is no JSON object; None if it is one."""
     try:
@@ -176,6 +180,8 @@ def _element(
         problem = f"not JSON: {error}"
     else:
         swallows = isinstance(value, list) and any(map(likeness.fits, value))
+        if swallows and not array and PAGE_ENDS.match(text, end):
+            swallows = False
         if not swallows and _ends_well(text, skip(text, end, BLANK), likeness):
             # Line breaks can only stand between tokens; the engine reads the good ones line by
             # line.

@@ -35,6 +35,7 @@ from jobs.resolve import (
     network_finder,
     resolve_sessions,
 )
+from jobs.secrets import MASKED_COLUMNS, masked
 from jobs.staging import (
     BAD,
     CLOCK,
@@ -275,7 +276,9 @@ def resolve_events(
         name: F.expr(f"case when not ({NO_PERSON}) then {name} end")
         for name in ("alias_user", "alias_kind", "alias_note")
     }
-    return joined.withColumns(by_name).selectExpr(
+    # Here and not for each source: an engine takes long to plan these patterns.
+    without_secrets = {name: F.expr(masked(name)) for name in MASKED_COLUMNS}
+    return joined.withColumns(by_name | without_secrets).selectExpr(
         "event_id",
         "event_time",
         "to_date(event_time) as day",

@@ -27,7 +27,6 @@ from jobs.resolve import FOLDER_SCHEMES, needs_whole_uri
 from jobs.salvage import (
     MAX_NESTING,
 )
-from jobs.secrets import MASKED_COLUMNS, masked
 from schemas.config import JobConfig, Source
 from schemas.context import Context
 
@@ -380,8 +379,6 @@ def _staging_rows(
     records: DataFrame, source: Source, config: JobConfig, day: date, staging: str
 ) -> DataFrame:
     """Typed columns of the records; those of rows of other days are null."""
-    from pyspark.sql.functions import expr
-
     module = format_module(source.format)
     columns = module.columns(source)
     literals = records.selectExpr(
@@ -413,8 +410,10 @@ def _staging_rows(
         "place",
     )
     clock = time_problem(source, day, config.late_days)
-    parsed = parsed.withColumn("clock", expr(clock)).selectExpr(
-        *(name for name in parsed.columns if name not in ("event_time", "problem")),
+    origin = ("raw", "file_crc", "file_chars", "place")
+    # The names are given, as asking a frame for them makes the engine plan it.
+    parsed = parsed.selectExpr(*PARSED, *origin, f"{clock} as clock").selectExpr(
+        *(name for name in (*PARSED, *origin) if name not in ("event_time", "problem")),
         "if(clock is null, event_time, null) as event_time",
         "coalesce(problem, clock) as problem",
     )
@@ -438,10 +437,7 @@ def _staging_rows(
         if name not in ("source", "format", "in_day", "late_file", "lookup", "digest")
     ]
     return timed.selectExpr(
-        *(
-            f"if(in_day, {masked(name) if name in MASKED_COLUMNS else name}, null) as {name}"
-            for name in kept
-        ),
+        *(f"if(in_day, {name}, null) as {name}" for name in kept),
         "in_day",
         # Not the text, which may be as large as a file and would be sent to this process.
         f"case when {BAD} then md5(raw) end as digest",

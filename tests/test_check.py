@@ -73,6 +73,7 @@ def reject(source: str, number: int) -> Row:
         "position": f"record {number}",
         "reason": "not JSON",
         "line": "{",
+        "records": None,
     }
 
 
@@ -390,8 +391,16 @@ def test_facts_are_counted_as_by_hand(sail: SparkSession) -> None:
     assert (gone["events"], gone["silent_hours"], gone["reject_share"]) == (0, None, None)
 
 
-def write_day(spark: SparkSession, config: JobConfig, rows: list[Row], day: date = DAY) -> None:
+def write_day(
+    spark: SparkSession,
+    config: JobConfig,
+    rows: list[Row],
+    day: date = DAY,
+    rejects: Sequence[Row] = (),
+) -> None:
+    """Both tables of a day, as one run of ingest writes them."""
     replace_day(frame(spark, rows), config.storage, EVENTS, day)
+    replace_day(frame(spark, list(rejects), REJECTS), config.storage, REJECTS, day)
 
 
 def test_run_keeps_every_outcome_then_stops(sail: SparkSession, tmp_path: Path) -> None:
@@ -419,9 +428,7 @@ def test_run_keeps_every_outcome_then_stops(sail: SparkSession, tmp_path: Path) 
 
 def test_rejects_over_the_limit_exit_with_3(sail: SparkSession, tmp_path: Path) -> None:
     config = job_config(tmp_path)
-    write_day(sail, config, good_day())
-    rejects = frame(sail, [reject("code", n) for n in range(40)], REJECTS)
-    replace_day(rejects, config.storage, REJECTS, DAY)
+    write_day(sail, config, good_day(), rejects=[reject("code", n) for n in range(40)])
     with pytest.raises(GateError, match="reject_share_bearable: code: too many records") as stopped:
         check.run(sail, config, DAY)
     assert stopped.value.exit_code == 3
@@ -491,9 +498,7 @@ def test_both_engines_judge_alike(
     stored = []
     for name, spark in (("sail", sail), ("spark", apache_spark)):
         config = job_config(tmp_path / name, {**FORMATS, "gone": "slurm_sacct"})
-        write_day(spark, config, rows)
-        rejects = frame(spark, [reject("code", n) for n in range(3)], REJECTS)
-        replace_day(rejects, config.storage, REJECTS, DAY)
+        write_day(spark, config, rows, rejects=[reject("code", n) for n in range(3)])
         with pytest.raises(GateError):
             check.run(spark, config, DAY)
         stored.append(stored_quality(spark, config))

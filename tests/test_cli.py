@@ -200,6 +200,7 @@ def stored_job(sail: SparkSession, tmp_path_factory: pytest.TempPathFactory) -> 
             "position": "line 3",
             "reason": "no JSON",
             "line": "\x1b]0;owned\x07{",
+            "records": None,
         }
     ]
     store(sail, storage, REJECTS, rejects)
