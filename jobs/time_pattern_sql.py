@@ -102,7 +102,8 @@ def _iso_text(values: dict[str, str]) -> str:
         for value in (
             _hour(values),
             _first(values, MINUTE, default="'0'"),
-            _first(values, SECOND, default="'0'"),
+            # A leap second is the second before it.
+            f"replace({_first(values, SECOND, default=quoted('0'))}, '60', '59')",
         )
     )
     return f"concat({date}, ' ', {clock}, '.', {_first(values, FRACTION, default=quoted('0'))})"
