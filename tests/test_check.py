@@ -367,17 +367,17 @@ def test_facts_are_counted_as_by_hand(sail: SparkSession) -> None:
         event("code", 52, 2.0) | {"event_id": None},
         event("code", 53, 2.0) | {"event_id": None},  # a null is no duplicate of a null
     ]
-    [ckpt, code, gone] = source_facts(
-        frame(sail, rows), frame(sail, [reject("code", 1)], REJECTS), ["gone", "code"], {}, DAY
-    )
+    # A row that stands for many records counts as many.
+    rejects = frame(sail, [reject("code", 1), reject("code", 2) | {"records": 5}], REJECTS)
+    [ckpt, code, gone] = source_facts(frame(sail, rows), rejects, ["gone", "code"], {}, DAY)
     assert [ckpt["source"], code["source"], gone["source"]] == ["checkpoints", "code", "gone"]
     assert list(code) == SOURCE_FACTS.column_names
     assert code | {"silent_hours": 0.0} == {
         "source": "code",
         "events": 14,
-        "rejects": 1,
-        "records": 15,
-        "reject_share": 1 / 15,
+        "rejects": 6,
+        "records": 20,
+        "reject_share": 6 / 20,
         "unresolved": 1,
         "unresolved_share": 1 / 14,
         "duplicate_ids": 3,

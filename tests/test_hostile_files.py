@@ -26,7 +26,7 @@ from tests.test_hostile_records import SPOILT
 
 PLENTY = 1 << 30
 SECRET = "HIDDENHIDDENHIDDEN"
-BLANK = re.compile(r"[ \t\r\n]+")
+BLANK = re.compile(r"[ \t\r\n\0]+")
 SIGNS = '{}[]"\\:, ab1\n\r\ufeff'
 
 
