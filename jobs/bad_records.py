@@ -325,17 +325,15 @@ def _find_records(
     left = sum(row.copies for row in rows if row.file_crc is not None)
     envelopes = [raw_file for raw_file in files if raw_file.framing != "lines" and left]
     for raw_file in envelopes:
-        whole: set[tuple[int, int]] = set()
         for key, place, record in find_elements([raw_file], elements):
             if place is not None:
                 left -= 1
                 yield elements[key][place], None, record
-                continue
-            if key not in whole:
-                whole.add(key)
+            elif record is None:
                 left -= 1
                 yield documents[key], None, None
-            yield None, None, record
+            else:
+                yield None, None, record
         if left <= 0:
             return
 

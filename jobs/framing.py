@@ -124,7 +124,7 @@ def split_elements(text: str, array: str, cut: bool) -> Iterator[Piece]:
                 return
         found = opening.search(text, end)
         rest = text[end : found.start() if found else len(text)].strip(PADDING)
-        if rest and not (found and _begins_document(rest)):
+        if rest and not (found and begins_document(rest)):
             problem = problem or "text after the records"
         if problem and not (cut and found is None):
             yield _at(text, end), rest, problem if rest else ENDS_EARLY
@@ -138,12 +138,12 @@ def opening_of(array: str) -> re.Pattern[str]:
 def _before_the_document(text: str, array: str) -> Iterator[Piece]:
     """Lines before the document that holds the first array: the file is not what it looked like."""
     text = text.lstrip("\0")
-    if array and _begins_document(text.strip(BLANK)):
+    if array and begins_document(text.strip(BLANK)):
         return
     *lines, start = text.split("\n")
     yield from split_lines("\n".join(lines), cut=False)
     start = start.strip(BLANK)
-    if start and not (array and _begins_document(start)):
+    if start and not (array and begins_document(start)):
         yield f"line {len(lines) + 1}", start, "text before the records"
 
 
@@ -341,7 +341,7 @@ def _end_of_document(text: str, place: int, array: str) -> tuple[int, str | None
     return start, "not JSON after the records"
 
 
-def _begins_document(text: str) -> bool:
+def begins_document(text: str) -> bool:
     """Whether this is how an object may begin before its records array."""
     return text == "{" or json_problem(text.rstrip(BLANK + ",") + "}") is None
 

@@ -25,8 +25,10 @@ from jobs.framing import (
     PADDING,
     TOKEN,
     Piece,
+    begins_document,
     json_problem,
     object_problem,
+    opening_of,
     skip,
     split_elements,
     without_padding,
@@ -37,6 +39,8 @@ from jobs.secrets import BARE_SECRET, NAMED_SECRET
 Breaks = Callable[[str, str], bool | None]
 """Whether a row under a header goes on in the next line; None for text that begins no row."""
 MAX_ROW_LINES = 1000
+HEAD_CHARS = 10_000
+"""Within so many characters a document's records array begins."""
 
 CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
 SURROGATES = re.compile(
@@ -131,10 +135,11 @@ def _one_line(row: list[Piece]) -> Piece:
 
 def find_elements(
     files: Iterable[RawFile], wanted: Mapping[tuple[int, int], Collection[int]]
-) -> Iterator[tuple[tuple[int, int], int | None, RawRecord]]:
+) -> Iterator[tuple[tuple[int, int], int | None, RawRecord | None]]:
     """Elements of documents that are wanted: the document's (crc32, characters), place, element.
 
-    Of a document of which no place is wanted all is given, without places.
+    Of a document of which no place is wanted all is given, without places, behind an item without
+    an element for the document itself.
     """
     for raw_file in files:
         for position, document in _documents(raw_file):
@@ -146,6 +151,8 @@ def find_elements(
                 pieces = _split_line(position, document, raw_file.framing, cut=False)
             else:
                 pieces = _elements_of(position, document, raw_file.framing, cut=False)
+            if not places:
+                yield key, None, None
             for place, piece in enumerate(pieces):
                 if place in places or not places:
                     record = RawRecord(raw_file.path, raw_file.day, *piece, raw_file.wrapper)
@@ -194,10 +201,14 @@ def unpacked_records(record: RawRecord, module: ModuleType) -> list[RawRecord]:
     try:
         value = DECODER.decode(record.text)
     except (ValueError, RecursionError):
-        return [record]
-    array = next((name for name in module.ENVELOPES if _is_batch(value, name)), None)
-    if array is None:
-        return [_with_wrapper(record, value, module)]
+        value = None
+        array = next((name for name in module.ENVELOPES if _begins_batch(record.text, name)), None)
+        if array is None:
+            return [record]
+    else:
+        array = next((name for name in module.ENVELOPES if _is_batch(value, name)), None)
+        if array is None:
+            return [_with_wrapper(record, value, module)]
     batch = getattr(module, "BATCH", {}).get(array)
     origin = value.get(batch) if isinstance(value, dict) else None
     parts = []
@@ -211,6 +222,12 @@ def unpacked_records(record: RawRecord, module: ModuleType) -> list[RawRecord]:
             part = _with_wrapper(part, element, module)
         parts.append(part)
     return parts
+
+
+def _begins_batch(text: str, array: str) -> bool:
+    """Whether a text that is no JSON begins like a document with such an array."""
+    found = opening_of(array).search(text, 0, HEAD_CHARS) if array else None
+    return found is not None and begins_document(text[: found.start()].strip(BLANK))
 
 
 def _is_batch(value: Any, array: str) -> bool:

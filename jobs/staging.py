@@ -7,6 +7,7 @@ lines and join the staging table.
 
 from __future__ import annotations
 
+import gzip
 import logging
 import shutil
 import tempfile
@@ -22,7 +23,7 @@ from jobs.context import load_context
 from jobs.engine import ENGINE_OPTION
 from jobs.errors import RunError
 from jobs.formats import NO_TEXT, PARSED, Link, format_module, forwarded, last_untrusted, quoted
-from jobs.raw_files import RawFile, find_damage
+from jobs.raw_files import CHUNK_BYTES, RawFile, find_damage
 from jobs.resolve import FOLDER_SCHEMES, needs_whole_uri
 from jobs.salvage import (
     MAX_NESTING,
@@ -59,6 +60,8 @@ NOT_A_RECORD = "not a record"
 LONGEST_LINE = 1_000_000
 """Bytes of a line of text: for longer ones the patterns of some engines want more than there is."""
 MAX_INT = 2**31 - 1
+UNPARTED_BYTES = 100_000
+"""Sail parts no file as small as this."""
 FIRST_DAY = date(2000, 1, 1)
 """No log of today is older; a clock that has lost its battery is."""
 CLOCK = ": is the clock right?"
@@ -184,7 +187,8 @@ def parse(
     for (kind, _, late), paths in sorted(groups.items(), key=lambda item: str(item[0])):
         # Sail opens every file of a list at once, and reads the head of each. Of a folder it has
         # only a few files open at a time.
-        places = [_folder_of_links(paths, staging)] if embedded else paths
+        whole = kind.framing != "lines" and not kind.per_line
+        places = [_folder_of_links(paths, whole, staging)] if embedded else paths
         records = reader(spark, source, kind, places)
         rows = _staging_rows(records, source, config, day, staging)
         yield rows.selectExpr("*", f"{str(late).lower()} as late_file")
@@ -197,7 +201,9 @@ def read_json(spark: SparkSession, source: Source, kind: RawFile, paths: list[st
     """
     reader_type = format_module(source.format).READER_TYPE
     schema = f"`{kind.framing}`:array<{reader_type}>"
-    record = f"explode(`{kind.framing}`) as r"
+    # A document without the array is no record, and must not vanish.
+    nothing = f"array(cast(null as {reader_type}))"
+    record = f"explode(coalesce(`{kind.framing}`, {nothing})) as r"
     if kind.framing == "lines":
         schema = reader_type.removeprefix("struct<").removesuffix(">")
         record = "struct(*) as r"
@@ -221,11 +227,23 @@ def readable_by_reader(entry: SourceFiles) -> bool:
     )
 
 
-def _folder_of_links(paths: list[str], staging: str) -> str:
-    """A folder with a link to every file; it goes with the staging folder."""
+def _folder_of_links(paths: list[str], whole: bool, staging: str) -> str:
+    """A folder with a link to every file; it goes with the staging folder.
+
+    ``whole``: each file is one document. Sail parts plain files at line breaks, even where it is
+    to read them whole, but no packed ones: of large files there are packed copies.
+    """
     folder = Path(tempfile.mkdtemp(prefix="links-", dir=staging))
     for number, path in enumerate(paths):
-        suffix = ".json.gz" if path.endswith(".gz") else ".json"
+        packed = path.endswith(".gz")
+        if whole and not packed and Path(path).stat().st_size > UNPARTED_BYTES:
+            with (
+                Path(path).open("rb") as file,
+                gzip.open(folder / f"{number:06d}.json.gz", "wb", compresslevel=1) as copy,
+            ):
+                shutil.copyfileobj(file, copy, CHUNK_BYTES)
+            continue
+        suffix = ".json.gz" if packed else ".json"
         (folder / f"{number:06d}{suffix}").symlink_to(Path(path).absolute())
     return str(folder)
 
