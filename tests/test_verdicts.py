@@ -316,7 +316,7 @@ def test_a_run_killed_at_any_point_is_made_good_by_the_next(
     put_day(sail, config, DAY, ["u-ada", "u-bo"])
     changed = config.model_copy(update={"storage": str(tmp_path / "changed")})
     put_day(sail, changed, DAY, ["u-bo", "u-cy"])
-    monkeypatch.setattr(publish, "write_report", lambda *_: 0)
+    monkeypatch.setattr(publish, "make_report", lambda *_: "")
 
     def publish_both(prefix: str, kill_at: int) -> tuple[dict[str, Any], bool]:
         """All documents after an old run, one killed, and another; and whether it was killed."""
@@ -383,6 +383,8 @@ def test_commands(
 ) -> None:
     job = ["--config", str(tmp_path / "job.yml")]
     one, other = make_finding(), make_finding("u-bo", rank=2)
+    for table in (*publish.INPUTS, *publish.SENT_INPUTS):
+        put(sail, config, table, DAY, [])
     store(sail, config, DAY, [one, other])
     said = ["--as", "benign", "--reason", "backup", "--by", "m.okafor"]
     assert main(["verdict", "0000", *said, *job]) == 1
