@@ -47,6 +47,7 @@ MOST_LOOKED_AT = 200_000
 MOST_GROUPS = 1000
 MOST_KINDS = 100
 """Kinds of reasons of a source that are told apart."""
+OTHER_REASONS = "other reasons"
 NUMBERS = "[0-9][0-9,]*"
 GROUP = ("source", "problem", "timed", "late_file", "whole")
 KEY = ("file_crc", "file_chars", "place", "digest", "reason")
@@ -127,7 +128,7 @@ class Rejects:
         key = (source.name, source.format, kind)
         if key not in self.counts:
             known = sum(1 for name, _, _ in self.counts if name == source.name)
-            kind = kind if known < MOST_KINDS else "other reasons"
+            kind = kind if known < MOST_KINDS else OTHER_REASONS
         self.counts[source.name, source.format, kind] += count
         return kind
 
@@ -221,9 +222,21 @@ def _bad_keys(spark: SparkSession, staging: str, name: str) -> DataFrame:
 
 
 def _counts(bad: DataFrame) -> dict[Group, int]:
+    """Bad records by group; those beyond ``MOST_GROUPS`` groups are counted under one reason."""
     found = bad.groupBy(*GROUP).agg({"copies": "sum"}).withColumnRenamed("sum(copies)", "copies")
     rows = found.orderBy(*GROUP).limit(MOST_GROUPS).collect()
-    return {Group(*(row[name] for name in GROUP)): row.copies for row in rows}
+    counts = {_group_of(row): row.copies for row in rows}
+    if len(rows) == MOST_GROUPS:
+        for row in found.groupBy("source", "timed", "late_file").agg({"copies": "sum"}).collect():
+            source, timed, late, total = row
+            known = sum(
+                count
+                for group, count in counts.items()
+                if (group.source, group.timed, group.late_file) == (source, timed, late)
+            )
+            if total > known:
+                counts[Group(source, OTHER_REASONS, timed, late, False)] = total - known
+    return counts
 
 
 def _rows(bad: DataFrame, groups: Iterable[Group], after: int, most: int = 0) -> list[Row]:

@@ -337,3 +337,15 @@ def test_rejects_of_a_table_without_counts(sail: SparkSession, tmp_path: Path) -
     assert check.run(sail, config, DAY)
     run_ingest(sail, config)
     assert [row["file"] for row in rows_of(sail, config, REJECTS)] == [str(tmp_path / "raw/a.json")]
+
+
+def test_no_bad_record_is_uncounted_however_many_reasons_there_are(
+    sail: SparkSession, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("jobs.bad_records.MOST_GROUPS", 1)
+    bad = [trail_record(n, eventName=None) for n in range(3)]
+    bad += [trail_record(n, time="soon") for n in range(3, 8)]
+    texts = [json.dumps(record) for record in (*bad, trail_record(9))]
+    write_file(tmp_path / "raw/a.json", "\n".join([*texts, "no JSON", "nor this"]))
+    sums = run_ingest(sail, job_config(tmp_path, [{"path": "raw/*"}]))
+    assert (sums["records"], sums["events"], sums["rejects"]) == (11, 1, 10)
