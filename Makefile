@@ -37,19 +37,19 @@ format: env ## mend the style
 	$(BIN)/ruff format .
 
 elastic: env ## start the Elasticsearch of the tests to look at, stop it at Ctrl-C (MAJOR=9)
-	@$(BIN)/python -m tests.elastic_server --major $(MAJOR)
+	@$(BIN)/python -m tests.worlds.elastic_server --major $(MAJOR)
 
 bench: env ## speed on 5 million records beside DuckDB, Spark and mere unpacking; of every format
-	$(BIN)/python -m jobs.bench
+	$(BIN)/python -m jobs.trial.bench
 
 evaluate: env ## detection figures over labs that no setting was tuned on (SEEDS="201 202")
 	for seed in $(SEEDS); do $(BIN)/exfilwatch demo --seed $$seed --out evaluation/$$seed; done
-	$(BIN)/python -m jobs.evaluate $(SEEDS:%=evaluation/%)
+	$(BIN)/python -m jobs.trial.evaluate $(SEEDS:%=evaluation/%)
 
 fuzz: env ## fuzz what reads hostile bytes, each format a minute (FORMAT=sshd SECONDS=600)
 	@$(BIN)/python -c 'import atheris' 2>/dev/null \
 		|| $(PIP) install --no-build-isolation --editable '.[fuzz]'
-	$(BIN)/python -m tests.fuzz $(FORMAT:%=--format %) $(SECONDS:%=--seconds %)
+	$(BIN)/python -m tests.hostile.fuzz $(FORMAT:%=--format %) $(SECONDS:%=--seconds %)
 
 lock: env ## make requirements.lock again from pyproject.toml (LOCK=--upgrade: newest versions)
 	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --extra dev \

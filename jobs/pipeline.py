@@ -7,45 +7,86 @@ For the same reason a stage that lost its engine is run once more, in a new sess
 
 from __future__ import annotations
 
-import fcntl
-import importlib
-import os
-import socket
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from datetime import date
-from pathlib import Path
+from types import ModuleType
 from typing import TYPE_CHECKING
-from urllib.parse import urlsplit
 
-from jobs.engine import engine_session
-from jobs.errors import GateError, InputError, RunError
-from jobs.listing import storage_problem
-from jobs.platform_errors import chain, in_words, one_line
-from jobs.warehouse import require_day, written_days
-from schemas.tables import SIGNALS, TABLES
+from jobs.platform.delta_tables import require_day, written_days
+from jobs.platform.engine import engine_session
+from jobs.platform.errors import GateError, InputError, RunError
+from jobs.platform.errors_in_words import chain, in_words, one_line
+from jobs.platform.reachable import engine_name, reach_server
+from jobs.platform.run_lock import owner_only, storage_lock
+from jobs.stages.ingest.listing import storage_problem
+from schemas.tables import TABLES
+from schemas.tables.signals import SIGNALS
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
 
     from schemas.config import JobConfig
 
-STAGES = {
-    "ingest": "jobs.ingest",
-    "check": "jobs.check",
-    "aggregate": "jobs.aggregate",
-    "graph": "jobs.graph",
-    "signals": "jobs.signals",
-    "findings": "jobs.findings",
-    "publish": "jobs.publish",
-}
-"""Stage → module with ``run(spark, config, day) -> str`` and ``INPUTS``.
 
+def _ingest() -> ModuleType:
+    from jobs.stages import ingest
+
+    return ingest
+
+
+def _check() -> ModuleType:
+    from jobs.stages import check
+
+    return check
+
+
+def _aggregate() -> ModuleType:
+    from jobs.stages import aggregate
+
+    return aggregate
+
+
+def _graph() -> ModuleType:
+    from jobs.stages import graph
+
+    return graph
+
+
+def _signals() -> ModuleType:
+    from jobs.stages import signals
+
+    return signals
+
+
+def _findings() -> ModuleType:
+    from jobs.stages import findings
+
+    return findings
+
+
+def _publish() -> ModuleType:
+    from jobs.stages import publish
+
+    return publish
+
+
+STAGES: dict[str, Callable[[], ModuleType]] = {
+    "ingest": _ingest,
+    "check": _check,
+    "aggregate": _aggregate,
+    "graph": _graph,
+    "signals": _signals,
+    "findings": _findings,
+    "publish": _publish,
+}
+"""Stage → function that imports its module, which takes seconds.
+
+The module has ``run(spark, config, day) -> str`` and ``INPUTS``.
 The summary is for the progress line. ``INPUTS`` are the tables whose rows of the day the stage
 reads (``SENT_INPUTS``: those that it reads only for Elasticsearch). Earlier days may be missing.
 """
-LOCK_NAME = ".exfilwatch.lock"
 SIGNS_OF_A_LOST_ENGINE = (
     "Exception deserializing",
     "Wire format was corrupt",
@@ -59,8 +100,6 @@ SIGNS_OF_A_LOST_ENGINE = (
 )
 LOOK_BACK_DAYS = max(days for table in TABLES for _, days in table.reads)
 """Most days that any stage looks back: so many later days rest on a day."""
-CONNECT_PORT = 15002
-SERVER_SECONDS = 10
 
 Progress = Callable[[str], None]
 
@@ -76,8 +115,8 @@ def run_days(
     Raises the stage's own :class:`RunError`, any other error of a stage as one, each with a note
     that names the day and the stage.
     """
-    from jobs.context import check_context
-    from jobs.pseudonyms import pseudonym_key
+    from jobs.inputs.context import check_context
+    from jobs.privacy.identities_file import pseudonym_key
 
     names = list(STAGES) if stages is None else list(stages)
     unknown = [name for name in names if name not in STAGES]
@@ -142,7 +181,7 @@ def run_stage(spark: SparkSession | None, config: JobConfig, day: date, name: st
     """Run one stage and give its summary; every failure is a :class:`RunError` with a note."""
     require_inputs(config, day, name)
     try:
-        return str(importlib.import_module(STAGES[name]).run(spark, config, day))
+        return str(STAGES[name]().run(spark, config, day))
     except Exception as error:
         failure = _worded(error, config)
         failure.add_note(f"{day} {name}")
@@ -162,7 +201,7 @@ def _worded(error: Exception, config: JobConfig) -> RunError:
 
 def require_inputs(config: JobConfig, day: date, name: str) -> None:
     """RunError, with a note, if an earlier stage has never written the day that ``name`` reads."""
-    module = importlib.import_module(STAGES[name])
+    module = STAGES[name]()
     inputs = list(module.INPUTS)
     if config.elasticsearch.url is not None:
         inputs += getattr(module, "SENT_INPUTS", ())
@@ -171,73 +210,6 @@ def require_inputs(config: JobConfig, day: date, name: str) -> None:
     except RunError as error:
         error.add_note(f"{day} {name}")
         raise
-
-
-@contextmanager
-def owner_only() -> Iterator[None]:
-    """Let only the owner use what this process and its children make: tables and findings name
-    people. Folders and files that are there already keep their permissions."""
-    before = os.umask(0o077)
-    try:
-        yield
-    finally:
-        os.umask(before)
-
-
-@contextmanager
-def storage_lock(storage: str) -> Iterator[None]:
-    """Hold the storage folder for this process alone; :class:`RunError` if another one does.
-
-    The kernel frees the lock with the process, however it ends, so none is ever stale; the file
-    stays and names its last owner. Object stores are not locked: there, Delta refuses the second
-    of two commits that conflict.
-    """
-    if "://" in storage:
-        yield
-        return
-    folder = Path(storage)
-    try:
-        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        descriptor = os.open(folder / LOCK_NAME, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-    except OSError as error:
-        problem = f"storage {storage} cannot be written: {error.strerror or error}"
-        raise InputError([problem]) from error
-    try:
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as error:
-            owner = os.pread(descriptor, 32, 0).decode("ascii", "replace").strip() or "unknown"
-            raise RunError(
-                f"another run (process {owner}) is writing to {storage}; wait until it has ended"
-            ) from error
-        os.ftruncate(descriptor, 0)
-        os.pwrite(descriptor, f"{os.getpid()}\n".encode(), 0)
-        yield
-    finally:
-        os.close(descriptor)
-
-
-def engine_name(engine: str) -> str:
-    """The engine without its parameters, one of which may be a token."""
-    return engine.split(";")[0].rstrip("/")
-
-
-def reach_server(engine: str) -> None:
-    """Raise :class:`RunError` if the server of an ``sc://`` engine does not accept connections.
-
-    The Connect client itself would try for a quarter of an hour before it says so.
-    """
-    if not engine.startswith("sc://"):
-        return
-    address = urlsplit(engine_name(engine))
-    try:
-        where = (address.hostname or "", address.port or CONNECT_PORT)
-        socket.create_connection(where, SERVER_SECONDS).close()
-    except (OSError, ValueError) as error:
-        raise RunError(
-            f"the engine {engine_name(engine)} cannot be reached: {error}; check `engine` and "
-            "that the Spark Connect server runs"
-        ) from error
 
 
 @contextmanager

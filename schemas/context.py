@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from schemas.formats import FORMATS
-from schemas.tables import ZONES
+from schemas.tables.values import ZONES
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -13,7 +13,8 @@ from typing import Any
 
 from schemas.config import Quality
 from schemas.formats import FORMATS
-from schemas.tables import EVENTS, Column, Table
+from schemas.tables.events import EVENTS
+from schemas.tables.spec import Column, Table
 
 CRITICAL = "critical"
 WARNING = "warning"

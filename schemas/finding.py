@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
 
-from schemas.tables import WINDOWS
+from schemas.tables.values import WINDOWS
 
 MODULE = "exfilwatch"
 TYPES = ("keyword", "date", "float", "integer", "text", "boolean", "nested")

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from jobs.engine import engine_session
+from jobs.platform.engine import engine_session
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession

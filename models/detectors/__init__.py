@@ -34,10 +34,10 @@ from models.detectors import (
     shard_coverage,
     slow_drip,
 )
-from models.history import SIGNAL_COLUMNS
+from models.features.history import SIGNAL_COLUMNS
 
 if TYPE_CHECKING:
-    from models.history import History
+    from models.features.history import History
 
 MODULES: tuple[ModuleType, ...] = (
     burst_peers,

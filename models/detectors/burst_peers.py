@@ -8,19 +8,20 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from models.detectors.burst_self import (
+from models.features.bursts import (
     WINDOW_DAYS,
     WINDOW_NAMES,
     leading_assets_by_measure,
     own_baseline,
 )
-from models.features import Codes, Floats, active_kinds, log_days, neighbours
-from models.history import SIGNAL_COLUMNS
-from models.volumes import MEASURES, Volumes, daily_volumes, taken_rows, weekly_volumes
+from models.features.history import SIGNAL_COLUMNS
+from models.features.novelty import neighbours
+from models.features.rows import Codes, Floats, active_kinds, log_days
+from models.features.volumes import MEASURES, Volumes, daily_volumes, taken_rows, weekly_volumes
 from models.wording import say_amount, say_times
 
 if TYPE_CHECKING:
-    from models.history import History
+    from models.features.history import History
 
 LEAST_NEIGHBOURS = 3
 

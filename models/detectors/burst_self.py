@@ -8,17 +8,17 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from models.baselines import Baseline, measure_baseline
-from models.features import (
-    Codes,
-    Floats,
-    active_kinds,
-    leading_assets,
-    log_days,
-    neighbours,
+from models.features.baselines import Baseline
+from models.features.bursts import (
+    WINDOW_DAYS,
+    WINDOW_NAMES,
+    leading_assets_by_measure,
+    own_baseline,
 )
-from models.history import SIGNAL_COLUMNS
-from models.volumes import (
+from models.features.history import SIGNAL_COLUMNS
+from models.features.novelty import neighbours
+from models.features.rows import Codes, Floats, active_kinds, log_days
+from models.features.volumes import (
     MEASURES,
     Volumes,
     daily_volumes,
@@ -29,10 +29,7 @@ from models.volumes import (
 from models.wording import say_amount, say_times
 
 if TYPE_CHECKING:
-    from models.history import History
-
-WINDOW_NAMES = {"1h": "in one hour", "1d": "in one day", "7d": "in 7 days"}
-WINDOW_DAYS = {"1h": 1, "1d": 1, "7d": 7}
+    from models.features.history import History
 
 
 def score(history: History, settings: Mapping[str, Any]) -> pd.DataFrame:
@@ -62,23 +59,6 @@ def volumes_by_window(
         "1d": daily_volumes(taken),
         "7d": weekly_volumes(taken, log_days(history)),
     }
-
-
-def own_baseline(
-    volumes: Volumes, measure: str, circles: list[Codes], settings: Mapping[str, Any]
-) -> tuple[Floats, Baseline]:
-    """log(1 + amount) of the window that ends today, (users,), and what each one's past expects."""
-    logs = np.log1p(volumes.amounts[measure])
-    same = logs[:, volumes.same_weekday] if len(volumes.same_weekday) else None
-    baseline = measure_baseline(
-        logs[:, volumes.first_past :],
-        logs[:, 0],
-        volumes.kinds,
-        circles,
-        float(settings["prior_days"]),
-        same,
-    )
-    return logs[:, 0], baseline
 
 
 def score_volumes(
@@ -135,15 +115,3 @@ def _describe(
             )
         )
     return rows
-
-
-def leading_assets_by_measure(
-    history: History, taken: pd.DataFrame, days: int
-) -> dict[str, dict[str, list[str]]]:
-    """Assets that made most of each measure in the window, by user."""
-    near = taken[taken["ago"] < days].assign(assets=1.0)
-    columns = {"bytes": "bytes_out", "objects": "objects", "assets": "assets"}
-    return {
-        measure: leading_assets(near, column, history.context)
-        for measure, column in columns.items()
-    }

@@ -8,21 +8,15 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from models.features import (
-    EVIDENCE_ASSETS,
-    active_entities,
-    each_row,
-    log_days,
-    recent,
-    sensitivity_shares,
-    settled,
-    teams,
-)
-from models.history import SIGNAL_COLUMNS
+from models.features.assets import EVIDENCE_ASSETS, sensitivity_shares
+from models.features.history import SIGNAL_COLUMNS
+from models.features.novelty import settled
+from models.features.people import teams
+from models.features.rows import active_entities, each_row, log_days, recent
 from models.wording import say_amount, say_count, say_names
 
 if TYPE_CHECKING:
-    from models.history import History
+    from models.features.history import History
 
 ENTRIES = ("/exec", "/attach", "/portforward", "/proxy", "/cp", "ephemeralcontainers")
 """Parts of an action's name that mean content of a running container can be reached."""

@@ -9,20 +9,17 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from models.coverage import Objects, load_objects
-from models.detectors.shard_coverage import facts_names
-from models.features import (
-    active_kinds,
-    listed_assets,
-    log_days,
-    settled,
-    teams,
-)
-from models.history import SIGNAL_COLUMNS
+from models.features.assets import listed_assets
+from models.features.coverage import Objects, load_objects
+from models.features.history import SIGNAL_COLUMNS
+from models.features.novelty import settled
+from models.features.people import teams
+from models.features.rows import active_kinds, log_days
+from models.features.strangeness import facts_names
 from models.wording import say_count, say_names, say_share
 
 if TYPE_CHECKING:
-    from models.history import History
+    from models.features.history import History
 
 Reads = NDArray[np.bool_]
 DAYS = 30

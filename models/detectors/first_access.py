@@ -8,25 +8,15 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from models.features import (
-    CONTENT_CLASSES,
-    EVIDENCE_ASSETS,
-    active_entities,
-    each_row,
-    listed_assets,
-    log_days,
-    novelty_days,
-    recent,
-    sensitivity_shares,
-    settled,
-    teams,
-    tenure_days,
-)
-from models.history import SIGNAL_COLUMNS
+from models.features.assets import EVIDENCE_ASSETS, listed_assets, sensitivity_shares
+from models.features.history import SIGNAL_COLUMNS
+from models.features.novelty import novelty_days, settled
+from models.features.people import teams, tenure_days
+from models.features.rows import CONTENT_CLASSES, active_entities, each_row, log_days, recent
 from models.wording import say_amount, say_names
 
 if TYPE_CHECKING:
-    from models.history import History
+    from models.features.history import History
 
 SETTLE_DAYS = 7
 RARE_NOVELTY_DAYS = 10

@@ -8,22 +8,15 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from models.features import (
-    EVIDENCE_ASSETS,
-    active_entities,
-    each_row,
-    explode,
-    log_days,
-    recent,
-    sensitivity_shares,
-    settled,
-)
-from models.history import SIGNAL_COLUMNS
+from models.features.assets import EVIDENCE_ASSETS, sensitivity_shares
+from models.features.history import SIGNAL_COLUMNS
+from models.features.novelty import settled
+from models.features.rows import active_entities, each_row, explode, log_days, recent
 from models.wording import say_amount, say_names
 from schemas.context import names_of
 
 if TYPE_CHECKING:
-    from models.history import History
+    from models.features.history import History
 
 GIVING_CLASSES = frozenset({"copy", "share"})
 

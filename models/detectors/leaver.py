@@ -8,22 +8,15 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from models.coverage import load_objects, measure_coverage
-from models.features import (
-    EVIDENCE_ASSETS,
-    active_entities,
-    each_group,
-    each_row,
-    leaving,
-    recent,
-    repositories,
-    sensitivity_shares,
-)
-from models.history import SIGNAL_COLUMNS
+from models.features.assets import EVIDENCE_ASSETS, repositories, sensitivity_shares
+from models.features.coverage import load_objects, measure_coverage
+from models.features.history import SIGNAL_COLUMNS
+from models.features.people import leaving
+from models.features.rows import active_entities, each_group, each_row, recent
 from models.wording import say_amount, say_count, say_names, say_share
 
 if TYPE_CHECKING:
-    from models.history import History
+    from models.features.history import History
 
 Found = tuple[float, float, str, str, list[str]]
 """Statistic, observed, unit, reason, assets."""

@@ -9,26 +9,16 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from models.baselines import row_quantile
-from models.features import (
-    EVIDENCE_ASSETS,
-    HISTORY_DAYS,
-    Floats,
-    active_entities,
-    explode,
-    listed_assets,
-    log_days,
-    recent,
-    repositories,
-    settled,
-    teams,
-    tenure_days,
-)
-from models.history import SIGNAL_COLUMNS
+from models.features.assets import EVIDENCE_ASSETS, listed_assets, repositories
+from models.features.baselines import row_quantile
+from models.features.history import SIGNAL_COLUMNS
+from models.features.novelty import settled
+from models.features.people import teams, tenure_days
+from models.features.rows import HISTORY_DAYS, Floats, active_entities, explode, log_days, recent
 from models.wording import say_amount, say_count, say_days, say_names
 
 if TYPE_CHECKING:
-    from models.history import History
+    from models.features.history import History
 
 WINDOWS = {1: "1d", 7: "7d"}
 Flags = NDArray[np.bool_]

@@ -8,25 +8,23 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from models.baselines import row_quantile
-from models.features import (
-    EVIDENCE_ASSETS,
+from models.features.assets import EVIDENCE_ASSETS, leading_assets, sensitivity_shares
+from models.features.baselines import row_quantile
+from models.features.history import SIGNAL_COLUMNS
+from models.features.rows import (
     TAKE_CLASSES,
     Codes,
     Floats,
     active_entities,
     explode,
     explode_hours,
-    leading_assets,
     recent,
-    sensitivity_shares,
 )
-from models.history import SIGNAL_COLUMNS
 
 if TYPE_CHECKING:
     from sklearn.ensemble import IsolationForest
 
-    from models.history import History
+    from models.features.history import History
 
 FEATURES = {
     "bytes": "bytes taken",

@@ -8,21 +8,16 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from models.baselines import measure_baseline
-from models.features import (
-    HISTORY_DAYS,
-    Floats,
-    active_entities,
-    leading_assets,
-    neighbours,
-    recent,
-)
-from models.history import SIGNAL_COLUMNS
-from models.volumes import WEEK_DAYS
+from models.features.assets import leading_assets
+from models.features.baselines import measure_baseline
+from models.features.history import SIGNAL_COLUMNS
+from models.features.novelty import neighbours
+from models.features.rows import HISTORY_DAYS, Floats, active_entities, recent
+from models.features.volumes import WEEK_DAYS
 from models.wording import say_amount, say_count
 
 if TYPE_CHECKING:
-    from models.history import History
+    from models.features.history import History
 
 LOOK_CLASSES = frozenset({"list", "inspect"})
 UNITS = ("assets", "attempts")

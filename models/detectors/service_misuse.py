@@ -8,23 +8,22 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from models.features import (
-    EVIDENCE_ASSETS,
+from models.features.assets import EVIDENCE_ASSETS, sensitivity_shares
+from models.features.history import SIGNAL_COLUMNS
+from models.features.novelty import novelty_days
+from models.features.rows import (
     Codes,
     Floats,
     active_entities,
     each_group,
     explode,
     explode_hours,
-    novelty_days,
     recent,
-    sensitivity_shares,
 )
-from models.history import SIGNAL_COLUMNS
 from models.wording import say_amount, say_count, say_names
 
 if TYPE_CHECKING:
-    from models.history import History
+    from models.features.history import History
 
 INTERACTIVE = ("aws-cli", "aws-shell", "console", "mozilla", "chrome", "safari", "kubectl", "curl",
                "wget", "powershell", "gsutil", "gcloud", "azcopy", "rclone", "s3cmd", "s5cmd",

@@ -8,21 +8,15 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from models.coverage import Objects, load_objects
-from models.detectors.shard_coverage import facts_names, read_strangeness
-from models.features import (
-    EVIDENCE_ASSETS,
-    Codes,
-    Floats,
-    active_kinds,
-    each_group,
-    log_days,
-)
-from models.history import SIGNAL_COLUMNS
+from models.features.assets import EVIDENCE_ASSETS
+from models.features.coverage import Objects, load_objects
+from models.features.history import SIGNAL_COLUMNS
+from models.features.rows import Codes, Floats, active_kinds, each_group, log_days
+from models.features.strangeness import facts_names, read_strangeness
 from models.wording import say_count
 
 if TYPE_CHECKING:
-    from models.history import History
+    from models.features.history import History
 
 WINDOWS = {30: "30d", 90: "90d"}
 

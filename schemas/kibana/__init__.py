@@ -2,7 +2,7 @@
 
 :func:`saved_objects` makes everything that Kibana's saved-object import takes, 8.19 and 9.x alike;
 ``exfilwatch.ndjson`` beside this module is the outcome for the default prefix. Only what every
-licence has is used. Every field named here is a field of ``schemas.elastic``.
+licence has is used. Every field named here is a field of ``schemas.elasticsearch.indices``.
 """
 
 from __future__ import annotations

@@ -9,7 +9,7 @@ import json
 from dataclasses import dataclass
 from typing import Any
 
-from schemas.elastic import (
+from schemas.elasticsearch.indices import (
     ASSET_DAYS,
     ENTITIES,
     ENTITY_DAYS,

@@ -9,9 +9,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from schemas.elastic import FINDINGS, search_name
+from schemas.elasticsearch.indices import FINDINGS, search_name
 from schemas.finding import MODULE
-from schemas.kibana.dashboards import runbook_text
+from schemas.kibana.dashboards.triage import runbook_text
 from schemas.kibana.site import Runbook, Site
 
 SEVERITIES = ("low", "medium", "high", "critical")

@@ -9,28 +9,26 @@ from __future__ import annotations
 
 from typing import Any
 
-from schemas.elastic import FINDINGS, GRAPH, search_name
-from schemas.kibana.data_views import SAME_ASSET, SAME_USER
 from schemas.kibana.lens import RISK_COLOURS
 from schemas.kibana.site import Site
+from schemas.kibana.vega_parts import (
+    ASSET,
+    INK,
+    NEW,
+    SCHEMA,
+    TIE,
+    TODAY,
+    filter_on_click,
+    formula_steps,
+    legend,
+    legend_marks,
+    message,
+    search,
+)
 
-SCHEMA = "https://vega.github.io/schema/vega/v5.json"
 MAX_NODES, MAX_EDGES = 300, 1000
 """More cannot be told apart; the riskiest nodes and the new and heaviest edges are kept."""
 MAX_LABELS = 80
-MAX_ASSETS = 12
-
-INK, FAINT = "#747d8c", "#98a2b3"
-ASSET = "#3d8a7c"
-TIE, TODAY, NEW = "#98a2b3", "#4a78b8", "#d9480f"
-LEGEND = (
-    # x, mark, colour, text
-    (10, "circle", "#8b95a3", "person or service, redder: riskier"),
-    (230, "square", ASSET, "asset"),
-    (292, "stroke", TIE, "usual"),
-    (358, "stroke", TODAY, "that day"),
-    (432, "stroke", NEW, "new that day"),
-)
 
 
 def ego_graph(site: Site) -> dict[str, Any]:
@@ -43,7 +41,7 @@ def ego_graph(site: Site) -> dict[str, Any]:
         "autosize": {"type": "fit", "contains": "padding"},
         "config": {"kibana": {"tooltips": {"position": "top"}, "hideWarnings": True}},
         "padding": 4,
-        "data": [_nodes(site), *_chosen(), _edges(site), _near(), *_labels(), _legend()],
+        "data": [_nodes(site), *_chosen(), _edges(site), _near(), *_labels(), legend()],
         "signals": [
             {
                 "name": "hovered",
@@ -56,7 +54,7 @@ def ego_graph(site: Site) -> dict[str, Any]:
             {
                 "name": "clicked",
                 "value": None,
-                "on": [{"events": "@node:click", "update": _filter_on_click(site)}],
+                "on": [{"events": "@node:click", "update": filter_on_click(site)}],
             },
         ],
         "scales": [
@@ -79,187 +77,12 @@ def ego_graph(site: Site) -> dict[str, Any]:
             *_edge_marks(),
             _node_mark(),
             _label_mark(),
-            *_legend_marks(),
-            _message(
+            *legend_marks(),
+            message(
                 "nodes",
                 "No graph here: follow the link of a person's user.id, or choose a person above.",
             ),
         ],
-    }
-
-
-def coverage(site: Site) -> dict[str, Any]:
-    """How much of each asset the findings name: a bar of its objects, first touches marked.
-
-    Assets are nested in findings, and only a nested aggregation keeps each asset's own figures
-    together; no other kind of panel has one.
-    """
-    share = "isValid(datum.coverage.value) ? datum.coverage.value : 0"
-    told = (
-        "(isValid(datum.coverage.value) ? format(datum.coverage.value, '.0%') + ' · ' : '')"
-        " + format(datum.objects.value, ',')"
-        " + (isValid(datum.whole.value) ? ' of ' + format(datum.whole.value, ',') : '')"
-        " + (datum.objects.value === 1 && !isValid(datum.whole.value) ? ' object' : ' objects')"
-        " + (isValid(datum.bytes.value) ? ' · ' + format(datum.bytes.value, '.3s') + 'B' : '')"
-        " + (datum.first.doc_count > 0 ? ' · first touched' : '')"
-    )
-    row = "scale('row', datum.key)"
-    text = {"baseline": {"value": "bottom"}, "fontSize": {"value": 12}, "fill": {"value": INK}}
-    height = {"signal": "min(8, bandwidth('row') * 0.25)"}
-    bottom = {"signal": f"{row} + bandwidth('row') * 0.55"}
-    return {
-        "$schema": SCHEMA,
-        "autosize": {"type": "fit", "contains": "padding"},
-        "config": {"kibana": {"tooltips": {"position": "top"}, "hideWarnings": True}},
-        "padding": 6,
-        "data": [
-            {
-                "name": "assets",
-                "url": {
-                    "index": search_name(FINDINGS, site.prefix),
-                    "%context%": True,
-                    "%timefield%": "@timestamp",
-                    "body": {"size": 0, "aggs": {"assets": _by_asset()}},
-                },
-                "format": {"property": "aggregations.assets.ids.buckets"},
-            }
-        ],
-        "signals": [
-            {
-                "name": "clicked",
-                "value": None,
-                "on": [
-                    {
-                        "events": "@bar:click, @name:click",
-                        "update": _add_filter(
-                            SAME_ASSET, "datum.key", search_name(FINDINGS, site.prefix)
-                        ),
-                    }
-                ],
-            }
-        ],
-        "scales": [
-            {
-                "name": "row",
-                "type": "band",
-                "domain": {"data": "assets", "field": "key"},
-                # A handful of assets would otherwise stand far apart.
-                "range": {"signal": "[0, min(height, 46 * length(data('assets')))]"},
-            },
-            {
-                "name": "share",
-                "type": "linear",
-                "domain": [0, 1],
-                "range": {"signal": "[0, width]"},
-                "clamp": True,
-            },
-        ],
-        "marks": [
-            {
-                "type": "text",
-                "name": "name",
-                "from": {"data": "assets"},
-                "encode": {
-                    "update": {
-                        **text,
-                        "x": {"value": 0},
-                        "y": bottom,
-                        "dy": {"value": -4},
-                        "limit": {"signal": "width * 0.5"},
-                        "text": {"field": "key"},
-                        "cursor": {"value": "pointer"},
-                    }
-                },
-            },
-            {
-                "type": "text",
-                "from": {"data": "assets"},
-                "encode": {
-                    "update": {
-                        **text,
-                        "align": {"value": "right"},
-                        "x": {"signal": "width"},
-                        "y": bottom,
-                        "dy": {"value": -4},
-                        "limit": {"signal": "width * 0.49"},
-                        "text": {"signal": told},
-                    }
-                },
-            },
-            {
-                "type": "rect",
-                "from": {"data": "assets"},
-                "encode": {
-                    "update": {
-                        "x": {"value": 0},
-                        "x2": {"signal": "width"},
-                        "y": bottom,
-                        "height": height,
-                        "cornerRadius": {"value": 2},
-                        "fill": {"value": FAINT},
-                        "fillOpacity": {"value": 0.25},
-                    }
-                },
-            },
-            {
-                "type": "rect",
-                "name": "bar",
-                "from": {"data": "assets"},
-                "encode": {
-                    "update": {
-                        "x": {"value": 0},
-                        "x2": {"signal": f"scale('share', {share})"},
-                        "y": bottom,
-                        "height": height,
-                        "cornerRadius": {"value": 2},
-                        "fill": {"signal": f"datum.first.doc_count > 0 ? '{NEW}' : '{TODAY}'"},
-                        "cursor": {"value": "pointer"},
-                        "tooltip": {"signal": f"{{title: datum.key, taken: {told}}}"},
-                    }
-                },
-            },
-            _message("assets", "No finding names an asset here."),
-        ],
-    }
-
-
-def _by_asset() -> dict[str, Any]:
-    path = "exfil.assets"
-    most = {
-        name: {"max": {"field": f"{path}.{field}"}}
-        for name, field in (
-            ("coverage", "coverage"),
-            ("objects", "objects"),
-            ("whole", "objects_total"),
-            ("bytes", "bytes"),
-        )
-    }
-    first = {"first": {"filter": {"term": {f"{path}.first_access": True}}}}
-    order = [{"coverage": "desc"}, {"objects": "desc"}]
-    ids = {"field": f"{path}.id", "size": MAX_ASSETS, "order": order}
-    return {"nested": {"path": path}, "aggs": {"ids": {"terms": ids, "aggs": most | first}}}
-
-
-def _search(
-    site: Site, element: str, size: int, sort: list[dict[str, str]], columns: list[str]
-) -> dict[str, Any]:
-    return {
-        "index": search_name(GRAPH, site.prefix),
-        "body": {
-            "size": size,
-            "_source": columns,
-            "sort": sort,
-            "query": {
-                "bool": {
-                    "must": ["%dashboard_context-must_clause%"],
-                    "filter": [
-                        "%dashboard_context-filter_clause%",
-                        {"term": {"exfil.element": element}},
-                    ],
-                    "must_not": ["%dashboard_context-must_not_clause%"],
-                }
-            },
-        },
     }
 
 
@@ -281,9 +104,9 @@ def _nodes(site: Site) -> dict[str, Any]:
     sort = [{"exfil.node.risk": "desc"}, {"exfil.node.id": "asc"}]
     return {
         "name": "nodes",
-        "url": _search(site, "node", MAX_NODES, sort, ["exfil.node", "exfil.ego"]),
+        "url": search(site, "node", MAX_NODES, sort, ["exfil.node", "exfil.ego"]),
         "format": {"property": "hits.hits"},
-        "transform": _formulas(formulas),
+        "transform": formula_steps(formulas),
     }
 
 
@@ -327,10 +150,10 @@ def _edges(site: Site) -> dict[str, Any]:
     }
     return {
         "name": "edges",
-        "url": _search(site, "edge", MAX_EDGES, sort, ["exfil.edge"]),
+        "url": search(site, "edge", MAX_EDGES, sort, ["exfil.edge"]),
         "format": {"property": "hits.hits"},
         "transform": [
-            *_formulas(formulas),
+            *formula_steps(formulas),
             ends,
             # The other end may be beyond the nodes that are kept.
             {"type": "filter", "expr": "datum.source && datum.target"},
@@ -345,11 +168,6 @@ def _near() -> dict[str, Any]:
         "source": "edges",
         "transform": [{"type": "filter", "expr": touches}],
     }
-
-
-def _legend() -> dict[str, Any]:
-    names = ("x", "mark", "colour", "text")
-    return {"name": "legend", "values": [dict(zip(names, row, strict=True)) for row in LEGEND]}
 
 
 def _place(name: str, room: str) -> dict[str, Any]:
@@ -462,7 +280,7 @@ def _labels() -> list[dict[str, Any]]:
                     "sort": {"field": ["risk", "id"], "order": ["descending", "ascending"]},
                 },
                 {"type": "filter", "expr": f"datum.rank <= {MAX_LABELS}"},
-                *_formulas(formulas),
+                *formula_steps(formulas),
             ],
         },
         {
@@ -497,81 +315,3 @@ def _label_mark() -> dict[str, Any]:
             }
         },
     }
-
-
-def _legend_marks() -> list[dict[str, Any]]:
-    return [
-        {
-            "type": "symbol",
-            "from": {"data": "legend"},
-            "interactive": False,
-            "encode": {
-                "enter": {
-                    "x": {"field": "x"},
-                    "y": {"value": 12},
-                    "shape": {"field": "mark"},
-                    "size": {"signal": "datum.mark === 'stroke' ? 200 : 90"},
-                    "fill": {"field": "colour"},
-                    "stroke": {"field": "colour"},
-                    "strokeWidth": {"signal": "datum.mark === 'stroke' ? 2.5 : 0"},
-                }
-            },
-        },
-        {
-            "type": "text",
-            "from": {"data": "legend"},
-            "interactive": False,
-            "encode": {
-                "enter": {
-                    "x": {"signal": "datum.x + 12"},
-                    "y": {"value": 12},
-                    "baseline": {"value": "middle"},
-                    "fontSize": {"value": 11},
-                    "fill": {"value": INK},
-                    "text": {"field": "text"},
-                }
-            },
-        },
-    ]
-
-
-def _message(data: str, text: str) -> dict[str, Any]:
-    """Said in the middle where the search found nothing."""
-    return {
-        "type": "text",
-        "interactive": False,
-        "encode": {
-            "update": {
-                "x": {"signal": "width / 2"},
-                "y": {"signal": "height / 2"},
-                "align": {"value": "center"},
-                "baseline": {"value": "middle"},
-                "fontSize": {"value": 13},
-                "limit": {"signal": "width"},
-                "fill": {"value": INK},
-                "text": {"value": text},
-                "opacity": {"signal": f"length(data('{data}')) > 0 ? 0 : 1"},
-            }
-        },
-    }
-
-
-def _filter_on_click(site: Site) -> str:
-    """A person: his picture. An asset: its star."""
-    index = search_name(GRAPH, site.prefix)
-    person = _add_filter(SAME_USER, "datum.id", index)
-    asset = _add_filter(SAME_ASSET, "datum.id", index)
-    return f"datum.is_user ? {person} : {asset}"
-
-
-def _add_filter(fields: tuple[str, ...], value: str, index: str) -> str:
-    """Expression that adds a filter: one of the fields holds the value."""
-    terms = ", ".join(f"{{term: {{'{field}': {value}}}}}" for field in fields)
-    return (
-        f"kibanaAddFilter({{bool: {{should: [{terms}], minimum_should_match: 1}}}}, "
-        f"'{index}', {value})"
-    )
-
-
-def _formulas(expressions: dict[str, str]) -> list[dict[str, str]]:
-    return [{"type": "formula", "as": name, "expr": expr} for name, expr in expressions.items()]

@@ -1,0 +1,21 @@
+"""Verdicts as a table for the terminal."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from jobs.platform.terminal_text import plain_table
+from jobs.review.queue import Verdict
+from jobs.review.queue_table import ID_CHARS
+
+HEADER = ("finding", "verdict", "given at", "by", "reason")
+WIDTHS = {"by": 32, "reason": 110}
+
+
+def as_table(verdicts: Sequence[Verdict]) -> str:
+    """One line a verdict, for a terminal."""
+    rows = [
+        (given.finding[:ID_CHARS], given.verdict, given.at, given.by, given.reason)
+        for given in verdicts
+    ]
+    return plain_table(HEADER, rows, WIDTHS)

@@ -1,0 +1,1 @@
+"""What analysts write: the job config and the context files."""

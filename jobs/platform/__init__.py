@@ -1,0 +1,1 @@
+"""What the product stands on: engine, tables, files, servers, the terminal."""

@@ -1,0 +1,375 @@
+"""Reading and replacing days of the warehouse's Delta tables.
+
+A day is replaced in one Delta commit, so that a reader sees either the old day or the new one and
+a killed process leaves the old one. Apache Spark commits with Delta's own ``replaceWhere``. Sail
+writes the day's Parquet files and ``deltalake`` commits them: Sail's own ``replaceWhere`` (0.7.2)
+refuses map columns whenever the nullability of a frame differs from the table's.
+
+The same commit marks the day as written, also where it has no rows: a Delta transaction of the
+day's own name, whose version counts how often the day was written. Delta keeps it in every
+checkpoint. So a day without rows differs from a day that no stage has written yet.
+
+A table that is older than a column of its spec reads as null there, and gets the column with the
+next day that is written.
+"""
+
+from __future__ import annotations
+
+import re
+import time
+import uuid
+from collections.abc import Sequence
+from datetime import date, timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING
+from urllib.parse import unquote
+
+from jobs.platform.engine import ENGINE_OPTION
+from jobs.platform.errors import RunError
+from schemas.tables import TABLES
+from schemas.tables.spec import Table
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from deltalake import DeltaTable
+    from pyarrow.dataset import FileSystemDataset
+    from pyspark.sql import DataFrame, SparkSession
+
+
+LOG_NAME = "_delta_log"
+LOG_REMEDY = (
+    "bring the table's folder back from a backup, or move it away and run its days again: "
+    "`exfilwatch run --config … --start … --end …`"
+)
+REASON_CHARS = 200
+
+
+def table_path(storage: str, table: Table) -> str:
+    """Folder or URL of a table."""
+    return f"{storage.rstrip('/')}/{table.name}"
+
+
+def table_exists(storage: str, table: Table) -> bool:
+    """Whether the table has a first commit; RunError if it has files and no commit."""
+    from deltalake import DeltaTable
+
+    path = table_path(storage, table)
+    if DeltaTable.is_deltatable(_object_store_url(path)):
+        return True
+    if any(name.endswith(".parquet") for name in _file_sizes(path)):
+        raise RunError(
+            f"table {table.name}: {path} holds Parquet files and its log {path}/{LOG_NAME} is "
+            f"empty or missing; {LOG_REMEDY}"
+        )
+    return False
+
+
+def day_written(storage: str, table: Table, day: date) -> bool:
+    """Whether ``day`` of the table was ever written, with rows or without any.
+
+    Older versions left no mark. A day that one of them wrote has rows in the table, or in another
+    table of the same stage if that has no mark either.
+    """
+    if not table_exists(storage, table):
+        return False
+    marked, rows = _traces(storage, table, day)
+    if marked or rows:
+        return True
+    others = [each for each in TABLES if each.stage == table.stage and each != table]
+    return any(
+        _traces(storage, other, day) == (False, True)
+        for other in others
+        if table_exists(storage, other)
+    )
+
+
+def require_day(storage: str, tables: Sequence[Table], day: date) -> None:
+    """RunError that names each of ``tables`` in which ``day`` was never written."""
+    lines = []
+    for table in tables:
+        if not day_written(storage, table, day):
+            exists = table_exists(storage, table)
+            lines.append(
+                f"table {table.name} in {storage} {f'has no {day}' if exists else 'is missing'}: "
+                f"`exfilwatch stage {table.stage} --config … --day {day}` writes it"
+            )
+    if lines:
+        raise RunError("\n".join(lines))
+
+
+def written_days(storage: str, table: Table, after: date, days: int) -> list[date]:
+    """Days of the ``days`` days after ``after`` that were written in the table, in order."""
+    if not table_exists(storage, table):
+        return []
+    later = [after + timedelta(days=n) for n in range(1, days + 1)]
+    stored = open_table(storage, table)
+    held = {partition["day"] for partition in stored.partitions()}
+    return [
+        day
+        for day in later
+        if day.isoformat() in held or stored.transaction_version(_mark(day)) is not None
+    ]
+
+
+def table_problems(storage: str) -> list[str]:
+    """What is wrong with the files of each table, and the remedy; no rows are read."""
+    problems = []
+    for table in TABLES:
+        try:
+            if table_exists(storage, table):
+                problems += _file_problems(storage, table)
+        except RunError as error:
+            problems.append(str(error))
+        except Exception as error:  # noqa: BLE001  # whatever the store's client raises
+            path, reason = table_path(storage, table), " ".join(str(error).split())
+            return [*problems, f"{path} cannot be examined: {reason[:REASON_CHARS]}"]
+    return problems
+
+
+def _file_problems(storage: str, table: Table) -> list[str]:
+    """Empty commits, and data files that are missing or have another size than the log says."""
+    import pyarrow as pa
+
+    sizes = _file_sizes(table_path(storage, table))
+    actions = pa.table(open_table(storage, table).get_add_actions(flatten=True))
+    files = zip(*(actions[name].to_pylist() for name in ("path", "size_bytes")), strict=True)
+    broken = [path for path, size in files if sizes.get(unquote(path)) != size]
+    problems = [
+        f"table {table.name}: the commit {table_path(storage, table)}/{path} is empty; {LOG_REMEDY}"
+        for path, size in sizes.items()
+        if size == 0 and re.fullmatch(rf"{LOG_NAME}/\d+\.json", path)
+    ]
+    if broken:
+        days = sorted({path.split("/")[0].removeprefix("day=") for path in broken})
+        problems.append(
+            f"table {table.name}: {len(broken)} of its files are missing or cut short (such as "
+            f"{table_path(storage, table)}/{min(broken)}), of {', '.join(days)}; write each of "
+            f"these days again: `exfilwatch stage {table.stage} --config … --day {days[0]}`"
+        )
+    return problems
+
+
+def _file_sizes(path: str) -> dict[str, int]:
+    """Bytes of every file below a table's folder."""
+    from deltalake.fs import DeltaStorageHandler
+    from pyarrow import fs
+
+    if "://" not in path:
+        files = (each for each in Path(path).rglob("*") if each.is_file())
+        return {str(each.relative_to(path)): each.stat().st_size for each in files}
+    store = fs.PyFileSystem(DeltaStorageHandler(_object_store_url(path)))
+    found = store.get_file_info(fs.FileSelector("", allow_not_found=True, recursive=True))
+    return {info.path: info.size for info in found if info.is_file}
+
+
+def _traces(storage: str, table: Table, day: date) -> tuple[bool, bool]:
+    """Whether the day has a mark, and whether it has files; files are counted without a mark."""
+    stored = open_table(storage, table)
+    if stored.transaction_version(_mark(day)) is not None:
+        return True, False
+    return False, {"day": day.isoformat()} in stored.partitions()
+
+
+def _mark(day: date) -> str:
+    """Name of the Delta transaction that marks the day as written."""
+    return f"exfilwatch day {day}"
+
+
+def table_version(storage: str, table: Table) -> int | None:
+    """Number of the table's last commit; None if there is no table."""
+    if not table_exists(storage, table):
+        return None
+    version: int = open_table(storage, table).version()
+    return version
+
+
+def open_table(storage: str, table: Table) -> DeltaTable:
+    """The table as deltalake sees it, without an engine; RunError if there is none."""
+    from deltalake import DeltaTable
+    from deltalake.exceptions import DeltaError
+
+    path = table_path(storage, table)
+    try:
+        return DeltaTable(_object_store_url(path))
+    except DeltaError as error:
+        reason = str(error).splitlines()[0][:REASON_CHARS]
+        raise RunError(
+            f"table {table.name}: its log {path}/{LOG_NAME} cannot be read ({reason}); {LOG_REMEDY}"
+        ) from error
+
+
+def stored_files(storage: str, table: Table) -> FileSystemDataset:
+    """The table's files with all columns of its spec."""
+    import pyarrow as pa
+
+    stored = open_table(storage, table).to_pyarrow_dataset()
+    later = [name for name in table.column_names if name not in stored.schema.names]
+    fields = [*stored.schema, *(pa.field(name, pa.null()) for name in later)]
+    return stored.replace_schema(pa.schema(fields))
+
+
+def read_days(
+    spark: SparkSession, storage: str, table: Table, last: date, look_back: int = 0
+) -> DataFrame:
+    """Rows of ``table`` of the days ``last - look_back`` to ``last``; none if there is no table."""
+    if not table_exists(storage, table):
+        return spark.createDataFrame([], table.ddl())
+    first = last - timedelta(days=look_back)
+    stored = spark.read.format("delta").load(table_path(storage, table))
+    return stored.where(f"day between date'{first}' and date'{last}'").selectExpr(
+        *(
+            f"`{c.name}`" if c.name in stored.columns else f"cast(null as {c.type}) as `{c.name}`"
+            for c in table.columns
+        )
+    )
+
+
+def stored_frame(
+    storage: str,
+    table: Table,
+    last: date,
+    look_back: int = 0,
+    columns: Sequence[str] | None = None,
+) -> pd.DataFrame:
+    """As :func:`read_days`, as a pandas frame (of ``columns``; None: all) and without the engine.
+
+    For the small tables that the models read whole: several times faster than by way of the
+    engine's result stream. Days are in order, and rows of a day that lies in one file as written.
+    Timestamps are naive UTC, dates are ``datetime.date``; columns of lists stay as Arrow holds
+    them, because unpacking them takes longer than reading all the rest.
+    """
+    import pandas as pd
+    import pyarrow as pa
+    import pyarrow.compute as pc
+    from pyarrow.dataset import FileSystemDataset
+
+    def keep_lists(type_: pa.DataType) -> pd.ArrowDtype | None:
+        return pd.ArrowDtype(type_) if pa.types.is_list(type_) else None
+
+    names = list(columns or table.column_names)
+    if not table_exists(storage, table):
+        return pd.DataFrame(columns=names)
+    days = pc.field("day")
+    first = last - timedelta(days=look_back)
+    wanted = (days >= pc.scalar(first)) & (days <= pc.scalar(last))
+    stored = stored_files(storage, table)
+    # As the table lists them, files stand in no order that a second run would repeat.
+    files = sorted(stored.get_fragments(wanted), key=lambda file: file.path)
+    in_order = FileSystemDataset(files, stored.schema, stored.format, stored.filesystem)
+    rows = in_order.to_table(columns=names, filter=wanted)
+    frame: pd.DataFrame = rows.to_pandas(date_as_object=True, types_mapper=keep_lists)
+    for name in frame.select_dtypes("datetimetz"):
+        frame[name] = frame[name].dt.tz_localize(None).astype("datetime64[ns]")
+    return frame
+
+
+def replace_day(
+    frame: DataFrame, storage: str, table: Table, day: date, writing: int | None = None
+) -> None:
+    """Replace the rows of ``day`` by ``frame``, atomically; its columns are cast to the spec's.
+
+    ``writing``: a number from :func:`next_writing` that is committed with the rows. Raises the
+    engine's error, and leaves the table as it was, if a column is missing. RunError if the table
+    has files and no log. Rows of another day are a defect of the caller.
+    """
+    path = table_path(storage, table)
+    # Spark passes over a write whose version is not higher than that of the last one.
+    transaction = (_mark(day), writing or next_writing(storage, [table], day))
+    columns = [f"cast(`{c.name}` as {c.type}) as `{c.name}`" for c in table.columns]
+    typed = frame.selectExpr(*columns)
+    if frame.sparkSession.conf.get(ENGINE_OPTION) == "sail":
+        _replace_with_deltalake(typed, path, day, transaction)
+    else:
+        _replace_with_delta_spark(typed, path, table, day, transaction)
+
+
+def last_writing(storage: str, table: Table, day: date) -> int | None:
+    """The number with which ``day`` of the table was last written; None if it had none.
+
+    Tables of a stage are replaced one after the other. Where their numbers differ, a process was
+    killed between them.
+    """
+    if not table_exists(storage, table):
+        return None
+    number: int | None = open_table(storage, table).transaction_version(_mark(day))
+    return number
+
+
+def next_writing(storage: str, tables: Sequence[Table], day: date) -> int:
+    """A number for writing ``day`` of ``tables`` once more, higher than each had before."""
+    return 1 + max(last_writing(storage, table, day) or 0 for table in tables)
+
+
+def to_frame(spark: SparkSession, rows: pd.DataFrame, table: Table) -> DataFrame:
+    """A pandas frame with a table's columns as an engine frame with the table's types."""
+    records = rows[table.column_names].astype(object)
+    records = records.where(records.notna(), None)
+    return spark.createDataFrame(
+        [tuple(record) for record in records.itertuples(index=False)], table.ddl()
+    )
+
+
+def _replace_with_delta_spark(
+    frame: DataFrame, path: str, table: Table, day: date, transaction: tuple[str, int]
+) -> None:
+    empty = frame.sparkSession.createDataFrame([], table.ddl())
+    empty.write.format("delta").mode("ignore").partitionBy("day").save(path)
+    (
+        frame.write.format("delta")
+        .mode("overwrite")
+        .option("mergeSchema", "true")
+        .option("replaceWhere", f"day = '{day}'")
+        .option("txnAppId", transaction[0])
+        .option("txnVersion", transaction[1])
+        .save(path)
+    )
+
+
+def _replace_with_deltalake(
+    frame: DataFrame, path: str, day: date, transaction: tuple[str, int]
+) -> None:
+    import pyarrow as pa
+    from deltalake import CommitProperties, DeltaTable, Schema, Transaction
+    from deltalake.transaction import AddAction
+    from pyarrow import fs
+
+    url = _object_store_url(path)
+    arrow = [field.with_nullable(True) for field in frame.limit(0).toArrow().schema]
+    # The log comes before the first file: files without a log are those of a damaged table.
+    if DeltaTable.is_deltatable(url):
+        table = DeltaTable(url)
+    else:
+        table = DeltaTable.create(url, pa.schema(arrow), partition_by=["day"], mode="ignore")
+    files = f"day={day}/{uuid.uuid4().hex}"
+    frame.drop("day").write.option("compression", "snappy").parquet(f"{path}/{files}")
+    store, root = fs.FileSystem.from_uri(url) if "://" in url else (fs.LocalFileSystem(), url)
+    written = store.get_file_info(fs.FileSelector(f"{root}/{files}", allow_not_found=True))
+    now_ms = int(time.time() * 1000)
+    adds = [
+        AddAction(
+            path=f"{files}/{info.base_name}",
+            size=info.size,
+            partition_values={"day": str(day)},
+            modification_time=now_ms,
+            data_change=True,
+            stats="{}",
+        )
+        for info in written
+        if info.base_name.endswith(".parquet")
+    ]
+    fields = table.schema().fields
+    known = {field.name for field in fields}
+    later = Schema.from_arrow(pa.schema(field for field in arrow if field.name not in known))
+    table.create_write_transaction(
+        actions=adds,
+        mode="overwrite",
+        schema=Schema([*fields, *later.fields]),
+        partition_by=["day"],
+        partition_filters=[("day", "=", str(day))],
+        commit_properties=CommitProperties(app_transactions=[Transaction(*transaction, now_ms)]),
+    )
+
+
+def _object_store_url(path: str) -> str:
+    """The address as deltalake and pyarrow spell it."""
+    return path.replace("s3a://", "s3://", 1)

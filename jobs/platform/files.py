@@ -1,0 +1,59 @@
+"""Replacing files as a whole, several at once."""
+
+from __future__ import annotations
+
+import errno
+import os
+import stat
+from collections.abc import Iterable, Mapping
+from contextlib import suppress
+from pathlib import Path
+
+from jobs.platform.errors import RunError
+
+
+def write_files(files: Mapping[Path, Iterable[str]]) -> None:
+    """Replace text files, given as path → parts; their folders are made where they are missing.
+
+    All are written under temporary names before the first is renamed. RunError if one cannot be
+    written: the old files stay, and nothing else. A file that is replaced keeps its permissions.
+    """
+    partials = {path: path.with_name(f".{path.name}.partial") for path in files}
+    path = next(iter(files))
+    try:
+        for path, parts in files.items():
+            path.parent.mkdir(parents=True, exist_ok=True)
+            _write_partial(partials[path], parts, path)
+        for path, partial in partials.items():
+            partial.replace(path)
+        for folder in {path.parent for path in files}:
+            _sync_folder(folder)
+    except OSError as error:
+        names = " and ".join(path.name for path in files)
+        raise RunError(
+            f"{path} cannot be written: {error.strerror or error}; {names} in {path.parent} stay "
+            "as they were: make room or let this user write there, then run this again"
+        ) from error
+    finally:
+        for partial in partials.values():
+            with suppress(OSError):
+                partial.unlink()
+
+
+def _write_partial(partial: Path, parts: Iterable[str], path: Path) -> None:
+    if path.is_dir():
+        raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
+    with partial.open("w", encoding="utf-8", newline="\n") as file:
+        if path.exists():
+            os.fchmod(file.fileno(), stat.S_IMODE(path.stat().st_mode))
+        file.writelines(parts)
+        file.flush()
+        os.fsync(file.fileno())
+
+
+def _sync_folder(path: Path) -> None:
+    folder = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(folder)
+    finally:
+        os.close(folder)

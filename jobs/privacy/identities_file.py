@@ -1,0 +1,73 @@
+"""The file that says whom each pseudonym stands for, and the key of pseudonyms."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from jobs.platform.errors import InputError, RunError
+from schemas.config import JobConfig
+
+FILE_NAME = "identities.jsonl"
+LEAST_KEY_BYTES = 32
+OWNER_ONLY = 0o600
+
+
+def pseudonym_key(config: JobConfig) -> bytes:
+    """The key of the environment; InputError where it is not there or too short."""
+    name = config.privacy.key_env
+    key = os.environ.get(name, "").encode()
+    if len(key) < LEAST_KEY_BYTES:
+        found = f"it has {len(key)}" if key else "it is not set"
+        raise InputError(
+            [
+                f"privacy.pseudonymize is on: the environment variable {name} must hold a secret "
+                f"key of at least {LEAST_KEY_BYTES} bytes ({found}); make one with "
+                "`openssl rand -base64 48` and keep it: another key gives other pseudonyms"
+            ]
+        )
+    return key
+
+
+def read_identities(config: JobConfig) -> list[dict[str, str]]:
+    """Every pseudonym published so far, with its ``identity`` and ``identity_kind``."""
+    path = Path(config.privacy.identities) / FILE_NAME
+    if not path.exists():
+        return []
+    lines = []
+    with path.open(encoding="utf-8", errors="surrogatepass") as file:
+        for text in file:
+            try:
+                lines.append(json.loads(text))
+            except ValueError:
+                # Half a line of a run that was killed; the run after it wrote the line again.
+                continue
+    return lines
+
+
+def append_lines(path: Path, lines: Sequence[dict[str, Any]]) -> None:
+    """Add JSON lines to a file that nobody but its owner may read.
+
+    RunError if it cannot be written, or others may read it.
+    """
+    try:
+        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_NOFOLLOW, OWNER_ONLY)
+        try:
+            status = os.fstat(file)
+            if status.st_mode & 0o077:
+                raise RunError(f"{path} may be read by others; make it private: chmod 600 {path}")
+            text = "".join(json.dumps(line, sort_keys=True) + "\n" for line in lines)
+            if status.st_size and os.pread(file, 1, status.st_size - 1) != b"\n":
+                text = "\n" + text
+            rest = memoryview(text.encode())
+            while rest:
+                rest = rest[os.write(file, rest) :]
+            os.fsync(file)
+        finally:
+            os.close(file)
+    except OSError as error:
+        raise RunError(f"{path} cannot be written: {error.strerror or error}") from error

@@ -1,0 +1,1 @@
+"""What investigators do to findings: verdicts, the queue, unmasking."""

@@ -1,0 +1,129 @@
+"""Accesses that two sources tell of, which stage ``aggregate`` counts once.
+
+Two events of different sources are one access if they touch the same resource and
+
+- have the same event_id and time in the same format (of ``mapped``: by the same mapping), as two
+  trails of one account have, or a stream and an export of one log, or
+- are of CloudTrail or an S3 access log and of the same AWS request.
+
+An id alone does not do: two clusters count their jobs and two wikis their pages from 1, and one
+AWS request makes several lines of the access log, for each key deleted and for both ends of a copy.
+
+The event counts whose source tells more: CloudTrail before the S3 access log, as it names the
+session and the key, else the source that stands first in the config. Bytes and the object's size
+that it does not tell are taken from the other event, if that is of the same action class.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from jobs.stages.sql import FEW_DUPLICATES, quoted
+from schemas.sources import Source
+
+if TYPE_CHECKING:
+    from pyspark.sql import DataFrame
+
+OF_AWS_REQUESTS = ("aws_cloudtrail", "aws_s3_access")
+REQUEST = f"case when format in {OF_AWS_REQUESTS} then details['request_id'] end"
+# Of several events with one id the one that keeps it is not the same where one log lacks some.
+LOGGED_ID = "regexp_replace(event_id, '#[0-9a-f]{12}$', '')"
+ACCESS = "log, told_id, told_at, resource"
+
+
+def count_once(
+    events: DataFrame, sources: Sequence[Source], path: str
+) -> tuple[DataFrame, int | None]:
+    """``events`` (with their ``object_bytes``) without those told by a better source, their number.
+
+    What is found is put down at ``path``. None and nothing to do where no sources may overlap.
+    """
+    shared = overlapping(sources)
+    if not shared:
+        return events, None
+    names = [source.name for source in shared]
+    logs = sorted({_log(source) for source in shared})
+    keyed = (
+        events.selectExpr(
+            "source",
+            "event_id",
+            "action_class",
+            "bytes_out",
+            "object_bytes",
+            f"{_number_of(names, range(len(shared)))} as place",
+            f"{_number_of(names, [logs.index(_log(source)) for source in shared])} as log",
+            f"coalesce({REQUEST}, {LOGGED_ID}) as told_id",
+            # Two logs of one AWS request do not agree to the second.
+            f"case when {REQUEST} is null then event_time end as told_at",
+            "resource",
+        )
+        .where("place is not null")
+        .selectExpr("*", f"xxhash64({ACCESS}) as id_hash")
+    )
+    # As with duplicates, candidates are found by a hash alone: there may be none, few, or all.
+    keyed.createOrReplaceTempView("keyed_events")
+    spark = events.sparkSession
+    hashes = spark.sql(
+        "select id_hash from keyed_events group by id_hash having min(place) < max(place)"
+    )
+    found = hashes.limit(FEW_DUPLICATES + 1).collect()
+    if not found:
+        return events, 0
+    few = len(found) <= FEW_DUPLICATES
+    if few:
+        rows = [(row.id_hash,) for row in found]
+        hashes = spark.createDataFrame(rows, "id_hash bigint").hint("broadcast")
+    changes = (
+        keyed.join(hashes, "id_hash", "left_semi")
+        .selectExpr(
+            "source",
+            "event_id",
+            "bytes_out",
+            "object_bytes",
+            f"place = min(place) over (partition by {ACCESS}) as counted",
+            f"max(bytes_out) over (partition by {ACCESS}, action_class) as told_bytes",
+            f"max(object_bytes) over (partition by {ACCESS}, action_class) as told_size",
+        )
+        .where(
+            "not counted or (bytes_out is null and told_bytes is not null) "
+            "or (object_bytes is null and told_size is not null)"
+        )
+        .drop("bytes_out", "object_bytes")
+    )
+    changes.write.parquet(path)
+    told = spark.read.schema(changes.schema).parquet(path)
+    dropped = told.where("not counted").count()
+    once = (
+        events.join(told.hint("broadcast") if few else told, ["source", "event_id"], "left")
+        .where("coalesce(counted, true)")
+        .selectExpr(
+            *(name for name in events.columns if name not in ("bytes_out", "object_bytes")),
+            "coalesce(bytes_out, told_bytes) as bytes_out",
+            "coalesce(object_bytes, told_size) as object_bytes",
+        )
+    )
+    return once, dropped
+
+
+def overlapping(sources: Sequence[Source]) -> list[Source]:
+    """Sources that may tell of the same accesses as another one, the most telling first."""
+    logs = Counter(map(_log, sources))
+    shared = [source for source in sources if logs[_log(source)] > 1]
+    return sorted(shared, key=lambda source: source.format == "aws_s3_access")
+
+
+def _log(source: Source) -> str:
+    """What sources that may overlap have in common."""
+    if source.format in OF_AWS_REQUESTS:
+        return "aws"
+    return source.mapping.model_dump_json() if source.mapping else source.format
+
+
+def _number_of(names: Sequence[str], numbers: Sequence[int]) -> str:
+    """SQL of the number of each source name; null for other sources."""
+    cases = " ".join(
+        f"when {quoted(name)} then {number}" for name, number in zip(names, numbers, strict=True)
+    )
+    return f"case source {cases} end"

@@ -1,0 +1,102 @@
+"""Check a day of ``events`` with Great Expectations, and stop the day when it must not be used.
+
+The suites are data (schemas/expectations.py). The rows are judged on the engine's own frame; only
+when some fail does one more aggregation say whose they are. What concerns a source as a whole is
+judged on a small frame of facts, one row per source.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import date
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from jobs.platform.delta_tables import last_writing, read_days, replace_day, to_frame
+from jobs.platform.errors import GateError, RunError
+from jobs.platform.terminal_text import printable
+from jobs.stages.check.data_docs import render_day, write_data_docs
+from jobs.stages.check.judge import Outcome, check_day
+from jobs.stages.check.source_facts import read_history
+from schemas.config import JobConfig
+from schemas.expectations import CRITICAL, Expectation
+from schemas.tables.events import EVENTS, REJECTS
+from schemas.tables.quality import QUALITY
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from great_expectations.core import ExpectationValidationResult
+    from pyspark.sql import SparkSession
+
+    Judged = list[tuple[Expectation, ExpectationValidationResult]]
+    Facts = dict[str, Any]
+
+INPUTS = (EVENTS, REJECTS)
+MAX_WARNINGS = 5
+
+
+def run(spark: SparkSession, config: JobConfig, day: date) -> str:
+    """Judge the day; keep every outcome in ``quality`` and in the Data Docs; stop if critical.
+
+    Raises :class:`GateError` with every critical failure, after everything is written; RunError
+    where events and rejects are not of one run, before.
+    """
+    written = {last_writing(config.storage, table, day) for table in (EVENTS, REJECTS)}
+    if len(written) > 1:
+        raise RunError(
+            f"`events` and `rejects` of {day} are not of one run: an ingest ended between them; "
+            f"run `exfilwatch stage ingest` for {day} again"
+        )
+    events = read_days(spark, config.storage, EVENTS, day)
+    rejects = read_days(spark, config.storage, REJECTS, day)
+    history = read_history(spark, config, day)
+    outcomes, results = check_day(events, rejects, history, config, day)
+    rows = quality_rows(outcomes, day)
+    replace_day(to_frame(spark, rows, QUALITY), config.storage, QUALITY, day)
+    page = render_day(outcomes, results, day)
+    write_data_docs(Path(config.output) / "data_docs", page, day)
+
+    failed = [outcome for outcome in outcomes if not outcome.success]
+    critical = [outcome for outcome in failed if outcome.expectation.severity == CRITICAL]
+    if critical:
+        lines = [
+            printable(f"- {outcome.expectation.name}: {outcome.message}") for outcome in critical
+        ]
+        raise GateError(
+            f"the data-quality gate stopped {day}: {len(critical)} of {len(outcomes)} expectations "
+            "failed critically; later stages must not use this day\n" + "\n".join(lines)
+        )
+    return f"{len(outcomes)} expectations, {_warnings(failed)}"
+
+
+def _warnings(failed: Sequence[Outcome]) -> str:
+    """How many warnings there are and which: the first ones by name and source."""
+    counted = f"{len(failed)} warning{'' if len(failed) == 1 else 's'}"
+    if not failed:
+        return counted
+    named = [f"{outcome.expectation.name} of {outcome.source}" for outcome in failed]
+    more = f" and {len(named) - MAX_WARNINGS} more" if len(named) > MAX_WARNINGS else ""
+    return f"{counted}: {', '.join(named[:MAX_WARNINGS])}{more}"
+
+
+def quality_rows(outcomes: Sequence[Outcome], day: date) -> pd.DataFrame:
+    """Rows of QUALITY, one per outcome."""
+    import pandas as pd
+
+    return pd.DataFrame(
+        [
+            (
+                day,
+                outcome.source,
+                outcome.expectation.name,
+                outcome.expectation.subject,
+                outcome.expectation.severity,
+                outcome.success,
+                outcome.observed,
+                outcome.expectation.expected,
+                outcome.message,
+            )
+            for outcome in outcomes
+        ],
+        columns=QUALITY.column_names,
+    )

@@ -1,0 +1,110 @@
+"""Stage ``findings``: the day's review queue, one scored and explained finding per entity."""
+
+from __future__ import annotations
+
+import json
+from datetime import date, timedelta
+from typing import TYPE_CHECKING, Any
+
+from jobs.platform.delta_tables import replace_day, stored_frame, to_frame
+from jobs.stages.history import HISTORY_TABLES, read_history, settings_of
+from schemas.finding import validate_finding
+from schemas.tables.findings import FINDINGS
+from schemas.tables.signals import SIGNALS
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from pyspark.sql import SparkSession
+
+    from models.features.history import History
+    from schemas.config import JobConfig
+
+INPUTS = (SIGNALS, *HISTORY_TABLES)
+KEPT_BUDGETS = 10
+"""Findings kept a day, in alert budgets."""
+MEMORY_HALF_LIVES = 4
+"""Half-lives after which a finding that was shown is forgotten (a sixteenth is left)."""
+SHOWN_COLUMNS = ["day", "entity", "detector", "window", "statistic", "asset_ids"]
+
+
+def run(spark: SparkSession, config: JobConfig, day: date) -> str:
+    """Replace the day's rows of ``findings``, tell what the queue holds."""
+    memory = memory_days(config)
+    signals = stored_frame(config.storage, SIGNALS, day, memory)
+    before = stored_frame(config.storage, FINDINGS, day - timedelta(days=1), memory - 1)
+    earlier = before[before["in_budget"].astype(bool)]
+    history = read_history(config, day)
+    rows = make_findings(signals, earlier, history, config)
+    replace_day(to_frame(spark, rows, FINDINGS), config.storage, FINDINGS, day)
+    queue = rows[rows["in_budget"].astype(bool)]
+    top = f", highest {queue['risk_score'].max():.0f}" if len(queue) else ""
+    return f"{len(queue)} findings in the queue{top}, {len(rows) - len(queue)} below"
+
+
+def memory_days(config: JobConfig) -> int:
+    """Days for which a finding that was shown lowers its repetition, at most 89."""
+    return min(89, max(1, round(MEMORY_HALF_LIVES * config.scoring.half_life_days)))
+
+
+def make_findings(
+    signals: pd.DataFrame, earlier: pd.DataFrame, history: History, config: JobConfig
+) -> pd.DataFrame:
+    """Rows of FINDINGS of the history's day.
+
+    ``signals``: rows of SIGNALS of the day and the days remembered; ``earlier``: rows of FINDINGS
+    that were in the queue on those days.
+    """
+    import pandas as pd
+
+    from models.detectors import describe, detector_names
+    from models.features.people import tenure_days
+    from models.findings.document import write_findings
+    from models.scoring.circumstances import gather
+    from models.scoring.points import score_entities
+
+    today = signals[signals["day"] == history.day]
+    descriptions = {name: describe(name) for name in detector_names()}
+    families = {name: description.family for name, description in descriptions.items()}
+    facts = gather(
+        history.day,
+        history.context,
+        config.scoring,
+        settings_of(config),
+        families,
+        config.suppressions,
+        tenure_days(history, today["entity"].unique()),
+    )
+    scored = score_entities(today, shown_signals(signals, earlier), facts)
+    kept = scored[: KEPT_BUDGETS * config.alert_budget]
+    documents = write_findings(kept, history, descriptions, config.alert_budget)
+    return pd.DataFrame(
+        [_row(document, history.day) for document in documents], columns=FINDINGS.column_names
+    )
+
+
+def shown_signals(signals: pd.DataFrame, earlier: pd.DataFrame) -> pd.DataFrame:
+    """Signals of earlier days whose detector gave points to a finding in that day's queue."""
+    shown = {
+        (row.day, row.entity, contribution["detector"])
+        for row in earlier.itertuples(index=False)
+        for contribution in json.loads(row.document)["exfil"]["contributions"]
+        if contribution["points"] > 0
+    }
+    keys = zip(signals["day"], signals["entity"], signals["detector"], strict=True)
+    return signals.loc[[key in shown for key in keys], SHOWN_COLUMNS]
+
+
+def _row(document: dict[str, Any], day: date) -> dict[str, Any]:
+    problems = validate_finding(document)
+    if problems:
+        raise AssertionError(f"finding of {document['user']['id']}: {'; '.join(problems)}")
+    return {
+        "day": day,
+        "event_id": document["event"]["id"],
+        "entity": document["user"]["id"],
+        "window": document["exfil"]["window"],
+        "risk_score": document["event"]["risk_score"],
+        "queue_rank": document["exfil"]["queue_rank"],
+        "in_budget": document["exfil"]["in_budget"],
+        "document": json.dumps(document, ensure_ascii=False, sort_keys=True),
+    }

@@ -1,0 +1,171 @@
+"""Stage ``ingest``: raw log files of a day → ``events`` and ``rejects``.
+
+1. The raw records are parsed into a staging table (:mod:`jobs.stages.ingest.staging`).
+2. The distinct names, folders and addresses of it are resolved (:mod:`models.resolve.identities`).
+3. It is deduplicated, joined with the answers and replaces the day in ``events``.
+
+Looks back ``ingest.session_lookback_days`` days in ``events``, for who opened a role session that
+is still used.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from datetime import date
+from typing import TYPE_CHECKING
+
+from jobs.inputs.context import load_context
+from jobs.platform.delta_tables import next_writing, read_days, replace_day
+from jobs.platform.errors import RunError
+from jobs.platform.scratch import staging_folder
+from jobs.platform.terminal_text import printable
+from jobs.stages.ingest.events import resolve_events, sessions_before
+from jobs.stages.ingest.find_files import changed_files, find_files
+from jobs.stages.ingest.listing import dated_path
+from jobs.stages.ingest.notes import (
+    assets_note,
+    clock_note,
+    missing_note,
+    odd_note,
+    sources_with_rejects,
+    sum_of_records,
+    unmatched_note,
+)
+from jobs.stages.ingest.parse import BAD
+from jobs.stages.ingest.salvage.bad_records import salvage
+from jobs.stages.ingest.salvage.rejects import Reject
+from jobs.stages.ingest.staging import SourceFiles, read_staged, stage_good_files
+from jobs.stages.ingest.unknown_fields import unknown_actions_note, unknown_fields_note
+from schemas.config import JobConfig
+from schemas.tables.events import EVENTS, REJECTS
+from schemas.tables.spec import Table
+
+if TYPE_CHECKING:
+    from pyspark.sql import DataFrame, SparkSession
+
+MAX_SHOWN = 20
+"""Files that an error names; of more it gives the number."""
+INPUTS: tuple[Table, ...] = ()
+"""Raw logs only; of the days before, ``events`` may be missing."""
+
+
+def run(spark: SparkSession, config: JobConfig, day: date) -> str:
+    """Replace the day in ``events`` and ``rejects``; returns the day's sum of records.
+
+    Both commits carry one number. Stage ``check`` refuses a day on which the numbers differ.
+
+    Where there are several sources, the sum of each that has rejects follows.
+
+    Raises RunError if no source has a file for the day, one has too many, a folder cannot be
+    listed or a file cannot be read; both tables then stay as they were.
+    """
+    from pyspark.sql import functions as F
+
+    context = load_context(config.context, day)
+    inputs = find_inputs(config, day)
+    if not any(entry.files for entry in inputs):
+        looked = "\n".join(
+            printable(f"  {source.name}: {dated_path(source.path, day)}")
+            for source in config.sources
+        )
+        days = f"{day} (nor the {config.late_days} days after it)"
+        raise RunError(f"no log file for {days}:\n{looked}")
+    with staging_folder(config.storage) as staging:
+        listed = inputs
+        try:
+            inputs = stage_good_files(spark, inputs, config, day, staging)
+            rejects = salvage(spark, inputs, config, day, staging)
+        except Exception as error:
+            require_unchanged(listed, error)
+            raise
+        require_unchanged(listed)
+        rejected, other_days = rejects.by_source(), rejects.elsewhere
+        staged = read_staged(spark, staging)
+        earlier = sessions_before(spark, config, day)
+        events = resolve_events(spark, staged, context, earlier, config)
+        counts = staged.groupBy("source").agg(
+            *map(F.expr, ("count(*)", "count_if(not in_day)", f"count_if({BAD})"))
+        )
+        good: Counter[str] = Counter()
+        # Bad rows are counted where their raw records were found: as rejects, or for another day.
+        for source, read, late, bad in counts.collect():
+            good[source] = read - late - bad
+            other_days[source] += late
+        if good.total() + rejected.total() == 0:
+            raise RunError(
+                f"no record of {day} in {sum(len(entry.files) for entry in inputs)} files "
+                f"({other_days.total()} records of other days); is the path's date the event's?"
+            )
+        writing = next_writing(config.storage, (EVENTS, REJECTS), day)
+        frame = _reject_frame(spark, rejects.rows(), day, staging)
+        replace_day(frame, config.storage, REJECTS, day, writing)
+        replace_day(events, config.storage, EVENTS, day, writing)
+    stored = read_days(spark, config.storage, EVENTS, day)
+    rows = stored.groupBy("source").count().collect()
+    written = Counter({row["source"]: row["count"] for row in rows})
+    good.subtract(written)
+    sums = {
+        "events": written,
+        "duplicates": good,
+        "rejects": rejected,
+        "of other days": other_days,
+    }
+    return (
+        sum_of_records({name: counts.total() for name, counts in sums.items()})
+        + unknown_fields_note(inputs, config, day)
+        + unknown_actions_note(stored)
+        + clock_note(rejects.rows())
+        + missing_note(inputs)
+        + odd_note(inputs)
+        + unmatched_note(inputs, config, day)
+        + assets_note(context, config)
+        + sources_with_rejects(inputs, sums)
+    )
+
+
+def find_inputs(config: JobConfig, day: date) -> list[SourceFiles]:
+    """All sources and their files for the day; RunError with the problems of all sources."""
+    inputs, problems = [], []
+    for source in config.sources:
+        try:
+            files = find_files(source, day, config.late_days, config.ingest)
+        except RunError as error:
+            problems.append(str(error))
+        else:
+            inputs.append(SourceFiles(source, files))
+    if problems:
+        raise RunError("\n".join(problems))
+    return inputs
+
+
+def require_unchanged(inputs: list[SourceFiles], cause: Exception | None = None) -> None:
+    """Raise RunError if a file is gone or has become shorter since it was found.
+
+    A file that has grown is read to some place behind its former end; a later run reads the rest.
+    """
+    changed = [
+        f"{printable(path)} of source {entry.source.name!r} vanished or was cut while it was read"
+        for entry in inputs
+        for path in changed_files(entry.files)
+    ]
+    if changed:
+        more = [f"and {len(changed) - MAX_SHOWN:,} more"] if len(changed) > MAX_SHOWN else []
+        advice = "run the day again when nothing moves or rewrites its files"
+        raise RunError("\n".join([*changed[:MAX_SHOWN], *more, advice])) from cause
+
+
+def _reject_frame(spark: SparkSession, rejects: list[Reject], day: date, staging: str) -> DataFrame:
+    """The rejects as a frame, by way of a file: the channel to the engine takes 128 MiB at most."""
+    import pyarrow as pa
+    from pyarrow import parquet
+
+    if not rejects:
+        return spark.createDataFrame([], REJECTS.ddl())
+    names = [column.name for column in REJECTS.columns if column.name != "day"]
+    columns = zip(*rejects, strict=True)
+    types = [pa.int64() if name == "records" else pa.string() for name in names]
+    arrays = [pa.array(column, type_) for column, type_ in zip(columns, types, strict=True)]
+    path = f"{staging}/rejects.parquet"
+    parquet.write_table(pa.table(arrays, names=names), path)
+    stored = ", ".join(f"`{column.name}` {column.type}" for column in REJECTS.columns[1:])
+    return spark.read.schema(stored).parquet(path).selectExpr(f"date'{day}' as day", "*")

@@ -1,0 +1,86 @@
+"""One event for every access: copies fold, events that only share an id stay apart."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import TYPE_CHECKING
+
+from jobs.stages.ingest.formats import format_module
+from jobs.stages.ingest.formats.record import SAME_EVENT
+from jobs.stages.sql import FEW_DUPLICATES, quoted
+
+if TYPE_CHECKING:
+    from pyspark.sql import DataFrame, SparkSession
+
+DUPLICATE_ORDER = (
+    "precedence desc, event_time, principal, action, resource, outcome, bytes_out, source_ip, "
+    "user_agent, credential, destination, details, names"
+)
+"""All that may differ, so that engines and runs choose the same one."""
+EVENT_ORDER = "event_time, principal, action, resource, same_event, turn"
+OWN_HASH = (
+    "left(md5(concat_ws('|', cast(unix_micros(event_time) as string), principal, action, "
+    "resource)), 12)"
+)
+"""SQL of what an event's id ends in where another event has the id."""
+
+
+def without_duplicates(spark: SparkSession, good: DataFrame, formats: Iterable[str]) -> DataFrame:
+    """One row for each event; ``formats``: those that may be among the rows.
+
+    Rows of one (source, event_id) are one event if who, what and when agree, as the format's
+    ``SAME_EVENT`` says. Of several events with one id the earliest keeps it; the others' ids get
+    ``#`` and a hash of who, what and when.
+
+    Ids seen twice are few, so they are found by a 64-bit hash alone and only their rows are
+    ordered; a collision of hashes merely sends a row through the ordering.
+    """
+    keyed = good.selectExpr("*", "xxhash64(source, event_id) as id_hash")
+    hashes = keyed.groupBy("id_hash").count().where("count > 1").select("id_hash")
+    twice = hashes.limit(FEW_DUPLICATES + 1).collect()
+    if not twice:
+        return good
+    if len(twice) <= FEW_DUPLICATES:
+        # Brought here and back, so that the engine knows that this side of the joins is small.
+        hashes = spark.createDataFrame([(row.id_hash,) for row in twice], "id_hash bigint")
+        hashes = hashes.hint("broadcast")
+    once = keyed.join(hashes, "id_hash", "left_anti").drop("id_hash")
+    same, turn = _same_event(formats)
+    first = f"row_number() over (partition by source, event_id order by {EVENT_ORDER}) = 1"
+    best = (
+        keyed.join(hashes, "id_hash", "left_semi")
+        .selectExpr("*", f"{same} as same_event")
+        .selectExpr("*", f"{turn} as turn")
+        .selectExpr(
+            "*",
+            "row_number() over (partition by source, event_id, same_event, turn "
+            f"order by {DUPLICATE_ORDER}) as copy_number",
+        )
+        .where("copy_number = 1")
+        .selectExpr("*", f"{first} as keeps_id")
+        .selectExpr(
+            f"if(keeps_id, event_id, concat(event_id, '#', {OWN_HASH})) as event_id",
+            *(name for name in good.columns if name != "event_id"),
+        )
+    )
+    return once.unionByName(best)
+
+
+def _same_event(formats: Iterable[str]) -> tuple[str, str]:
+    """SQL of a hash of that in which all records of one event agree, and of the event's number
+    among those that agree in it, 0 but for formats with stages.
+    """
+    cases, staged = [], []
+    for name in sorted(set(formats)):
+        module = format_module(name)
+        same = getattr(module, "SAME_EVENT", SAME_EVENT)
+        cases.append(f"when {quoted(name)} then xxhash64({', '.join(same)})")
+        if getattr(module, "IN_STAGES", False):
+            staged.append(quoted(name))
+    turn = "cast(0 as int)"
+    if staged:
+        turn = (
+            f"if(format in ({', '.join(staged)}), dense_rank() over (partition by source, "
+            "event_id, same_event, precedence order by event_time), 0)"
+        )
+    return f"case format {' '.join(cases)} end", turn

@@ -1,0 +1,245 @@
+"""Rows of `events`: identities, assets and networks joined to parsed records."""
+
+from __future__ import annotations
+
+import json
+from datetime import date, timedelta
+from typing import TYPE_CHECKING
+
+from jobs.platform.delta_tables import read_days
+from jobs.stages.ingest.deduplicate import without_duplicates
+from jobs.stages.ingest.secrets import MASKED_COLUMNS, masked
+from jobs.stages.sql import CONTAINER
+from models.resolve.assets import asset_finder
+from models.resolve.identities import IdentityMatch, identity_finder
+from models.resolve.identity_rules import Identity
+from models.resolve.networks import network_finder
+from models.resolve.sessions import keys_of_strangers, resolve_sessions
+from schemas.config import JobConfig
+from schemas.context import Context
+from schemas.tables.events import EVENTS
+
+if TYPE_CHECKING:
+    from pyspark.sql import DataFrame, SparkSession
+
+MAX_CANDIDATES = 10
+
+
+def sessions_before(spark: SparkSession, config: JobConfig, day: date) -> dict[str, Identity]:
+    """Keys handed out in the look-back days → the directory's identity that asked for them."""
+    days = config.ingest.session_lookback_days
+    if days == 0:
+        return {}
+    rows = (
+        read_days(spark, config.storage, EVENTS, day - timedelta(days=1), days - 1)
+        .where("action_class = 'assume' and user_kind <> 'unknown'")
+        .selectExpr(
+            "details['issued_credential'] as issued",
+            "user_id",
+            "user_kind",
+            "details['identity_rule'] as rule",
+            "details['identity_name'] as name",
+        )
+        .where("issued is not null")
+        .distinct()
+        .collect()
+    )
+    # The last one stays: one that is known without a rule, if there is any.
+    rows.sort(key=lambda row: (row.rule is None, *(value or "" for value in row)))
+    return {row.issued: Identity(row.user_id, row.user_kind, row.rule, row.name) for row in rows}
+
+
+def resolve_events(
+    spark: SparkSession,
+    staged: DataFrame,
+    context: Context,
+    earlier: dict[str, Identity],
+    config: JobConfig,
+) -> DataFrame:
+    """``events`` of the staging rows: deduplicated, identities, assets and networks resolved."""
+    from pyspark.sql import functions as F
+
+    good = staged.where("in_day and problem is null")
+    find_identity = identity_finder(
+        context.directory,
+        [source.name for source in config.sources],
+        config.own_accounts,
+        _accounts_with_trails(good),
+    )
+    find_asset = asset_finder(context.assets, config.assets.nested)
+    find_network = network_finder(context.networks)
+
+    askers = good.select("source", "names", "format").where("names <> ''").distinct().collect()
+    matches = [(row, find_identity(row.names, row.source, row.format)) for row in askers]
+    identities = [
+        (row.source, row.names, *_answer(match), match.namesake)
+        for row, match in matches
+        if match != IdentityMatch()
+    ]
+    issued = _issued_keys(good)
+    strange = keys_of_strangers(issued, lambda asker: find_identity(*asker).foreign)
+    behind = resolve_sessions(
+        [row for row in issued if row[0] not in strange],
+        earlier,
+        lambda asker: find_identity(*asker).identity,
+    )
+    sessions = [(key, *_answer(IdentityMatch(who)), False) for key, who in behind.items()]
+    sessions += [(key, None, None, None, True) for key in strange - behind.keys()]
+    lookups = [row.lookup for row in good.select("lookup").distinct().collect()]
+    assets = [(u, m.asset_id, m.prefix_chars) for u in lookups if u and (m := find_asset(u))]
+    addresses = [row.source_ip for row in good.select("source_ip").distinct().collect()]
+    networks = [(a, *found) for a in addresses if a and (found := find_network(a))]
+
+    def answers(rows: list, ddl: str) -> DataFrame:
+        return spark.createDataFrame(rows, ddl).hint("broadcast")
+
+    joined = (
+        without_duplicates(spark, good, {source.format for source in config.sources})
+        .join(
+            answers(
+                identities,
+                "source string, names string, alias_user string, alias_kind string, "
+                "alias_note string, namesake string",
+            ),
+            ["source", "names"],
+            "left",
+        )
+        .join(
+            answers(
+                sessions,
+                "credential string, session_user string, session_kind string, "
+                "session_note string, of_stranger boolean",
+            ),
+            "credential",
+            "left",
+        )
+        .join(answers(assets, "lookup string, asset_id string, prefix_chars int"), "lookup", "left")
+        .join(
+            answers(networks, "source_ip string, zone string, country string, asn string"),
+            "source_ip",
+            "left",
+        )
+    )
+    by_name = {
+        name: F.expr(f"case when not ({NO_PERSON}) then {name} end")
+        for name in ("alias_user", "alias_kind", "alias_note")
+    }
+    # Here and not for each source: an engine takes long to plan these patterns.
+    without_secrets = {name: F.expr(masked(name)) for name in MASKED_COLUMNS}
+    return joined.withColumns(by_name | without_secrets).selectExpr(
+        "event_id",
+        "event_time",
+        "to_date(event_time) as day",
+        "source",
+        "format",
+        "principal",
+        f"if({BY_NAME}, alias_user, coalesce(session_user, alias_user, {STRANGER})) as user_id",
+        f"if({BY_NAME}, alias_kind, coalesce(session_kind, alias_kind, kind_hint, 'unknown')) "
+        "as user_kind",
+        "acting_as",
+        "credential",
+        "action",
+        "action_class",
+        "resource",
+        "destination",
+        "asset_id",
+        "coalesce(object, nullif(case when asset_id is not null "
+        f"then substring(resource, prefix_chars + 1) when {CONTAINER} <> '' "
+        f"then substring(resource, length({CONTAINER}) + 2) end, '')) as object",
+        "bytes_out",
+        "source_ip",
+        "nullif(country, '') as country",
+        "nullif(zone, '') as zone",
+        "nullif(asn, '') as asn",
+        "user_agent",
+        "outcome",
+        f"from_json(case when {NOTE} is null then details else {WITH_NOTE} end, "
+        "'map<string,string>') as details",
+    )
+
+
+# A principal that is not known and bears the user_id of somebody who is would become that one.
+STRANGER = "if(principal = namesake, concat(source, ':', principal), principal)"
+# Where the log itself says that no person acted, rules about people have nothing to say.
+# Nor has the name of a session that somebody of another account opened.
+NO_PERSON = (
+    "coalesce(kind_hint = 'service' and alias_kind = 'human' and alias_note is not null, false) "
+    "or coalesce(of_stranger and alias_note like '%\"session_name\"%', false)"
+)
+# A service that opens role sessions for people names them in the session; a person who names
+# somebody else is not believed, unless it takes a rule to know that person at all.
+BY_NAME = (
+    "coalesce(alias_kind = 'human' and session_kind = 'service' "
+    "or alias_user is not null and alias_note is null and session_note is not null, false)"
+)
+NOTE = f"if({BY_NAME} or session_user is null, alias_note, session_note)"
+WITH_NOTE = (
+    "concat(substring(details, 1, length(details) - 1), if(details = '{}', '', ','), "
+    f"substring({NOTE}, 2))"
+)
+
+
+def _issued_keys(
+    good: DataFrame,
+) -> list[tuple[str, tuple[str, str, str], str | None]]:
+    """(key handed out, names, source and format of who asked, the key that one used), all of one
+    record for each key: of the one that says most, then of the first.
+    """
+    rows = (
+        good.where("issued_credential is not null")
+        .select(
+            "issued_credential",
+            "precedence",
+            "credential",
+            "event_time",
+            "names",
+            "source",
+            "format",
+        )
+        .distinct()
+        .collect()
+    )
+    rows.sort(
+        key=lambda row: (
+            -(row.precedence or 0),
+            row.credential is None,
+            not row.names,
+            row.event_time,
+            row.names or "",
+            row.credential or "",
+            row.source,
+        ),
+        reverse=True,
+    )
+    # The best one is the last.
+    first = {row.issued_credential: row for row in rows}
+    return [
+        (key, (row.names or "", row.source, row.format), row.credential)
+        for key, row in sorted(first.items())
+    ]
+
+
+def _accounts_with_trails(good: DataFrame) -> list[str]:
+    """AWS accounts whose trails are among the logs: those that CloudTrail delivered records to."""
+    account = "nullif(regexp_extract(details, '\"recipient_account\":\"([0-9]+)\"', 1), '')"
+    rows = (
+        good.where("format = 'aws_cloudtrail'")
+        .selectExpr(f"{account} as account")
+        .where("account is not null")
+        .distinct()
+        .collect()
+    )
+    return sorted(row.account for row in rows)
+
+
+def _answer(match: IdentityMatch) -> tuple[str | None, str | None, str | None]:
+    """User, kind, and what the details say of how they were found: a JSON object; null: exactly."""
+    note = {}
+    if match.candidates:
+        note["identity_candidates"] = ";".join(match.candidates[:MAX_CANDIDATES])
+    if match.identity is None:
+        return None, None, json.dumps(note) if note else None
+    user = match.identity
+    if user.rule and user.name:
+        note = {"identity_rule": user.rule, "identity_name": user.name}
+    return user.user_id, user.kind, json.dumps(note) if note else None

@@ -1,0 +1,307 @@
+"""CloudTrail records: management events and S3 data events.
+
+Traps handled here: the person of a role session is in the session name, not in ``userName``; a
+server-side copy answers with a few hundred bytes although the whole object moved, so its bytes are
+unknown; a DNS name of an AWS service may stand for the address; Logstash copies carry
+``@timestamp`` in place of ``eventTime``; bytes may be a float; one action told to several accounts
+makes records with one ``sharedEventID``, of which the one of the caller's account tells most. A
+failed sign-in has no error code but states its result in a field of its own; only of API calls does
+the vendor document that a record without an error is a success. A record may lack any part of the
+identity, and an identity without a type is not a service's.
+"""
+
+from __future__ import annotations
+
+from functools import reduce
+
+from jobs.stages.ingest.addresses import address
+from jobs.stages.ingest.formats.record import Wrapper
+from jobs.stages.ingest.vendors.aws_actions import CLASSES
+from jobs.stages.sql import (
+    NO_TEXT,
+    UNKNOWN_ACTION,
+    byte_count,
+    chosen,
+    class_of,
+    details_json,
+    iso_time,
+    of_account,
+    one_a_line,
+    quoted,
+    url_decoded,
+)
+from schemas.formats.field_map import field_map, record_type
+from schemas.sources import Source
+
+ENVELOPES = ("Records", "logEvents")
+"""What CloudTrail delivers itself, and what CloudWatch Logs make of it."""
+BATCHES = ("logEvents",)
+KEEPS_TEXT = False
+MESSAGE_CHARS = 200
+"""Characters of an error message that are kept."""
+
+STATED_RESULTS = (
+    "responseElements.ConsoleLogin",
+    "responseElements.CheckMfa",
+    "responseElements.SwitchRole",
+    "responseElements.ExitRole",
+    "responseElements.RenewRole",
+    "responseElements.GetSigninToken",
+    "responseElements.ExternalIdPDirectoryLogin",
+    "responseElements.PasswordRecoveryRequested",
+    "responseElements.PasswordRecoveryCompleted",
+    *(
+        f"{holder}.{name}"
+        for holder in ("responseElements", "serviceEventDetails", "additionalEventData")
+        for name in ("CredentialChallenge", "CredentialVerification", "UserAuthentication")
+    ),
+    "serviceEventDetails.state",
+    "serviceEventDetails.status",
+    "responseElements._return",
+    "responseElements.success",
+)
+"""Where records state how an act ended, in words or as true and false."""
+RESULT = (
+    "coalesce("
+    + ", ".join(f"nullif(cast(r.{field} as string), '')" for field in STATED_RESULTS)
+    + ")"
+)
+SUCCEEDED = ("success", "succeeded", "successful", "complete", "completed", "true")
+FAILED = ("failure", "failed", "denied", "error", "aborted", "expired", "cancelled", "false")
+# What the record itself states about the verb.
+READS = "lower(cast(r.readOnly as string)) = 'true'"
+CHANGES = "lower(cast(r.readOnly as string)) = 'false'"
+IS_DATA = "(r.eventCategory = 'Data' or lower(cast(r.managementEvent as string)) = 'false')"
+# Lambda and CloudFront write the date of the API's version behind the verb.
+VERSION = "_?20[0-9]{2}_?[0-9]{2}_?[0-9]{2}(v[0-9]+)?$"
+LOOKS = "^(List|Get|Describe|Head|Lookup|BatchGet|BatchDescribe)[A-Z]"
+"""First words of verbs that only look at something, unless the record says that it changes."""
+DERIVED = (
+    {
+        "verb": "case when r.eventName like '%20%' then "
+        f"regexp_replace(r.eventName, '{VERSION}', '') else r.eventName end",
+    },
+    {
+        "listed_class": class_of("verb", CLASSES, NO_TEXT),
+        "result": f"lower({RESULT})",
+    },
+    {
+        "looks": "case when listed_class is null then "
+        f"coalesce(verb rlike '{LOOKS}' and not coalesce({CHANGES}, false), false) end",
+    },
+)
+# Of verbs in no table: a data event that reads is a read, a management event that reads is a look.
+ACTION_CLASS = f"""coalesce(listed_class, case
+    when looks and verb like 'List%' then 'list'
+    when looks and verb rlike '^(Describe|Head|BatchDescribe)[A-Z]' then 'inspect'
+    when (looks or {READS}) and {IS_DATA} then 'read'
+    when looks or {READS} then 'inspect'
+    else 'other' end)"""
+
+IDENTITY = "r.userIdentity"
+PARAMETERS = "r.requestParameters"
+BUCKET = f"nullif({PARAMETERS}.bucketName, '')"
+SERVICE = "substring_index(r.eventSource, '.', 1)"
+ACCOUNT = f"coalesce(nullif(r.recipientAccountId, ''), nullif({IDENTITY}.accountId, ''), '-')"
+IS_COPY = f"(r.eventName in ('CopyObject', 'UploadPartCopy') and {BUCKET} is not null)"
+# `/bucket/key?versionId=…`, percent-encoded once; `+` is a plain plus sign in this header.
+COPY_SOURCE = (
+    "nullif(regexp_replace("
+    + url_decoded(f"replace(split_part({PARAMETERS}.`x-amz-copy-source`, '?', 1), '+', '%2B')")
+    + ", '^/', ''), '')"
+)
+# `resources` holds both objects of a copy and both buckets, in any order.
+NAME = "regexp_replace(x.ARN, '^arn:[^:]*:s3:::', '')"
+OTHER_OBJECT = (
+    f"get(transform(filter(r.resources, x -> {NAME} like '%/%' and "
+    f"{NAME} <> concat_ws('/', {PARAMETERS}.bucketName, {PARAMETERS}.key)), x -> {NAME}), 0)"
+)
+SOURCE = f"coalesce({COPY_SOURCE}, {OTHER_OBJECT})"
+OBJECT_URI = f"concat_ws('/', 's3:/', {BUCKET}, nullif({PARAMETERS}.key, ''))"
+# A record may lack the type and still hold the session's ARN.
+SESSION_ARN = "^arn:[^:]+:sts::[0-9]*:"
+ROLE_SESSION = (
+    f"coalesce({IDENTITY}.type = 'AssumedRole' "
+    f"or {IDENTITY}.arn rlike '{SESSION_ARN}assumed-role/', false)"
+)
+SESSION = (
+    f"({ROLE_SESSION} or {IDENTITY}.type = 'FederatedUser' "
+    f"or {IDENTITY}.arn rlike '{SESSION_ARN}federated-user/')"
+)
+SESSION_NAME = f"case when {SESSION} then substring_index({IDENTITY}.arn, '/', -1) end"
+ROLE = f"nullif({IDENTITY}.sessionContext.sessionIssuer.arn, '')"
+# The name that somebody signed in with, where the identity does not hold it.
+TYPED_NAME = "r.additionalEventData.UserName"
+PRINCIPAL = (
+    f"coalesce(nullif({IDENTITY}.arn, ''), nullif({IDENTITY}.userName, ''), "
+    f"nullif({IDENTITY}.onBehalfOf.userId, ''), nullif({TYPED_NAME}, ''), "
+    f"nullif({IDENTITY}.principalId, ''), {ROLE}, "
+    f"nullif({IDENTITY}.invokedBy, ''), nullif({IDENTITY}.accountId, ''), 'anonymous')"
+)
+# Without a type the record says "service" only where it names nothing but the invoking service.
+IS_SERVICE = (
+    f"{IDENTITY}.type = 'AWSService' or (nullif({IDENTITY}.type, '') is null "
+    f"and {IDENTITY}.invokedBy rlike '^([a-z0-9-]+[.])+amazonaws[.]com([.]cn)?$' "
+    f"and coalesce(nullif({IDENTITY}.arn, ''), nullif({IDENTITY}.userName, ''), "
+    f"nullif({IDENTITY}.onBehalfOf.userId, ''), nullif({IDENTITY}.principalId, ''), {ROLE}) "
+    "is null)"
+)
+# CloudTrail documents for API calls that a record without an error is a success. Sign-ins and
+# events of services state their result, or nothing. Records before version 1.02 have no eventType.
+IS_API_CALL = (
+    "case when nullif(r.eventType, '') is null then coalesce(listed_class, '') <> 'sign_in' "
+    "else lower(r.eventType) = 'awsapicall' end"
+)
+RESPONSE = "r.responseElements"
+NOTHING_DONE = (
+    f"(size({RESPONSE}.failures) > 0 or size({RESPONSE}.errors) > 0) and not coalesce("
+    + " or ".join(
+        f"coalesce(size({RESPONSE}.{done}), 0) > 0"
+        for done in ("deleted", "images", "imageIds", "tasks")
+    )
+    + ", false)"
+)
+HTTP_STATUS = "try_cast(r.additionalEventData.responseParameters.status as double)"
+ERROR_CODE = "nullif(r.errorCode, '')"
+OUTCOME = f"""case
+    when {ERROR_CODE} is not null then 'failure'
+    when result in ({", ".join(map(quoted, FAILED))}) then 'failure'
+    when {NOTHING_DONE} then 'failure'
+    when result in ({", ".join(map(quoted, SUCCEEDED))}) then 'success'
+    when nullif(r.errorMessage, '') is not null or {HTTP_STATUS} >= 400 then 'failure'
+    when {HTTP_STATUS} is not null or {IS_API_CALL} then 'success'
+    else 'unknown' end"""
+
+
+def _owner(bucket: str) -> str:
+    """SQL of the account that a copy's bucket belongs to, where the record says so."""
+    return (
+        f"case when {IS_COPY} then get(filter(r.resources, x -> x.accountId is not null and "
+        f"{NAME} = {bucket}), 0).accountId end"
+    )
+
+
+# Of the records of one action, which differ in their eventID.
+SHARED = "nullif(r.sharedEventID, '')"
+
+# Of the records of one action only that of the caller's own account names the caller, and each has
+# a resource of its account.
+IS_SHARED = """details like '%"shared_event_id":%'"""
+SAME_EVENT = (
+    f"if({IS_SHARED}, '', principal)",
+    "action",
+    f"if({IS_SHARED}, '', resource)",
+    "unix_seconds(event_time)",
+)
+
+COLUMNS = {
+    "event_id": f"coalesce({SHARED}, nullif(r.eventID, ''), md5(concat_ws('|', r.eventTime, "
+    f"r.`@timestamp`, r.eventSource, r.eventName, {PRINCIPAL}, r.requestID, "
+    "r.requestParameters.bucketName, r.requestParameters.key, r.requestParameters.Range, "
+    "r.sourceIPAddress)))",
+    "event_time": f"coalesce({iso_time('r.eventTime')}, {iso_time('r.`@timestamp`')})",
+    "principal": PRINCIPAL,
+    "names": one_a_line(
+        f"{IDENTITY}.arn",
+        f"{IDENTITY}.userName",
+        f"{IDENTITY}.onBehalfOf.userId",
+        chosen(f"{IDENTITY}.sessionContext.sourceIdentity"),
+        chosen(SESSION_NAME),
+        chosen(TYPED_NAME),
+        ROLE,
+        f"case when {ROLE_SESSION} then substring_index({ROLE}, '/', -1) end",
+        f"{IDENTITY}.invokedBy",
+        of_account(f"{IDENTITY}.accountId"),
+    ),
+    "kind_hint": f"case when {IS_SERVICE} then 'service' end",
+    "acting_as": f"case when {ROLE_SESSION} then {ROLE} end",
+    "credential": f"coalesce(nullif({IDENTITY}.accessKeyId, ''), "
+    f"nullif({IDENTITY}.credentialId, ''))",
+    "issued_credential": f"case when {ERROR_CODE} is null and r.eventSource = 'sts.amazonaws.com' "
+    "then r.responseElements.credentials.accessKeyId end",
+    "action": "r.eventName",
+    "action_class": ACTION_CLASS,
+    "resource": f"case when {IS_COPY} then coalesce(concat('s3://', {SOURCE}), {OBJECT_URI}) "
+    f"when {BUCKET} is not null then {OBJECT_URI} "
+    f"else concat_ws('/', 'aws:/', {ACCOUNT}, {SERVICE}, "
+    f"coalesce({PARAMETERS}.roleArn, get(r.resources, 0).ARN)) end",
+    "object": NO_TEXT,
+    "destination": f"case when {IS_COPY} then {OBJECT_URI} end",
+    "bytes_out": "case when r.eventName not in ('CopyObject', 'UploadPartCopy') then "
+    f"{byte_count('r.additionalEventData.bytesTransferredOut')} end",
+    "source_ip": address("r.sourceIPAddress"),
+    "user_agent": "nullif(r.userAgent, '')",
+    "outcome": OUTCOME,
+    "details": details_json(
+        {
+            "account": f"nullif({IDENTITY}.accountId, '')",
+            "destination_account": _owner(f"{PARAMETERS}.bucketName"),
+            "error_code": ERROR_CODE,
+            # Of a failure without a code, as of sign-ins.
+            "error_message": f"case when {ERROR_CODE} is null then "
+            f"nullif(substring(r.errorMessage, 1, {MESSAGE_CHARS}), '') end",
+            "identity_type": f"{IDENTITY}.type",
+            "issued_credential": "case when r.eventSource = 'sts.amazonaws.com' then "
+            "r.responseElements.credentials.accessKeyId end",
+            "range": f"coalesce({PARAMETERS}.Range, {PARAMETERS}.`x-amz-copy-source-range`)",
+            "recipient_account": "r.recipientAccountId",
+            "region": "r.awsRegion",
+            # S3's own access log tells the same request by this.
+            "request_id": "case when r.eventSource = 's3.amazonaws.com' "
+            "then nullif(r.requestID, '') end",
+            "service": SERVICE,
+            "shared_event_id": SHARED,
+            UNKNOWN_ACTION: "case when listed_class is null and not looks then r.eventName end",
+            "source_account": _owner(f"split_part({SOURCE}, '/', 1)"),
+            "source_host": f"case when {address('r.sourceIPAddress')} is null then "
+            "nullif(r.sourceIPAddress, '') end",
+            "source_identity": f"{IDENTITY}.sessionContext.sourceIdentity",
+            "vendor_event_id": f"case when {SHARED} <> r.eventID then nullif(r.eventID, '') end",
+            "vpc_endpoint": "r.vpcEndpointId",
+        }
+    ),
+    "precedence": f"case when {SHARED} is not null and {IDENTITY}.accountId = r.recipientAccountId "
+    "then 1 else 0 end",
+    "problem": "case when r.eventName is null then 'no eventName' end",
+}
+
+
+def json_type(source: Source) -> str:
+    """Spark SQL type of a JSON record with the fields that are used."""
+    return RECORD_TYPE
+
+
+def columns(source: Source) -> dict[str, str]:
+    """SQL of every parsed column; ``r`` is the record, ``raw`` its text."""
+    return COLUMNS
+
+
+RECORD_TYPE = record_type(field_map("aws_cloudtrail").used)
+JSON_TYPES = {
+    "bytesTransferredOut": "double",
+    "managementEvent": "boolean",
+    "readOnly": "boolean",
+    "_return": "boolean",
+    "success": "boolean",
+}
+READER_TYPE = reduce(
+    lambda text, field: text.replace(f"`{field[0]}`:string", f"`{field[0]}`:{field[1]}"),
+    JSON_TYPES.items(),
+    RECORD_TYPE,
+)
+"""The same with JSON's own types, for engines' JSON readers, which do not make text of numbers."""
+
+ALONE = "eventName"
+WRAPPERS = {
+    # EventBridge's events, of which a bus may carry others.
+    "detail": Wrapper(
+        "detail",
+        f"struct<`detail-type`:string,`detail`:{RECORD_TYPE}>",
+        "e.detail",
+        fault="case when e.`detail-type` not like '% via CloudTrail' "
+        "then concat('an event of EventBridge that is no record but: ', e.`detail-type`) end",
+    ),
+    # Log events of CloudWatch, as subscriptions and as queries write them.
+    "message": Wrapper("message", "struct<`message`:string>", "e.message", as_text=True),
+    "@message": Wrapper("@message", "struct<`@message`:string>", "e.`@message`", as_text=True),
+}

@@ -1,0 +1,221 @@
+"""Azure Storage resource logs: reads, writes and deletions of blobs, files, queues and tables.
+
+Traps handled here: an account key or a shared access signature names nobody, only the token's
+hash; the caller's address carries a port; ``objectKey`` begins with the account; one copy makes
+several records with the same ``correlationId``, of which the one of the source says what was
+taken and the others where it went.
+"""
+
+from __future__ import annotations
+
+from jobs.stages.ingest.addresses import address
+from jobs.stages.sql import (
+    NO_TEXT,
+    UNKNOWN_ACTION,
+    byte_count,
+    class_of,
+    details_json,
+    iso_time,
+    of_account,
+    one_a_line,
+    unknown_action,
+    url_decoded,
+)
+from schemas.formats.field_map import field_map, record_type
+from schemas.sources import Source
+
+ENVELOPES = ("records",)
+KEEPS_TEXT = False
+
+CLASSES = {
+    # Names without a service are those of SMB, NFS and the classic logs.
+    "read": "GetBlob ReadFile QueryBlobContents GetBlobRange GetFile GetMessage GetMessages "
+    "PeekMessage PeekMessages QueryEntity QueryEntities Read",
+    "list": "ListBlobs ListContainers ListFilesystems ListFilesystemDir ListFilesystemFile "
+    "ListPaths ListBlobsHierarchy FindBlobsByTags FilterBlobs GetPageRanges GetPageRegions "
+    "ListFiles ListFilesAndDirectories ListDirectoriesAndFiles ListFileRanges ListHandles "
+    "ListShares ListQueues QueryTable QueryTables QueryDirectory",
+    "inspect": "GetBlobMetadata GetBlobProperties GetBlobTags GetBlobLeaseInfo GetLeaseInfo "
+    "GetBlockList GetContainerACL GetContainerAcl GetContainerMetadata GetContainerProperties "
+    "GetContainerServiceMetadata GetBlobServiceProperties GetBlobServiceStats "
+    "GetAccountInformation GetAccountInfo GetFilesystemProperties GetFilesystemAcl "
+    "GetPathAccessControl GetPathProperties GetPathStatus GetDirectoryMetadata "
+    "GetDirectoryProperties GetFileCopyInformation GetFileMetadata GetFileProperties "
+    "GetFilePermission GetFileServiceProperties GetShareACL GetShareAcl GetShareMetadata "
+    "GetShareProperties GetShareStats GetQueue GetQueueACL GetQueueAcl GetQueueMetadata "
+    "GetQueueProperties GetQueueServiceProperties GetQueueServiceStats GetTableACL GetTableAcl "
+    "GetTableServiceProperties GetTableServiceStats BlobPreflightRequest FilePreflightRequest "
+    "QueuePreflightRequest TablePreflightRequest FilesystemPreflightRequest PreflightBlobRequest "
+    "QueryInfo ChangeNotify",
+    "write": "PutBlob PutBlock PutBlockList PutPage ClearPage AppendBlock AppendFile FlushFile "
+    "CopyBlob CopyBlobDestination CopyBlobFromURL PutBlobFromURL PutBlockFromURL "
+    "AppendBlockFromURL PutPageFromURL CreatePathFile CreatePathDir CreateFilesystemDir "
+    "CreateFilesystemFile RenamePathFile RenamePathDir RenameFile RenameDirectory SetBlobMetadata "
+    "SetBlobProperties SetBlobTags SetBlobTier SetBlobExpiry SnapshotBlob UndeleteBlob "
+    "UndeletePath CreateBlobSnapshot IncrementalCopyBlob AbortCopyBlob SetPageBlobSequenceNumber "
+    "SealBlob AppendBlobSeal SetPathProperties SetFileProperties SetFileMetadata "
+    "SetDirectoryProperties SetDirectoryMetadata CreateFile CreateDirectory PutRange ClearRange "
+    "PutRangeFromURL CopyFile CopyFileDestination AbortCopyFile CreateHardLink "
+    "CreateFileSymbolicLink CreateFilePermission SnapshotShare PutMessage UpdateMessage "
+    "InsertEntity InsertOrMergeEntity InsertOrReplaceEntity UpdateEntity MergeEntity "
+    "EntityGroupTransaction BlobBatch SubmitBatch SubmitBlobBatch "
+    "AcquireBlobLease BreakBlobLease ChangeBlobLease ReleaseBlobLease RenewBlobLease "
+    "AcquireFileLease BreakFileLease ChangeFileLease ReleaseFileLease LeaseFile LeasePath "
+    "Write SetInfo Flush Create",
+    "copy": "CopyBlobSource CopyFileSource",
+    "delete": "DeleteBlob DeleteBlobSnapshot DeleteContainer DeleteFilesystem "
+    "DeleteFilesystemDir DeleteFilesystemFile DeletePath DeleteDirectory DeleteFile DeleteShare "
+    "DeleteQueue DeleteMessage DeleteMessages ClearMessages DeleteTable DeleteEntity",
+    "share": "SetContainerACL SetContainerAcl SetPathAccessControl SetFilesystemAccessControl "
+    "RemovePathAccessControl UpdatePathAccessControl SetShareACL SetShareAcl SetQueueACL "
+    "SetQueueAcl SetTableACL SetTableAcl",
+    "assume": "GetUserDelegationKey",
+    "sign_in": "SessionSetup TreeConnect Logoff TreeDisconnect Negotiate",
+    "admin": "CreateContainer CreateFilesystem CreateShare CreateQueue CreateTable "
+    "SetBlobServiceProperties SetFileServiceProperties SetQueueServiceProperties "
+    "SetTableServiceProperties SetContainerMetadata SetContainerProperties RestoreContainer "
+    "UndeleteContainer RenameContainer SetFilesystemProperties SetShareMetadata "
+    "SetShareProperties SetShareQuota RestoreShare UndeleteShare SetQueueMetadata "
+    "SetBlobImmutabilityPolicy DeleteBlobImmutabilityPolicy SetBlobLegalHold RestoreBlobRanges "
+    "AcquireContainerLease BreakContainerLease ChangeContainerLease ReleaseContainerLease "
+    "RenewContainerLease AcquireShareLease BreakShareLease ChangeShareLease ReleaseShareLease "
+    "RenewShareLease ForceCloseHandles",
+    "other": "Close Cancel Echo Ioctl Lock OplockBreak",
+}
+"""Operations of blobs, Data Lake, files, queues and tables."""
+KEY_ACTION = "(?i)/list(Keys|AccountSas|ServiceSas)/action$"
+OTHER_CLASS = f"""case when r.operationName rlike '{KEY_ACTION}' then 'assume' else 'other' end"""
+
+REQUESTER = "r.identity.requester"
+HASH = "nullif(r.identity.tokenHash, '')"
+ACTOR = (
+    f"coalesce(nullif({REQUESTER}.upn, ''), nullif({REQUESTER}.objectId, ''), "
+    f"nullif({REQUESTER}.appId, ''), nullif(r.identity.delegatedResource.resourceId, ''))"
+)
+KEY_NAME = "nullif(regexp_extract(r.identity.tokenHash, '^([A-Za-z0-9_-]+)[(]', 1), '')"
+WITH_KEY = "r.identity.type in ('AccountKey', 'SAS', 'DelegationSas')"
+
+
+def _uri_of(url: str) -> str:
+    """SQL of `az://account/container/blob` from a URL; null where it is none."""
+    account = f"nullif(regexp_extract({url}, '^https?://([^./:?]+)', 1), '')"
+    path = f"regexp_extract({url}, '^https?://[^/?]+/([^?]*)', 1)"
+    decoded = url_decoded(f"replace({path}, '+', '%2B')")
+    return (
+        f"case when {account} is not null then "
+        f"concat_ws('/', 'az:/', {account}, nullif({decoded}, '')) end"
+    )
+
+
+KEY = "regexp_replace(r.properties.objectKey, '^\"|\"$', '')"
+OBJECT, SOURCE, TARGET, ADDRESS_ALONE = "blob", "copied", "copied_to", "caller_address"
+BLOB = (
+    f"case when {KEY} like '/%' then concat('az:/', {KEY}) "
+    f"else coalesce({_uri_of(KEY)}, {_uri_of('r.uri')}, "
+    "concat('az://', coalesce(nullif(r.properties.accountName, ''), '-'))) end"
+)
+IS_SOURCE = "(r.operationName in ('CopyBlobSource', 'CopyFileSource'))"
+# A write that names what it copies.
+IS_COPY = f"({IS_SOURCE} or nullif(r.properties.sourceUri, '') is not null)"
+# Where the other records of the same copy say that it went.
+SIBLING = (
+    f"max(case when r.operationName = 'CopyBlob' then {OBJECT} end) "
+    # All other records share a few partitions, as each of them takes an engine its time.
+    "over (partition by case when r.operationName like 'CopyBlob%' then r.correlationId "
+    "else cast(pmod(xxhash64(r.correlationId), 64) as string) end)"
+)
+STATUS = "try_cast(r.statusCode as int)"
+# `SASSuccess`, `AnonymousSuccess`; `SASClientOtherError`, and the services' codes of errors.
+STATUS_TEXT = "coalesce(nullif(r.statusText, ''), nullif(r.properties.metricResponseType, ''))"
+GOOD_TEXTS = "^(?:SAS|Anonymous)?Success(?:WithThrottling)?$|^STATUS_SUCCESS$"
+BAD_TEXTS = (
+    "Error|Fail|Denied|Mismatch|Invalid|NotFound|NotMet|NotMatch|Exists|Missing|Throttl|Busy|"
+    "Timeout|TimedOut|Conflict|Unauthorized|Unsupported|NotSupported|NotAllowed|NotPermitted|"
+    "NotImplemented|Forbidden|Disabled|Exceed|OutOf|TooLarge|TooMany|TooLong|BadRequest|Aborted|"
+    "Insufficient|Incompatible|NotPresent|Sharing|Cannot|Unsatisfiable|BeingDeleted|Pending|"
+    "Required|NotAllowed|NotEmpty|Locked|STATUS_"
+)
+DERIVED = (
+    {
+        OBJECT: BLOB,
+        SOURCE: f"case when r.properties.sourceUri <> '' then {_uri_of('r.properties.sourceUri')} "
+        "end",
+        TARGET: "case when r.properties.destinationUri <> '' "
+        f"then {_uri_of('r.properties.destinationUri')} end",
+        ADDRESS_ALONE: address("trim(r.callerIpAddress)"),
+    },
+)
+
+COLUMNS = {
+    "event_id": "case when nullif(r.correlationId, '') is not null then "
+    "concat_ws('/', r.correlationId, r.operationName, nullif(r.properties.operationCount, '0')) "
+    "else md5(concat_ws('|', r.time, r.operationName, r.properties.objectKey, r.uri, "
+    f"{ACTOR}, {HASH}, r.callerIpAddress)) end",
+    "event_time": iso_time("r.time"),
+    "principal": f"coalesce({ACTOR}, {HASH}, case when r.identity.type <> 'Anonymous' "
+    "then nullif(r.identity.type, '') end, 'anonymous')",
+    "names": one_a_line(
+        f"{REQUESTER}.upn",
+        f"{REQUESTER}.objectId",
+        f"{REQUESTER}.appId",
+        "r.identity.delegatedResource.resourceId",
+        HASH,
+        of_account(f"{REQUESTER}.tenantId"),
+    ),
+    # That nobody's principal name is there proves nothing: the role assignment says who it is of.
+    "kind_hint": "case when r.identity.type = 'TrustedAccess' or exists(r.identity.authorization, "
+    "a -> exists(a.principals, p -> p.type = 'ServicePrincipal')) then 'service' end",
+    # Whoever holds a key acts with the account's rights, or with what was signed with that key.
+    "acting_as": f"case when {WITH_KEY} then concat_ws('/', "
+    f"coalesce(nullif(r.properties.accountName, ''), '-'), {KEY_NAME}) end",
+    "credential": HASH,
+    "issued_credential": NO_TEXT,
+    "action": "r.operationName",
+    "action_class": f"case when {IS_COPY} then 'copy' "
+    f"else {class_of('r.operationName', CLASSES, OTHER_CLASS)} end",
+    "resource": f"case when {IS_COPY} and not {IS_SOURCE} then coalesce({SOURCE}, {OBJECT}) "
+    f"else {OBJECT} end",
+    "object": NO_TEXT,
+    "destination": f"case when {IS_SOURCE} then coalesce({TARGET}, {SIBLING}) "
+    f"when {IS_COPY} then coalesce({TARGET}, {OBJECT}) end",
+    # A copy moves the blob's size, not the answer's.
+    "bytes_out": f"case when not {IS_COPY} and r.operationName not like 'Copy%' "
+    f"then {byte_count('r.properties.responseBodySize')} end",
+    "source_ip": ADDRESS_ALONE,
+    "user_agent": "nullif(r.properties.userAgentHeader, '')",
+    "outcome": f"case when {STATUS} >= 400 then 'failure' when {STATUS} >= 100 then 'success' "
+    f"when {STATUS_TEXT} rlike '{GOOD_TEXTS}' then 'success' "
+    f"when {STATUS_TEXT} rlike '{BAD_TEXTS}' then 'failure' else 'unknown' end",
+    "details": details_json(
+        {
+            "app": f"nullif({REQUESTER}.appId, '')",
+            "authentication": "nullif(r.identity.type, '')",
+            "category": "nullif(r.category, '')",
+            "delegated_resource": "nullif(r.identity.delegatedResource.resourceId, '')",
+            "range": "nullif(r.properties.downloadRange, '')",
+            # The rest of a shared access signature's address is not kept.
+            "sas_expiry": "nullif(regexp_extract(r.uri, '[?&]se=([^&]*)', 1), '')",
+            "sas_permissions": "nullif(regexp_extract(r.uri, '[?&]sp=([A-Za-z]+)', 1), '')",
+            "status_code": "nullif(r.statusCode, '')",
+            "status_text": "nullif(r.statusText, '')",
+            "tenant": f"nullif({REQUESTER}.tenantId, '')",
+            UNKNOWN_ACTION: f"case when not r.operationName rlike '{KEY_ACTION}' "
+            f"then {unknown_action('r.operationName', CLASSES)} end",
+        }
+    ),
+    "precedence": "0",
+    "problem": "case when nullif(r.operationName, '') is null then 'no operationName' end",
+}
+
+
+def json_type(source: Source) -> str:
+    """Spark SQL type of a JSON record with the fields that are used."""
+    return RECORD_TYPE
+
+
+def columns(source: Source) -> dict[str, str]:
+    """SQL of every parsed column; ``r`` is the record, ``raw`` its text."""
+    return COLUMNS
+
+
+RECORD_TYPE = record_type(field_map("azure_storage").used)

@@ -1,0 +1,240 @@
+"""Kubernetes audit events (audit.k8s.io), alone or in what clouds put them.
+
+Traps handled here: one request makes several records (one a stage) with the same ``auditID``, of
+which the last stage tells most; ``exec`` over WebSocket has the verb ``get``, so the subresource
+decides and never the verb; ``kubectl cp`` is an ``exec`` of ``tar`` in the request's query; under
+impersonation the one who acted is ``user``; status 101 is a success; a caller may write all of
+``sourceIPs`` but the last, by a header; versions before v1 of the API have ``timestamp`` only.
+
+AKS puts the Event, as text or as an object, into a diagnostic record, EKS as text into a log event
+of CloudWatch; GKE writes its own entries, from which an Event is put together (without the
+request's query, so without the command of an ``exec``). A cluster that the log names goes before
+the one in the config, which is for logs that name none.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from jobs.stages.ingest.addresses import address
+from jobs.stages.ingest.formats.record import Wrapper
+from jobs.stages.ingest.vendors.google_entries import SERVICE, kubernetes_event
+from jobs.stages.sql import (
+    NO_TEXT,
+    UNKNOWN_ACTION,
+    chosen,
+    class_of,
+    details_json,
+    iso_time,
+    one_a_line,
+    quoted,
+    url_decoded,
+)
+from schemas.formats.field_map import field_map, field_tree, record_type
+from schemas.sources import Source
+
+ENVELOPES = ("items", "records", "logEvents", "")
+"""A webhook's batch, Azure's, CloudWatch's, and what ``gcloud logging read`` writes."""
+BATCHES = ENVELOPES
+BATCH = {"logEvents": "logGroup"}
+KEEPS_TEXT = False
+
+ADDRESSES = "r.sourceIPs"
+CLUSTER = "coalesce(cluster, '-')"
+TARGET = "r.objectRef"
+SUBRESOURCE = f"nullif({TARGET}.subresource, '')"
+# Listing secrets or configmaps answers with all of them, but who lists rarely means to read.
+VERB_CLASSES = {
+    "list": "list watch",
+    "inspect": "get head options",
+    "write": "create update patch post put",
+    "delete": "delete deletecollection",
+    "assume": "impersonate",
+    "execute": "proxy redirect connect",
+}
+CHANGES = "('create', 'update', 'patch', 'delete', 'deletecollection')"
+RULES = (
+    "('roles', 'rolebindings', 'clusterroles', 'clusterrolebindings', "
+    "'validatingwebhookconfigurations', 'mutatingwebhookconfigurations', "
+    "'validatingadmissionpolicies', 'validatingadmissionpolicybindings')"
+)
+REVIEWS = (
+    "('tokenreviews', 'subjectaccessreviews', 'localsubjectaccessreviews', "
+    "'selfsubjectaccessreviews', 'selfsubjectrulesreviews', 'selfsubjectreviews')"
+)
+WORKLOADS = (
+    "('pods', 'jobs', 'deployments', 'statefulsets', 'daemonsets', 'cronjobs', 'replicasets', "
+    "'replicationcontrollers')"
+)
+
+
+def event_class(verb: str, resource: str, subresource: str) -> str:
+    """SQL of the class of a request; the subresource says more than the verb."""
+    return (
+        f"case when {subresource} in ('exec', 'attach', 'portforward', 'proxy') then 'execute' "
+        f"when {subresource} = 'ephemeralcontainers' and {verb} in {CHANGES} then 'execute' "
+        f"when {subresource} = 'log' and {verb} = 'get' then 'read' "
+        f"when {subresource} = 'token' and {verb} = 'create' then 'assume' "
+        f"when {subresource} = 'eviction' and {verb} = 'create' then 'delete' "
+        f"when {subresource} = 'approval' and {verb} in {CHANGES} then 'admin' "
+        f"when {resource} in {REVIEWS} and {verb} = 'create' then 'inspect' "
+        f"when {resource} in {RULES} and {verb} in {CHANGES} then 'admin' "
+        f"when {resource} in {WORKLOADS} and {subresource} is null and {verb} = 'create' "
+        "then 'submit' "
+        f"when {resource} in ('secrets', 'configmaps', 'persistentvolumeclaims') "
+        f"and {subresource} is null and {verb} = 'get' then 'read' "
+        f"else {class_of(verb, VERB_CLASSES, quoted('other'))} end"
+    )
+
+
+def event_resource(cluster: str, path: str, *parts: str) -> str:
+    """SQL of `k8s://cluster/namespace/resource/name`, or of the path where there is no object.
+
+    ``parts``: SQL of namespace, resource and name; each may be null.
+    """
+    namespace, resource, name = parts
+    return (
+        f"case when {resource} is null then concat('k8s://', {cluster}, '/-', "
+        f"coalesce({path}, '')) else concat_ws('/', 'k8s:/', {cluster}, "
+        f"coalesce(nullif({namespace}, ''), '-'), {resource}, nullif({name}, '')) end"
+    )
+
+
+CLASS = "class"
+DERIVED = ({CLASS: event_class("r.verb", f"{TARGET}.resource", SUBRESOURCE)},)
+CODE = "try_cast(r.responseStatus.code as int)"
+# First commands of a query such as `command=tar&command=cf&command=-&container=main`.
+COMMAND = (
+    "nullif(array_join(transform(regexp_extract_all(r.requestURI, "
+    f"'[?&]command=([^&]*)', 1), c -> {url_decoded('c')}), ' '), '')"
+)
+
+
+def _extra(name: str) -> str:
+    """SQL of the first of the texts listed under a name of ``user.extra``; null for none."""
+    return f"nullif(regexp_extract(r.user.extra.{name}, '\"([^\"]+)\"', 1), '')"
+
+
+# EKS says there which role and session the caller's key belongs to. The user name is what the
+# cluster's owners made of that, and many may share it.
+EXTRA_SESSION, EXTRA_ARN, EXTRA_ROLE = map(_extra, ("sessionName", "arn", "canonicalArn"))
+
+# The caller may choose the audit id. What is created may get its name only at a later stage.
+SAME_EVENT = ("principal", "action", "if(action = 'create', '', resource)")
+IN_STAGES = True
+
+COLUMNS = {
+    "event_id": "nullif(r.auditID, '')",
+    "event_time": f"coalesce({iso_time('r.requestReceivedTimestamp')}, "
+    f"{iso_time('r.stageTimestamp')}, {iso_time('r.`timestamp`')})",
+    "principal": "coalesce(nullif(r.user.username, ''), 'system:anonymous')",
+    # Whoever assumes a role chooses its session's name, so the ARN and the user name go before it.
+    "names": one_a_line(EXTRA_ARN, "r.user.username", chosen(EXTRA_SESSION), EXTRA_ROLE),
+    "kind_hint": f"case when r.user.username {SERVICE} then 'service' end",
+    "acting_as": "coalesce(nullif(r.impersonatedUser.username, ''), "
+    f"case when {EXTRA_ROLE} like '%:role/%' then {EXTRA_ROLE} end)",
+    "credential": f"coalesce({_extra('accessKeyId')}, "
+    f"{_extra('`authentication.kubernetes.io/credential-id`')})",
+    "issued_credential": NO_TEXT,
+    "action": f"case when {SUBRESOURCE} is not null "
+    f"then concat({TARGET}.resource, '/', {SUBRESOURCE}) else r.verb end",
+    "action_class": CLASS,
+    "resource": event_resource(
+        CLUSTER,
+        "split_part(r.requestURI, '?', 1)",
+        f"{TARGET}.namespace",
+        f"{TARGET}.resource",
+        f"{TARGET}.name",
+    ),
+    "object": NO_TEXT,
+    "destination": NO_TEXT,
+    "bytes_out": "cast(null as bigint)",
+    "source_ip": address("seen_address"),
+    "user_agent": "nullif(r.userAgent, '')",
+    "outcome": f"case when {CODE} >= 400 or r.stage = 'Panic' or r.responseStatus.status = "
+    "'Failure' or r.annotations.`authorization.k8s.io/decision` = 'forbid' then 'failure' "
+    f"when {CODE} >= 100 or r.responseStatus.status = 'Success' then 'success' "
+    "else 'unknown' end",
+    "details": details_json(
+        {
+            "api_group": f"nullif({TARGET}.apiGroup, '')",
+            "command": COMMAND,
+            "decision": "r.annotations.`authorization.k8s.io/decision`",
+            "forwarded_for": "forwarded_for",
+            "reason": "nullif(r.responseStatus.reason, '')",
+            "session_name": EXTRA_SESSION,
+            "source_host": f"case when {address('seen_address')} is null "
+            "then nullif(seen_address, '') end",
+            "status_code": "r.responseStatus.code",
+            "subresource": SUBRESOURCE,
+            UNKNOWN_ACTION: f"case when {CLASS} = 'other' then r.verb end",
+            "verb": "r.verb",
+        }
+    ),
+    "precedence": "case r.stage when 'ResponseComplete' then 3 when 'Panic' then 2 "
+    "when 'ResponseStarted' then 1 else 0 end",
+    "problem": "case when nullif(r.auditID, '') is null then 'no auditID' "
+    "when r.verb is null then 'no verb' end",
+}
+
+
+def json_type(source: Source) -> str:
+    """Spark SQL type of a JSON record with the fields that are used."""
+    return RECORD_TYPE
+
+
+def columns(source: Source) -> dict[str, str]:
+    """SQL of every parsed column; ``r`` is the record, ``raw`` its text."""
+    return COLUMNS
+
+
+FIELDS = field_map("kubernetes_audit")
+RECORD_TYPE = record_type(FIELDS.used)
+
+
+def _struct(tree: dict[str, Any], values: dict[str, str], prefix: str = "") -> str:
+    """SQL of a struct of the fields of ``tree``, null where ``values`` holds no SQL for them."""
+    members = []
+    for name, below in tree.items():
+        value = values.get(f"{prefix}{name}", NO_TEXT)
+        if below is not None:
+            value = _struct(below, values, f"{prefix}{name}.")
+        members.append(f"{quoted(name.removesuffix('[]'))}, {value}")
+    return f"named_struct({', '.join(members)})"
+
+
+def _cloudwatch(text: str, group: str) -> Wrapper:
+    """A log event of CloudWatch with its text and the name of its log group."""
+    return Wrapper(
+        text,
+        record_type(FIELDS.wrappers[text]),
+        f"e.`{text}`",
+        as_text=True,
+        cluster=f"regexp_extract({group}, '/aws/eks/([^/]+)/cluster', 1)",
+    )
+
+
+ALONE = "auditID"
+WRAPPERS = {
+    "properties": Wrapper(
+        "properties.log",
+        record_type(FIELDS.wrappers["properties"]),
+        "e.properties.log",
+        as_text=True,
+        fault="case when e.category not in ('kube-audit', 'kube-audit-admin') "
+        "then concat('no audit event but of category ', e.category) end",
+        # Azure writes its resource's name in capitals, in which they say nothing.
+        cluster="lower(regexp_extract(e.resourceId, '(?i)/managedclusters/([^/]+)', 1))",
+    ),
+    "protoPayload": Wrapper(
+        "",
+        record_type(FIELDS.wrappers["protoPayload"]),
+        _struct(field_tree(FIELDS.used), kubernetes_event("e")),
+        fault="case when coalesce(e.protoPayload.serviceName, '') <> 'k8s.io' then concat("
+        "'an entry not of k8s.io but of ', coalesce(e.protoPayload.serviceName, 'no service'), "
+        "': for format gcp_audit') end",
+        cluster="e.resource.labels.cluster_name",
+    ),
+    "message": _cloudwatch("message", "coalesce(batch, e.logGroup)"),
+    "@message": _cloudwatch("@message", "coalesce(batch, e.`@log`)"),
+}

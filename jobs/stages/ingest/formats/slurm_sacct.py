@@ -1,0 +1,369 @@
+"""Rows of ``sacct --parsable2`` in any selection and order of columns, with a header or without.
+
+Traps handled here: times are local and carry no zone; ``Unknown`` and ``None`` stand for no time;
+steps (``123.batch``) leave the user empty, so it is taken from the job's own row; ``CANCELLED by
+UID`` names someone who need not be the owner; free text (job name, submit line, comments) may hold
+the separator. With one such column that is undone; with several of them only what reads the same
+however the row is split is believed, and the rest is kept in one piece.
+"""
+
+from __future__ import annotations
+
+import re
+from itertools import count
+from math import comb
+
+from jobs.stages.ingest.formats.record import Link
+from jobs.stages.ingest.vendors.slurm_states import SHORT, STATES
+from jobs.stages.sql import (
+    NO_TEXT,
+    UNKNOWN_ACTION,
+    class_of,
+    details_json,
+    one_a_line,
+    quoted,
+    unknown_action,
+    zoned_time,
+)
+from schemas.formats.field_map import field_map
+from schemas.sources import SACCT_IDS, SACCT_TIMES, Source, sacct_names
+
+ENVELOPES: tuple[str, ...] = ()
+KEEPS_TEXT = False
+SEPARATOR = "|"
+UNIT = "\x1f"
+FREE_TEXT = frozenset(
+    "admincomment comment constraints container extra jobname licenses stderr stdin stdout "
+    "submitline systemcomment wckey workdir".split()
+)
+"""Columns that users or plugins fill; ``|`` means `or` in constraints and licences."""
+SHAPES = {
+    r"[0-9]+(?:[_+.][^|]*)?": SACCT_IDS,
+    r"[0-9]{4}-[0-9]{2}-[0-9]{2}[T ][^|]*|[0-9]{9,11}|Unknown|None|": (*SACCT_TIMES, "eligible"),
+    "[0-9]*": ("alloccpus", "associd", "elapsedraw", "gid", "ncpus", "nnodes", "reqcpus", "uid"),
+    "[0-9]+:[0-9]+|": ("exitcode", "derivedexitcode"),
+    "[A-Z_]*(?: [^|]*)?[+]?": ("state",),
+    r"[0-9:.-]*": ("cputime", "elapsed", "planned", "suspended"),
+    r"(?:[a-z][^|=]*=[^|]*)?": ("alloctres", "reqtres"),
+}
+"""What columns hold that are no free text; by these a row is split where texts hold separators."""
+MAX_SPLITS = 1000
+"""Ways to split one row that are tried; each may cost an engine a pass over the row."""
+JOB_NUMBER = r"^[0-9]+([_+.]|\z)"
+FIELDS = tuple(name.lower() for name in field_map("slurm_sacct").used)
+
+
+def is_json(head: str, source: Source) -> bool:
+    """``sacct --json`` is another format."""
+    return False
+
+
+def given_header(head: str, source: Source) -> str | None:
+    """The header made of the source's ``fields`` for a file that begins with no header."""
+    lines = [line.rstrip("\r") for line in head.split("\n") if line.strip()]
+    if source.fields is None or not lines or _is_header(lines[0]):
+        return None
+    names = sacct_names(source.fields)
+    header = SEPARATOR.join(names)
+    # `--parsable` ends every row with a separator, `--parsable2` those with an empty last field.
+    plain = sum(line.count(SEPARATOR) == len(names) - 1 for line in lines)
+    ended = sum(line.count(SEPARATOR) == len(names) and line.endswith(SEPARATOR) for line in lines)
+    return header + SEPARATOR if ended > plain else header
+
+
+def header_problem(header: str, source: Source) -> str | None:
+    """What a first line lacks that must name the columns; None if nothing."""
+    if not _is_header(header):
+        return (
+            "the first line of the file names no column JobID; if sacct was run with --noheader, "
+            "set `fields` of the source to what was given to --format"
+        )
+    if set(SACCT_TIMES).isdisjoint(_names(header)):
+        return "the header has no column Submit, Start or End; add one to sacct's --format"
+    return None
+
+
+def parts(line: str, header: str, source: Source) -> str:
+    """SQL of what stands between a row's separators."""
+    return f"split({_row(line, header)}, '\\\\|')"
+
+
+def mended(line: str, header: str, source: Source) -> str:
+    """SQL of the array of a row's fields, null where they cannot be told; the fields that cannot
+    be told apart, as one text, are one element more.
+    """
+    names, row = _names(header), _row(line, header)
+    extra, free = _extra_fields(header), _free_text(names)
+    if not free:
+        return "parts"
+    first, end = free[0], free[-1] + 1
+    left = f"slice(parts, 1, {first})"
+    middle = f"array_join(slice(parts, {first + 1}, {end - first} + {extra}), '|')"
+    right = f"slice(parts, {end + 1} + {extra}, {len(names) - end})"
+    if len(free) == 1:
+        joined = f"concat({left}, array({middle}), {right})"
+        return f"case when {extra} > 0 then {joined} else parts end"
+    splits = f"{extra} <= {_most_extra(len(free))} and instr({row}, '{UNIT}') = 0"
+    return (
+        f"case when {extra} <= 0 then parts "
+        f"when {splits} and {row} rlike {quoted(_pattern(names, '*'))} then {_agreed(row, names)} "
+        f"else concat({left}, {_nulls(end - first)}, {right}, array({middle})) end"
+    )
+
+
+def record(line: str, header: str, source: Source) -> str:
+    """SQL of the record struct from a row in column ``line`` of a file with that header line."""
+    names = _names(header)
+    places = {name: names.index(name) for name in names}
+    values = {name: f"get(parts, {places[name]})" if name in places else NO_TEXT for name in FIELDS}
+    # Lines of which several make one row belong to no day yet.
+    whole = f"size(parts) >= {len(names)}"
+    if first_ids := _first_ids(names):
+        begins = (f"get(parts, {place}) rlike {quoted(JOB_NUMBER)}" for place in first_ids)
+        whole += f" and ({' or '.join(begins)})"
+    values |= {name: f"case when {whole} then {values[name]} end" for name in SACCT_TIMES}
+    # Without its id and its first time a row is nothing; what else is missing, is missing.
+    needed = [next(n for n in found if n in places) for found in (SACCT_IDS[::-1], SACCT_TIMES)]
+    lost = " or ".join(f"get(parts, {places[name]}) is null" for name in needed)
+    values["unsplit"] = f"get(parts, {len(names)})"
+    values["lost"] = f"coalesce({values['unsplit']} is not null and ({lost}), false)"
+    members = ", ".join(f"{quoted(name)}, {value}" for name, value in values.items())
+    return f"named_struct({members})"
+
+
+def fault(line: str, header: str, source: Source) -> str:
+    """SQL of why a row does not fit its header; null if it does."""
+    extra = _extra_fields(header)
+    too_few = f"when {extra} < 0 then {quoted(TOO_FEW)}"
+    if _free_text(_names(header)):
+        return f"case {too_few} end"
+    return f"case {too_few} when {extra} > 0 then 'more fields than the header names' end"
+
+
+def breaks(text: str, header: str) -> bool | None:
+    """Whether a row goes on in the next line; None for text that begins with no job."""
+    names = _names(header)
+    ended = header.endswith(SEPARATOR)
+    cells = (text.removesuffix(SEPARATOR) if ended else text).split(SEPARATOR)
+    first_ids = _first_ids(names)
+    if any(re.match(r"[0-9]+([_+.]|\Z)", cells[n]) for n in first_ids if n < len(cells)):
+        return len(cells) < len(names)
+    return None if first_ids and not _is_header(text) else False
+
+
+def telling(line: str, header: str, source: Source) -> str:
+    """SQL of whether a row may be a job's own, which has its owner, and no step's."""
+    before = _first_ids(_names(header))
+    if not before:
+        return "true"
+    step = rf"^(?:[^|]*\|){{{before[0]}}}[^|.]*[.]"
+    return f"not {line} rlike {quoted(step)}"
+
+
+def columns(source: Source) -> dict[str, str]:
+    """SQL of every parsed column."""
+    return COLUMNS
+
+
+def _is_header(line: str) -> bool:
+    """Whether a line names columns: no name begins with a digit, and every job's id does."""
+    names = _names(line)
+    return not set(SACCT_IDS).isdisjoint(names) and not any(name[:1].isdigit() for name in names)
+
+
+def _names(header: str) -> list[str]:
+    """Columns in lower case; ``--parsable`` ends every line with a separator."""
+    return [name.strip().lower() for name in header.removesuffix(SEPARATOR).split(SEPARATOR)]
+
+
+def _free_text(names: list[str]) -> list[int]:
+    return [position for position, name in enumerate(names) if name in FREE_TEXT]
+
+
+def _first_ids(names: list[str]) -> list[int]:
+    """Columns of a job's number before which no free text can stand."""
+    first = min((*_free_text(names), len(names)))
+    return [place for place, name in enumerate(names[:first]) if name in SACCT_IDS]
+
+
+def _row(line: str, header: str) -> str:
+    return f"regexp_replace({line}, '\\\\|\\\\z', '')" if header.endswith(SEPARATOR) else line
+
+
+def _extra_fields(header: str) -> str:
+    """SQL of how many fields a row has beyond its header's."""
+    return f"(size(parts) - {len(_names(header))})"
+
+
+def _agreed(row: str, names: list[str]) -> str:
+    """SQL of a row's cells as far as all ways to split it agree.
+
+    Of all ways the one with the shortest texts and the one with the longest are the outermost: up
+    to the first field in which these two differ, and right of the last text, all are the same.
+    """
+    groups = quoted(UNIT.join(f"${number}" for number in range(1, len(names) + 1)))
+    ways = ", ".join(
+        f"'{name}', split(regexp_replace({row}, {quoted(_pattern(names, every))}, {groups}), "
+        f"'{UNIT}')"
+        for name, every in (("short", "*?"), ("long", "*"))
+    )
+    free = _free_text(names)
+    end = free[-1] + 1
+    cases = " ".join(f"when get(w.short, {n}) <> get(w.long, {n}) then {n}" for n in free)
+    agree = f"(case {cases} else {end} end)"
+    cells = (
+        f"concat(slice(w.short, 1, {agree}), slice({_nulls(end)}, 1, {end} - {agree}), "
+        f"slice(w.short, {end + 1}, {len(names) - end}), array(nullif("
+        f"array_join(slice(w.short, {agree} + 1, {end} - {agree}), '|'), '')))"
+    )
+    return f"get(transform(array(named_struct({ways})), w -> {cells}), 0)"
+
+
+def _pattern(names: list[str], every: str) -> str:
+    """Pattern of a row with a group for each field, whose free texts are as ``every`` says."""
+    shapes = {name: shape for shape, alike in SHAPES.items() for name in alike}
+    shapes |= dict.fromkeys(FREE_TEXT, f".{every}")
+    return "(?s)^" + r"\|".join(f"({shapes.get(name, '[^|]*')})" for name in names) + r"\z"
+
+
+def _most_extra(texts: int) -> int:
+    """How many separators may be spread over so many texts without too many ways to do it."""
+    return next(n for n in count() if comb(n + texts, texts - 1) > MAX_SPLITS)
+
+
+def _nulls(number: int) -> str:
+    return f"array({', '.join([NO_TEXT] * number)})"
+
+
+def _local_time(field: str) -> str:
+    """SQL of a time; ``SLURM_TIME_FORMAT`` may have made it epoch seconds or added a zone."""
+    return (
+        f"case when {field} rlike '^[0-9]{{9,11}}$' "
+        f"then timestamp_seconds(try_cast({field} as bigint)) else {zoned_time(field)} end"
+    )
+
+
+TOO_FEW = (
+    "fewer fields than the header names (line breaks in the last column cannot be undone: let one "
+    "without free text stand last in sacct's --format)"
+)
+ID = "coalesce(nullif(r.jobidraw, ''), nullif(r.jobid, ''))"
+JOB = f"substring_index({ID}, '.', 1)"
+IS_STEP = "(coalesce(nullif(r.jobid, ''), r.jobidraw) like '%.%')"
+CLUSTER = "coalesce(nullif(r.cluster, ''), cluster, '-')"
+# A user who was removed is shown as `nobody` or as a number.
+USER = "coalesce(nullif(nullif(r.user, ''), 'nobody'), nullif(r.uid, ''), nullif(r.user, ''))"
+OWNER = "owner"
+# The owner's name and number come from one row: a job's id may be used again.
+NAME_OF_JOB = "substring_index(owner_of_job, '\\n', 1)"
+OWNER_UID = "coalesce(nullif(r.uid, ''), nullif(get(split(owner_of_job, '\\n'), 1), ''))"
+WORD = "substring_index(r.state, ' ', 1)"
+# A job is never shown as completing or configuring by sacct, so these cut no other state short.
+SHOWN = [s for each in STATES.values() for s in each if s not in ("COMPLETING", "CONFIGURING")]
+
+
+def _own_start(state: str) -> str:
+    """The shortest beginning of a state that no other state shown by sacct has."""
+    others = [other for other in SHOWN if other != state]
+    starts = (state[:length] for length in range(1, len(state) + 1))
+    return next(s for s in starts if not any(other.startswith(s) for other in others))
+
+
+# A width in --format cuts what is longer and ends it with a plus: `CANCELLED+`, `OUT_OF_ME+`.
+# What several states begin with (`C+`) says nothing.
+WHOLE = " ".join(
+    f"when startswith('{state}', rtrim('+', {WORD})) and startswith({WORD}, '{_own_start(state)}') "
+    f"then '{state}'"
+    for state in SHOWN
+)
+STATE = "state"
+BY_OUTCOME = {outcome: " ".join(states) for outcome, states in STATES.items()}
+UNKNOWN_STATE = f"nullif({unknown_action(STATE, BY_OUTCOME)}, '')"
+# Without a state an exit code says that a job has failed; the code 0 says nothing.
+OUTCOME = (
+    f"case when nullif({STATE}, '') is not null "
+    f"then {class_of(STATE, BY_OUTCOME, quoted('unknown'))} "
+    "when r.exitcode rlike '^([1-9][0-9]*:[0-9]+|[0-9]+:[1-9][0-9]*)' then 'failure' "
+    "else 'unknown' end"
+)
+BY = "nullif(regexp_extract(r.state, '^CANCELLED by ([^+]+)\\\\z', 1), '')"
+
+# All GPUs are counted, and where the cluster tells them apart those of each type once more.
+ALL_GPUS = "nullif(regexp_extract(r.alloctres, '(?:^|,)gres/gpu=([0-9]+)', 1), '')"
+TYPED_GPUS = "regexp_extract_all(r.alloctres, '(?:^|,)gres/gpu:[^=,]*=([0-9]+)', 1)"
+SUM_OF_GPUS = (
+    f"aggregate(transform({TYPED_GPUS}, n -> try_cast(n as bigint)), cast(0 as bigint), "
+    "(a, b) -> a + b)"
+)
+
+DERIVED = (
+    # 64 bits are faster to compare than texts.
+    {"job_hash": f"xxhash64({CLUSTER}, {JOB})"},
+    Link(
+        tells=f"case when {USER} is not null then array(job_hash) end",
+        values={"owner_of_job": f"max(concat({USER}, '\\n', coalesce(r.uid, '')))"},
+        asks="job_hash",
+    ),
+    {
+        OWNER: f"coalesce({USER}, {NAME_OF_JOB})",
+        STATE: f"case when {WORD} like '%+' then case {WHOLE} else {WORD} end "
+        f"when length({WORD}) <= 3 then case {WORD} {SHORT} else {WORD} end else {WORD} end",
+        # All else stands for no time: `Unknown`, `None`, nothing.
+        **{
+            name: f"case when r.{field} rlike '^[0-9]' then r.{field} end"
+            for name, field in (("submitted", "submit"), ("started", "start"), ("ended", "end"))
+        },
+    },
+    {"happened": f"coalesce(case when {IS_STEP} then started end, submitted, started, ended)"},
+)
+# A job's later row may have another time and account.
+SAME_EVENT = ("principal", "action")
+
+COLUMNS = {
+    # A job queued again is listed once more with another submit time, or start where that is all.
+    "event_id": f"concat_ws('/', {CLUSTER}, {ID}, coalesce(submitted, started))",
+    "event_time": _local_time("happened"),
+    "principal": f"coalesce({OWNER}, 'unknown')",
+    "names": one_a_line(OWNER),
+    "kind_hint": NO_TEXT,
+    "acting_as": NO_TEXT,
+    "credential": NO_TEXT,
+    "issued_credential": NO_TEXT,
+    "action": f"case when {IS_STEP} then 'step' else 'submit' end",
+    "action_class": f"case when {IS_STEP} then 'other' else 'submit' end",
+    "resource": f"concat_ws('/', 'slurm:/', {CLUSTER}, coalesce(nullif(r.account, ''), '-'), "
+    f"{JOB})",
+    "object": NO_TEXT,
+    "destination": NO_TEXT,
+    "bytes_out": "cast(null as bigint)",
+    "source_ip": NO_TEXT,
+    "user_agent": NO_TEXT,
+    "outcome": OUTCOME,
+    "details": details_json(
+        {
+            # Who cancelled a job need not be its owner; only these two numbers have names here.
+            "cancelled_by": f"case when {BY} = '0' then 'root' when {BY} = {OWNER_UID} "
+            f"then {OWNER} else {BY} end",
+            "exit_code": "nullif(r.exitcode, '')",
+            "gpus": f"coalesce({ALL_GPUS}, nullif(cast({SUM_OF_GPUS} as string), '0'))",
+            "job_name": "nullif(r.jobname, '')",
+            "nodes": "case when r.nodelist not in ('', 'None assigned', 'None') "
+            "then r.nodelist end",
+            "partition": "nullif(r.partition, '')",
+            "state": f"nullif({STATE}, '')",
+            "std_out": "nullif(r.stdout, '')",
+            "step": f"case when {IS_STEP} then coalesce(nullif(r.jobid, ''), r.jobidraw) end",
+            "submit_line": "nullif(r.submitline, '')",
+            UNKNOWN_ACTION: f"concat('state ', substring({UNKNOWN_STATE}, 1, 80))",
+            # Fields that cannot be told apart, from the first of them on.
+            "unsplit": "r.unsplit",
+            "work_dir": "nullif(r.workdir, '')",
+        }
+    ),
+    # The same job listed again later is known better once it has ended.
+    "precedence": "if(ended is null, 0, 1)",
+    "problem": "case when r.lost then 'separators within several columns of free text: the job or "
+    "its time cannot be told' "
+    f"when {ID} is null then 'no JobID' when not {ID} rlike {quoted(JOB_NUMBER)} "
+    "then 'no job number where the header has JobID' end",
+}

@@ -1,0 +1,127 @@
+"""How the records of a file are framed, from its first kilobytes."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator
+from datetime import date
+from pathlib import Path
+from types import ModuleType
+
+from jobs.stages.ingest.formats import format_module, wrapper_of
+from jobs.stages.ingest.gzip_files import HEAD_BYTES, is_packed, read_head, too_large
+from jobs.stages.ingest.raw_file import RawFile
+from schemas.sources import Source
+
+BOM = b"\xef\xbb\xbf"
+TOKEN = re.compile(r'"(?:[^"\\]|\\.)*"|[{}\[\]]')
+COLON = re.compile(r"\s*:\s*")
+MISREAD_PATH = re.compile(
+    r"[*?\[\]{}\\\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]|/[^/]*:[^/]*$|/[._][^/]*$"
+)
+"""Paths that engines take for a pattern, refuse, or skip because the file counts as hidden.
+
+Python reads a byte of a name that is not UTF-8 as half of a surrogate pair.
+"""
+
+
+def inspect(path: Path, day: date | None, source: Source, max_bytes: int) -> RawFile | None:
+    """Framing of one file; None for one without content."""
+    size = path.stat().st_size
+    if size == 0:
+        return None
+    packed = is_packed(path)
+    head, damage = read_head(path, most_padding=max_bytes)
+    if not head and damage is None and not too_large(path, max_bytes):
+        return None
+    if packed != (path.suffix == ".gz"):
+        damage = damage or (
+            "packed although not named .gz" if packed else "named .gz although not packed"
+        )
+    if MISREAD_PATH.search(str(path)):
+        damage = damage or "a path that engines misread"
+    damage = damage or too_large(path, max_bytes)
+    if head.startswith(BOM):
+        damage = damage or "byte order mark"
+        head = head.removeprefix(BOM)
+    text = head.decode("utf-8", errors="replace")
+    framing, header = _framing(text, source)
+    module = format_module(source.format)
+    fault = None
+    if header and len(head) == HEAD_BYTES and text.endswith(header):
+        fault = f"the first line is longer than {HEAD_BYTES:,} bytes, too long to name columns"
+    elif header is not None:
+        fault = module.header_problem(header, source)
+    return RawFile(
+        str(path),
+        day,
+        framing,
+        header,
+        fault,
+        damage or fault,
+        _wrapper(text, framing, module),
+        framing in getattr(module, "BATCHES", ()) and _begins_with_a_document(text),
+        size=size,
+    )
+
+
+def _framing(head: str, source: Source) -> tuple[str, str | None]:
+    module = format_module(source.format)
+    for array in module.ENVELOPES:
+        if _array_start(head, array) is not None:
+            return array, None
+    if not hasattr(module, "record") or module.is_json(head, source):
+        return "lines", None
+    if getattr(module, "HEADERLESS", False):
+        return "lines", ""
+    if hasattr(module, "given_header") and (given := module.given_header(head, source)):
+        return "lines", given
+    first = next((line for line in head.split("\n") if line.strip()), "")
+    return "lines", first.rstrip("\r")
+
+
+def _array_start(head: str, name: str) -> int | None:
+    """Where the array begins that is the top-level member ``name`` of a JSON document, if any."""
+    if name == "":
+        start = len(head) - len(head.lstrip())
+        return start if head.startswith("[", start) else None
+    return next(
+        (at for found, at in members(head) if found == name and head.startswith("[", at)), None
+    )
+
+
+def _wrapper(head: str, framing: str, module: ModuleType) -> str | None:
+    """What wraps the first record of a file; the others are looked at if that was wrong."""
+    start = None if framing == "lines" else _array_start(head, framing)
+    record = head if start is None else head[start + 1 :]
+    return wrapper_of((name for name, _ in members(record)), module)
+
+
+def _begins_with_a_document(head: str) -> bool:
+    """Whether the first line is a whole document, or goes on beyond what can be seen."""
+    first, line_break, _ = head.lstrip().partition("\n")
+    try:
+        json.loads(first)
+    except (ValueError, RecursionError):
+        return not line_break
+    return True
+
+
+def members(text: str) -> Iterator[tuple[str, int]]:
+    """Names of the members of the JSON object a text begins with, and where their values begin.
+
+    Further on the text may be broken or cut off.
+    """
+    if not text.lstrip().startswith("{"):
+        return
+    depth = 0
+    for token in TOKEN.finditer(text):
+        if token[0] in "{[":
+            depth += 1
+        elif token[0] in "}]":
+            depth -= 1
+            if depth == 0:
+                return
+        elif depth == 1 and (colon := COLON.match(text, token.end())):
+            yield token[0][1:-1], colon.end()

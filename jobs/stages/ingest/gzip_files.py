@@ -1,0 +1,137 @@
+"""Reading plain and packed files in chunks, and finding what is damaged in them."""
+
+from __future__ import annotations
+
+import codecs
+import os
+import zlib
+from collections.abc import Iterator
+from pathlib import Path
+from typing import IO, Any
+
+from jobs.stages.ingest.raw_file import RawFile
+
+HEAD_BYTES = 65_536
+CHUNK_BYTES = 1 << 20
+PACKED_BYTES = 1 << 14
+"""Packed bytes unpacked at a time: at most 16 MiB come out of them."""
+GZIP_MAGIC = b"\x1f\x8b"
+MAX_DEFLATE_RATIO = 1032
+"""Deflate cannot pack tighter, so a gz file below limit ÷ ratio cannot exceed the limit."""
+
+
+def find_damage(files: list[RawFile]) -> dict[str, str]:
+    """Read files to their end; path → what is wrong, for those an engine cannot read."""
+    damage = {}
+    for raw_file in files:
+        problem = _damage(raw_file.path)
+        if problem:
+            damage[raw_file.path] = problem
+    return damage
+
+
+def too_large(path: str | Path, max_bytes: int) -> str | None:
+    """That a file holds more than ``max_bytes`` unpacked; None if not.
+
+    Only what may hold more is read, and nothing of it is kept.
+    """
+    size = Path(path).stat().st_size
+    if size * (MAX_DEFLATE_RATIO if is_packed(path) else 1) <= max_bytes:
+        return None
+    total = 0
+    try:
+        for chunk in read_chunks(path):
+            total += len(chunk)
+            if total > max_bytes:
+                return f"more than the {max_bytes:,} bytes that `ingest.max_file_bytes` allows"
+    except EOFError:
+        pass
+    return None
+
+
+def read_chunks(path: str | Path) -> Iterator[bytes]:
+    """Unpacked chunks of a plain or gz file, told apart by its first bytes and not by its name.
+
+    Raises EOFError where gz data end early or go wrong, after all that can be had before that
+    place.
+    """
+    packed = is_packed(path)
+    with Path(path).open("rb") as file:
+        yield from _unpacked(file) if packed else iter(lambda: file.read(CHUNK_BYTES), b"")
+
+
+def is_packed(path: str | Path) -> bool:
+    with Path(path).open("rb") as file:
+        return file.read(len(GZIP_MAGIC)) == GZIP_MAGIC
+
+
+def read_head(
+    path: str | Path, limit: int = HEAD_BYTES, most_padding: int | None = None
+) -> tuple[bytes, str | None]:
+    """The first ``limit`` unpacked bytes, and what is wrong with the gz data up to there.
+
+    NUL bytes in front, which log rotation by copying and truncating leaves, are passed over: at
+    most ``most_padding`` of them (None: all).
+    """
+    head = bytearray()
+    padding = 0
+    try:
+        for chunk in read_chunks(path):
+            content = chunk if head else chunk.lstrip(b"\0")
+            padding += len(chunk) - len(content)
+            head += content
+            if len(head) >= limit or (most_padding is not None and padding > most_padding):
+                break
+    except EOFError as error:
+        return bytes(head[:limit]), str(error)
+    return bytes(head[:limit]), None
+
+
+def _unpacked(file: IO[bytes]) -> Iterator[bytes]:
+    """Unpacked bytes of all members of a gz file; zero bytes may follow the last one."""
+    unpacker = zlib.decompressobj(wbits=31)
+    while packed := file.read(PACKED_BYTES):
+        while packed:
+            if unpacker.eof:
+                packed = packed.lstrip(b"\0")
+                if not packed:
+                    break
+                unpacker = zlib.decompressobj(wbits=31)
+            before = unpacker.copy()
+            try:
+                yield unpacker.decompress(packed)
+            except zlib.error as error:
+                yield from _up_to_the_error(before, packed)
+                where = (
+                    "text after the gz data" if "header" in str(error) else "gz data are damaged"
+                )
+                raise EOFError(f"{where}: {error}") from error
+            packed = unpacker.unused_data
+    if not unpacker.eof:
+        raise EOFError("gz data end early")
+
+
+def _up_to_the_error(unpacker: Any, packed: bytes) -> Iterator[bytes]:
+    """What a block that goes wrong somewhere yields before that place."""
+    for place in range(len(packed)):
+        try:
+            yield unpacker.decompress(packed[place : place + 1])
+        except zlib.error:
+            return
+
+
+def _damage(path: str) -> str | None:
+    decoder = codecs.getincrementaldecoder("utf-8")()
+    try:
+        for chunk in read_chunks(path):
+            decoder.decode(chunk)
+        decoder.decode(b"", final=True)
+    except UnicodeDecodeError:
+        return "bytes that are not UTF-8"
+    except EOFError as error:
+        return str(error)
+    packed = is_packed(path)
+    with Path(path).open("rb") as file:
+        file.seek(max(0, file.seek(0, os.SEEK_END) - 4))
+        # Legal padding, or the length of an empty last member; engines stumble over the former.
+        return "zero bytes after the gz data" if packed and file.read() == b"\0\0\0\0" else None

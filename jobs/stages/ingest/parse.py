@@ -1,0 +1,341 @@
+"""Raw records as typed columns, by the engine."""
+
+from __future__ import annotations
+
+import tempfile
+from datetime import UTC, date, datetime, timedelta
+from types import ModuleType
+from typing import TYPE_CHECKING
+
+from jobs.platform.engine import ENGINE_OPTION
+from jobs.stages.ingest.addresses import forwarded, last_untrusted
+from jobs.stages.ingest.formats import format_module
+from jobs.stages.ingest.formats.record import PARSED, Link
+from jobs.stages.ingest.raw_file import RawFile
+from jobs.stages.ingest.salvage.records import MAX_NESTING
+from jobs.stages.sql import NO_TEXT, quoted
+from schemas.config import JobConfig
+from schemas.sources import Source
+
+if TYPE_CHECKING:
+    from pyspark.sql import DataFrame, SparkSession
+
+
+STAGED_TYPES = PARSED | {
+    "source": "string",
+    "format": "string",
+    "lookup": "string",
+    "in_day": "boolean",
+    # Whether the record's file belongs to a later day than the run's.
+    "late_file": "boolean",
+    # MD5 of the text of a bad record, by which it is found in its file again.
+    "digest": "string",
+    "file_crc": "bigint",
+    "file_chars": "int",
+    "place": "int",
+}
+STAGED = list(STAGED_TYPES)
+STAGED_DDL = ", ".join(f"`{name}` {kind}" for name, kind in STAGED_TYPES.items())
+NOWHERE = (
+    "cast(null as bigint) as file_crc",
+    "cast(null as int) as file_chars",
+    "cast(null as int) as place",
+)
+NOT_A_RECORD = "not a record"
+LONGEST_LINE = 1_000_000
+"""Bytes of a line of text: for longer ones the patterns of some engines want more than there is."""
+MAX_INT = 2**31 - 1
+FIRST_DAY = date(2000, 1, 1)
+"""No log of today is older; a clock that has lost its battery is."""
+CLOCK = ": is the clock right?"
+"""How the reason of a reject ends whose time cannot be right."""
+BAD = "(in_day and problem is not null)"
+"""Of staging rows: understood enough to be of the day, not enough to be an event."""
+KEPT_BYTES = " + ".join(
+    f"coalesce(octet_length({name}), 0)"
+    for name, kind in PARSED.items()
+    if kind == "string" and name != "problem"
+)
+"""SQL of how much is kept of a record: what no field of it should exceed by far, however long what
+is not kept may be. It is the same whether or not the engine knows the record's text."""
+
+
+def read_json(spark: SparkSession, source: Source, kind: RawFile, paths: list[str]) -> DataFrame:
+    """As :func:`read_text`, by Sail's JSON reader, for formats that declare its types.
+
+    The engine raises on a record that does not fit; no record's text or place is known.
+    """
+    reader_type = format_module(source.format).READER_TYPE
+    schema = f"`{kind.framing}`:array<{reader_type}>"
+    # A document without the array is no record, and must not vanish.
+    nothing = f"array(cast(null as {reader_type}))"
+    record = f"explode(coalesce(`{kind.framing}`, {nothing})) as r"
+    if kind.framing == "lines":
+        schema = reader_type.removeprefix("struct<").removesuffix(">")
+        record = "struct(*) as r"
+    if kind.wrapper is not None:
+        schema, record = f"`{kind.wrapper}`:{reader_type}", f"`{kind.wrapper}` as r"
+    documents = spark.read.schema(schema).option("mode", "FAILFAST").json(paths)
+    return documents.selectExpr(record).selectExpr(
+        *NOWHERE, "r", f"{NO_TEXT} as raw", f"{NO_TEXT} as fault", f"{NO_TEXT} as named_cluster"
+    )
+
+
+def read_text(spark: SparkSession, source: Source, kind: RawFile, paths: list[str]) -> DataFrame:
+    """One row a raw record: struct ``r``, text ``raw``, its place in an envelope file, ``fault``:
+    why it is none of its format or does not fit its header, and the cluster if it names one.
+    """
+    module = format_module(source.format)
+    # Some engines refuse text that is not UTF-8, others hand it on, and even write it.
+    sail = spark.conf.get(ENGINE_OPTION) == "sail"
+    text = "value" if sail else "make_valid_utf8(value)"
+    without_end = "rtrim('\\r\\0', value) as value"
+    if not sail:
+        # Spark walks through all of a text to trim its end.
+        ends = "endswith(value, '\\r') or endswith(value, '\\0')"
+        without_end = f"if({ends}, rtrim('\\r\\0', value), value) as value"
+    lines = (
+        spark.read.option("lineSep", "\n")
+        .text(paths)
+        .selectExpr(f"ltrim('\\0', {text}) as value")
+        .where("octet_length(trim(leading '\\t\\r \\0' from value)) > 0")
+        # A lone carriage return is no line break here nor in the salvage path.
+        .selectExpr(without_end)
+    )
+    if kind.header is not None:
+        return _rows_of_text(lines, kind.header, source)
+    wrapper = None if kind.wrapper is None else module.WRAPPERS[kind.wrapper]
+    outer_type = wrapper.outer_type if wrapper else module.json_type(source)
+    if kind.framing == "lines":
+        struct = parsed_json(spark, "value", outer_type)
+        records = lines.selectExpr(
+            *NOWHERE, f"{struct} as e", "value as raw", f"{NO_TEXT} as batch"
+        )
+    else:
+        documents = lines
+        if not kind.per_line:
+            documents = spark.read.text(paths, wholetext=True)
+            documents = documents.selectExpr(f"ltrim('\\0', {text}) as value")
+            documents = documents.selectExpr(without_end)
+        records = _elements(spark, module, kind.framing, outer_type, documents)
+    if wrapper is None:
+        return records.selectExpr(
+            "file_crc",
+            "file_chars",
+            "place",
+            "e as r",
+            "raw",
+            f"{NO_TEXT} as fault",
+            f"{NO_TEXT} as named_cluster",
+        )
+    struct = wrapper.record
+    if wrapper.as_text:
+        struct = parsed_json(spark, wrapper.record, module.json_type(source))
+    return records.selectExpr(
+        "file_crc",
+        "file_chars",
+        "place",
+        f"{struct} as r",
+        "raw",
+        f"{wrapper.fault} as fault",
+        f"nullif({wrapper.cluster}, '') as named_cluster",
+    )
+
+
+def _rows_of_text(lines: DataFrame, header: str, source: Source) -> DataFrame:
+    """The records of a text format, from lines under a header, which is empty if there is none."""
+    module = format_module(source.format)
+    if header:
+        # One in the middle, of files put together, is no record; nor if in another case.
+        # Of nearly every line the first character tells it.
+        same_start = f"lower(left(value, 1)) = lower({quoted(header[:1])})"
+        same = f"lower(value) = lower({quoted(header)})"
+        lines = lines.where(f"not ({same_start} and {same})")
+    long = f"octet_length(value) > {LONGEST_LINE}"
+    lines = lines.selectExpr("value as raw", f"{long} as long", f"if({long}, '', value) as value")
+    # Apart, so that engines compute them once and not for every field.
+    for step in ("parts", "mended"):
+        if hasattr(module, step):
+            parts = getattr(module, step)("value", header, source)
+            lines = lines.selectExpr("raw", "long", "value", f"{parts} as parts")
+    telling = []
+    if hasattr(module, "telling"):
+        telling = [f"{module.telling('raw', header, source)} as telling"]
+    too_long = quoted(f"a line of more than {LONGEST_LINE:,} bytes")
+    return lines.selectExpr(
+        *NOWHERE,
+        f"{module.record('value', header, source)} as r",
+        "raw",
+        f"if(long, {too_long}, {module.fault('value', header, source)}) as fault",
+        f"{NO_TEXT} as named_cluster",
+        *telling,
+    )
+
+
+def _elements(
+    spark: SparkSession, module: ModuleType, array: str, outer_type: str, documents: DataFrame
+) -> DataFrame:
+    """The records, structs ``e``, in the array that each document holds, with their places."""
+    # Parsed in one go where nothing needs the record's own text: that is the fast path.
+    element = "string" if module.KEEPS_TEXT else outer_type
+    records = parsed_json(spark, "value", f"struct<`{array}`:array<{element}>>") + f".`{array}`"
+    if array == "":
+        # Of an object engines would make an array of one.
+        records = parsed_json(spark, "value", f"array<{element}>")
+        records = f"case when value rlike '^\\\\s*\\\\[' then {records} end"
+    batch = NO_TEXT
+    if array in getattr(module, "BATCH", {}):
+        pattern = rf'"{module.BATCH[array]}"\s*:\s*"([^"\\]*)"'
+        batch = f"nullif(regexp_extract(value, {quoted(pattern)}, 1), '')"
+    parsed = documents.selectExpr(
+        "crc32(value) as file_crc",
+        "length(value) as file_chars",
+        f"{records} as records",
+        f"{batch} as batch",
+    ).selectExpr("file_crc", "file_chars", "records is null as broken", "records", "batch")
+    # Nothing but the generator may name the array: it would be copied to each of its elements.
+    elements = parsed.selectExpr(
+        "file_crc",
+        "file_chars",
+        "broken",
+        "batch",
+        "posexplode_outer(records) as (place, element)",
+    ).where("broken or place is not null")
+    struct, raw = "element", NO_TEXT
+    if module.KEEPS_TEXT:
+        struct, raw = parsed_json(spark, "element", outer_type), "element"
+    return elements.selectExpr(
+        "file_crc", "file_chars", "place", f"{struct} as e", f"{raw} as raw", "batch"
+    )
+
+
+def parsed_json(spark: SparkSession, text: str, ddl: str) -> str:
+    """SQL of JSON text as a value of type ``ddl``; null or a struct of nulls where it is none.
+
+    Sail takes JSON only. Spark would also take single quotes, NaN, and whatever follows the first
+    value, and so lose a second record on the same line: inside an array it must be the only one.
+    """
+    if spark.conf.get(ENGINE_OPTION) == "sail":
+        return f"from_json({text}, {quoted(ddl)})"
+    options = (
+        "map('allowSingleQuotes', 'false', 'allowNonNumericNumbers', 'false', "
+        f"'maxNestingDepth', '{MAX_NESTING + 1}', 'maxStringLen', '{MAX_INT}', "
+        f"'maxNumLen', '{MAX_INT}')"
+    )
+    values = f"from_json(concat('[', {text}, ']'), {quoted(f'array<{ddl}>')}, {options})"
+    return f"get(filter(array({values}), x -> size(x) = 1), 0)[0]"
+
+
+def staging_rows(
+    records: DataFrame, source: Source, config: JobConfig, day: date, staging: str
+) -> DataFrame:
+    """Typed columns of the records; those of rows of other days are null."""
+    module = format_module(source.format)
+    columns = module.columns(source)
+    literals = records.selectExpr(
+        "*",
+        f"{quoted(source.name)} as source_name",
+        f"coalesce(named_cluster, {_nullable(source.cluster)}) as cluster",
+        f"{quoted(source.timezone)} as timezone",
+        f"date'{day}' as run_day",
+    )
+    if hasattr(module, "ADDRESSES"):
+        seen = (module.ADDRESSES, source.trusted_proxies or [])
+        literals = literals.selectExpr(
+            "*", f"{last_untrusted(*seen)} as seen_address", f"{forwarded(*seen)} as forwarded_for"
+        )
+    given = module.derived(source) if hasattr(module, "derived") else ()
+    for values in (*getattr(module, "DERIVED", ()), *given):
+        if isinstance(values, Link):
+            literals = _linked(literals, values, staging)
+        else:
+            computed = (f"{sql} as {name}" for name, sql in values.items())
+            literals = literals.selectExpr("*", *computed)
+    parsed = literals.selectExpr(
+        *(f"{columns[name]} as {name}" for name in PARSED if name != "problem"),
+        f"case when fault is not null then fault when r is null then {quoted(NOT_A_RECORD)} "
+        f"else {columns['problem']} end as problem",
+        "raw",
+        "file_crc",
+        "file_chars",
+        "place",
+    )
+    clock = time_problem(source, day, config.late_days)
+    origin = ("raw", "file_crc", "file_chars", "place")
+    # The names are given, as asking a frame for them makes the engine plan it.
+    parsed = parsed.selectExpr(*PARSED, *origin, f"{clock} as clock").selectExpr(
+        *(name for name in (*PARSED, *origin) if name not in ("event_time", "problem")),
+        "if(clock is null, event_time, null) as event_time",
+        "coalesce(problem, clock) as problem",
+    )
+    max_bytes = config.ingest.max_record_bytes
+    too_long = f"more than the {max_bytes:,} bytes to keep that `ingest.max_record_bytes` allows"
+    timed = parsed.selectExpr(
+        *(name for name in PARSED if name != "problem"),
+        "case when problem is null and event_time is null then 'no time that is understood' "
+        f"when problem is null and {KEPT_BYTES} > {max_bytes} then {quoted(too_long)} "
+        "else problem end as problem",
+        # A record whose time is not understood is looked at in the run of its file's own day.
+        f"event_time is null or to_date(event_time) = date'{day}' as in_day",
+        "raw",
+        "file_crc",
+        "file_chars",
+        "place",
+    )
+    kept = [
+        name
+        for name in STAGED
+        if name not in ("source", "format", "in_day", "late_file", "lookup", "digest")
+    ]
+    return timed.selectExpr(
+        *(f"if(in_day, {name}, null) as {name}" for name in kept),
+        "in_day",
+        # Not the text, which may be as large as a file and would be sent to this process.
+        f"case when {BAD} then md5(raw) end as digest",
+        f"{quoted(source.name)} as source",
+        f"{quoted(source.format)} as format",
+    )
+
+
+def time_problem(source: Source, day: date, late_days: int) -> str:
+    """SQL: why ``event_time`` cannot be right; null if it can.
+
+    A file of one day holds no record of a later day; clocks and zones may differ by a day. A file
+    whose path names no day may be as new as this run.
+    """
+    last, named = day + timedelta(days=late_days), "the last day read"
+    today = datetime.now(UTC).date()
+    if not source.dated and today > last:
+        last, named = today, "today"
+    end = last + timedelta(days=2)
+    time = "concat('time ', substring(cast(event_time as string), 1, 19), ' lies "
+    ahead = f"datediff(to_date(event_time), date'{last}'), ' days ahead of {named}, {last}{CLOCK}'"
+    return (
+        f"case when event_time < timestamp'{FIRST_DAY} 00:00:00' "
+        f"then {time}before {FIRST_DAY}{CLOCK}') "
+        f"when event_time >= timestamp'{end} 00:00:00' then {time}', {ahead}) end"
+    )
+
+
+def _linked(records: DataFrame, link: Link, staging: str) -> DataFrame:
+    """The records with what others tell about them.
+
+    That is put down first: a window would sort whole records by the key, and of a table engines
+    know the size, by which they choose how to join.
+    """
+    from pyspark.sql.functions import expr
+
+    aggregates = (expr(sql).alias(name) for name, sql in link.values.items())
+    path = tempfile.mkdtemp(prefix="told-", dir=staging)
+    told = records.where("telling").selectExpr("*", f"explode({link.tells}) as link_key")
+    told = told.groupBy("link_key").agg(*aggregates)
+    told.write.mode("overwrite").parquet(path)
+    ddl = ", ".join(("link_key bigint", *(f"{name} string" for name in link.values)))
+    known = records.sparkSession.read.schema(ddl).parquet(path)
+    # The smaller side first: of that one Sail makes the hash table.
+    asking = records.selectExpr("*", f"{link.asks} as link_key")
+    return known.join(asking, "link_key", "right").drop("link_key")
+
+
+def _nullable(text: str | None) -> str:
+    return quoted(text) if text else "cast(null as string)"

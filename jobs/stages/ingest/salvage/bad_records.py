@@ -1,0 +1,332 @@
+"""What becomes of the records that the engine could not take.
+
+They are found in their files again and looked at one by one
+(:mod:`jobs.stages.ingest.salvage.records`). Good ones come back as lines and join the staging
+table; the rest are the day's rejects. However many there are, the engine counts them, and this
+process holds a bounded number: of each source and problem ``ingest.max_rejects`` records are looked
+at, and more only where the engine may be wrong about them, which is so where a record is none at
+all or others with that problem could be saved.
+"""
+
+from __future__ import annotations
+
+import json
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from datetime import date
+from pathlib import Path
+from types import ModuleType
+from typing import TYPE_CHECKING, TextIO
+
+from jobs.stages.ingest.formats import format_module
+from jobs.stages.ingest.parse import BAD, NOT_A_RECORD
+from jobs.stages.ingest.raw_file import RawFile
+from jobs.stages.ingest.salvage.records import (
+    Breaks,
+    RawRecord,
+    find_elements,
+    find_lines,
+    find_rows,
+    line_digest,
+    mended_records,
+    read_records,
+    unpacked_records,
+)
+from jobs.stages.ingest.salvage.rejects import (
+    GROUP,
+    KEY,
+    MOST_GROUPS,
+    NUMBERS,
+    OTHER_REASONS,
+    Group,
+    Rejects,
+)
+from jobs.stages.ingest.staging import SourceFiles, read_staged, stage_lines
+from jobs.stages.sql import quoted
+from schemas.config import JobConfig
+from schemas.sources import Source
+
+if TYPE_CHECKING:
+    from pyspark.sql import DataFrame, Row, SparkSession
+
+MOST_LOOKED_AT = 200_000
+"""Records of a source and problem that are looked at where some can be saved."""
+
+
+@dataclass
+class Saved:
+    """Records that go back to the engine: lines in files, and beside them where each came from."""
+
+    folder: str
+    day: date
+    files: dict[tuple[str, str | None, str | None, bool], tuple[Path, TextIO, TextIO]] = field(
+        default_factory=dict
+    )
+
+    def add(self, source: Source, header: str | None, record: RawRecord) -> None:
+        """A sound record under the header of its file."""
+        late = record.day not in (None, self.day)
+        key = (source.name, header, record.wrapper, late)
+        if key not in self.files:
+            path = Path(f"{self.folder}/salvaged-{len(self.files)}.txt")
+            lines = path.open("w", encoding="utf-8", newline="\n")
+            if header is not None:
+                lines.write(f"{header}\n")
+            self.files[key] = path, lines, path.with_suffix(".origin").open("w", encoding="utf-8")
+        _, lines, origins = self.files[key]
+        lines.write(f"{record.text}\n")
+        origins.write(json.dumps([record.file, record.position]) + "\n")
+
+    def close(self) -> None:
+        for _, *files in self.files.values():
+            for file in files:
+                file.close()
+
+    def find(self, digests: dict[tuple[str, str], Row]) -> Iterator[tuple[Row, RawRecord]]:
+        """The saved records whose (source, MD5) is in ``digests``."""
+        for (source, header, wrapper, late), (path, _, _) in self.files.items():
+            with (
+                path.open(encoding="utf-8", newline="\n") as lines,
+                path.with_suffix(".origin").open(encoding="utf-8") as origins,
+            ):
+                if header is not None:
+                    next(lines)
+                for line, origin in zip(lines, origins, strict=True):
+                    text = line.removesuffix("\n")
+                    row = digests.get((source, line_digest(text)))
+                    if row is not None and row.late_file == late:
+                        file, position = json.loads(origin)
+                        day = date.max if late else None
+                        yield row, RawRecord(file, day, position, text, wrapper=wrapper)
+
+
+def salvage(
+    spark: SparkSession, inputs: list[SourceFiles], config: JobConfig, day: date, staging: str
+) -> Rejects:
+    """Look at what the engine could not take, and stage what is good of it; returns the rejects."""
+    rejects = Rejects(day, config.ingest.max_rejects, config.ingest.reject_line_chars)
+    saved = Saved(staging, day)
+    bad = _bad_keys(spark, staging, "*")
+    counts = _counts(bad)
+    looked_at = _rows(bad, counts, 0, rejects.most)
+    savable, seen = _look_at(inputs, looked_at, rejects, saved)
+    others = _rows(bad, [g for g in savable if counts[g] > seen[g]], rejects.most)
+    seen += _look_at(inputs, others, rejects, saved)[1]
+    sources = {entry.source.name: entry.source for entry in inputs}
+    for group, count in counts.items():
+        rejects.add_uncollected(sources[group.source], group, count - seen[group])
+    for entry in inputs:
+        _read_damaged(entry, config.ingest.max_file_bytes, rejects, saved)
+    saved.close()
+    _stage_saved(spark, sources, saved, rejects, config, staging)
+    return rejects
+
+
+def _bad_keys(spark: SparkSession, staging: str, name: str) -> DataFrame:
+    """Bad staging rows: their group, what names each in its file, and how many are the same."""
+    rows = read_staged(spark, staging, name).where(BAD)
+    return (
+        rows.selectExpr(
+            "source",
+            f"regexp_replace(problem, '{NUMBERS}', 'N') as problem",
+            "event_time is not null as timed",
+            "late_file",
+            "file_crc is not null and place is null as whole",
+            *KEY[:-1],
+            "problem as reason",
+        )
+        .groupBy(*GROUP, *KEY)
+        .count()
+        .withColumnRenamed("count", "copies")
+    )
+
+
+def _counts(bad: DataFrame) -> dict[Group, int]:
+    """Bad records by group; those beyond ``MOST_GROUPS`` groups are counted under one reason."""
+    found = bad.groupBy(*GROUP).agg({"copies": "sum"}).withColumnRenamed("sum(copies)", "copies")
+    rows = found.orderBy(*GROUP).limit(MOST_GROUPS).collect()
+    counts = {_group_of(row): row.copies for row in rows}
+    if len(rows) == MOST_GROUPS:
+        for row in found.groupBy("source", "timed", "late_file").agg({"copies": "sum"}).collect():
+            source, timed, late, total = row
+            known = sum(
+                count
+                for group, count in counts.items()
+                if (group.source, group.timed, group.late_file) == (source, timed, late)
+            )
+            if total > known:
+                counts[Group(source, OTHER_REASONS, timed, late, False)] = total - known
+    return counts
+
+
+def _rows(bad: DataFrame, groups: Iterable[Group], after: int, most: int = 0) -> list[Row]:
+    """Rows of each of ``groups`` but the first ``after``: ``most``, or as many as are looked at.
+
+    Of rows that may be several records in one, or sound after all, there are as many in any case.
+    """
+    wanted = list(groups)
+    if not wanted:
+        return []
+    sources = ", ".join(sorted({quoted(group.source) for group in wanted}))
+    problems = ", ".join(sorted({quoted(group.problem) for group in wanted}))
+    any_of_them = f"problem = {quoted(NOT_A_RECORD)} or whole"
+    last = f"case when {any_of_them} then {MOST_LOOKED_AT} else {most or MOST_LOOKED_AT} end"
+    if after:
+        last = f"case when {any_of_them} then 0 else {MOST_LOOKED_AT} end"
+    order = f"row_number() over (partition by {', '.join(GROUP)} order by {', '.join(KEY)})"
+    chosen = bad.where(f"source in ({sources}) and problem in ({problems})")
+    numbered = chosen.selectExpr("*", f"{order} as number")
+    rows = numbered.where(f"number > {after} and number <= {last}").collect()
+    return [row for row in rows if _group_of(row) in set(wanted)]
+
+
+def _group_of(row: Row) -> Group:
+    return Group(*(row[name] for name in GROUP))
+
+
+def _look_at(
+    inputs: list[SourceFiles], rows: list[Row], rejects: Rejects, saved: Saved
+) -> tuple[set[Group], Counter[Group]]:
+    """Find the raw records of bad rows, and save or reject each.
+
+    Returns the groups of which some were saved, and how many rows of each have been dealt with.
+    """
+    by_source: dict[tuple[str, bool], list[Row]] = defaultdict(list)
+    for row in rows:
+        by_source[row.source, row.late_file].append(row)
+    savable: set[Group] = set()
+    seen: Counter[Group] = Counter()
+    for (name, late), wanted in sorted(by_source.items()):
+        entry = next(entry for entry in inputs if entry.source.name == name)
+        source, module = entry.source, format_module(entry.source.format)
+        files = [f for f in entry.good if (f.day not in (None, rejects.day)) == late]
+        for row, header, record in _find_records(files, wanted, module):
+            group = None if row is None else _group_of(row)
+            if group is not None:
+                seen[group] += 1
+            if record is None:
+                continue
+            # Text that happens to be JSON is a bad line all the same.
+            readable = hasattr(module, "json_type") and header is None
+            parts = _parts(record, module) if readable else [record]
+            if row is not None and group is not None and not group.whole and parts == [record]:
+                rejects.add(source, record, row.reason, group.timed)
+                continue
+            if group is not None:
+                savable.add(group)
+            for part in parts:
+                _keep(source, header, part, rejects, saved)
+    return savable, seen
+
+
+def _keep(
+    source: Source, header: str | None, part: RawRecord, rejects: Rejects, saved: Saved
+) -> None:
+    if part.problem is None:
+        saved.add(source, header, part)
+    else:
+        rejects.add(source, part, part.problem, timed=False)
+
+
+def _parts(record: RawRecord, module: ModuleType) -> list[RawRecord]:
+    """The records in a text that the engine did not take, each with what it comes in."""
+    sound = mended_records(record) or [record]
+    return [part for each in sound for part in unpacked_records(each, module)]
+
+
+def _find_records(
+    files: list[RawFile], rows: list[Row], module: ModuleType
+) -> Iterator[tuple[Row | None, str | None, RawRecord | None]]:
+    """The raw records of bad rows, with those rows, and a header where lines were joined.
+
+    Without a row: parts of a document or of a row, which as such has been given without a
+    record.
+    """
+    lines = {row.digest: row for row in rows if row.file_crc is None and row.digest}
+    with_lines = [raw_file for raw_file in files if raw_file.framing == "lines"]
+    yield from _find_lines(with_lines, lines, getattr(module, "breaks", None))
+    elements: dict[tuple[int, int], dict[int, Row]] = {}
+    documents: dict[tuple[int, int], Row] = {}
+    for row in rows:
+        if row.file_crc is not None:
+            key = (row.file_crc, row.file_chars)
+            places = elements.setdefault(key, {})
+            if row.place is None:
+                documents[key] = row
+            else:
+                places[row.place] = row
+    left = sum(row.copies for row in rows if row.file_crc is not None)
+    envelopes = [raw_file for raw_file in files if raw_file.framing != "lines" and left]
+    for raw_file in envelopes:
+        for key, place, record in find_elements([raw_file], elements):
+            if place is not None:
+                left -= 1
+                yield elements[key][place], None, record
+            elif record is None:
+                left -= 1
+                yield documents[key], None, None
+            else:
+                yield None, None, record
+        if left <= 0:
+            return
+
+
+def _find_lines(
+    files: list[RawFile], lines: dict[str, Row], breaks: Breaks | None
+) -> Iterator[tuple[Row | None, str | None, RawRecord | None]]:
+    if not lines:
+        return
+    left = sum(row.copies for row in lines.values())
+    for raw_file in files:
+        joined = set()
+        if breaks:
+            for _, record, places in find_rows([raw_file], lines, breaks):
+                joined.update(places)
+                yield None, raw_file.header, record
+        for record in find_lines([raw_file], lines.keys()):
+            left -= 1
+            in_row = record.position in joined
+            yield lines[line_digest(record.text)], None, None if in_row else record
+        if left <= 0:
+            return
+
+
+def _read_damaged(entry: SourceFiles, limit: int, rejects: Rejects, saved: Saved) -> None:
+    """All records of files that the engine cannot be given."""
+    module = format_module(entry.source.format)
+    breaks = getattr(module, "breaks", None)
+    for raw_file in entry.damaged:
+        for record in read_records(raw_file, limit, breaks):
+            parts = [record] if raw_file.header is not None else unpacked_records(record, module)
+            for part in parts:
+                _keep(entry.source, raw_file.header, part, rejects, saved)
+
+
+def _stage_saved(
+    spark: SparkSession,
+    sources: dict[str, Source],
+    saved: Saved,
+    rejects: Rejects,
+    config: JobConfig,
+    staging: str,
+) -> None:
+    """Stage the saved records; those that are bad once more are rejects."""
+    if not saved.files:
+        return
+    kinds = [
+        (sources[name], RawFile("", None, "lines", header, wrapper=wrapper), str(path), late)
+        for (name, header, wrapper, late), (path, _, _) in sorted(saved.files.items(), key=str)
+    ]
+    stage_lines(spark, kinds, config, rejects.day, staging, "salvaged")
+    bad = _bad_keys(spark, staging, "salvaged")
+    counts = _counts(bad)
+    rows = _rows(bad, counts, 0, rejects.most)
+    digests = {(row.source, row.digest): row for row in rows}
+    seen: Counter[Group] = Counter()
+    for row, record in saved.find(digests):
+        group = _group_of(row)
+        seen[group] += 1
+        rejects.add(sources[group.source], record, row.reason, group.timed)
+    for group, count in counts.items():
+        rejects.add_uncollected(sources[group.source], group, count - seen[group])

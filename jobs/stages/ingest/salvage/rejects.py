@@ -1,0 +1,106 @@
+"""A day's rejects, grouped so that any number of them takes bounded memory."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from dataclasses import dataclass, field
+from datetime import date
+from typing import NamedTuple
+
+from jobs.platform.terminal_text import printable
+from jobs.stages.ingest.salvage.records import (
+    RawRecord,
+    scrub,
+)
+from schemas.sources import Source
+
+Reject = tuple[str, str, str, str, str, str | None, int | None]
+"""Source, format, file, position, reason, line, and for how many records it stands (None: one)."""
+MOST_GROUPS = 1000
+MOST_KINDS = 100
+"""Kinds of reasons of a source that are told apart."""
+OTHER_REASONS = "other reasons"
+NUMBERS = "[0-9][0-9,]*"
+GROUP = ("source", "problem", "timed", "late_file", "whole")
+KEY = ("file_crc", "file_chars", "place", "digest", "reason")
+
+
+class Group(NamedTuple):
+    """Bad staging rows of one source and problem, which has `N` for each number in its reason.
+
+    ``timed``: their time is known. ``late_file``: their files belong to a later day. ``whole``:
+    each is a document of which nothing is known.
+    """
+
+    source: str
+    problem: str
+    timed: bool
+    late_file: bool
+    whole: bool
+
+    @property
+    def of_this_day(self) -> bool:
+        """A bad record belongs to the day of its time, or if that is unknown to its file's."""
+        return self.timed or not self.late_file
+
+
+@dataclass
+class Rejects:
+    """The rejects of a day: all are counted, ``most`` of each source and kind of reason are kept.
+
+    ``chars``: characters kept of each line. ``elsewhere``: bad records of other days, by source.
+    """
+
+    day: date
+    most: int
+    chars: int
+    kept: dict[tuple[str, str], list[Reject]] = field(default_factory=dict)
+    counts: Counter[tuple[str, str, str]] = field(default_factory=Counter)
+    elsewhere: Counter[str] = field(default_factory=Counter)
+
+    def add(self, source: Source, record: RawRecord, problem: str, timed: bool) -> None:
+        """A bad record. What is no JSON is said in Python, so that engines agree on it."""
+        if not timed and record.day not in (None, self.day):
+            self.elsewhere[source.name] += 1
+            return
+        reason = record.problem or problem
+        kept = self.kept.setdefault((source.name, self._count(source, reason, 1)), [])
+        if len(kept) < self.most:
+            line = scrub(record.text, self.chars)
+            place = (printable(record.file), record.position)
+            kept.append((source.name, source.format, *place, reason, line, None))
+
+    def add_uncollected(self, source: Source, group: Group, count: int) -> None:
+        """Bad records that the engine has counted and nobody looks at."""
+        if not group.of_this_day:
+            self.elsewhere[source.name] += count
+        elif count > 0:
+            self._count(source, group.problem, count)
+
+    def rows(self) -> list[Reject]:
+        """Rows of ``rejects``, sorted; those that are only counted are one row a kind of reason."""
+        rows = [reject for rejects in self.kept.values() for reject in rejects]
+        for (source, format_id, kind), count in self.counts.items():
+            more = count - len(self.kept.get((source, kind), ()))
+            if more:
+                place = ("*", f"all others: {kind}")
+                rows.append((source, format_id, *place, f"{more:,} more: {kind}", None, more))
+        return sorted(rows, key=lambda row: row[:5])
+
+    def by_source(self) -> Counter[str]:
+        """How many records of each source are rejected."""
+        found: Counter[str] = Counter()
+        for (source, _, _), count in self.counts.items():
+            found[source] += count
+        return found
+
+    def _count(self, source: Source, reason: str, count: int) -> str:
+        """Count rejects; returns the kind of their reason, which has no numbers in it."""
+        kind = re.sub(NUMBERS, "N", reason)
+        key = (source.name, source.format, kind)
+        if key not in self.counts:
+            known = sum(1 for name, _, _ in self.counts if name == source.name)
+            kind = kind if known < MOST_KINDS else OTHER_REASONS
+        self.counts[source.name, source.format, kind] += count
+        return kind

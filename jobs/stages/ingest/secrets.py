@@ -1,0 +1,136 @@
+"""What secrets look like, and how they are masked: in rejects, by Python, and in events, by SQL.
+
+Both are made of the same lists. Python's patterns read a raw record, whatever its format, and know
+look-around and back-references. SQL's read the columns of events, and neither Rust nor Java must
+refuse them; what stands before a secret is therefore captured and written again.
+"""
+
+from __future__ import annotations
+
+import re
+
+from jobs.stages.sql import quoted
+
+NAMES = (
+    "authorization",
+    "secret[_-]?access[_-]?key",
+    "(?:session|security|access|refresh|id)?[_-]?token",
+    "passw(?:or)?d",
+    "pwd",
+    "signature",
+    "api[_-]?key",
+    "client[_-]?secret",
+    "secret",
+    "private[_-]?key",
+)
+"""How names of secrets end, before `=` or `:`."""
+NAMES_IN_TEXT = (*NAMES, "credentials?")
+"""The same where no column of ours can be meant: `issued_credential` is one."""
+OPTIONS = ("password", "passwd", "token", "secret", "api-key", "access-token", "client-secret")
+"""Options of programs, before a blank: `--password`."""
+TOKENS = ("gh[pousr]_", "github_pat_", "glpat-", "hf_", "sk-", "xox[abpr]-")
+"""How tokens begin that are known by that, in any text."""
+TOKENS_IN_NAMES = (
+    "(?:gh[pousr]_|github_pat_|glpat-|xox[abpr]-|sk-(?:admin|ant|or|proj|svcacct)-)"
+    "[A-Za-z0-9_-]{16,}",
+    "(?:hf_|sk-)[A-Za-z0-9]{16,}",
+)
+"""The same in URIs: a bucket may be called `sk-learn-checkpoints`."""
+SCHEMES = "(?:bearer|basic|token|digest|negotiate)"
+
+PREFIXED = " | ".join(rf"(?<= --{option}[ ] ) \S+" for option in OPTIONS)
+BEFORE = r"(?: (?<! [\w-] ) | (?<= \\[bfnrt] ) )"
+NAMED_SECRET = re.compile(
+    rf"""(?isx)
+    ( {" | ".join(NAMES_IN_TEXT)} | \bsig )
+    ( \\*["']? \s* [:=] \s* )
+    (?: (?P<quote> \\*["'] ) (?: (?! (?<!\\) (?P=quote) ) . )*
+      | (?: {SCHEMES} \s+ )? [^\s"'&,;{{}}\[\]\\]+ )
+    """
+)
+BARE_SECRET = re.compile(
+    rf"""(?sx)
+    {PREFIXED}
+    | -----BEGIN [^-]* PRIVATE\ KEY----- .*? (?: -----END [^-]* ----- | \Z )
+    | {BEFORE} eyJ [\w-]{{8,}} \. [\w-]{{8,}} (?: \. [\w-]* )?
+    | {BEFORE} (?: {" | ".join(TOKENS)} ) [\w-]{{16,}}
+    | (?<= :// ) [^\s/:@"']* : [^\s/@"']+ (?= @ )
+    """
+)
+
+EDGE = r"(?:^|[^A-Za-z0-9_-]|\\[bfnrt]|\\u[0-9a-f]{4})"
+"""Before a secret; of JSON text an escape may stand there."""
+BARE = r"[^\s\"'&,;{}\[\]\\]+"
+# Java recurses for each turn of such a group, so there is a limit.
+IN_STRING = r"[^\"\\]*(?:\\.[^\"\\]*){0,200}"
+IN_ESCAPED_STRING = r"[^\"\\]*(?:(?:\\[^\"\\]|\\\\(?:\\\")?)[^\"\\]*){0,200}"
+"""Of a JSON string within a JSON string, up to its closing quote."""
+
+
+def _named(quotes: dict[str, str]) -> list[str]:
+    """Patterns of a name and its secret; ``quotes``: how a quotation mark may be written, and what
+    may stand between two of them.
+    """
+    word = "[A-Za-z0-9_-]*"
+    name = f"(?:{word}(?:{'|'.join(NAMES_IN_TEXT)})|(?:{word}[_-])?sig)"
+    # `arn:aws:secretsmanager:…:secret:name` and `images/token:latest` are names of things.
+    quote = "|".join(quotes)
+    begins = (
+        rf"{EDGE}{name}(?:{quote}|')?\s*=\s*"
+        rf"|(?:^|[^A-Za-z0-9_:/-]){name}(?:{quote}|')?\s*:\s*"
+    )
+    return [
+        *(f"((?:{begins}){mark}){inside}" for mark, inside in quotes.items()),
+        rf"((?:{begins})')[^'\"\\]*",
+        rf"((?:{begins})(?:{SCHEMES}\s+)?){BARE}",
+    ]
+
+
+def _alone(inside: str, tokens: tuple[str, ...]) -> list[str]:
+    """Patterns of secrets that are known by themselves; ``inside``: the lines of a private key."""
+    return [
+        rf"({EDGE}--(?:{'|'.join(OPTIONS)})(?:\s+|=)(?:\\*[\"'])?)[^\s\"'\\]+",
+        rf"-----BEGIN [^-\"]*PRIVATE KEY-----{inside}(?:-----END [^-\"]*-----)?",
+        rf"({EDGE})eyJ[A-Za-z0-9_-]{{8,}}\.[A-Za-z0-9_-]{{8,}}(?:\.[A-Za-z0-9_-]*)?",
+        f"({EDGE})(?:{'|'.join(tokens)})",
+        r"(://[^\s/:@\"'\\]*:)[^\s/@\"'\\]+(@)",
+    ]
+
+
+LOOSE_TOKENS = (f"(?:{'|'.join(TOKENS)})[A-Za-z0-9_-]{{16,}}",)
+QUOTES = {'"': IN_STRING, r"\\+\"": IN_ESCAPED_STRING}
+TEXT = [*_named(QUOTES), *_alone(r"[^-]*", LOOSE_TOKENS)]
+URI = [*_named(QUOTES), *_alone(r"[^-]*", TOKENS_IN_NAMES)]
+JSON = [
+    # A member that is called so, then what the texts of members hold.
+    rf"(\"[A-Za-z0-9_-]*(?:{'|'.join(NAMES)})\":\"){IN_STRING}",
+    *_named({r"\\+\"": IN_ESCAPED_STRING}),
+    *_alone(r"[^\"\\-]*(?:\\.[^\"\\-]*){0,200}", LOOSE_TOKENS),
+]
+MASKED_COLUMNS = {
+    "user_agent": TEXT,
+    "details": JSON,
+    "resource": URI,
+    "object": URI,
+    "destination": URI,
+}
+"""Patterns by the column of events that they are for."""
+SIGNS = (
+    rf"(?:{'|'.join(NAMES_IN_TEXT)}|sig)\\*[\"']?\s*[:=]|--(?:{'|'.join(OPTIONS)})|PRIVATE KEY|eyJ"
+    rf"|{'|'.join(TOKENS)}|://[^/]*@"
+)
+"""What a text holds that may hold a secret. Most texts hold none, and are spared the long patterns,
+which take an engine longer to prepare than to apply.
+"""
+
+
+def masked(column: str) -> str:
+    """SQL of a column of ``MASKED_COLUMNS`` without the secrets in it; JSON stays JSON."""
+    every = "|".join(f"(?:{pattern})" for pattern in MASKED_COLUMNS[column])
+    groups = re.compile(every).groups
+    # Groups of the other alternatives are empty; the last is the `@` behind a password.
+    kept = "".join(f"${number}" for number in range(1, groups))
+    return (
+        f"if({column} rlike {quoted(f'(?i){SIGNS}')}, "
+        f"regexp_replace({column}, {quoted(f'(?is){every}')}, '{kept}***${groups}'), {column})"
+    )

@@ -1,0 +1,259 @@
+"""Parsing raw log files into the staging table: one row a raw record, in typed columns.
+
+The engine parses every good file; rows of other days are emptied, as only their number counts.
+What it cannot take is looked at by :mod:`jobs.stages.ingest.salvage.bad_records`; the good
+records among it come back as lines and join the staging table.
+"""
+
+from __future__ import annotations
+
+import gzip
+import logging
+import shutil
+import tempfile
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from datetime import date
+from functools import reduce
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from jobs.inputs.context import load_context
+from jobs.platform.engine import ENGINE_OPTION
+from jobs.platform.errors import RunError
+from jobs.stages.ingest.formats import format_module
+from jobs.stages.ingest.gzip_files import CHUNK_BYTES, find_damage
+from jobs.stages.ingest.parse import BAD, STAGED, STAGED_DDL, read_json, read_text, staging_rows
+from jobs.stages.ingest.raw_file import RawFile
+from jobs.stages.sql import quoted
+from models.resolve.assets import FOLDER_SCHEMES, needs_whole_uri
+from schemas.config import JobConfig
+from schemas.context import Context
+from schemas.sources import Source
+
+if TYPE_CHECKING:
+    from pyspark.sql import DataFrame, SparkSession
+
+logger = logging.getLogger(__name__)
+UNPARTED_BYTES = 100_000
+"""Sail parts no file as small as this."""
+Reader = Callable[["SparkSession", Source, RawFile, list[str]], "DataFrame"]
+"""Reads files, given by their paths, that are of one kind: but for path and day one RawFile."""
+
+
+@dataclass(frozen=True)
+class SourceFiles:
+    """A source of the config and its files for the day."""
+
+    source: Source
+    files: list[RawFile]
+
+    @property
+    def good(self) -> list[RawFile]:
+        return [raw_file for raw_file in self.files if raw_file.damage is None]
+
+    @property
+    def damaged(self) -> list[RawFile]:
+        return [raw_file for raw_file in self.files if raw_file.damage is not None]
+
+
+def stage_good_files(
+    spark: SparkSession, inputs: list[SourceFiles], config: JobConfig, day: date, staging: str
+) -> list[SourceFiles]:
+    """Parse all undamaged files; returns ``inputs`` with the damage that the engine met.
+
+    The engine's own JSON reader is several times faster than parsing text, but it stops at the
+    first record that is not as expected and keeps no text; so it goes first, and only where it
+    fails or finds a doubtful record are a source's files parsed as text. An engine does not say
+    which file it failed on: then (and only then) all are read through to find the damaged ones.
+    """
+    as_text = [
+        entry
+        for number, entry in enumerate(inputs)
+        if not _stage_by_reader(spark, entry, config, day, staging, f"reader-{number}")
+    ]
+    try:
+        _stage(spark, as_text, config, day, staging, "text", read_text)
+        return inputs
+    except Exception as error:
+        files = [raw_file for entry in as_text for raw_file in entry.good]
+        damage = find_damage(files)
+        if not damage:
+            raise RunError(f"the engine could not parse the day's files: {error}") from error
+    marked = {
+        entry.source.name: SourceFiles(
+            entry.source,
+            [replace(f, damage=damage.get(f.path, f.damage)) for f in entry.files],
+        )
+        for entry in as_text
+    }
+    _stage(spark, list(marked.values()), config, day, staging, "text", read_text)
+    return [marked.get(entry.source.name, entry) for entry in inputs]
+
+
+def _stage_by_reader(
+    spark: SparkSession,
+    entry: SourceFiles,
+    config: JobConfig,
+    day: date,
+    staging: str,
+    name: str,
+) -> bool:
+    """Whether the engine's JSON reader could take all files of a source, which are then staged.
+
+    Only Sail's reader is used: Spark's passes over whatever follows the first value of a line.
+    """
+    if not readable_by_reader(entry) or spark.conf.get(ENGINE_OPTION) != "sail":
+        return False
+    try:
+        _stage(spark, [entry], config, day, staging, name, read_json)
+        if read_staged(spark, staging, name).where(BAD).isEmpty():
+            return True
+    except Exception:
+        logger.info("the JSON reader failed; the files are parsed as text", exc_info=True)
+    shutil.rmtree(_rows_path(staging, name), ignore_errors=True)
+    return False
+
+
+def parse(
+    spark: SparkSession,
+    source: Source,
+    files: list[RawFile],
+    config: JobConfig,
+    day: date,
+    reader: Reader,
+    staging: str,
+) -> Iterator[DataFrame]:
+    """Staging rows of files, one frame for each kind among them.
+
+    Packed and plain files are read apart, because Sail takes no mixture. Files of later days are,
+    because a record whose time is not understood belongs to its file's day.
+    """
+    groups: dict[tuple[RawFile, bool, bool], list[str]] = {}
+    for raw_file in files:
+        kind = replace(raw_file, path="", day=None)
+        late = raw_file.day not in (None, day)
+        packed = raw_file.path.endswith(".gz")
+        groups.setdefault((kind, packed, late), []).append(raw_file.path)
+    embedded = spark.conf.get(ENGINE_OPTION) == "sail"
+    for (kind, _, late), paths in sorted(groups.items(), key=lambda item: str(item[0])):
+        # Sail opens every file of a list at once, and reads the head of each. Of a folder it has
+        # only a few files open at a time.
+        whole = kind.framing != "lines" and not kind.per_line
+        places = [_folder_of_links(paths, whole, staging)] if embedded else paths
+        records = reader(spark, source, kind, places)
+        rows = staging_rows(records, source, config, day, staging)
+        yield rows.selectExpr("*", f"{str(late).lower()} as late_file")
+
+
+def readable_by_reader(entry: SourceFiles) -> bool:
+    """Whether the engine's JSON reader has a type for all files of a source."""
+    module = format_module(entry.source.format)
+    if not hasattr(module, "READER_TYPE"):
+        return False
+    wrapped = [raw_file for raw_file in entry.good if raw_file.wrapper is not None]
+    return all(
+        raw_file.framing == "lines" and not module.WRAPPERS[raw_file.wrapper].as_text
+        for raw_file in wrapped
+    )
+
+
+def _folder_of_links(paths: list[str], whole: bool, staging: str) -> str:
+    """A folder with a link to every file; it goes with the staging folder.
+
+    ``whole``: each file is one document. Sail parts plain files at line breaks, even where it is
+    to read them whole, but no packed ones: of large files there are packed copies.
+    """
+    folder = Path(tempfile.mkdtemp(prefix="links-", dir=staging))
+    for number, path in enumerate(paths):
+        packed = path.endswith(".gz")
+        if whole and not packed and Path(path).stat().st_size > UNPARTED_BYTES:
+            with (
+                Path(path).open("rb") as file,
+                gzip.open(folder / f"{number:06d}.json.gz", "wb", compresslevel=1) as copy,
+            ):
+                shutil.copyfileobj(file, copy, CHUNK_BYTES)
+            continue
+        suffix = ".json.gz" if packed else ".json"
+        (folder / f"{number:06d}{suffix}").symlink_to(Path(path).absolute())
+    return str(folder)
+
+
+def _stage(
+    spark: SparkSession,
+    inputs: list[SourceFiles],
+    config: JobConfig,
+    day: date,
+    staging: str,
+    name: str,
+    reader: Reader,
+) -> None:
+    frames = [
+        frame
+        for entry in inputs
+        for frame in parse(spark, entry.source, entry.good, config, day, reader, staging)
+    ]
+    _write_staging(spark, frames, config, day, staging, name)
+
+
+def stage_lines(
+    spark: SparkSession,
+    kinds: list[tuple[Source, RawFile, str, bool]],
+    config: JobConfig,
+    day: date,
+    staging: str,
+    name: str,
+) -> None:
+    """Stage files of lines: source, kind, path, and whether they are of a later day's files."""
+    frames = []
+    for source, kind, path, late in kinds:
+        records = read_text(spark, source, kind, [path])
+        rows = staging_rows(records, source, config, day, staging)
+        frames.append(rows.selectExpr("*", f"{str(late).lower()} as late_file"))
+    _write_staging(spark, frames, config, day, staging, name)
+
+
+def _write_staging(
+    spark: SparkSession,
+    frames: list[DataFrame],
+    config: JobConfig,
+    day: date,
+    staging: str,
+    name: str,
+) -> None:
+    lookup = lookup_key(load_context(config.context, day))
+    rows = reduce(lambda left, right: left.unionByName(right), frames or [_no_rows(spark)])
+    rows = rows.selectExpr("*", f"{lookup} as lookup").select(*STAGED)
+    path = _rows_path(staging, name)
+    rows.write.mode("overwrite").option("compression", "snappy").parquet(path)
+
+
+def read_staged(spark: SparkSession, staging: str, name: str = "*") -> DataFrame:
+    """A part of the staging table, or all of it.
+
+    The columns are given, as Sail writes no file where there are no rows.
+    """
+    return spark.read.schema(STAGED_DDL).parquet(_rows_path(staging, name))
+
+
+def _rows_path(staging: str, name: str) -> str:
+    """Where a part of the staging table is: apart from all else, as to Sail ``*`` is any path."""
+    return f"{staging}/rows/{name}.parquet"
+
+
+def lookup_key(context: Context) -> str:
+    """SQL of what decides a resource's asset: its folder where that is enough, else all of it."""
+    exact, odd = needs_whole_uri(context.assets)
+    folder = "substring(resource, 1, length(resource) - length(substring_index(resource, '/', -1)))"
+    cases = []
+    if exact:
+        cases.append(f"when resource in ({', '.join(map(quoted, exact))}) then resource")
+    if odd:
+        cases.append(f"when resource rlike {quoted(odd)} then resource")
+    schemes = ", ".join(quoted(scheme) for scheme in FOLDER_SCHEMES)
+    cases.append(f"when substring_index(resource, ':', 1) in ({schemes}) then {folder}")
+    return f"case {' '.join(cases)} else resource end"
+
+
+def _no_rows(spark: SparkSession) -> DataFrame:
+    return spark.createDataFrame([], STAGED_DDL).drop("lookup")

@@ -1,0 +1,1 @@
+"""Vocabularies of single vendors that their formats read."""

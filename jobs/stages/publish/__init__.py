@@ -1,0 +1,54 @@
+"""Stage ``publish``: the day's findings to findings.ndjson, report.html and Elasticsearch.
+
+No finding is computed anew: they are those of the table. All is read by way of
+``jobs.privacy.masked_tables.Inputs``, so that no identity is published where none may be. The two
+files are replaced together; Elasticsearch comes last, so that a server that is down costs neither
+of them. No engine is needed, so that a day can be published again at any time.
+"""
+
+from __future__ import annotations
+
+from datetime import date
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from jobs.platform.files import write_files
+from jobs.privacy.masked_tables import Inputs, check_published
+from jobs.stages.publish.elasticsearch.inputs import read_findings
+from jobs.stages.publish.elasticsearch.send_day import send_tables
+from jobs.stages.publish.queue_file import FILE_NAME as QUEUE_NAME
+from jobs.stages.publish.queue_file import queue_day, queue_lines, read_queue, with_day
+from jobs.stages.publish.report.inputs import make_report
+from schemas.config import JobConfig
+from schemas.tables.access import ACCESS
+from schemas.tables.events import EVENTS, REJECTS
+from schemas.tables.findings import FINDINGS as FINDINGS_TABLE
+from schemas.tables.graph import GRAPH_EDGES, GRAPH_NODES
+from schemas.tables.quality import QUALITY
+from schemas.tables.signals import SIGNALS
+
+if TYPE_CHECKING:
+    from pyspark.sql import SparkSession
+
+INPUTS = (FINDINGS_TABLE, ACCESS, GRAPH_NODES, GRAPH_EDGES)
+SENT_INPUTS = (EVENTS, REJECTS, QUALITY, SIGNALS)
+REPORT_NAME = "report.html"
+MIB = 1024 * 1024
+
+
+def run(_spark: SparkSession | None, config: JobConfig, day: date) -> str:
+    """Publish the findings of ``day``; RunError if Elasticsearch does not take everything."""
+    inputs = Inputs(config, day)
+    folder = Path(config.output)
+    published = read_queue(folder)
+    check_published(config, published)
+    documents = read_findings(inputs)
+    queue = with_day(published, day, documents)
+    report = make_report(inputs, queue)
+    write_files({folder / QUEUE_NAME: queue_lines(queue), folder / REPORT_NAME: [report]})
+    days = len({queue_day(finding) for finding in queue})
+    size = len(report.encode("utf-8", "replace"))
+    summary = f"{len(documents)} findings; {days} days in the queue, report {size / MIB:.1f} MiB"
+    if config.elasticsearch.url is None:
+        return summary
+    return f"{summary}; Elasticsearch: {send_tables(inputs)}"

@@ -1,0 +1,1 @@
+"""Documents that a day sends to Elasticsearch."""

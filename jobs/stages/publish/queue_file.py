@@ -1,0 +1,75 @@
+"""findings.ndjson: the review queue of every day run into one output folder, a finding a line.
+
+Days stand oldest first, and within a day findings by their place in its queue. Running a day again
+replaces that day's lines. Files of one state are replaced together: a reader sees the old or the
+new ones, and a full disk or a kill while they are written leaves the old ones.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+from jobs.platform.errors import RunError
+
+FILE_NAME = "findings.ndjson"
+KEPT_PER_BUDGET = 10
+"""Findings of a day in the file, as a multiple of the day's alert budget."""
+
+
+def with_day(
+    queue: Iterable[dict[str, Any]], day: date, documents: list[dict[str, Any]]
+) -> list[dict[str, Any]]:
+    """The queue with ``documents`` as that of ``day``, in the order of the file."""
+    kept = [document for document in queue if queue_day(document) != day]
+    return sorted([*kept, *documents], key=_place)
+
+
+def queue_lines(queue: Iterable[dict[str, Any]]) -> Iterator[str]:
+    """The lines of findings.ndjson."""
+    return (_line(document) for document in queue)
+
+
+def read_queue(folder: Path) -> list[dict[str, Any]]:
+    """The findings in the folder's file, in its order; none if there is no file.
+
+    RunError if one of its lines is no finding.
+    """
+    path = folder / FILE_NAME
+    if not path.exists():
+        return []
+    documents = []
+    with path.open(encoding="utf-8") as file:
+        for number, line in enumerate(file, start=1):
+            try:
+                document = json.loads(line)
+                queue_day(document)
+                _place(document)
+            except (ValueError, KeyError, TypeError) as error:
+                raise RunError(
+                    f"{path} line {number} is no finding ({type(error).__name__}: {error}); move "
+                    "the file away and run its days again"
+                ) from error
+            documents.append(document)
+    return documents
+
+
+def queue_day(document: dict[str, Any]) -> date:
+    """Day whose queue a finding is in; its evidence may end before that day."""
+    return date.fromisoformat(document["exfil"]["day"])
+
+
+def _place(document: dict[str, Any]) -> tuple[date, int, str]:
+    return queue_day(document), document["exfil"]["queue_rank"], document["event"]["id"]
+
+
+def _line(document: dict[str, Any]) -> str:
+    text = json.dumps(document, ensure_ascii=False, sort_keys=True, separators=(",", ":"))
+    if not text.isprintable():
+        # Control and format characters, which JSON leaves as they are: some readers end a line at
+        # them, a terminal obeys them, and some turn round the text beside them.
+        text = "".join(c if c.isprintable() else json.dumps(c)[1:-1] for c in text)
+    return text + "\n"

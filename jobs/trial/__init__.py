@@ -1,0 +1,1 @@
+"""What is not production: sample lab, demo, evaluation, benchmarks."""

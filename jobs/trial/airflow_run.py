@@ -1,0 +1,216 @@
+"""One day through the Airflow DAG, without a scheduler.
+
+Airflow keeps its settings and its database in process-wide state that is read at import. So the
+DAG runs in a process of its own (this module again, as a program), in an Airflow home of its own
+with a SQLite database, and tells how each task ended in a line of JSON. Every task in it starts
+the stage's command, as on a worker.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import threading
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from datetime import UTC, date, datetime, time, timedelta
+from pathlib import Path
+from typing import Any
+
+from jobs.platform.errors import GateError, InputError, RunError
+
+DAG_ID = "exfilwatch_daily"
+ROOT = Path(__file__).resolve().parents[2]
+LOG_NAME = f"{DAG_ID}.log"
+TAIL_LINES = 20
+ENDED = "exfilwatch_task_ended"
+"""Key that marks our own lines of JSON among Airflow's."""
+STAGE_LOGGER = "StageHook"
+STAGE_BEGINS, STAGE_ENDS = "Output:", "Command exited with return code"
+SETTINGS = {
+    "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
+    "AIRFLOW__LOGGING__JSON_LOGS": "True",
+    "AIRFLOW__LOGGING__LOGGING_LEVEL": "INFO",
+    "SCARF_ANALYTICS": "false",
+}
+
+
+def run_dag(
+    config: Path,
+    day: date,
+    out: Path,
+    home: Path,
+    *,
+    progress: Callable[[str], None] = print,
+    commands: Path = Path(sys.executable).parent,
+) -> None:
+    """Run the daily DAG for ``day`` with its database and log in ``home``; a line for each task.
+
+    ``commands`` is the folder that holds ``exfilwatch``. The first task that fails ends the run,
+    without retries, because here somebody is waiting: with :class:`InputError` (the stage's exit
+    code was 2), :class:`GateError` (3) or :class:`RunError`, and the end of that task's output.
+    """
+    if not (commands / "exfilwatch").is_file():
+        raise RunError(f"no command exfilwatch in {commands}; `make env` installs it")
+    home = home.resolve()
+    home.mkdir(parents=True, exist_ok=True)
+    conf = {"config": str(config.resolve()), "out": str(out.resolve())}
+    # -P: what lies in the current folder must not be imported in place of a library.
+    command = [
+        sys.executable,
+        "-P",
+        "-m",
+        "jobs.trial.airflow_run",
+        day.isoformat(),
+        json.dumps(conf),
+    ]
+    recent: deque[str] = deque(maxlen=TAIL_LINES)
+    failed: dict[str, Any] | None = None
+    lines = _lines(command, _environment(home, commands), home / LOG_NAME, recent)
+    for task in _ended_tasks(lines):
+        if task["state"] == "success":
+            progress(task["output"][-1] if task["output"] else f"{day}  {task[ENDED]}")
+        else:
+            failed = failed or task
+    if failed:
+        raise _failure(failed)
+
+
+def _environment(home: Path, commands: Path) -> dict[str, str]:
+    """This process's environment with an Airflow of its own and our commands first."""
+    own = {key: value for key, value in os.environ.items() if not key.startswith("AIRFLOW")}
+    return {
+        **own,
+        **SETTINGS,
+        "AIRFLOW_HOME": str(home),
+        "AIRFLOW__CORE__DAGS_FOLDER": str(ROOT / "dags"),
+        "PATH": os.pathsep.join([str(commands), own.get("PATH", os.defpath)]),
+        "PYTHONPATH": os.pathsep.join([str(ROOT), *filter(None, [own.get("PYTHONPATH")])]),
+    }
+
+
+def _lines(
+    command: list[str], env: dict[str, str], log_path: Path, recent: deque[str]
+) -> Iterator[str]:
+    """What the command prints, kept in the log and (its end) in ``recent``.
+
+    :class:`RunError` if it ends with anything but 0. It stops when its stdin ends, which happens
+    however this process ends.
+    """
+    with (
+        log_path.open("a", encoding="utf-8") as log,
+        subprocess.Popen(
+            command,
+            env=env,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            errors="backslashreplace",
+            start_new_session=True,
+        ) as child,
+    ):
+        for line in child.stdout or ():
+            log.write(line)
+            recent.append(line.rstrip("\n"))
+            yield line
+    if child.returncode != 0:
+        tail = "\n".join(recent)
+        raise RunError(f"Airflow ended with exit code {child.returncode} ({log_path}):\n{tail}")
+
+
+def _ended_tasks(lines: Iterable[str]) -> Iterator[dict[str, Any]]:
+    """Our own lines, each with the ``output`` of that task's command (its last lines)."""
+    output: deque[str] = deque(maxlen=TAIL_LINES)
+    listening = False
+    for line in lines:
+        entry = _entry(line)
+        event = str(entry.get("event", ""))
+        if ENDED in entry:
+            yield {**entry, "output": list(output)}
+            output.clear()
+        elif not str(entry.get("logger", "")).endswith(STAGE_LOGGER):
+            continue
+        elif event == STAGE_BEGINS:
+            listening = True
+        elif event.startswith(STAGE_ENDS):
+            listening = False
+        elif listening:
+            output.append(event)
+
+
+def _entry(line: str) -> dict[str, Any]:
+    try:
+        entry = json.loads(line)
+    except ValueError:
+        return {}
+    return entry if isinstance(entry, dict) else {}
+
+
+def _failure(task: dict[str, Any]) -> RunError:
+    code = task["exit_code"]
+    lines = [line.removeprefix("exfilwatch: ") for line in task["output"]] or [task["error"]]
+    told = f"exit code {code}" if code is not None else "its command did not run"
+    head = f"Airflow task {task[ENDED]} failed ({told}):"
+    if code == InputError.exit_code:
+        return InputError([head, *lines])
+    kind = GateError if code == GateError.exit_code else RunError
+    return kind("\n".join([head, *lines]))
+
+
+def main(day: date, conf: dict[str, str]) -> None:
+    """The child process: make the database and run the DAG for one day."""
+    from airflow.utils.cli import get_bagged_dag
+    from airflow.utils.db import upgradedb
+
+    upgradedb()
+    dag = get_bagged_dag(bundle_names=None, dag_id=DAG_ID)
+    for task in dag.tasks:
+        task.retries = 0
+        task.on_success_callback = [_tell_success]
+        task.on_failure_callback = [_tell_failure]
+
+    threading.Thread(target=_stop_with_parent, args=[dag.tasks], daemon=True).start()
+    # The run that starts on the following day is the one whose interval began on `day`.
+    logical_date = datetime.combine(day + timedelta(days=1), time.max, UTC)
+    dag.test(logical_date=logical_date, run_conf=conf)
+
+
+def _stop_with_parent(tasks: list[Any]) -> None:
+    """Wait for the parent's end of stdin to close; then stop the running stage and this process.
+
+    Otherwise a stage whose parent was killed would go on writing under the next run's feet.
+    """
+    sys.stdin.read()
+    try:
+        # Stopping a stage is logged, and nobody reads our log any more.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        for task in tasks:
+            task.on_kill()
+    finally:
+        os._exit(1)
+
+
+def _tell_success(context: Any) -> None:
+    _tell(context, "success")
+
+
+def _tell_failure(context: Any) -> None:
+    _tell(context, "failed")
+
+
+def _tell(context: Any, state: str) -> None:
+    task = context["task"]
+    ended = {
+        ENDED: task.task_id,
+        "state": state,
+        "exit_code": task.exit_code,
+        "error": str(context.get("exception") or ""),
+    }
+    print(json.dumps(ended), flush=True)
+
+
+if __name__ == "__main__":
+    main(date.fromisoformat(sys.argv[1]), json.loads(sys.argv[2]))

@@ -1,0 +1,83 @@
+"""Compare the results of two runs of a lab: every table row for row, and the published findings.
+
+    python -m jobs.trial.bench.compare BEFORE AFTER
+
+A change of the code's shape must not change results. Folders are those of `exfilwatch demo --out`.
+Sentences may be worded anew: columns and fields of :data:`WORDING` do not count. Exit code 1 and a
+line for each difference if there is any.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from jobs.platform.delta_tables import stored_files, table_exists
+from schemas.tables import TABLES
+from schemas.tables.spec import Table
+
+WORDING = {"reason", "message", "observed", "expected", "advice"}
+"""Columns and members that hold sentences, or parts of them."""
+SHOWN = 3
+
+
+def differences(before: Path, after: Path) -> Iterator[str]:
+    """One line for each table, and for each day's findings, that differ."""
+    for table in TABLES:
+        rows = [_rows(folder / "warehouse", table) for folder in (before, after)]
+        yield from _compared(f"table {table.name}", *rows)
+    findings = [_findings(folder / "out" / "findings.ndjson") for folder in (before, after)]
+    yield from _compared("findings.ndjson", *findings)
+
+
+def _compared(name: str, before: Counter[str], after: Counter[str]) -> Iterator[str]:
+    gone, new = before - after, after - before
+    if gone or new:
+        yield f"{name}: {gone.total():,} rows only before, {new.total():,} only after"
+        for sign, rows in (("-", gone), ("+", new)):
+            yield from (f"  {sign} {row[:400]}" for row in sorted(rows)[:SHOWN])
+
+
+def _rows(storage: Path, table: Table) -> Counter[str]:
+    if not table_exists(str(storage), table):
+        return Counter()
+    names = [name for name in table.column_names if name not in WORDING]
+    rows: Counter[str] = Counter()
+    for batch in stored_files(str(storage), table).to_batches(columns=names):
+        rows.update(_text(row) for row in batch.to_pylist(maps_as_pydicts="lossy"))
+    return rows
+
+
+def _findings(path: Path) -> Counter[str]:
+    with path.open(encoding="utf-8") as lines:
+        return Counter(_text(json.loads(line)) for line in lines)
+
+
+def _text(value: dict[str, Any]) -> str:
+    return json.dumps(_without_wording(value), sort_keys=True, default=str)
+
+
+def _without_wording(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {k: _without_wording(v) for k, v in value.items() if k not in WORDING}
+    return [_without_wording(each) for each in value] if isinstance(value, list) else value
+
+
+def main() -> int:
+    """Compare two folders; 0: equal."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("before", type=Path)
+    parser.add_argument("after", type=Path)
+    args = parser.parse_args()
+    found = list(differences(args.before, args.after))
+    print("\n".join(found) or "equal")
+    return 1 if found else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

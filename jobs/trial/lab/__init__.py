@@ -1,0 +1,116 @@
+"""A sample lab: seeded logs in the vendors' formats, with planted incidents and look-alikes.
+
+`make_lab` writes raw logs, context files, a job config and `truth.json` into a folder. The same
+seed gives the same bytes; another seed gives other people, assets, habits, villains and days.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Callable
+from datetime import date
+from pathlib import Path
+
+import numpy as np
+
+from jobs.trial.lab.building import build_lab
+from jobs.trial.lab.context_files import write_config, write_context
+from jobs.trial.lab.ending import write_truth
+from jobs.trial.lab.feed import Feed
+from jobs.trial.lab.people_days import person_day
+from jobs.trial.lab.planting import plan_cases
+from jobs.trial.lab.service_days import platform_day, service_day
+
+__all__ = ["main", "make_lab"]
+
+
+def make_lab(
+    folder: Path,
+    *,
+    seed: int,
+    people: int = 120,
+    services: int = 20,
+    days: int = 35,
+    end: date = date(2026, 10, 30),
+    progress: Callable[[str], None] | None = None,
+) -> dict:
+    """Write a sample lab into `folder` (new or empty) and return what `truth.json` holds.
+
+    Logs are made day by day, so memory stays bounded by a few days of records.
+    """
+    if people < 4 or services < 2 or days < 3:
+        raise ValueError("a sample lab needs at least 4 people, 2 services and 3 days")
+    folder = Path(folder)
+    if folder.exists() and any(folder.iterdir()):
+        raise FileExistsError(f"{folder} is not empty; give an empty or new folder")
+    folder.mkdir(parents=True, exist_ok=True)
+    lab = build_lab(seed, people, services, days, end)
+    plans = plan_cases(lab)
+    write_context(lab, folder / "context")
+    write_config(folder)
+    feed = Feed(lab, folder)
+    for day in range(-1, days + 1):  # local days at both ends reach into the window
+        rng = np.random.default_rng([seed, 4, day + 1])
+        for person in lab.people:
+            person_day(lab, feed, person, day, rng)
+        if 0 <= day < days:
+            for service in lab.services:
+                service_day(lab, feed, service, day, rng)
+            platform_day(lab, feed, day, rng)
+            for plan in plans:
+                if day in plan.days:
+                    feed.case = plan.case
+                    plan.act(feed, day)
+                    feed.case = None
+            if progress:
+                progress(f"{lab.iso(day)}: {sum(feed.counts.values())} events so far")
+        feed.flush(day - 1)
+    for day in range(days, days + 3):
+        feed.flush(day)
+    return write_truth(folder, lab, feed, [plan.case for plan in plans])
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Command line of the generator."""
+    parser = argparse.ArgumentParser(
+        prog="python -m jobs.trial.lab",
+        description="Write a sample lab: CloudTrail, GitHub, Kubernetes and Slurm logs, planted "
+        "incidents and legitimate look-alikes, context files, config.yml and truth.json.",
+        epilog="example:  python -m jobs.trial.lab --out sample-lab --seed 7 --people 60 --days 21",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("--out", type=Path, required=True, help="new or empty folder to write into")
+    parser.add_argument("--seed", type=int, required=True, help="same seed, same bytes")
+    parser.add_argument("--people", type=int, default=120, help="humans (default 120, at least 4)")
+    parser.add_argument(
+        "--services", type=int, default=20, help="service identities (default 20, at least 2)"
+    )
+    parser.add_argument(
+        "--days", type=int, default=35, help="days of logs (default 35, at least 3)"
+    )
+    parser.add_argument(
+        "--end",
+        type=date.fromisoformat,
+        default=date(2026, 10, 30),
+        help="last day, YYYY-MM-DD (default 2026-10-30)",
+    )
+    args = parser.parse_args(argv)
+    try:
+        truth = make_lab(
+            args.out,
+            seed=args.seed,
+            people=args.people,
+            services=args.services,
+            days=args.days,
+            end=args.end,
+            progress=lambda line: print(line, flush=True),
+        )
+    except (ValueError, FileExistsError) as error:
+        print(f"lab: {error}", file=sys.stderr)
+        return 2
+    print(
+        f"{sum(truth['events'].values())} events, {len(truth['incidents'])} incidents, "
+        f"{len(truth['look_alikes'])} look-alikes in {args.out}"
+    )
+    return 0

@@ -1,0 +1,399 @@
+"""Everyday activity of people, services and the cluster, one day at a time."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from jobs.trial.lab.feed import Case, Feed, Session, spread
+from jobs.trial.lab.names import NAMESPACES, RESEARCH, TEAMS
+from jobs.trial.lab.world import ACCOUNT, DAY, Asset, Lab, Person, pick, utc_offset
+
+KUBECTL = "kubectl/v1.29.3 (linux/amd64) kubernetes/6813625"
+OPERATORS = ("platform", "inference", "security")
+
+
+def working(p: Person, lab: Lab, day: int, rng: np.random.Generator) -> bool:
+    """Whether a person works on a local day at all."""
+    if day < p.start or (p.end is not None and day > p.end) or day in p.away:
+        return False
+    if day in p.surge or day in p.trip:
+        return True
+    weekend = lab.date_of(day).weekday() >= 5
+    return bool(rng.random() < (p.weekend if weekend else 0.93))
+
+
+def local_hours(p: Person, rng: np.random.Generator, count: int) -> np.ndarray:
+    """Local hours of the day's tasks: a working day with a lunch dip and some evenings."""
+    hours = p.hour + rng.beta(1.6, 1.5, count) * 9.0
+    hours = np.where(rng.random(count) < 0.12, hours + rng.normal(4.5, 1.5, count), hours)
+    dip = p.hour + 3.2
+    return np.where(np.abs(hours - dip) < 0.4, hours + 0.9, hours)
+
+
+def address(p: Person, day: int, rng: np.random.Generator, weights: tuple[float, ...]) -> str:
+    """Where somebody works from: dev machine, VPN, office or home; abroad on a trip."""
+    if day in p.trip:
+        return p.trip[day] if rng.random() < 0.8 else p.ips["vpn"]
+    return p.ips[pick(rng, ("devbox", "vpn", "corp", "home"), weights)]
+
+
+def available(assets: list[Asset], day: int) -> list[Asset]:
+    """Assets that exist by a day."""
+    return [a for a in assets if a.born < day]
+
+
+def choose_asset(p: Person, lab: Lab, day: int, rng: np.random.Generator, ip: str) -> Asset | None:
+    """An asset by this week's habits; mostly the newest of its family."""
+    weights = p.family_weights[max(0, day + 7) // 7 % len(p.family_weights)]
+    fam = lab.families[int(rng.choice(len(weights), p=weights))]
+    if fam.allowed and day in p.trip and ip == p.trip[day]:
+        return None
+    there = available(fam.assets, day)
+    if not there:
+        return None
+    return there[-1] if rng.random() < 0.55 else pick(rng, there)
+
+
+def sample_indexes(asset: Asset, count: int, rng: np.random.Generator) -> list[int]:
+    """Objects one task reads: a run of shards, or a random handful with the small files."""
+    n = len(asset.keys)
+    count = min(count, n)
+    if rng.random() < 0.6:
+        begin = int(rng.integers(0, n - count + 1))
+        return list(range(begin, begin + count))
+    return rng.choice(n, count, replace=False).tolist()
+
+
+def read_task(
+    feed: Feed, rng: np.random.Generator, who: Session, asset: Asset, t: float, count: int
+) -> None:
+    """List, look at the small files, then read some objects, a few of them failing."""
+    prefix = asset.keys[0].rsplit("/", 1)[0] + "/"
+    if rng.random() < 0.6:
+        feed.s3(t, who, "ListObjects", asset.bucket, listing=prefix, asset=asset.asset_id)
+    if rng.random() < 0.4:
+        feed.s3(t + 2, who, "HeadObject", asset.bucket, asset.keys[-1], asset=asset.asset_id)
+    parts = int(rng.choice([1, 2, 3, 4])) if asset.kind == "checkpoint" else 1
+    order = sample_indexes(asset, count, rng)
+    fails = rng.random(len(order)) < 0.015
+    times = spread(rng, len(order), t + 4, 20.0 * len(order) * float(rng.lognormal(0, 0.7)))
+    for i, at, fail in zip(order, times, fails, strict=True):
+        if fail:
+            error = "AccessDenied" if rng.random() < 0.5 else "NoSuchKey"
+            feed.s3(
+                at,
+                who,
+                "GetObject",
+                asset.bucket,
+                asset.keys[i] + ".tmp",
+                error=error,
+                asset=asset.asset_id,
+            )
+        else:
+            feed.read(at, who, asset, i, parts)
+
+
+def write_task(feed: Feed, rng: np.random.Generator, who: Session, p: Person, t: float) -> None:
+    """Results into the scratch bucket, small ones in one piece, large ones in several."""
+    bucket = f"{feed.lab.name}-scratch"
+    stem = f"{p.team}/{p.user_id}/exp-{int(rng.integers(1, 400))}"
+    for i in range(int(rng.integers(1, 9))):
+        key, size = f"{stem}/out-{i}.pt", int(rng.lognormal(15, 2))
+        if size > 30_000_000:
+            feed.s3(t, who, "CreateMultipartUpload", bucket, key)
+            feed.s3(t + 40, who, "CompleteMultipartUpload", bucket, key)
+        else:
+            feed.s3(t, who, "PutObject", bucket, key, size=size)
+        t += 30 * rng.random()
+
+
+def account_task(feed: Feed, rng: np.random.Generator, who: Session, t: float) -> None:
+    """Management calls: who am I, which buckets are there, rarely a policy change."""
+    params = f'{{"bucketName":"{feed.lab.name}-scratch"}}'
+    draw = rng.random()
+    if draw < 0.55:
+        feed.aws(t, who, "GetCallerIdentity", service="sts")
+    elif draw < 0.85:
+        feed.aws(t, who, "ListBuckets")
+    elif draw < 0.97:
+        feed.aws(
+            t,
+            who,
+            "GetBucketPolicy",
+            params=params,
+            error="AccessDenied" if rng.random() < 0.4 else "",
+        )
+    else:
+        feed.aws(t, who, "PutBucketPolicy", params=params)
+
+
+def job_task(
+    feed: Feed, rng: np.random.Generator, p: Person, asset: Asset | None, t: float
+) -> None:
+    """A batch job; some read a whole checkpoint or a lot of a dataset under a job role."""
+    state = str(
+        pick(
+            rng,
+            ["COMPLETED", "FAILED", f"CANCELLED by {p.uid}", "TIMEOUT"],
+            [0.72, 0.13, 0.12, 0.03],
+        )
+    )
+    wait, run = float(rng.exponential(1500)), float(rng.lognormal(8.6, 1.4))
+    reads = asset is not None and rng.random() < 0.18
+    if reads:
+        ip = f"10.20.{int(rng.integers(0, 250))}.{int(rng.integers(1, 250))}"
+        who = feed.sign_in(
+            p, t + wait, ip, "[Boto3/1.34.51 md/Botocore#1.34 os/linux]", "slurm-job-runner"
+        )
+    name = str(pick(rng, ["train", "eval", "sweep", "probe", "tokenize"])) + f"-{p.slurm}"
+    feed.job(
+        p,
+        t,
+        wait,
+        min(run, 2.5 * DAY),
+        name,
+        state=state,
+        steps=int(rng.integers(0, 3)),
+        gpus=int(rng.choice([1, 2, 4, 8, 16, 64], p=[0.3, 0.15, 0.15, 0.25, 0.1, 0.05])),
+        account=p.team,
+        array=int(rng.integers(2, 9)) if rng.random() < 0.06 else 0,
+        asset=f"slurm-{p.team}",
+    )
+    if reads and asset is not None:
+        whole = rng.random() < 0.5 and asset.team == p.team and len(asset.keys) < 200
+        indexes = (
+            range(len(asset.keys))
+            if whole
+            else sample_indexes(asset, int(rng.lognormal(2.5, 0.8)) + 1, rng)
+        )
+        for i, at in zip(indexes, spread(rng, len(indexes), t + wait + 60, 900), strict=True):
+            feed.read(at, who, asset, i)
+
+
+def person_day(lab: Lab, feed: Feed, p: Person, day: int, rng: np.random.Generator) -> None:
+    """One local day of one person in every source."""
+    if not working(p, lab, day, rng):
+        return
+    case = lab.tagged.get((p.user_id, day))
+    feed.case = case if isinstance(case, Case) else None
+    offset = utc_offset(p.zone, lab.date_of(day))
+    midnight = lab.t0 + day * DAY - offset * 3600
+    boost = p.surge.get(day, 1.0) * float(rng.lognormal(-0.08, 0.4))
+    team = p.new_team[1] if p.new_team and day >= p.new_team[0] else p.team
+    object_work(lab, feed, p, day, rng, midnight, boost)
+    repo_work(lab, feed, p, day, rng, midnight, boost)
+    cluster_work(lab, feed, p, day, rng, midnight, TEAMS[team][3] * boost)
+    if team in (*RESEARCH, "data", "platform"):
+        for hour in local_hours(p, rng, int(rng.poisson(1.5 * TEAMS[team][4] * boost))):
+            job_task(feed, rng, p, choose_asset(p, lab, day, rng, ""), midnight + hour * 3600)
+    feed.case = None
+
+
+def object_work(
+    lab: Lab,
+    feed: Feed,
+    p: Person,
+    day: int,
+    rng: np.random.Generator,
+    midnight: float,
+    boost: float,
+) -> None:
+    """Object-store tasks of a day, each from a session with or without a chained role."""
+    count = int(rng.poisson(3.1 * p.rate * boost))
+    for hour in np.sort(local_hours(p, rng, count)):
+        t = midnight + float(hour) * 3600
+        ip = address(p, day, rng, (0.55, 0.25, 0.15, 0.05))
+        chain = None
+        if rng.random() < p.chain:
+            chain = "data-reader" if rng.random() < 0.7 else "go-tools"
+        draw = rng.random()
+        asset = choose_asset(p, lab, day, rng, ip)
+        who = feed.sign_in(p, t, ip, chain=chain)
+        if draw < 0.70 and asset is not None:
+            read_task(feed, rng, who, asset, t, 1 + min(600, int(rng.lognormal(1.25, 1.15))))
+        elif draw < 0.78 and asset is not None:
+            for page in range(int(rng.integers(1, 6))):
+                feed.s3(
+                    t + 3 * page,
+                    who,
+                    "ListObjects",
+                    asset.bucket,
+                    asset=asset.asset_id,
+                    listing=asset.keys[0].split("/")[0] + "/",
+                )
+        elif draw < 0.92:
+            write_task(feed, rng, who, p, t)
+        elif draw < 0.955 and asset is not None and asset.kind == "dataset":
+            for i in sample_indexes(asset, int(rng.integers(1, 20)), rng):
+                t += 2
+                feed.copy(t, who, asset, i, f"{lab.name}-scratch", ACCOUNT, f"{p.team}/")
+        else:
+            account_task(feed, rng, who, t)
+
+
+def repo_work(
+    lab: Lab,
+    feed: Feed,
+    p: Person,
+    day: int,
+    rng: np.random.Generator,
+    midnight: float,
+    boost: float,
+) -> None:
+    """Fetches, pushes, clones and pull requests of a day."""
+    count = int(rng.poisson(6.5 * p.git_rate * min(boost, 2.5)))
+    if not count:
+        return
+    repos = rng.choice(len(lab.repos), count, p=p.repo_weights)
+    ip = address(p, day, rng, (0.2, 0.3, 0.3, 0.2))
+    token = "SSH key" if p.uid % 2 else "OAuth access token"
+    kinds = rng.choice(8, count, p=[0.44, 0.17, 0.14, 0.12, 0.05, 0.03, 0.005, 0.045])
+    for hour, r, kind in zip(np.sort(local_hours(p, rng, count)), repos, kinds, strict=True):
+        t, repo = midnight + float(hour) * 3600, lab.repos[int(r)]
+        if kind == 0:
+            feed.git(t, p.github, "git.fetch", repo, ip, p.git_agent, token)
+        elif kind in (1, 2):
+            feed.git(t, p.github, ("git.push", "git.clone")[kind - 1], repo, ip, p.git_agent, token)
+        elif kind in (3, 4):
+            verb = ("create", "merge")[kind - 3]
+            feed.git(
+                t,
+                p.github,
+                f"pull_request.{verb}",
+                repo,
+                ip,
+                "Mozilla/5.0",
+                "web",
+                pull_request_title=pick(rng, ['Fix the "flaky" test', "Größe prüfen", "Bump"]),
+            )
+        elif kind == 5:
+            feed.git(t, p.github, "pull_request_review.submit", repo, ip, "Mozilla/5.0", "web")
+        elif kind == 6:
+            feed.git(t, p.github, "repo.download_zip", repo, ip, "Mozilla/5.0", "web")
+        else:
+            feed.git(t, p.github, "git.fetch", repo, p.ips["devbox"], p.git_agent, token)
+    if p.team == "platform" and rng.random() < 0.15:
+        action = pick(
+            rng, ["org.add_member", "team.add_member", "repo.add_member", "org.update_member"]
+        )
+        feed.git(
+            midnight + 11 * 3600,
+            p.github,
+            action,
+            lab.repos[0] if "repo" in action else None,
+            ip,
+            "Mozilla/5.0",
+            "web",
+        )
+
+
+def cluster_work(
+    lab: Lab,
+    feed: Feed,
+    p: Person,
+    day: int,
+    rng: np.random.Generator,
+    midnight: float,
+    level: float,
+) -> None:
+    """kubectl use: mostly get, list and logs; operators also exec and port-forward."""
+    count = int(rng.poisson(9.0 * level))
+    if not count:
+        return
+    own = [n for n, (team, _) in NAMESPACES.items() if team == p.team]
+    ip = address(p, day, rng, (0.4, 0.35, 0.2, 0.05))
+    for hour in np.sort(local_hours(p, rng, count)):
+        ns = (
+            pick(rng, own)
+            if own and rng.random() < 0.7
+            else pick(
+                rng, list(NAMESPACES) if p.team in OPERATORS else ["evals", "notebooks", "training"]
+            )
+        )
+        t, pod, asset = midnight + float(hour) * 3600, pod_name(rng, ns), f"ns-{ns}"
+        draw, op = rng.random(), p.team in OPERATORS or ns in own
+        if draw < 0.07 and op:
+            command = pick(
+                rng, [["bash"], ["sh", "-c", "ls /models"], ["nvidia-smi"], ["cat", "/etc/hosts"]]
+            )
+            exec_in_pod(feed, rng, p.k8s, ns, pod, command, t, ip, asset)
+        elif draw < 0.09 and op:
+            feed.k8s(
+                t,
+                p.k8s,
+                "create",
+                "pods",
+                ns,
+                pod,
+                ip,
+                KUBECTL,
+                sub="portforward",
+                code=101,
+                stages=2,
+                asset=asset,
+            )
+        elif draw < 0.36:
+            feed.k8s(
+                t, p.k8s, "get", "pods", ns, pod, ip, KUBECTL, sub="log", stages=2, asset=asset
+            )
+        elif draw < 0.39 and op:
+            feed.k8s(
+                t,
+                p.k8s,
+                "get",
+                "secrets",
+                ns,
+                "app-config",
+                ip,
+                KUBECTL,
+                asset=asset,
+                code=403 if rng.random() < 0.3 else 200,
+            )
+        else:
+            feed.k8s(
+                t,
+                p.k8s,
+                pick(rng, ["get", "list"]),
+                pick(rng, ["pods", "deployments", "events"]),
+                ns,
+                "",
+                ip,
+                KUBECTL,
+                asset=asset,
+            )
+
+
+def pod_name(rng: np.random.Generator, ns: str) -> str:
+    """A pod of a namespace; pods are replaced every so often."""
+    return f"{ns}-{int(rng.integers(16)):x}7c9f8d-{int(rng.integers(1, 400)):03d}xz"
+
+
+def exec_in_pod(
+    feed: Feed,
+    rng: np.random.Generator,
+    user: str,
+    ns: str,
+    pod: str,
+    command: list[str],
+    t: float,
+    ip: str,
+    asset: str,
+    item: str = "",
+) -> None:
+    """One exec session, over SPDY (create) or, with newer clients, WebSocket (get)."""
+    feed.k8s(
+        t,
+        user,
+        "get" if rng.random() < 0.35 else "create",
+        "pods",
+        ns,
+        pod,
+        ip,
+        KUBECTL,
+        sub="exec",
+        code=101,
+        command=command,
+        stages=2,
+        asset=asset,
+        item=item,
+    )

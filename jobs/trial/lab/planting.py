@@ -1,0 +1,81 @@
+"""Planting incidents, look-alikes and decoys in the sample lab."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from jobs.trial.lab.casting import Plan, Rng
+from jobs.trial.lab.incidents_by_accounts import (
+    copy_to_foreign_account,
+    exec_into_serving,
+    job_cover,
+    service_creds_outside,
+    stolen_token_enumeration,
+)
+from jobs.trial.lab.incidents_by_people import (
+    collusion,
+    foreign_team_night,
+    gradual_ramp,
+    leaver_bulk_copy,
+    mass_clone,
+    slow_drip,
+    zip_before_leaving,
+)
+from jobs.trial.lab.look_alikes import LOOK_ALIKES, ticket
+from jobs.trial.lab.world import (
+    Lab,
+    pick,
+)
+
+INCIDENTS = (
+    leaver_bulk_copy,
+    foreign_team_night,
+    slow_drip,
+    collusion,
+    mass_clone,
+    zip_before_leaving,
+    service_creds_outside,
+    stolen_token_enumeration,
+    exec_into_serving,
+    gradual_ramp,
+    copy_to_foreign_account,
+    job_cover,
+)
+
+
+def plan_cases(lab: Lab) -> list[Plan]:
+    """Cast all incidents and look-alikes, in an order drawn from the seed."""
+    rng = np.random.default_rng([lab.seed, 3])
+    plans: list[Plan] = []
+    final = set(rng.permutation(len(INCIDENTS))[:3].tolist())  # these reach the last day
+    limit = max(4, len(lab.people) * 2 // 5)  # leave most people without a case
+    for group in (INCIDENTS, LOOK_ALIKES):
+        for n in rng.permutation(len(group)):
+            if group is LOOK_ALIKES or len(lab.cast) < 2 * limit:
+                plan = group[n](lab, rng.spawn(1)[0], group is INCIDENTS and int(n) in final)
+                if plan is not None:
+                    plans.append(plan)
+    add_decoys(lab, rng)
+    return sorted(plans, key=lambda plan: (not plan.case.is_incident, plan.case.case_id))
+
+
+def add_decoys(lab: Lab, rng: Rng) -> None:
+    """Ordinary tickets, and a few people whose GitHub login the directory does not know."""
+    for _ in range(max(2, len(lab.people) // 12)):
+        p, fam, day = (
+            pick(rng, lab.people),
+            pick(rng, lab.families),
+            int(rng.integers(-20, lab.days)),
+        )
+        ticket(
+            lab,
+            rng,
+            p,
+            f"s3://{fam.bucket}/{fam.prefix}/*",
+            day,
+            day + int(rng.integers(1, 14)),
+            pick(rng, ["ablation study", "quarterly audit", "debugging", "paper figures"]),
+        )
+    for p in lab.people:
+        if p.user_id not in lab.cast and rng.random() < 0.03:
+            p.hide_github = True

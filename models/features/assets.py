@@ -1,0 +1,83 @@
+"""Assets: which are listed, how sensitive each is, which are repositories."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+
+from models.features.memory import remembered
+from models.features.rows import Floats
+
+if TYPE_CHECKING:
+    from schemas.context import Context
+
+REPOSITORY_SCHEMES = ("github://", "gitlab://")
+UNKNOWN_SENSITIVITY = 2.0
+"""Sensitivity taken for resources that assets.csv does not list (internal, not secret)."""
+EVIDENCE_ASSETS = 20
+"""Assets that one signal names."""
+
+
+@remembered
+def listed_assets(context: Context) -> pd.DataFrame:
+    """assets.csv by ``asset_id`` with float ``sensitivity``, ``objects``, ``bytes`` (NaN: unknown).
+
+    ``group``: what a checkpoint or dataset has in common with its siblings, such as the folder of
+    the run that a training step belongs to; empty where there is none.
+    """
+    rows = context.assets.drop_duplicates("asset_id").set_index("asset_id").copy()
+    for name in ("sensitivity", "objects", "bytes"):
+        rows[name] = pd.to_numeric(rows[name], errors="coerce").astype("float64")
+    rows["group"] = [
+        _folder(str(pattern)) if kind in ("checkpoint", "dataset") else ""
+        for pattern, kind in zip(rows["pattern"], rows["kind"], strict=True)
+    ]
+    return rows
+
+
+def _folder(pattern: str) -> str:
+    scheme, _, path = pattern.partition("://")
+    parts = [part for part in path.split("/") if part]
+    while parts and "*" in parts[-1]:
+        parts.pop()
+    # A bucket alone says nothing of kinship.
+    return f"{scheme}://{'/'.join(parts[:-1])}" if len(parts) >= 3 else ""
+
+
+@remembered
+def sensitivities(context: Context) -> dict[str, float]:
+    """Sensitivity of each listed asset that has one."""
+    rows = listed_assets(context)["sensitivity"].dropna()
+    return {str(asset): float(value) for asset, value in rows.items()}
+
+
+def sensitivity_shares(assets: Iterable[Any], context: Context) -> Floats:
+    """Sensitivity ÷ 5 of each asset, 0.2 to 1."""
+    known = sensitivities(context)
+    return np.array([known.get(a, UNKNOWN_SENSITIVITY) for a in assets], dtype=np.float64) / 5
+
+
+def repositories(assets: Iterable[str], context: Context) -> dict[str, float]:
+    """Sensitivity of those assets that are repositories."""
+    rows = listed_assets(context)
+    kinds, known = rows["kind"].to_dict(), sensitivities(context)
+    return {
+        asset: known.get(asset, UNKNOWN_SENSITIVITY)
+        for asset in assets
+        if kinds.get(asset) == "repo" or asset.startswith(REPOSITORY_SCHEMES)
+    }
+
+
+def leading_assets(
+    rows: pd.DataFrame, amount: str, context: Context, count: int = EVIDENCE_ASSETS
+) -> dict[str, list[str]]:
+    """Assets of each user, by ``amount`` × sensitivity, most first; ties by name."""
+    sums = rows.groupby(["user_id", "asset_id"], sort=True)[amount].sum().reset_index()
+    sums["rank"] = -sums[amount].fillna(0) * sensitivity_shares(sums["asset_id"], context)
+    sums = sums.sort_values(["user_id", "rank", "asset_id"])
+    users, starts = np.unique(sums["user_id"].to_numpy(dtype=object), return_index=True)
+    parts = np.split(sums["asset_id"].to_numpy(dtype=object), starts[1:])
+    return {str(user): list(part[:count]) for user, part in zip(users, parts, strict=False)}

@@ -1,0 +1,52 @@
+"""An identity's usual volume, and the assets that lead an unusual one."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+
+from models.features.assets import leading_assets
+from models.features.baselines import Baseline, measure_baseline
+from models.features.rows import Codes, Floats
+from models.features.volumes import (
+    Volumes,
+)
+
+if TYPE_CHECKING:
+    from models.features.history import History
+
+
+WINDOW_NAMES = {"1h": "in one hour", "1d": "in one day", "7d": "in 7 days"}
+WINDOW_DAYS = {"1h": 1, "1d": 1, "7d": 7}
+
+
+def own_baseline(
+    volumes: Volumes, measure: str, circles: list[Codes], settings: Mapping[str, Any]
+) -> tuple[Floats, Baseline]:
+    """log(1 + amount) of the window that ends today, (users,), and what each one's past expects."""
+    logs = np.log1p(volumes.amounts[measure])
+    same = logs[:, volumes.same_weekday] if len(volumes.same_weekday) else None
+    baseline = measure_baseline(
+        logs[:, volumes.first_past :],
+        logs[:, 0],
+        volumes.kinds,
+        circles,
+        float(settings["prior_days"]),
+        same,
+    )
+    return logs[:, 0], baseline
+
+
+def leading_assets_by_measure(
+    history: History, taken: pd.DataFrame, days: int
+) -> dict[str, dict[str, list[str]]]:
+    """Assets that made most of each measure in the window, by user."""
+    near = taken[taken["ago"] < days].assign(assets=1.0)
+    columns = {"bytes": "bytes_out", "objects": "objects", "assets": "assets"}
+    return {
+        measure: leading_assets(near, column, history.context)
+        for measure, column in columns.items()
+    }

@@ -1,0 +1,255 @@
+"""How much of an artefact one identity has read: objects and bytes, ranged reads merged.
+
+A share counts each object by the part of it that was read: whole reads and copies count 1, ranged
+reads the union of their ranges ÷ the object's size. Logs that tell that a part was read (status
+206) and not which one count with the sum of its bytes, as if no part had been read twice. The size
+is what a log tells, or the object's own reads have shown (the largest whole read, the furthest
+range); where nothing is known a ranged read counts as the whole object, because too high is noticed
+and too low is not.
+
+The total of an artefact is that of assets.csv, else learned: the most objects ever written to it
+in a day, or the distinct objects that anybody has read, whichever is more. A learned total is too
+small while most of the artefact has never been touched; detectors ask for a least number of
+objects for this reason.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from functools import lru_cache
+from itertools import chain
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from models.features.assets import listed_assets
+from models.features.memory import remembered
+from models.features.rows import HISTORY_DAYS, Codes, Floats, explode, recent
+
+if TYPE_CHECKING:
+    from models.features.history import History
+
+RANGE = re.compile(r"(\d*)-(\d*)")
+FURTHEST_BYTE = 2**42
+"""4.4 TB; a range may name any number, and sums of positions must stay exact."""
+WHOLE = (0, FURTHEST_BYTE)
+
+
+@dataclass(frozen=True)
+class Objects:
+    """Rows of ``object_access`` in codes, the totals of artefacts, and the sizes of objects.
+
+    ``users`` and ``assets`` are sorted, ``kinds`` are those of the users.
+
+    ``rows``: pair (user × asset), user, asset, object (codes; an object's code is unique over all
+    assets), ago, reads, bytes_out, ranges, part_bytes, object_bytes. ``totals``: (assets,)
+    objects; ``total_bytes``: (assets,) NaN where not known; ``sizes``: (objects,) bytes, NaN where
+    not known.
+    """
+
+    rows: pd.DataFrame
+    users: NDArray[Any]
+    kinds: NDArray[Any]
+    assets: NDArray[Any]
+    totals: Floats
+    total_bytes: Floats
+    sizes: Floats
+
+    def touched(self, days: int) -> Codes:
+        """Pairs with a read in the last ``days`` days, sorted."""
+        return np.unique(self.rows.loc[self.rows["ago"] < days, "pair"].to_numpy())
+
+    def user_of(self, pairs: Codes) -> Codes:
+        """Code of the user of each pair."""
+        return pairs // max(1, len(self.assets))
+
+    def asset_of(self, pairs: Codes) -> Codes:
+        """Code of the asset of each pair."""
+        return pairs % max(1, len(self.assets))
+
+
+@remembered
+def load_objects(history: History) -> Objects:
+    """The 90 days of ``object_access`` up to the day."""
+    amounts = ["reads", "bytes_out", "part_bytes", "object_bytes"]
+    columns = ["user_id", "user_kind", "asset_id", "object", "ranges", *amounts]
+    rows = recent(history.object_access, history.day, columns)
+    rows = rows[rows["user_id"] != ""].reset_index(drop=True)
+    user, users = pd.factorize(rows["user_id"], sort=True)
+    asset, assets = pd.factorize(rows["asset_id"], sort=True)
+    name, names = pd.factorize(rows["object"])
+    kinds = np.full(len(users), "unknown", dtype=object)
+    newest_last = np.argsort(-rows["ago"].to_numpy(), kind="stable")
+    kinds[user[newest_last]] = rows["user_kind"].to_numpy(dtype=object)[newest_last]
+    distinct, thing = np.unique(asset * max(1, len(names)) + name, return_inverse=True)
+    coded = pd.DataFrame(
+        {
+            "pair": user * max(1, len(assets)) + asset,
+            "user": user,
+            "asset": asset,
+            "object": thing,
+            "ago": rows["ago"].to_numpy(),
+            "ranges": rows["ranges"],
+            **{name: pd.to_numeric(rows[name]).to_numpy(dtype=np.float64) for name in amounts},
+        }
+    )
+    object_asset = distinct // max(1, len(names))
+    totals, total_bytes = _totals(history, np.asarray(assets), object_asset)
+    sizes = _sizes(coded, len(distinct))
+    return Objects(coded, np.asarray(users), kinds, np.asarray(assets), totals, total_bytes, sizes)
+
+
+def _totals(history: History, assets: NDArray[Any], object_asset: Codes) -> tuple[Floats, Floats]:
+    listed = listed_assets(history.context)
+    declared = listed["objects"].reindex(assets).to_numpy(dtype=np.float64)
+    total_bytes = listed["bytes"].reindex(assets).to_numpy(dtype=np.float64)
+    seen = np.bincount(object_asset, minlength=len(assets)).astype(np.float64)
+    access = recent(history.access, history.day, ["asset_id", "action_class", "objects"])
+    written = access[access["action_class"] == "write"].groupby("asset_id")["objects"].max()
+    learned = np.fmax(seen, written.reindex(assets).to_numpy(dtype=np.float64))
+    return np.where(declared > 0, declared, learned), np.where(total_bytes > 0, total_bytes, np.nan)
+
+
+def _has_ranges(rows: pd.DataFrame) -> NDArray[np.bool_]:
+    found = np.zeros(len(rows), dtype=bool)
+    found[explode(rows["ranges"])[0]] = True
+    return found
+
+
+def _sizes(rows: pd.DataFrame, count: int) -> Floats:
+    """Largest size each object has shown; NaN where none has."""
+    sizes = np.full(count, -1.0)
+    told = rows[rows["object_bytes"] > 0]
+    np.maximum.at(sizes, told["object"].to_numpy(), told["object_bytes"].to_numpy())
+    ranged = _has_ranges(rows)
+    whole = rows[~ranged & rows["part_bytes"].isna() & (rows["bytes_out"] > 0)]
+    per_read = (whole["bytes_out"] / whole["reads"].clip(lower=1)).to_numpy()
+    np.maximum.at(sizes, whole["object"].to_numpy(), per_read)
+    row, spans = _spans(rows[ranged])
+    ends = spans[:, 1]
+    closed = ends < FURTHEST_BYTE
+    things = rows.loc[ranged, "object"].to_numpy()[row]
+    np.maximum.at(sizes, things[closed], ends[closed].astype(np.float64))
+    return np.where(sizes > 0, sizes, np.nan)
+
+
+def _spans(rows: pd.DataFrame) -> tuple[Codes, Codes]:
+    """Row position and half-open byte span of each range; shape (ranges,), (ranges, 2)."""
+    row, texts = explode(rows["ranges"])
+    parsed = [parse_range(text) for text in texts]
+    repeats = np.fromiter((len(spans) for spans in parsed), np.int64, len(parsed))
+    spans = list(chain.from_iterable(parsed))
+    return np.repeat(row, repeats), np.array(spans, dtype=np.int64).reshape(-1, 2)
+
+
+@lru_cache(maxsize=65_536)
+def parse_range(text: str) -> tuple[tuple[int, int], ...]:
+    """Half-open byte spans of an HTTP range header (RFC 9110 §14.1.2).
+
+    ``bytes=0-9`` is (0, 10); an open end or a suffix reaches to FURTHEST_BYTE; what is no range
+    at all counts as the whole object.
+    """
+    unit, _, sets = text.partition("=")
+    spans = []
+    for part in sets.split(",") if unit.strip() == "bytes" else ():
+        found = RANGE.fullmatch(part.strip())
+        if not found or not (found[1] or found[2]):
+            continue
+        if not found[1]:
+            spans.append((max(0, FURTHEST_BYTE - int(found[2])), FURTHEST_BYTE))
+            continue
+        first = min(int(found[1]), FURTHEST_BYTE)
+        last = min(int(found[2]) + 1, FURTHEST_BYTE) if found[2] else FURTHEST_BYTE
+        if first < last:
+            spans.append((first, last))
+    return tuple(spans) or (WHOLE,)
+
+
+def union_lengths(group: Codes, start: Codes, end: Codes, count: int) -> Floats:
+    """Length of the union of half-open spans in each of ``count`` groups; shape (count,)."""
+    if len(group) == 0:
+        return np.zeros(count)
+    order = np.lexsort((start, group))
+    group, start, end = group[order], start[order], end[order]
+    first = np.r_[True, group[1:] != group[:-1]]
+    # One running maximum over all groups: each group's positions lie beyond the one before.
+    base = np.cumsum(first) * int(end.max() + 1)
+    reached = np.maximum.accumulate(end + base)
+    before = np.where(first, base, np.r_[0, reached[:-1]])
+    added = np.maximum(0, end + base - np.maximum(start + base, before))
+    return np.bincount(group, added, count).astype(np.float64)
+
+
+def measure_coverage(objects: Objects, pairs: Codes, windows: tuple[int, ...]) -> pd.DataFrame:
+    """Coverage of each pair in windows of so many days that end with the day.
+
+    Columns: ``pair``, ``days`` (window), ``objects`` (distinct), ``share`` (0–1, of objects or of
+    bytes, whichever is more), ``fresh`` (the part of the share that the identity had not read in
+    the days before the window, 0–share), ``bytes`` (NaN: not known), ``unsized`` (objects, counted
+    by parts, that ``bytes`` lacks as their size is not known), ``total`` (objects of the artefact).
+    Rows for every pair and window, sorted.
+    """
+    rows = objects.rows[np.isin(objects.rows["pair"].to_numpy(), pairs)].reset_index(drop=True)
+    things = max(1, len(objects.sizes))
+    cells, cell = np.unique(
+        rows["pair"].to_numpy() * things + rows["object"].to_numpy(), return_inverse=True
+    )
+    thing, pair = cells % things, np.searchsorted(pairs, cells // things)
+    asset = objects.asset_of(pairs)
+    sizes = objects.sizes[thing]
+    ranged = _has_ranges(rows)
+    row, spans = _spans(rows[ranged])
+    span_cell, span_ago = cell[ranged][row], rows["ago"].to_numpy()[ranged][row]
+    limit = np.where(np.isfinite(sizes), sizes, FURTHEST_BYTE).astype(np.int64)[span_cell]
+    spans = _within(spans, limit)
+    ago = rows["ago"].to_numpy()
+    part_bytes = rows["part_bytes"].to_numpy()
+    unplaced = np.isfinite(part_bytes)
+
+    def parts(low: int, high: int) -> Floats:
+        """Part of each cell read from ``low`` to ``high`` (exclusive) days ago."""
+        inside = (ago >= low) & (ago < high)
+        whole = np.bincount(cell[inside & ~ranged & ~unplaced], minlength=len(cells)) > 0
+        near = (span_ago >= low) & (span_ago < high)
+        union = union_lengths(span_cell[near], spans[near, 0], spans[near, 1], len(cells))
+        some = inside & unplaced
+        union += np.bincount(cell[some], part_bytes[some], len(cells))
+        part = np.where(np.isfinite(sizes), union / sizes, union > 0)
+        return np.where(whole, 1.0, np.clip(part, 0.0, 1.0))
+
+    everything = parts(0, HISTORY_DAYS)
+    totals, total_bytes = objects.totals[asset], objects.total_bytes[asset]
+    frames = []
+    for days in windows:
+        part = parts(0, days)
+        new = np.clip(everything - parts(days, HISTORY_DAYS), 0.0, part)
+        read = np.bincount(pair, part, len(pairs))
+        amounts = np.bincount(pair, np.nan_to_num(part * sizes), len(pairs))
+        by_bytes = np.where(total_bytes > 0, amounts / total_bytes, 0.0)
+        share = np.clip(np.fmax(read / np.maximum(totals, 1), by_bytes), 0.0, 1.0)
+        frames.append(
+            pd.DataFrame(
+                {
+                    "pair": pairs,
+                    "days": days,
+                    "objects": np.bincount(pair, part > 0, len(pairs)),
+                    "share": share,
+                    "fresh": share * np.bincount(pair, new, len(pairs)) / np.maximum(read, 1e-12),
+                    "bytes": np.where(amounts > 0, amounts, np.nan),
+                    "unsized": np.bincount(pair, part * ~np.isfinite(sizes), len(pairs)),
+                    "total": totals,
+                }
+            )
+        )
+    return pd.concat(frames, ignore_index=True)
+
+
+def _within(spans: Codes, limit: Codes) -> Codes:
+    """Spans cut to each object's size; a suffix range is moved to its end."""
+    length = spans[:, 1] - spans[:, 0]
+    suffix = (spans[:, 1] == FURTHEST_BYTE) & (spans[:, 0] > limit)
+    start = np.where(suffix, np.maximum(0, limit - length), np.minimum(spans[:, 0], limit))
+    return np.column_stack([start, np.minimum(spans[:, 1], limit)])

@@ -1,0 +1,63 @@
+"""What is new to an identity, and who its neighbours are."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from models.features.people import teams
+from models.features.rows import Codes, Floats
+
+if TYPE_CHECKING:
+    from models.features.history import History
+
+
+def settled(days: float | Floats, settle_days: float) -> Any:
+    """Trust in "never seen before" after ``days`` of watching: 0 at once, 1 from settle_days on.
+
+    Without it the first days of a log, when everything is new, would be its loudest, and would
+    then dull the calibration of the days that follow.
+    """
+    return np.clip(np.asarray(days, dtype=np.float64) / max(settle_days, 1e-9), 0.0, 1.0)
+
+
+def novelty_days(seen: pd.DataFrame, settle_days: float) -> pd.DataFrame:
+    """How often an identity does something for the first time: ``user``, ``novel``, ``days``.
+
+    ``seen``: user, value, ago. Counted are active days before the day, from ``settle_days`` after
+    the identity's first one on (until then everything is new); ``novel`` are those with a value
+    that was never there before.
+    """
+    past = seen[seen["ago"] > 0]
+    oldest = past.groupby("user")["ago"].transform("max")
+    counted = past[past["ago"] <= oldest - settle_days]
+    first = past.groupby(["user", "value"])["ago"].transform("max")
+    novel = counted[counted["ago"] == first.loc[counted.index]]
+    days = counted.drop_duplicates(["user", "ago"]).groupby("user").size()
+    with_new = novel.drop_duplicates(["user", "ago"]).groupby("user").size()
+    result = pd.DataFrame({"days": days, "novel": with_new.reindex(days.index).fillna(0)})
+    return result.rename_axis("user").reset_index()
+
+
+def neighbours(history: History, users: NDArray[Any]) -> list[Codes]:
+    """For each of the sorted ``users``, positions of its learned peers and declared team-mates."""
+    place = {user: number for number, user in enumerate(users)}
+    nodes = history.nodes
+    nodes = nodes[(nodes["node_type"] == "user") & (nodes["day"] == history.day)]
+    learned = dict(zip(nodes["node_id"], nodes["peers"], strict=True))
+    declared = teams(history.context)
+    members: dict[str, list[int]] = {}
+    for number, user in enumerate(users):
+        if user in declared:
+            members.setdefault(declared[user], []).append(number)
+    circles = []
+    for number, user in enumerate(users):
+        peers = learned.get(user)
+        circle = {place[peer] for peer in (() if peers is None else peers) if peer in place}
+        circle |= set(members.get(declared.get(user, ""), ()))
+        circle.discard(number)
+        circles.append(np.array(sorted(circle), dtype=np.int64))
+    return circles

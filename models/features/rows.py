@@ -1,0 +1,107 @@
+"""Rows of access: recent ones, lists unpacked, each row and group in turn."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from datetime import date
+from itertools import chain
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from models.features.memory import remembered
+
+if TYPE_CHECKING:
+    from models.features.history import History
+
+Floats = NDArray[np.float64]
+Codes = NDArray[np.int64]
+
+HISTORY_DAYS = 90
+TAKE_CLASSES = frozenset({"read", "copy", "clone", "share", "query"})
+"""Classes by which content reaches the caller or a place of the caller's choosing."""
+CONTENT_CLASSES = TAKE_CLASSES | {"execute"}
+"""The same and execution, by which content is reached too; a mere look or listing is less."""
+DISTANT_CLASSES = frozenset({"list", "inspect", "write", "sign_in", "assume", "other"})
+MANY_PLACES = 3
+HOUR_FIELDS = ("hour", "events", "bytes", "objects")
+
+
+def recent(
+    frame: pd.DataFrame, day: date, columns: Iterable[str], days: int = HISTORY_DAYS
+) -> pd.DataFrame:
+    """``columns`` of the rows of the ``days`` days that end with ``day``, and their ``ago``."""
+    codes, distinct = pd.factorize(frame["day"])
+    offsets = np.array([(day - value).days for value in distinct], dtype=np.int64)
+    ago = offsets[codes] if len(codes) else np.zeros(0, dtype=np.int64)
+    kept = (ago >= 0) & (ago < days)
+    chosen = frame.loc[kept, list(columns)].reset_index(drop=True)
+    chosen["ago"] = ago[kept]
+    return chosen
+
+
+def explode(values: pd.Series) -> tuple[Codes, list[Any]]:
+    """Row position of each item of a column of lists, and the items, in order."""
+    if isinstance(values.dtype, pd.ArrowDtype):
+        return _item_rows(values), values.list.flatten().to_numpy(dtype=object).tolist()
+    lists = [() if value is None or isinstance(value, float) else value for value in values]
+    lengths = np.fromiter((len(value) for value in lists), dtype=np.int64, count=len(lists))
+    return np.repeat(np.arange(len(lists)), lengths), list(chain.from_iterable(lists))
+
+
+def explode_hours(values: pd.Series) -> tuple[Codes, Floats]:
+    """Row position of each hour of a column ``hourly``, and its HOUR_FIELDS; shape (hours, 4)."""
+    if isinstance(values.dtype, pd.ArrowDtype):
+        hours = values.list.flatten().struct
+        fields = [hours.field(name).to_numpy(np.float64) for name in HOUR_FIELDS]
+        return _item_rows(values), np.column_stack(fields)
+    row, items = explode(values)
+    # An engine's row is a tuple in the order of the table's fields.
+    found = [h if isinstance(h, tuple) else tuple(h[name] for name in HOUR_FIELDS) for h in items]
+    return row, np.array(found, dtype=np.float64).reshape(-1, len(HOUR_FIELDS))
+
+
+def _item_rows(values: pd.Series) -> Codes:
+    lengths = values.list.len().fillna(0).to_numpy(np.int64)
+    return np.repeat(np.arange(len(values)), lengths)
+
+
+@remembered
+def active_entities(history: History) -> pd.DataFrame:
+    """``user_id`` (sorted, unique) and ``user_kind`` of whoever came near assets on the day.
+
+    That is whoever did more than look, write or sign in, or touched MANY_PLACES and more. The
+    hundreds of cluster nodes that only report to their API server would otherwise be the usual
+    service, beside which every other one is unusual.
+    """
+    columns = ["user_id", "user_kind", "asset_id", "action_class"]
+    today = history.access.loc[history.access["day"] == history.day, columns]
+    near = ~today["action_class"].isin(DISTANT_CLASSES)
+    near |= today.groupby("user_id")["asset_id"].transform("nunique") >= MANY_PLACES
+    today = today[near & (today["user_id"] != "")].sort_values(["user_id", "user_kind"])
+    return today.drop_duplicates("user_id")[["user_id", "user_kind"]].reset_index(drop=True)
+
+
+def active_kinds(history: History) -> dict[str, str]:
+    """Kind of each identity that acted on the day."""
+    return {str(user): str(kind) for user, kind in each_row(active_entities(history))}
+
+
+def each_row(frame: pd.DataFrame) -> Iterator[Any]:
+    """Rows as named tuples."""
+    yield from frame.itertuples(index=False)
+
+
+def each_group(frame: pd.DataFrame, key: str) -> Iterator[tuple[Any, pd.DataFrame]]:
+    """Rows of each value of a column, sorted by it."""
+    yield from frame.groupby(key)
+
+
+def log_days(history: History) -> int:
+    """Days between the oldest row and the day: how long the habits could be watched, 0 to 89."""
+    if history.access.empty:
+        return 0
+    oldest = min(value for value in history.access["day"].unique())
+    return max(0, min(HISTORY_DAYS - 1, int((history.day - oldest).days)))

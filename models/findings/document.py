@@ -1,0 +1,285 @@
+"""Findings as documents: what speaks against an entity, in figures and in words.
+
+One finding is one entity in one window (see models.scoring.points); the fields are those of
+schemas.finding. Evidence is what the entity did in the window on the assets that its signals name;
+where they name none, all it did. Of an asset without a manifest the objects are the most of one
+day and class, because distinct objects can't be added up over days.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from datetime import date, datetime
+from typing import TYPE_CHECKING, Any
+
+import pandas as pd
+
+from models.features.assets import EVIDENCE_ASSETS, listed_assets
+from models.features.coverage import load_objects, measure_coverage
+from models.features.people import people
+from models.features.rows import TAKE_CLASSES, log_days, recent
+from models.scoring.points import Contribution, ScoredEntity, severity
+from models.wording import say_taken
+from schemas.finding import MODULE, finding_id
+
+if TYPE_CHECKING:
+    from models.detectors import Description
+    from models.features.history import History
+
+WINDOW_DAYS = {"1h": 1, "1d": 1, "7d": 7, "30d": 30, "90d": 90}
+HOST_SCHEMES = frozenset({"k8s", "slurm", "host"})
+CATEGORIES = {"cluster": "process", "identity": "iam", "novelty": "iam", "multivariate": "iam"}
+"""ECS category of a family's finding; all others tell of files."""
+ADDRESSES_SHOWN = 50
+REASON_CHARACTERS = 1000
+
+
+def write_findings(
+    scored: Sequence[ScoredEntity],
+    history: History,
+    descriptions: Mapping[str, Description],
+    budget: int,
+) -> list[dict[str, Any]]:
+    """Documents of the entities in the order given, which is that of the queue."""
+    users = {entity.entity for entity in scored}
+    columns = ["user_id", "asset_id", "action_class", "bytes_out", "bytes_estimated", "objects",
+               "first_time", "last_time", "addresses"]  # fmt: skip
+    access = recent(history.access[history.access["user_id"].isin(users)], history.day, columns)
+    rows = dict(iter(access.groupby("user_id")))
+    coverage = _coverage(history, users)
+    facts, names = listed_assets(history.context), people(history.context)
+    reach = log_days(history)
+    documents = []
+    for rank, entity in enumerate(scored, start=1):
+        window_days = WINDOW_DAYS[entity.window]
+        mine = rows[entity.entity]
+        evidence = mine[mine["ago"] < window_days]
+        wanted = _evidence_assets(entity)
+        named = evidence[evidence["asset_id"].isin(wanted)]
+        evidence = named if len(named) else evidence
+        there = set(evidence["asset_id"])
+        shown = [a for a in (wanted if len(named) else sorted(there)) if a in there]
+        shown = shown[:EVIDENCE_ASSETS]
+        amounts = mine[mine["asset_id"].isin(shown)].drop(columns="addresses")
+        assets = [
+            _asset(asset, amounts, window_days, coverage.get((entity.entity, asset, window_days)),
+                   facts, reach)
+            for asset in shown
+        ]  # fmt: skip
+        documents.append(
+            _document(entity, history.day, evidence, assets, names, facts, descriptions, rank,
+                      rank <= budget)
+        )  # fmt: skip
+    return documents
+
+
+def _document(
+    entity: ScoredEntity,
+    day: date,
+    evidence: pd.DataFrame,
+    assets: list[dict[str, Any]],
+    names: pd.DataFrame,
+    facts: pd.DataFrame,
+    descriptions: Mapping[str, Description],
+    rank: int,
+    in_budget: bool,
+) -> dict[str, Any]:
+    start, end = _moment(evidence["first_time"].min()), _moment(evidence["last_time"].max())
+    told = [c for c in entity.contributions if c.points > 0] or list(entity.contributions[:1])
+    known = [descriptions[contribution.detector] for contribution in told]
+    person = _row_of(names, entity.entity)
+    amounts = [(asset["id"], asset["objects"], asset["bytes"]) for asset in assets]
+    related = {entity.entity} | {user for c in told for user in c.related_users}
+    return {
+        "@timestamp": end,
+        "event": {
+            "id": finding_id(entity.entity, day, entity.window, start, end, amounts),
+            "kind": "alert",
+            "category": sorted({CATEGORIES.get(c.family, "file") for c in told}),
+            "module": MODULE,
+            "risk_score": entity.score,
+            "severity": severity(entity.score),
+            "reason": _sentence(entity, told, person, assets),
+            "start": start,
+            "end": end,
+        },
+        "user": {
+            "id": entity.entity,
+            "name": _text(person, "display_name") or entity.entity,
+            "email": _text(person, "email"),
+        },
+        "related": {
+            "user": sorted(related),
+            "ip": sorted({str(ip) for ips in evidence["addresses"] for ip in ips})[
+                :ADDRESSES_SHOWN
+            ],
+            "hosts": _hosts(evidence, facts),
+        },
+        "rule": {"name": entity.contributions[0].detector},
+        "threat": {
+            "technique": {"id": _unique(t.id for d in known for t in d.techniques)},
+            "tactic": {"name": _unique(name for d in known for name in d.tactics)},
+        },
+        "exfil": {
+            "assets": assets,
+            "contributions": [_contribution(c) for c in entity.contributions],
+            "queue_rank": rank,
+            "in_budget": in_budget,
+            "window": entity.window,
+        },
+    }
+
+
+def _sentence(
+    entity: ScoredEntity,
+    told: Sequence[Contribution],
+    person: Any,
+    assets: Sequence[Mapping[str, Any]],
+) -> str:
+    """Who, the leading reasons, how much if no log tells, what else matters about the person."""
+    name, team = _text(person, "display_name"), _text(person, "team")
+    kind = "service " if entity.user_kind == "service" else ""
+    who = f"{kind}{name or entity.entity}" + (f" ({team})" if team else "")
+    reasons = [contribution.reason for contribution in told[:2]]
+    text = f"{who} {'; also '.join(reasons)}"
+    unknown = [asset for asset in assets if asset["bytes"] is None]
+    estimated = [asset["bytes_estimated"] for asset in unknown if asset["bytes_estimated"]]
+    # Of the leading asset a figure would be missed.
+    if estimated and unknown[0] is assets[0]:
+        text += f"; {say_taken(None, sum(estimated), len(estimated))}"
+    if entity.notes:
+        text += f"; {', '.join(entity.notes)}"
+    text = text if len(text) < REASON_CHARACTERS else f"{text[: REASON_CHARACTERS - 1]}…"
+    return f"{text}."
+
+
+def _contribution(contribution: Contribution) -> dict[str, Any]:
+    return {
+        "detector": contribution.detector,
+        "family": contribution.family,
+        "points": contribution.points,
+        "p_value": float(f"{contribution.p_value:.6g}"),
+        "observed": float(f"{contribution.observed:.12g}"),
+        "expected": None
+        if contribution.expected is None
+        else float(f"{contribution.expected:.6g}"),
+        "unit": contribution.unit,
+        "reason": contribution.reason,
+    }
+
+
+def _evidence_assets(entity: ScoredEntity) -> list[str]:
+    """Assets that the contributions name, in the order of their points."""
+    named = (a for c in entity.contributions if c.points > 0 for a in c.asset_ids)
+    return _unique(named) or _unique(a for c in entity.contributions for a in c.asset_ids)
+
+
+def _asset(
+    asset: str,
+    mine: pd.DataFrame,
+    window_days: int,
+    cover: Any,
+    facts: pd.DataFrame,
+    reach: int,
+) -> dict[str, Any]:
+    rows = mine[mine["asset_id"] == asset]
+    near = rows[rows["ago"] < window_days]
+    taken = near[near["action_class"].isin(TAKE_CLASSES)]
+    listed = _row_of(facts, asset)
+    known = pd.to_numeric(taken["bytes_out"]).dropna()
+    size: float | None = float(known.sum()) if len(known) else None
+    objects, total = int(near["objects"].max()), _number(listed, "objects")
+    if cover is not None:
+        objects = int(cover.objects)
+        total = total or int(cover.total)
+        if not math.isnan(cover.bytes):
+            size = max(size or 0.0, float(cover.bytes))
+    estimated = _estimated(taken, cover, _number(listed, "objects"), _number(listed, "bytes"))
+    # Within a log that is younger than the window everything would be a first access.
+    first = int(rows["ago"].max()) < window_days and reach >= window_days
+    return {
+        "id": asset,
+        "kind": _text(listed, "kind"),
+        "owner_team": _text(listed, "owner_team"),
+        "sensitivity": _number(listed, "sensitivity"),
+        "objects": objects,
+        "objects_total": total,
+        "bytes": None if size is None else int(size),
+        "bytes_estimated": estimated,
+        "coverage": None if cover is None else round(float(cover.share), 4),
+        "first_access": first,
+    }
+
+
+def _estimated(
+    taken: pd.DataFrame, cover: Any, objects: int | None, size: int | None
+) -> int | None:
+    """Bytes that no log tells, at most those of the asset; None if nothing can be said.
+
+    Of objects that are followed each counts once in the window, of others on each day.
+    """
+    if cover is None:
+        amount = pd.to_numeric(taken["bytes_estimated"]).sum()
+    else:
+        amount = cover.unsized * size / objects if size and objects else 0
+    amount = amount if size is None else min(amount, size)
+    return int(amount) or None
+
+
+def _coverage(history: History, users: set[str]) -> dict[tuple[str, str, int], Any]:
+    """Coverage by user, asset and window of those whose findings are written."""
+    objects = load_objects(history)
+    pairs = objects.touched(max(WINDOW_DAYS.values()))
+    pairs = pairs[[str(user) in users for user in objects.users[objects.user_of(pairs)]]]
+    if len(pairs) == 0:
+        return {}
+    windows = tuple(sorted(set(WINDOW_DAYS.values())))
+    cover = measure_coverage(objects, pairs, windows)
+    cover = cover[cover["objects"] > 0]
+    codes = cover["pair"].to_numpy()
+    keys = zip(
+        objects.users[objects.user_of(codes)],
+        objects.assets[objects.asset_of(codes)],
+        cover["days"],
+        strict=True,
+    )
+    return {
+        (str(user), str(asset), int(days)): row
+        for (user, asset, days), row in zip(keys, cover.itertuples(index=False), strict=True)
+    }
+
+
+def _hosts(evidence: pd.DataFrame, facts: pd.DataFrame) -> list[str]:
+    """Clusters and hosts that the evidence's assets lie on."""
+    patterns = facts["pattern"].to_dict()
+    found = set()
+    for asset in evidence["asset_id"].unique():
+        scheme, _, path = str(patterns.get(asset, asset)).partition("://")
+        host = path.split("/")[0]
+        if scheme in HOST_SCHEMES and host and "*" not in host:
+            found.add(host)
+    return sorted(found)
+
+
+def _moment(value: Any) -> str:
+    moment: datetime = pd.Timestamp(value).to_pydatetime().replace(tzinfo=None)
+    return f"{moment.isoformat()}Z"
+
+
+def _row_of(frame: pd.DataFrame, key: str) -> Any:
+    return frame.loc[key] if key in frame.index else None
+
+
+def _text(row: Any, column: str) -> str | None:
+    value = None if row is None else row[column]
+    return str(value) if isinstance(value, str) and value else None
+
+
+def _number(row: Any, column: str) -> int | None:
+    value = None if row is None else row[column]
+    return None if value is None or pd.isna(value) else int(value)
+
+
+def _unique(values: Any) -> list[str]:
+    return list(dict.fromkeys(values))

@@ -1,0 +1,125 @@
+"""The user–asset graph of one day: communities, learned peers, edge probabilities, places to draw.
+
+What makes an edge: in the trailing window a user had at least one event on the asset that did not
+fail, of whatever action class. Failures alone make none, because a door that stayed shut says
+nothing about whose work lies behind it (the detectors read failures from ``access`` itself).
+
+Invariants:
+
+* Users and assets are separate namespaces: the same text may name one of each.
+* ``probability`` comes from the days before the day alone. Nobody's conduct on the day moves it, so
+  a thief can't make his own theft likely, nor a crowd on the day make it look usual. Hence users
+  and assets first seen on the day stay out of the factorisation, and weigh nothing in any mean.
+* Likeness of users (peers, communities) is that of the days before the day too, save for users who
+  have no earlier day: what somebody reads today must not choose whom he is compared with today.
+* Everything is sorted before it is computed and seeded where it is random; the order of the input
+  rows does not matter. Louvain runs on whole numbers, whose sets iterate alike in every process
+  (sets of text don't).
+"""
+
+from __future__ import annotations
+
+from datetime import date
+from typing import TYPE_CHECKING
+
+import networkx as nx
+import pandas as pd
+
+from models.graph.communities import find_communities
+from models.graph.layout import lay_out
+from models.graph.likeness import choose_peers, weigh_profiles
+from models.graph.probability import link_probabilities
+from models.graph.window import damp, declared_teams, read_window
+from schemas.tables.graph import GRAPH_EDGES, GRAPH_NODES
+
+if TYPE_CHECKING:
+    from schemas.config import Graph
+    from schemas.context import Context
+
+
+def build_graph(
+    access: pd.DataFrame, context: Context, day: date, settings: Graph
+) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Frames with the columns of GRAPH_NODES and GRAPH_EDGES, sorted by their keys.
+
+    ``access``: rows of ACCESS, of which ACCESS_COLUMNS are used; those outside the
+    ``settings.window_days`` days that end with ``day`` (the day included) are ignored. Without a
+    touch in the window both frames are empty.
+
+    ``weight`` of an edge is log2(1 + active days) + log10(events) / 4: one event on one day weighs
+    1, a month of daily work about 5, and a job's millions of reads no more than a few days.
+    ``strength`` is the sum of a node's weights. For the rest see :func:`find_communities`,
+    :func:`choose_peers`, :func:`link_probabilities` and :func:`lay_out`.
+
+    Fails to say anything useful on the first day of a warehouse: every edge is new, and all
+    probabilities are ROOT_RATE's.
+    """
+    window = read_window(access, context, day, settings.window_days)
+    if window is None:
+        return (
+            pd.DataFrame(columns=GRAPH_NODES.column_names),
+            pd.DataFrame(columns=GRAPH_EDGES.column_names),
+        )
+    pairs = window.pairs
+    weights = damp(pairs["days"].to_numpy(), pairs["events"].to_numpy())
+    teams = declared_teams(window.users, context)
+    profiles = weigh_profiles(window, weights)
+    communities = find_communities(window, weights, profiles, settings.seed)
+    places = lay_out(window, weights, communities, settings.seed)
+    edges = pd.DataFrame(
+        {
+            "day": day,
+            "user_id": window.users[pairs["user"]],
+            "asset_id": window.assets[pairs["asset"]],
+            "weight": weights.round(6),
+            "active_days": pairs["days"],
+            "today": pairs["today"],
+            "is_new": pairs["before_days"] == 0,
+            "probability": link_probabilities(window, teams, context, settings),
+        }
+    )
+    asset_kinds = context.assets.drop_duplicates("asset_id").set_index("asset_id")["kind"]
+    n_users, n_assets = len(window.users), len(window.assets)
+    kinds = [*window.kinds, *(asset_kinds.get(asset) or None for asset in window.assets)]
+    graph = bipartite_graph(edges)
+    keys = [("user", user) for user in window.users] + [("asset", a) for a in window.assets]
+    nodes = pd.DataFrame(
+        {
+            "day": day,
+            "node_id": [node_id for _, node_id in keys],
+            "node_type": [node_type for node_type, _ in keys],
+            "kind": kinds,
+            "community": communities,
+            "degree": [graph.degree(key) for key in keys],
+            "strength": [round(graph.degree(key, weight="weight"), 6) for key in keys],
+            "peers": [
+                *choose_peers(window, profiles, teams, settings.peers),
+                *([] for _ in range(n_assets)),
+            ],
+            "x": places[:, 0],
+            "y": places[:, 1],
+        },
+        index=range(n_users + n_assets),
+    )
+    nodes = nodes.sort_values(["node_type", "node_id"], ignore_index=True)
+    return nodes[GRAPH_NODES.column_names], edges[GRAPH_EDGES.column_names]
+
+
+def bipartite_graph(edges: pd.DataFrame) -> nx.Graph:
+    """Rows of GRAPH_EDGES as a NetworkX graph: nodes ("user", id) and ("asset", id), ``weight``."""
+    graph = nx.Graph()
+    users = [("user", user) for user in edges["user_id"]]
+    assets = [("asset", asset) for asset in edges["asset_id"]]
+    graph.add_nodes_from(users, bipartite=0)
+    graph.add_nodes_from(assets, bipartite=1)
+    graph.add_weighted_edges_from(zip(users, assets, edges["weight"], strict=True))
+    return graph
+
+
+def peer_groups(nodes: pd.DataFrame) -> dict[str, list[str]]:
+    """From user_id to peers, nearest first, of rows of GRAPH_NODES (also as read from a table)."""
+    users = nodes[nodes["node_type"] == "user"]
+    return {
+        user: [str(peer) for peer in peers]
+        for user, peers in zip(users["node_id"], users["peers"], strict=True)
+    }

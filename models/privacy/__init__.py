@@ -1,0 +1,1 @@
+"""Pseudonyms: keys, names, masks."""

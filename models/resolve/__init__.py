@@ -1,0 +1,1 @@
+"""Who a principal is and which asset a URI belongs to."""

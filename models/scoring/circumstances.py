@@ -1,0 +1,134 @@
+"""What speaks for or against an entity beside its signals."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, time, timedelta
+from fnmatch import fnmatchcase
+from typing import TYPE_CHECKING, Any
+
+import pandas as pd
+
+from models.features.assets import listed_assets
+from models.features.people import leaving, people
+from models.features.rows import each_row
+
+if TYPE_CHECKING:
+    from schemas.config import Scoring, Suppression
+    from schemas.context import Context
+
+
+@dataclass(frozen=True)
+class Circumstances:
+    """What scoring knows beyond the signals: built once a day by :func:`gather`."""
+
+    day: date
+    rules: Scoring
+    settings: Mapping[str, Mapping[str, Any]]
+    families: Mapping[str, str]
+    weights: Mapping[str, float]
+    patterns: Mapping[str, str]
+    approvals: Mapping[str, Sequence[tuple[str, str]]]
+    leavers: Mapping[str, str]
+    newcomers: Mapping[str, float]
+    suppressions: Sequence[Suppression]
+
+
+def gather(
+    day: date,
+    context: Context,
+    rules: Scoring,
+    settings: Mapping[str, Mapping[str, Any]],
+    families: Mapping[str, str],
+    suppressions: Sequence[Suppression],
+    tenure: Mapping[str, float],
+) -> Circumstances:
+    """Circumstances of a day; ``tenure``: days since each identity began."""
+    assets = listed_assets(context)
+    weights = {
+        str(asset): float(rules.sensitivity_weights[int(value)])
+        for asset, value in assets["sensitivity"].dropna().items()
+    }
+    return Circumstances(
+        day=day,
+        rules=rules,
+        settings=settings,
+        families=families,
+        weights=weights,
+        patterns={str(asset): str(text) for asset, text in assets["pattern"].items()},
+        approvals=_approvals(context, day),
+        leavers=leaving(context, day, rules.leaver_days),
+        newcomers=_newcomers(context, rules, tenure),
+        suppressions=[rule for rule in suppressions if day <= date.fromisoformat(rule.until)],
+    )
+
+
+def _approvals(context: Context, day: date) -> dict[str, list[tuple[str, str]]]:
+    """Tickets and patterns in force on the day, by user; not those approved by oneself."""
+    begin = datetime.combine(day, time(), tzinfo=UTC)
+    end = begin + timedelta(days=1)
+    approvals: dict[str, list[tuple[str, str]]] = {}
+    rows = context.approvals
+    for row in each_row(rows):
+        if not row.approver_id or row.approver_id == row.user_id:
+            continue
+        starts, ends = _instant(row.start), _instant(row.end)
+        if (starts is not None and starts >= end) or (ends is not None and ends < begin):
+            continue
+        approvals.setdefault(row.user_id, []).append((str(row.ticket_id), str(row.pattern)))
+    return {user: sorted(found) for user, found in approvals.items()}
+
+
+def _instant(value: Any) -> datetime | None:
+    if value is None or pd.isna(value):
+        return None
+    moment: datetime = pd.Timestamp(value).to_pydatetime()
+    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+
+
+def _newcomers(context: Context, rules: Scoring, tenure: Mapping[str, float]) -> dict[str, float]:
+    """Factor of those who have just begun; of the directory only, as a stranger has no excuse."""
+    known = set(people(context).index)
+    return {
+        user: rules.newcomer_factor + (1 - rules.newcomer_factor) * days / rules.newcomer_days
+        for user, days in tenure.items()
+        if user in known and days < rules.newcomer_days
+    }
+
+
+def repetition(row: Any, shown: Sequence[Any], facts: Circumstances) -> tuple[float, str]:
+    """Part of a signal, 0–1, that is mere repetition of what the queue held, and since when.
+
+    Half of it is forgotten after ``half_life_days``; as far as the statistic has grown or other
+    assets lead, it is not repetition.
+    """
+    most, since = 0.0, ""
+    assets = set(row.asset_ids)
+    for old in shown:
+        age = (facts.day - old.day).days
+        if age <= 0:
+            continue
+        alike = len(assets & set(old.asset_ids)) / len(assets) if assets else 1.0
+        grown = 1.0
+        if row.statistic > 0:
+            grown = min(1.0, max(0.0, old.statistic) / row.statistic)
+        part = 0.5 ** (age / facts.rules.half_life_days) * alike * grown
+        most = max(most, part)
+        if part > 0 and (not since or str(old.day) < since):
+            since = str(old.day)
+    return most, since
+
+
+def suppression(
+    entity: str, detector: str, assets: Sequence[str], rules: Iterable[Suppression]
+) -> Suppression | None:
+    """The first rule that holds for all of the evidence; one for other assets hides nothing."""
+    for rule in rules:
+        if not fnmatchcase(entity, rule.user_id) or not fnmatchcase(detector, rule.detector):
+            continue
+        if rule.asset_id == "*" or (
+            assets and all(fnmatchcase(asset, rule.asset_id) for asset in assets)
+        ):
+            return rule
+    return None

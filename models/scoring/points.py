@@ -1,0 +1,211 @@
+"""From calibrated signals to one scored finding per entity.
+
+Points of a signal = weight of the detector × surprise × effect × sensitivity × circumstances:
+
+* surprise: min(cap, −log10 of p × number of windows the detector has of the entity), because the
+  best of several windows is looked at; only p ≤ ``evidence_p`` is evidence at all;
+* effect: observed ÷ the detector's ``min_UNIT``, at most 1: a tiny amount says little;
+* sensitivity: the weight of the signal's leading asset;
+* circumstances: ``leaver_factor`` in notice and offer windows; ``newcomer_factor`` for those who
+  have just begun, fading over ``newcomer_days``; ``approved_factor`` as far as an approval covers
+  user, asset and time; 0 where suppressed; less as far as the same evidence (detector, window,
+  assets) was in the queue before and has not grown since.
+
+Of a detector the best window counts. Within a family the k-th detector counts 1/k^1.5 (as the
+entity risk score of Elastic Security does), since members of a family see the same facts. The score
+is 100 × (1 − exp(−points ÷ ``score_scale``)): it never fills up, and below "high" unless two
+independent families speak. What the score is made of is then shared out in quarter points, which
+binary floats hold exactly, so that contributions sum to the score exactly.
+
+A finding's window is the longest among those that give a tenth of its score or more.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import pandas as pd
+
+from models.features.rows import each_row
+from models.scoring.approval import approved_share
+from models.scoring.circumstances import Circumstances, repetition, suppression
+from schemas.tables.values import WINDOWS
+
+STEP = 0.25
+"""Points are multiples of this."""
+ONE_FAMILY_MOST = 47.0
+"""Highest score (medium) while a single family speaks."""
+FAMILY_LEAST = 1.0
+"""Raw points from which a family speaks."""
+DERIVED_FAMILIES = frozenset({"multivariate"})
+"""Families that see the same amounts as others and so are no second witness."""
+WINDOW_SHARE = 0.1
+SEVERITY_BANDS = ((74.0, 4), (48.0, 3), (22.0, 2))
+"""Least score of critical, high and medium; below is low (1)."""
+
+
+@dataclass(frozen=True)
+class Contribution:
+    """What one detector adds: ``raw`` before, ``points`` after the score's scale."""
+
+    detector: str
+    family: str
+    window: str
+    raw: float
+    points: float
+    p_value: float
+    statistic: float
+    observed: float
+    expected: float | None
+    unit: str
+    reason: str
+    asset_ids: tuple[str, ...]
+    related_users: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class ScoredEntity:
+    """An entity's score, 0–100, and what it is made of, most points first."""
+
+    entity: str
+    user_kind: str
+    window: str
+    score: float
+    raw: float
+    contributions: tuple[Contribution, ...]
+    notes: tuple[str, ...]
+
+
+def severity(score: float) -> int:
+    """1 low, 2 medium, 3 high, 4 critical."""
+    return next((level for least, level in SEVERITY_BANDS if score >= least), 1)
+
+
+def score_entities(
+    signals: pd.DataFrame, shown: pd.DataFrame, facts: Circumstances
+) -> list[ScoredEntity]:
+    """Every entity with at least ``min_score``, highest first (ties by raw points, then name).
+
+    ``signals``: rows of SIGNALS of the day. ``shown``: those of earlier days whose detector
+    contributed to a finding in the queue: day, entity, detector, window, statistic, asset_ids.
+    """
+    windows = signals.groupby(["entity", "detector"])["window"].transform("size")
+    telling = signals.assign(windows=windows)[signals["p_value"] <= facts.rules.evidence_p]
+    memory: dict[tuple[str, str, str], list[Any]] = {}
+    for row in each_row(shown):
+        memory.setdefault((row.entity, row.detector, row.window), []).append(row)
+    scored = []
+    for entity, rows in telling.groupby("entity", sort=True):
+        found = score_entity(str(entity), rows, memory, facts)
+        if found.score >= max(facts.rules.min_score, STEP):
+            scored.append(found)
+    return sorted(scored, key=lambda s: (-s.score, -s.raw, s.entity))
+
+
+def score_entity(
+    entity: str,
+    rows: pd.DataFrame,
+    memory: Mapping[tuple[str, str, str], Sequence[Any]],
+    facts: Circumstances,
+) -> ScoredEntity:
+    """The score of one entity from its telling signals."""
+    best: dict[str, Contribution] = {}
+    for row in each_row(rows.sort_values(["detector", "window"])):
+        weighed = weigh(row, memory.get((entity, row.detector, row.window), ()), facts)
+        if row.detector not in best or weighed.raw > best[row.detector].raw:
+            best[row.detector] = weighed
+    ranked = _discount_families(best.values())
+    total = sum(contribution.raw for contribution in ranked)
+    score = 100 * (1 - math.exp(-total / facts.rules.score_scale))
+    if not _two_families(ranked):
+        score = min(score, ONE_FAMILY_MOST)
+    shared = share_points(score, [contribution.raw for contribution in ranked])
+    contributions = tuple(
+        replace(contribution, points=points)
+        for contribution, points in zip(ranked, shared, strict=True)
+    )
+    rounded = sum(shared)
+    telling = [c.window for c in contributions if c.points >= WINDOW_SHARE * rounded]
+    window = max(telling or [contributions[0].window], key=WINDOWS.index)
+    kind = str(rows["user_kind"].iloc[0])
+    notes = [facts.leavers[entity]] if entity in facts.leavers else []
+    if entity in facts.newcomers:
+        notes.append("began only lately")
+    return ScoredEntity(entity, kind, window, rounded, total, contributions, tuple(notes))
+
+
+def weigh(row: Any, shown: Sequence[Any], facts: Circumstances) -> Contribution:
+    """Raw points of one signal (a row of SIGNALS with ``windows``)."""
+    settings, rules = facts.settings[row.detector], facts.rules
+    assets = tuple(str(asset) for asset in row.asset_ids)
+    surprise = min(rules.points_cap, -math.log10(min(1.0, row.p_value * row.windows)))
+    raw = float(settings["weight"]) * max(0.0, surprise) * _effect(row, settings)
+    raw *= facts.weights.get(assets[0] if assets else "", rules.unknown_sensitivity_weight)
+    if row.entity in facts.leavers:
+        raw *= rules.leaver_factor
+    raw *= facts.newcomers.get(row.entity, 1.0)
+    reason = str(row.reason)
+    share, tickets = approved_share(row.entity, assets, facts)
+    if share > 0:
+        raw *= 1 - share * (1 - rules.approved_factor)
+        reason += f" (approved by {', '.join(tickets)})"
+    repeated, since = repetition(row, shown, facts)
+    if repeated > 0:
+        raw *= 1 - repeated
+        reason += f" (in the queue since {since})"
+    hidden = suppression(row.entity, row.detector, assets, facts.suppressions)
+    if hidden is not None:
+        raw = 0.0
+        reason += f" (suppressed until {hidden.until}: {hidden.reason})"
+    expected = None if pd.isna(row.expected) else float(row.expected)
+    return Contribution(
+        row.detector, facts.families[row.detector], row.window, raw, 0.0, float(row.p_value),
+        float(row.statistic), float(row.observed), expected, row.unit, reason, assets,
+        tuple(str(user) for user in row.related_users),
+    )  # fmt: skip
+
+
+def _effect(row: Any, settings: Mapping[str, Any]) -> float:
+    """Observed amount ÷ the least that counts fully, 0 to 1."""
+    least = float(settings.get(f"min_{row.unit}", 0))
+    return min(1.0, max(0.0, float(row.observed) / least)) if least > 0 else 1.0
+
+
+def _discount_families(contributions: Iterable[Contribution]) -> list[Contribution]:
+    """Each detector's raw points ÷ rank^1.5 within its family; most points first."""
+    families: dict[str, list[Contribution]] = {}
+    for contribution in sorted(contributions, key=lambda c: (-c.raw, c.detector)):
+        families.setdefault(contribution.family, []).append(contribution)
+    discounted = [
+        replace(contribution, raw=contribution.raw / rank**1.5)
+        for members in families.values()
+        for rank, contribution in enumerate(members, start=1)
+    ]
+    return sorted(discounted, key=lambda c: (-c.raw, c.detector))
+
+
+def _two_families(contributions: Iterable[Contribution]) -> bool:
+    sums: dict[str, float] = {}
+    for contribution in contributions:
+        sums[contribution.family] = sums.get(contribution.family, 0.0) + contribution.raw
+    speaking = {family for family, raw in sums.items() if raw >= FAMILY_LEAST}
+    return len(speaking - DERIVED_FAMILIES) >= 2
+
+
+def share_points(score: float, raw: Sequence[float]) -> list[float]:
+    """``score``, to the nearest STEP, shared out in proportion to ``raw`` by largest remainders.
+
+    The parts are multiples of STEP and their float sum, in any order, is exactly the rounded score.
+    """
+    steps, total = math.floor(score / STEP + 0.5), sum(raw)
+    if total <= 0 or steps == 0:
+        return [0.0] * len(raw)
+    exact = [steps * part / total for part in raw]
+    whole = [math.floor(part) for part in exact]
+    order = sorted(range(len(raw)), key=lambda i: (whole[i] - exact[i], i))
+    for place in order[: steps - sum(whole)]:
+        whole[place] += 1
+    return [count * STEP for count in whole]

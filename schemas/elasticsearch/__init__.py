@@ -1,0 +1,1 @@
+"""What an index looks like, and who may do what with it."""

@@ -1,0 +1,74 @@
+"""Templates of the indices: mappings and settings."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from schemas.elasticsearch.indices import Index, index_pattern, search_name
+
+TEMPLATE_VERSION = 3
+"""Raise it with every change of a mapping; older templates are then replaced, and the fields that
+are new are added to the indices that exist. A field's type never changes."""
+
+KEYWORD = {"type": "keyword", "ignore_above": 1024}
+SENTENCE = {"type": "text", "fields": {"keyword": KEYWORD}}
+# A vendor's "address" can be the name of a service; it must not cost the finding.
+ADDRESS = {"type": "ip", "ignore_malformed": True, "fields": {"text": KEYWORD}}
+# Kibana's charts cannot look into nested objects, so the fields are indexed on the finding, too.
+NESTED = {"type": "nested", "include_in_root": True}
+
+TYPES: dict[str, dict[str, Any]] = {
+    "keyword": KEYWORD,
+    "text": SENTENCE,
+    "date": {"type": "date"},
+    # Bytes do not fit the digits of a 32-bit float.
+    "float": {"type": "double"},
+    "integer": {"type": "long"},
+    "boolean": {"type": "boolean"},
+    "nested": NESTED,
+}
+"""Type of a :class:`Field` to its type in Elasticsearch."""
+SPECIAL_TYPES = {"related.ip": ADDRESS}
+
+
+def template(index: Index, prefix: str) -> dict[str, Any]:
+    """The index template.
+
+    An administrator's own settings (replicas, allocation) go into the component template
+    ``<prefix>-<name>@custom``, which is looked at where it exists.
+    """
+    name = search_name(index, prefix)
+    return {
+        "index_patterns": [index_pattern(index, prefix)],
+        "priority": 300,
+        "composed_of": [f"{name}@custom"],
+        "ignore_missing_component_templates": [f"{name}@custom"],
+        "template": {
+            "settings": {"number_of_shards": 1, "auto_expand_replicas": "0-1"},
+            "mappings": mapping(index),
+            "aliases": {name: {}} if index.monthly else {},
+        },
+        "_meta": {"managed_by": "exfilwatch", "version": TEMPLATE_VERSION},
+    }
+
+
+def mapping(index: Index) -> dict[str, Any]:
+    """The mapping of an index's documents.
+
+    A field that is not described is kept in the document and not indexed, so that a newer
+    exfilwatch can write where an older template still stands.
+    """
+    body: dict[str, Any] = {
+        "dynamic": False,
+        "date_detection": False,
+        "_meta": {"managed_by": "exfilwatch", "version": TEMPLATE_VERSION},
+        "properties": {},
+    }
+    for field in index.fields:
+        *parents, name = field.path.split(".")
+        properties = body["properties"]
+        for parent in parents:
+            properties = properties.setdefault(parent, {}).setdefault("properties", {})
+        definition = SPECIAL_TYPES.get(field.path, TYPES[field.type])
+        properties.setdefault(name, {}).update(definition)
+    return body

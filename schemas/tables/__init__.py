@@ -1,0 +1,28 @@
+"""Every table of the warehouse, described once.
+
+A :class:`Table` yields the Spark DDL that writers enforce (:meth:`Table.ddl`); the expectation
+suite of the ``check`` stage and the documentation of columns are generated from the same specs.
+All timestamps are UTC. ``day`` is the partition column of every table and the day of the event's
+own timestamp, never of the file it arrived in.
+"""
+
+from __future__ import annotations
+
+from schemas.tables.access import ACCESS, OBJECT_ACCESS
+from schemas.tables.events import EVENTS, REJECTS
+from schemas.tables.findings import FINDINGS
+from schemas.tables.graph import GRAPH_EDGES, GRAPH_NODES
+from schemas.tables.quality import QUALITY
+from schemas.tables.signals import SIGNALS
+
+TABLES = (
+    EVENTS,
+    REJECTS,
+    QUALITY,
+    ACCESS,
+    OBJECT_ACCESS,
+    GRAPH_NODES,
+    GRAPH_EDGES,
+    SIGNALS,
+    FINDINGS,
+)

@@ -1,0 +1,102 @@
+"""Tables of the stage `aggregate`."""
+
+from __future__ import annotations
+
+from schemas.tables.spec import Column, Table
+from schemas.tables.values import ACTION_CLASSES, USER_KINDS
+
+HOURLY = "array<struct<hour:int,events:bigint,bytes:bigint,objects:bigint>>"
+
+ACCESS = Table(
+    name="access",
+    stage="aggregate",
+    grain="day x user x asset x action class",
+    key=("user_id", "asset_id", "action_class"),
+    columns=(
+        Column("day", "date", "day"),
+        Column("user_id", "string", "as in events"),
+        Column("user_kind", "string", "as in events", values=USER_KINDS),
+        Column(
+            "asset_id",
+            "string",
+            "asset of assets.csv, else the resource's container URI (has `://`): s3://bucket, "
+            "github://org/repo, k8s://cluster/namespace, slurm://cluster/account, model://name",
+        ),
+        Column("action_class", "string", "as in events", values=ACTION_CLASSES),
+        Column(
+            "events",
+            "bigint",
+            "all events, failures included; what two sources tell of is one",
+            minimum=1,
+        ),
+        Column("failures", "bigint", "events whose outcome is failure", minimum=0),
+        Column("bytes_out", "bigint", "sum of known bytes; null: none known", True, minimum=0),
+        Column(
+            "bytes_estimated",
+            "bigint",
+            "besides bytes_out, of objects read, copied or cloned with success whose bytes no log "
+            "tells: their size if a log tells it, else the asset's bytes ÷ its objects (of a clone "
+            "the asset's bytes), in all at most the asset's bytes; null: nothing to estimate",
+            nullable=True,
+            minimum=0,
+        ),
+        Column("objects", "bigint", "distinct objects (resources) touched with success", minimum=0),
+        Column("first_time", "timestamp", "first event"),
+        Column("last_time", "timestamp", "last event"),
+        Column("hourly", HOURLY, "per UTC hour with events, sorted by hour (bytes 0 if unknown)"),
+        Column("actions", "array<string>", "distinct actions, sorted, at most 50"),
+        Column("addresses", "array<string>", "distinct source addresses, sorted, at most 50"),
+        Column("networks", "array<string>", "distinct `zone/country/asn`, sorted, at most 50"),
+        Column("agents", "array<string>", "distinct user-agent families, sorted, at most 50"),
+        Column("credentials", "array<string>", "distinct credentials, sorted, at most 50"),
+        Column("acting_as", "array<string>", "distinct roles, sorted, at most 50"),
+        Column("destinations", "array<string>", "distinct destinations, sorted, at most 50"),
+        Column("sources", "array<string>", "distinct source names, sorted"),
+    ),
+    reads=(("events", 0),),
+)
+
+OBJECT_ACCESS = Table(
+    name="object_access",
+    stage="aggregate",
+    grain="day x user x asset x object (assets of kind checkpoint or dataset; reads and copies)",
+    key=("user_id", "asset_id", "object"),
+    columns=(
+        Column("day", "date", "day"),
+        Column("user_id", "string", "as in events"),
+        Column("user_kind", "string", "as in events", values=USER_KINDS),
+        Column("asset_id", "string", "asset of assets.csv"),
+        Column("object", "string", "object within the asset"),
+        Column(
+            "reads",
+            "bigint",
+            "successful reads or copies; what two sources tell of is one",
+            minimum=1,
+        ),
+        Column("bytes_out", "bigint", "sum of known bytes; null: none known", True, minimum=0),
+        Column(
+            "ranges",
+            "array<string>",
+            "distinct HTTP ranges asked for (`bytes=0-1048575`), sorted, at most 10,000; empty and "
+            "no part_bytes: the whole object",
+        ),
+        Column(
+            "part_bytes",
+            "bigint",
+            "sum of bytes of answers with a part whose place the log does not tell; null: none, "
+            "or the whole object was read too",
+            nullable=True,
+            minimum=0,
+        ),
+        Column(
+            "object_bytes",
+            "bigint",
+            "size of the whole object, where a log tells it",
+            nullable=True,
+            minimum=0,
+        ),
+        Column("first_time", "timestamp", "first event"),
+        Column("last_time", "timestamp", "last event"),
+    ),
+    reads=(("events", 0),),
+)

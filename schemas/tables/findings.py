@@ -1,0 +1,31 @@
+"""Table of the stage `findings`."""
+
+from __future__ import annotations
+
+from schemas.tables.spec import Column, Table
+from schemas.tables.values import WINDOWS
+
+FINDINGS = Table(
+    name="findings",
+    stage="findings",
+    grain="day x entity x window",
+    key=("event_id",),
+    columns=(
+        Column("day", "date", "day whose queue it is in"),
+        Column("event_id", "string", "deterministic id of the finding"),
+        Column("entity", "string", "user_id"),
+        Column("window", "string", "longest window that contributes", values=WINDOWS),
+        Column("risk_score", "double", "sum of the contributions", minimum=0, maximum=100),
+        Column("queue_rank", "int", "place in the day's queue, 1 is first", minimum=1),
+        Column("in_budget", "boolean", "within the day's alert budget"),
+        Column("document", "string", "the finding as one JSON document (see schemas.finding)"),
+    ),
+    reads=(
+        ("signals", 89),
+        ("findings", 89),
+        ("access", 89),
+        ("object_access", 89),
+        ("graph_nodes", 0),
+        ("graph_edges", 0),
+    ),
+)

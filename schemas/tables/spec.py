@@ -1,0 +1,42 @@
+"""What describes a table: its columns, its key, its grain."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Column:
+    """One column: Spark SQL ``type``; ``values`` closes the set; bounds are inclusive."""
+
+    name: str
+    type: str
+    meaning: str
+    nullable: bool = False
+    values: tuple[str, ...] | None = None
+    minimum: float | None = None
+    maximum: float | None = None
+
+
+@dataclass(frozen=True)
+class Table:
+    """One table: ``key`` is unique within a day, ``stage`` writes it.
+
+    ``reads``: its inputs and the most days that its stage may look back in them; the config may
+    ask for fewer.
+    """
+
+    name: str
+    grain: str
+    key: tuple[str, ...]
+    columns: tuple[Column, ...]
+    reads: tuple[tuple[str, int], ...] = ()
+    stage: str = ""
+
+    @property
+    def column_names(self) -> list[str]:
+        return [column.name for column in self.columns]
+
+    def ddl(self) -> str:
+        """Spark DDL of the columns in order; every column nullable, as engines disagree on more."""
+        return ", ".join(f"`{column.name}` {column.type}" for column in self.columns)

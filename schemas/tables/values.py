@@ -1,0 +1,31 @@
+"""Closed sets of values that columns hold."""
+
+from __future__ import annotations
+
+ACTION_CLASSES = (
+    "read",
+    "list",
+    "inspect",
+    "write",
+    "delete",
+    "copy",
+    "share",
+    "clone",
+    "execute",
+    "sign_in",
+    "assume",
+    "submit",
+    "query",
+    "admin",
+    "other",
+)
+USER_KINDS = ("human", "service", "unknown")
+OUTCOMES = ("success", "failure", "unknown")
+IDENTITY_DETAILS = ("identity_rule", "identity_name", "identity_candidates")
+"""Keys of ``details`` by which ``ingest`` says that the user_id is not known exactly: the rule that
+found it and the logged name it took, or the user_ids (`;` between them) of which none was picked.
+"""
+ZONES = ("corp", "vpn", "datacenter", "cloud", "external")
+WINDOWS = ("1h", "1d", "7d", "30d", "90d")
+URI_SCHEMES = ("s3", "gs", "az", "minio", "github", "gitlab", "k8s", "slurm", "host", "model")
+"""Schemes the vendors' formats produce; a ``mapped`` source may bring others (``file://…``)."""

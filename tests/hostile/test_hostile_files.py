@@ -1,0 +1,111 @@
+"""Whatever bytes a log file holds, the parts in Python read all of it and break on none of it.
+
+``make fuzz`` runs the same checks on inputs that are led by coverage.
+"""
+
+from __future__ import annotations
+
+import gzip
+import re
+import zlib
+from collections.abc import Iterator
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from jobs.stages.ingest import find_files as raw_files
+from jobs.stages.ingest import unknown_fields
+from jobs.stages.ingest.salvage import broken_json as framing
+from jobs.stages.ingest.salvage import records as salvage
+from schemas.formats import FORMATS
+from schemas.formats.field_map import field_map
+from schemas.sources import Source
+from tests.hostile.test_hostile_records import SPOILT
+from tests.worlds.raw_logs import DAY
+from tests.worlds.sample_records import source_of
+
+PLENTY = 1 << 30
+SECRET = "HIDDENHIDDENHIDDEN"
+BLANK = re.compile(r"[ \t\r\n\0]+")
+SIGNS = '{}[]"\\:, ab1\n\r\ufeff'
+
+
+def check_text(text: str) -> None:
+    """Splitting, mending and scrubbing of any text."""
+    for cut in (False, True):
+        lines = [line for _, line, _ in framing.split_lines(text, cut)]
+        assert BLANK.sub("", "".join(lines)) == BLANK.sub("", text), "a line is lost"
+    for array, start in (("Records", '{"Records":['), ("", "[")):
+        document = f'{start}{text},{{"planted":1}}'
+        pieces = list(framing.split_elements(document, array, cut=False))
+        for _, piece, problem in pieces:
+            assert "\n" not in piece or problem
+            assert problem or framing.json_problem(salvage.without_depths(piece)) is None
+        # With a bracket the text may end the array, and what follows be no record.
+        assert "]" in text or any("planted" in piece for _, piece, _ in pieces), "a piece is lost"
+    shallow = salvage.without_depths(text)
+    assert salvage.without_depths(shallow) == shallow
+    for record in salvage.mended_records(salvage.RawRecord("file", None, "line 1", text)):
+        assert framing.json_problem(record.text) is None
+    scrubbed = salvage.scrub(f"{text} ghp_{SECRET}", len(text) + 100)
+    assert SECRET not in scrubbed
+    assert not salvage.CONTROL.search(scrubbed)
+
+
+def check_file(data: bytes, source: Source, folder: Path) -> None:
+    """A file of any bytes: as it is, packed, cut, and with something behind."""
+    packed = gzip.compress(data, 1, mtime=0)
+    for name, content in (
+        ("a.log", data),
+        ("b.log.gz", packed),
+        ("c.log.gz", packed[: 1 + len(data) % len(packed)]),
+        ("d.log.gz", packed + data),
+    ):
+        path = folder / name
+        path.write_bytes(content)
+        raw_file = raw_files._inspect(path, DAY, source, PLENTY)
+        if raw_file is None:
+            continue
+        raw_files.find_damage([raw_file])
+        records = list(salvage.read_records(raw_file, PLENTY))
+        if source.format != "mapped" and raw_file.damage is None:
+            unknown_fields._sample(raw_file, field_map(source.format), 5)
+        if name == "b.log.gz":
+            assert b"".join(raw_files.read_chunks(path)) == data
+        if name == "c.log.gz" and content.startswith(raw_files.GZIP_MAGIC):
+            begun = b"".join(upto_error(path))
+            assert begun == zlib.decompressobj(wbits=31).decompress(content)
+        if name == "a.log" and raw_file.framing == "lines" and data[:2] != raw_files.GZIP_MAGIC:
+            header = raw_file.header if not raw_file.fault else None
+            lines = framing.split_lines(data.decode("utf-8-sig", errors="replace"), False)
+            count = sum(1 for _, line, _ in lines if line != header)
+            assert len(records) >= count, "a line of a file is lost"
+
+
+def upto_error(path: Path) -> Iterator[bytes]:
+    """What a file that ends too early holds."""
+    try:
+        yield from raw_files.read_chunks(path)
+    except EOFError:
+        return
+
+
+@given(st.one_of(st.text(), st.text(SIGNS)))
+def test_any_text_is_split_and_mended_wholly(text: str) -> None:
+    check_text(text)
+
+
+@pytest.mark.parametrize("format_id", FORMATS)
+def test_any_file_is_read_wholly(format_id: str) -> None:
+    lines = st.lists(SPOILT[format_id], max_size=3).map(lambda found: "\n".join(found).encode())
+
+    @given(st.one_of(st.binary(), lines))
+    def check(data: bytes) -> None:
+        with TemporaryDirectory() as folder:
+            source = Source(**{**source_of(format_id), "path": f"{folder}/*"})
+            check_file(data, source, Path(folder))
+
+    check()

@@ -1,0 +1,272 @@
+"""Scores: what adds up, what is held back, what is forgotten."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import date, timedelta
+from typing import Any
+
+import pandas as pd
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from models.detectors import describe, detector_names, detector_settings
+from models.scoring.circumstances import Circumstances, gather
+from models.scoring.points import (
+    ONE_FAMILY_MOST,
+    ScoredEntity,
+    score_entities,
+    severity,
+    share_points,
+)
+from schemas.config import Scoring, Suppression
+from schemas.finding import SEVERITY_FROM
+from tests.worlds import histories
+
+DAY = date(2026, 9, 10)
+A_DAY = timedelta(days=1)
+SETTINGS = detector_settings({})
+FAMILIES = {name: describe(name).family for name in detector_names()}
+RULES = Scoring(
+    calibration_days=28,
+    points_cap=6,
+    sensitivity_weights={1: 0.3, 2: 0.6, 3: 1.0, 4: 1.4, 5: 1.8},
+    unknown_sensitivity_weight=0.7,
+    min_score=5,
+    half_life_days=5,
+)
+NOTHING_SHOWN = pd.DataFrame(
+    columns=["day", "entity", "detector", "window", "statistic", "asset_ids"]
+)
+
+
+def world() -> histories.World:
+    made = histories.World()
+    histories._add_assets(made)
+    for user in ("u1", "u2", "u3"):
+        histories._add_identity(made, user, "human", "evals")
+    return made
+
+
+def circumstances(
+    made: histories.World | None = None,
+    tenure: dict[str, float] | None = None,
+    suppressions: tuple[Suppression, ...] = (),
+) -> Circumstances:
+    context = histories.context_of(made or world())
+    return gather(DAY, context, RULES, SETTINGS, FAMILIES, suppressions, tenure or {})
+
+
+def signal(detector: str = "shard_coverage", entity: str = "u1", **more: Any) -> dict[str, Any]:
+    """One telling signal on a frontier checkpoint."""
+    units = {
+        "first_access": "assets",
+        "service_misuse": "novelties",
+        "mass_clone": "repositories",
+        "leaver": "share",
+    }
+    return {
+        "day": DAY, "entity": entity, "user_kind": "human", "detector": detector, "window": "1d",
+        "statistic": 1.0, "p_value": 1e-3, "observed": 1e13 if "burst" in detector else 99.0,
+        "expected": None, "unit": units.get(detector, "bytes" if "burst" in detector else "share"),
+        "reason": "did much", "asset_ids": ["ckpt-pretraining-1"], "related_users": [],
+    } | more  # fmt: skip
+
+
+def score(
+    *signals: dict[str, Any],
+    shown: pd.DataFrame = NOTHING_SHOWN,
+    facts: Circumstances | None = None,
+) -> list[ScoredEntity]:
+    return score_entities(pd.DataFrame(list(signals)), shown, facts or circumstances())
+
+
+@settings(max_examples=200, deadline=None)
+@given(
+    st.floats(0, 100), st.lists(st.floats(0, 60, allow_subnormal=False), min_size=1, max_size=12)
+)
+def test_parts_sum_to_the_score_exactly(total: float, raw: list[float]) -> None:
+    parts = share_points(total, raw)
+    whole = round(4 * total + 1e-12) / 4 if sum(raw) > 0 else 0.0
+    assert sum(parts) == sum(reversed(parts))
+    assert abs(sum(parts) - whole) <= 0.25
+    assert all(part >= 0 and (4 * part).is_integer() for part in parts)
+
+
+def test_contributions_sum_to_the_score() -> None:
+    (found,) = score(*(signal(name, p_value=10.0 ** -(i + 2)) for i, name in enumerate(FAMILIES)))
+    assert sum(c.points for c in found.contributions) == found.score
+    assert 0 < found.score <= 100
+
+
+def test_one_loud_family_stays_below_high() -> None:
+    (found,) = score(
+        signal("shard_coverage", p_value=1e-12),
+        signal("slow_drip", p_value=1e-12, window="30d"),
+        signal("odd_day", p_value=1e-12, unit="isolation"),
+    )
+    assert found.score <= ONE_FAMILY_MOST
+    assert severity(found.score) == 2
+
+
+def test_two_families_reach_high() -> None:
+    (found,) = score(signal("shard_coverage", p_value=1e-6), signal("first_access", p_value=1e-6))
+    assert severity(found.score) >= 3
+
+
+def test_a_family_counts_once_fully_then_less() -> None:
+    both = score(signal("burst_peers"), signal("burst_self"))[0]
+    alone = score(signal("burst_self"))[0]
+    of_self = next(c for c in both.contributions if c.detector == "burst_self")
+    assert of_self.raw == pytest.approx(alone.contributions[0].raw / 2**1.5)
+
+
+def test_severity_bands_are_those_of_the_finding() -> None:
+    assert [severity(least) for least in SEVERITY_FROM] == [1, 2, 3, 4]
+    assert [severity(least - 0.25) for least in SEVERITY_FROM[1:]] == [1, 2, 3]
+
+
+def test_what_is_not_unlikely_is_no_evidence() -> None:
+    assert score(signal(p_value=0.2), signal("first_access", p_value=0.06)) == []
+
+
+def test_several_windows_pay_for_the_choice() -> None:
+    one = score(signal(window="1d"))[0].raw
+    best_of_four = score(*(signal(window=w) for w in ("1d", "7d", "30d", "90d")))[0].raw
+    assert best_of_four < one
+
+
+def test_tiny_amounts_say_little() -> None:
+    small = score(signal("burst_self", observed=5e7))
+    large = score(signal("burst_self", observed=5e12))
+    assert large[0].score > 5
+    assert small == []
+
+
+def test_sensitivity_weighs() -> None:
+    frontier = score(signal())[0].raw
+    public = score(signal(asset_ids=["repo-0"]), signal("first_access", asset_ids=["repo-0"]))[
+        0
+    ].raw
+    assert frontier > public / 2
+
+
+def test_leavers_weigh_more() -> None:
+    made = world()
+    made.person("u1")["notice_date"] = DAY - timedelta(days=3)
+    made.person("u2")["end_date"] = DAY + timedelta(days=90)  # far off
+    made.person("u3")["end_date"] = DAY - timedelta(days=2)
+    found = {
+        s.entity: s
+        for s in score(*(signal(entity=u) for u in ("u1", "u2", "u3")), facts=circumstances(made))
+    }
+    assert found["u1"].raw == pytest.approx(1.5 * found["u2"].raw)
+    assert found["u1"].notes == (f"gave notice on {DAY - timedelta(days=3)}",)
+    assert found["u3"].notes == (f"active after leaving on {DAY - timedelta(days=2)}",)
+    assert not found["u2"].notes
+
+
+def test_newcomers_weigh_less_and_strangers_do_not() -> None:
+    found = {
+        s.entity: s.raw
+        for s in score(
+            signal(entity="u1"), signal(entity="u2"), signal(entity="not-in-the-directory"),
+            facts=circumstances(tenure={"u1": 0.0, "u2": 400.0, "not-in-the-directory": 0.0}),
+        )
+    }  # fmt: skip
+    assert found["u1"] == pytest.approx(0.5 * found["u2"])
+    assert found["not-in-the-directory"] == found["u2"]
+
+
+@pytest.mark.parametrize(
+    ("ticket", "approved"),
+    [
+        (histories.approval("u1", "s3://ckpt/pretraining/*", DAY, DAY), True),
+        (histories.approval("u1", "s3://ckpt/pretraining/run/step-1/*", DAY, DAY), True),
+        (histories.approval("u1", "s3://*", DAY - timedelta(days=9), DAY), True),
+        # another asset, another person, expired, not yet, approved by oneself
+        (histories.approval("u1", "s3://ckpt/pretraining/run/step-2/*", DAY, DAY), False),
+        (histories.approval("u2", "s3://*", DAY, DAY), False),
+        (histories.approval("u1", "s3://*", DAY - 9 * A_DAY, DAY - A_DAY), False),
+        (histories.approval("u1", "s3://*", DAY + A_DAY, DAY + 2 * A_DAY), False),
+        (histories.approval("u1", "s3://*", DAY, DAY, approver="u1"), False),
+    ],
+)  # fmt: skip
+def test_approvals_that_fit_discount(ticket: dict[str, Any], approved: bool) -> None:
+    made = world()
+    plain = score(signal())[0].raw
+    made.approvals.append(ticket)
+    rules = replace(circumstances(made), rules=RULES.model_copy(update={"min_score": 0.0}))
+    (found,) = score(signal(), facts=rules)
+    assert (found.raw < plain) == approved
+    assert ("approved by T-1" in found.contributions[0].reason) == approved
+
+
+def test_half_covered_evidence_is_half_discounted() -> None:
+    made = world()
+    made.approvals.append(histories.approval("u1", "s3://ckpt/pretraining/run/step-2/*", DAY, DAY))
+    assets = ["ckpt-pretraining-1", "ckpt-pretraining-2"]
+    plain = score(signal(asset_ids=assets))[0].raw
+    (found,) = score(signal(asset_ids=assets), facts=circumstances(made))
+    assert found.raw == pytest.approx(plain * (1 - 0.85 / 5))
+
+
+def test_suppressed_signals_get_no_points() -> None:
+    rule = Suppression(user_id="u*", detector="shard_*", asset_id="ckpt-pretraining-*",
+                       until=str(DAY), reason="weekly test")  # fmt: skip
+    (found,) = score(signal(), signal("first_access"), facts=circumstances(suppressions=(rule,)))
+    points = {c.detector: c.points for c in found.contributions}
+    assert points["shard_coverage"] == 0 and points["first_access"] > 0
+    assert "suppressed until" in found.contributions[-1].reason
+
+
+def test_suppressions_end_and_hide_nothing_else() -> None:
+    ended = Suppression(until=str(DAY - timedelta(days=1)), reason="over")
+    other = Suppression(asset_id="ckpt-evals-*", until=str(DAY), reason="other asset")
+    assets = ["ckpt-evals-1", "ckpt-pretraining-1"]
+    for rule in (ended, other):
+        assert score(signal(asset_ids=assets), facts=circumstances(suppressions=(rule,)))
+
+
+def shown_before(**more: Any) -> pd.DataFrame:
+    old = {k: v for k, v in signal().items() if k in NOTHING_SHOWN.columns}
+    return pd.DataFrame([old | {"day": DAY - timedelta(days=1)} | more])
+
+
+def test_mere_repetition_fades_from_the_queue() -> None:
+    fresh = score(signal())[0].raw
+    (next_day,) = score(signal(), shown=shown_before())
+    assert next_day.raw < fresh / 5
+    (later,) = score(signal(), shown=shown_before(day=DAY - timedelta(days=5)))
+    assert later.raw == pytest.approx(fresh / 2)
+    assert f"in the queue since {DAY - timedelta(days=5)}" in later.contributions[0].reason
+
+
+@pytest.mark.parametrize(
+    "more",
+    [
+        {"statistic": 0.3},  # has grown much since
+        {"asset_ids": ["ckpt-evals-1"]},  # was about another asset
+        {"entity": "u2"},
+        {"detector": "first_access"},
+        {"window": "7d"},
+    ],
+)
+def test_growing_or_other_evidence_is_no_repetition(more: dict[str, Any]) -> None:
+    fresh = score(signal())[0].raw
+    (found,) = score(signal(), shown=shown_before(**more))
+    assert found.raw > fresh / 2
+
+
+def test_queue_is_ordered_and_independent_of_row_order() -> None:
+    signals = [signal(entity=f"u{i}", p_value=10.0 ** -(i + 2)) for i in range(4)]
+    signals += [signal("first_access", entity="u0", p_value=1e-5)]
+    first, second = score(*signals), score(*reversed(signals))
+    assert first == second
+    assert [s.score for s in first] == sorted((s.score for s in first), reverse=True)
+
+
+def test_window_is_the_longest_that_matters() -> None:
+    (found,) = score(signal(window="30d"), signal("first_access", window="1d"))
+    assert found.window == "30d"

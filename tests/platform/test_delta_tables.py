@@ -1,0 +1,111 @@
+"""Tables that were made before their spec got a column, and the days that a table holds."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import date, datetime
+from typing import TYPE_CHECKING
+
+import pyarrow as pa
+import pyarrow.compute as pc
+from deltalake import DeltaTable, write_deltalake
+
+from jobs.platform.delta_tables import day_written, open_table, read_days, replace_day, stored_frame
+from jobs.platform.stored_rows import stored_rows
+from schemas.tables.access import ACCESS, OBJECT_ACCESS
+from schemas.tables.spec import Table
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from pyspark.sql import SparkSession
+
+FIRST, SECOND = date(2026, 10, 5), date(2026, 10, 6)
+LATER = ("part_bytes", "object_bytes")
+OLD = replace(OBJECT_ACCESS, columns=tuple(c for c in OBJECT_ACCESS.columns if c.name not in LATER))
+
+
+def row(day: date, **fields: object) -> dict[str, object]:
+    moment = datetime(day.year, day.month, day.day, 10)  # noqa: DTZ001
+    usual: dict[str, object] = dict.fromkeys(OBJECT_ACCESS.column_names, "x")
+    usual |= {"day": day, "reads": 1, "bytes_out": 5, "ranges": ["bytes=0-4"]}
+    usual |= dict.fromkeys(LATER)
+    return {**usual, "first_time": moment, "last_time": moment, **fields}
+
+
+def write(spark: SparkSession, storage: Path, table: Table, day: date, **fields: object) -> None:
+    values = row(day, **fields)
+    cells = tuple(values[name] for name in table.column_names)
+    replace_day(spark.createDataFrame([cells], table.ddl()), str(storage), table, day)
+
+
+def by_engine(spark: SparkSession, storage: Path) -> list[tuple[object, ...]]:
+    rows = read_days(spark, str(storage), OBJECT_ACCESS, SECOND, 1).orderBy("day")
+    return [tuple(row) for row in rows.select("day", *LATER).collect()]
+
+
+def test_an_older_table_gets_a_new_column(sail: SparkSession, tmp_path: Path) -> None:
+    def found() -> list[list[tuple[object, ...]]]:
+        frame = stored_frame(str(tmp_path), OBJECT_ACCESS, SECOND, 1)
+        assert list(frame.columns) == OBJECT_ACCESS.column_names
+        frame = frame[["day", *LATER]].astype(object)
+        condition = pc.field("reads") == 1
+        rows, _ = stored_rows(str(tmp_path), OBJECT_ACCESS, condition, ["day"], 10)
+        return [
+            by_engine(sail, tmp_path),
+            list(frame.where(frame.notna(), None).itertuples(index=False, name=None)),
+            [tuple(row[name] for name in ("day", *LATER)) for row in rows],
+        ]
+
+    write(sail, tmp_path, OLD, FIRST)
+    assert found() == [[(FIRST, None, None)]] * 3
+    write(sail, tmp_path, OBJECT_ACCESS, SECOND, part_bytes=7, object_bytes=9)
+    assert found() == [[(FIRST, None, None), (SECOND, 7, 9)]] * 3
+    # The day that was written before is still as it was, and can be written again.
+    assert read_days(sail, str(tmp_path), OBJECT_ACCESS, FIRST).first().bytes_out == 5
+    write(sail, tmp_path, OBJECT_ACCESS, FIRST, part_bytes=8)
+    assert found() == [[(FIRST, 8, None), (SECOND, 7, 9)]] * 3
+
+
+def days_written(storage: Path, *tables: Table) -> list[list[bool]]:
+    return [[day_written(str(storage), t, day) for day in (FIRST, SECOND)] for t in tables]
+
+
+def check_marks(spark: SparkSession, storage: Path) -> None:
+    """A day without rows is written, also after its rows were replaced by none."""
+    empty = spark.createDataFrame([], OBJECT_ACCESS.ddl())
+    assert days_written(storage, OBJECT_ACCESS) == [[False, False]]
+    replace_day(empty, str(storage), OBJECT_ACCESS, FIRST)
+    assert days_written(storage, OBJECT_ACCESS) == [[True, False]]
+    write(spark, storage, OBJECT_ACCESS, FIRST, part_bytes=7)
+    write(spark, storage, OBJECT_ACCESS, FIRST, part_bytes=8)
+    assert stored_frame(str(storage), OBJECT_ACCESS, FIRST)["part_bytes"].tolist() == [8]
+    replace_day(empty, str(storage), OBJECT_ACCESS, FIRST)
+    assert days_written(storage, OBJECT_ACCESS) == [[True, False]]
+    assert stored_frame(str(storage), OBJECT_ACCESS, FIRST).empty
+    open_table(str(storage), OBJECT_ACCESS).create_checkpoint()
+    assert days_written(storage, OBJECT_ACCESS) == [[True, False]]
+
+
+def test_the_mark_of_a_day(sail: SparkSession, tmp_path: Path) -> None:
+    check_marks(sail, tmp_path)
+
+
+def test_the_mark_of_a_day_on_spark(apache_spark: SparkSession, tmp_path: Path) -> None:
+    check_marks(apache_spark, tmp_path)
+
+
+def test_days_of_an_older_version_have_rows_and_no_mark(tmp_path: Path) -> None:
+    """Of two tables that one stage writes, one may have had no rows on the day."""
+    access = pa.schema([("user_id", pa.string()), ("day", pa.date32())])
+    rows = pa.Table.from_pylist([{"user_id": "u0017", "day": FIRST}], access)
+    write_deltalake(str(tmp_path / "access"), rows, partition_by=["day"])
+    assert days_written(tmp_path, ACCESS, OBJECT_ACCESS) == [[True, False], [False, False]]
+    DeltaTable.create(str(tmp_path / "object_access"), access, partition_by=["day"])
+    assert days_written(tmp_path, ACCESS, OBJECT_ACCESS) == [[True, False], [True, False]]
+
+
+def test_an_older_table_on_spark(apache_spark: SparkSession, tmp_path: Path) -> None:
+    write(apache_spark, tmp_path, OLD, FIRST)
+    write(apache_spark, tmp_path, OBJECT_ACCESS, SECOND, part_bytes=7, object_bytes=9)
+    assert by_engine(apache_spark, tmp_path) == [(FIRST, None, None), (SECOND, 7, 9)]

@@ -1,0 +1,465 @@
+"""The daily DAG: what it declares, what it runs, how it fails.
+
+Airflow reads its settings at import and rearranges logging, so it is never imported into the test
+process: `probe` (this file, run as a program in an Airflow home of its own) answers as JSON. Where
+the DAG itself is the question, the stage command is a script that writes down how it was called.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import runpy
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from datetime import date, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+DAY = date(2026, 10, 30)
+HOSTILE = (
+    """/tmp/a b;touch PWNED1 $(touch PWNED2) `touch PWNED3` & ' " {{ 1+1 }} --day=2000-01-01.yml"""
+)
+REFUSED = {
+    "config": [
+        "",
+        "job.yml",
+        "--help",
+        "-v",
+        "/etc/a\n--out=/tmp",
+        "/etc/a\n",
+        "/etc/a\x00",
+        None,
+        7,
+    ],
+    "day": ["2026-10", "today", "2026-10-30 ", "2026-10-30\n", "$(id)", "--help", 7],
+    "out": ["out", "--config=/x", "/srv/out\n", 7],
+}
+STAND_IN = """#!{python}
+import json, os, sys
+from pathlib import Path
+
+calls = Path({calls!r})
+with calls.open("a") as file:
+    secrets = sorted(key for key in os.environ if "AIRFLOW" in key)
+    file.write(json.dumps({{"argv": sys.argv[1:], "airflow_environment": secrets}}) + "\\n")
+stage, tries = sys.argv[2], calls.read_text().count('"' + sys.argv[2] + '"')
+print("a line of", stage)
+print(stage, "is done")
+codes = json.loads(os.environ.get("STAND_IN_CODES", "{{}}")).get(stage, [])
+code = codes[tries - 1] if tries <= len(codes) else 0
+if code:
+    print("exfilwatch: the reason of", stage, file=sys.stderr)
+    print("exfilwatch: and the remedy", file=sys.stderr)
+    print("a library's last words", file=sys.stderr)
+sys.exit(code)
+"""
+
+
+def make_stand_in(folder: Path) -> Path:
+    """An `exfilwatch` in ``folder`` that adds each call to the file it gives.
+
+    STAND_IN_CODES (JSON) holds the exit codes of a stage's first calls.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    calls = folder / "calls.ndjson"
+    script = folder / "exfilwatch"
+    script.write_text(STAND_IN.format(python=sys.executable, calls=str(calls)))
+    script.chmod(0o755)
+    return calls
+
+
+def read_calls(calls: Path) -> list[dict[str, Any]]:
+    """All calls of a stand-in, oldest first."""
+    return [json.loads(line) for line in calls.read_text().splitlines()]
+
+
+@pytest.fixture(scope="module")
+def dag(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
+    """What `probe` says."""
+    home = tmp_path_factory.mktemp("airflow")
+    answer = home / "answer.json"
+    env = {key: value for key, value in os.environ.items() if "AIRFLOW" not in key}
+    env |= {
+        "AIRFLOW_HOME": str(home),
+        "AIRFLOW__CORE__DAGS_FOLDER": str(ROOT / "dags"),
+        "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
+        "AIRFLOW_CONN_SECRET": "http://user:password@host",
+        "EXFILWATCH_ES_API_KEY": "kept",
+        "SCARF_ANALYTICS": "false",
+        "PATH": os.pathsep.join([str(home / "bin"), os.environ["PATH"]]),
+    }
+    for name in ("EXFILWATCH_CONFIG", "EXFILWATCH_START_DAY"):
+        env.pop(name, None)
+    done = subprocess.run(
+        [sys.executable, str(Path(__file__)), str(answer), str(home / "bin")],
+        env=env,
+        cwd=home,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=300,
+    )
+    assert done.returncode == 0, (done.stdout + done.stderr)[-5000:]
+    return {**json.loads(answer.read_text()), "cwd": home}
+
+
+def test_every_dag_file_is_imported_without_errors(dag: dict[str, Any]) -> None:
+    assert dag["import_errors"] == {}
+    assert dag["dag_ids"] == ["exfilwatch_daily"]
+    assert dag["our_modules"] == [], "a DAG file may name commands, not import the product"
+
+
+def test_the_tasks_are_the_stages_in_order(dag: dict[str, Any]) -> None:
+    from jobs.pipeline import STAGES
+
+    stages = list(STAGES)
+    assert dag["order"] == stages
+    assert dag["downstream"] == dict(zip(stages, [*([s] for s in stages[1:]), []], strict=True))
+
+
+def test_the_dag_says_how_it_is_run(dag: dict[str, Any]) -> None:
+    assert dag["catchup"] is True
+    assert dag["max_active_runs"] == 1
+    assert dag["template_undefined"] == "StrictUndefined"
+    assert dag["dagrun_hours"] <= 24
+    assert "exfilwatch" in dag["tags"]
+    for word in ("config", "day", "out", "EXFILWATCH_ES_API_KEY", "--max-active-runs 1"):
+        assert word in dag["doc_md"]
+
+
+def test_every_task_is_retried_with_growing_pauses_and_ends_in_time(dag: dict[str, Any]) -> None:
+    wanted = {"retries": 3, "backoff": 2, "owner": "insider-risk", "trigger_rule": "all_success"}
+    odd = {t: s for t, s in dag["settings"].items() if {k: s[k] for k in wanted} != wanted}
+    assert odd == {}
+    assert all(0 < s["delay_minutes"] <= 10 for s in dag["settings"].values())
+    assert all(0 < s["hours"] <= 6 for s in dag["settings"].values())
+
+
+def test_each_command_is_one_that_the_job_parses(dag: dict[str, Any]) -> None:
+    from jobs.cli.app import build_parser
+
+    for name, commands in dag["commands"].items():
+        for kind, command in commands.items():
+            assert command[0] == "exfilwatch"
+            args = build_parser().parse_args(command[1:])
+            assert args.name == name
+            assert args.day == (date(2026, 1, 31) if kind == "override" else DAY)
+            assert str(args.config) == (
+                HOSTILE if kind == "hostile" else "/etc/exfilwatch/config.yml"
+            )
+            assert args.out == (Path(HOSTILE) if kind == "hostile" else None)
+
+
+def test_a_task_without_its_day_fails_instead_of_guessing(dag: dict[str, Any]) -> None:
+    assert dag["without_day"] == dict.fromkeys(dag["order"], "UndefinedError")
+
+
+def test_a_run_without_a_logical_date_takes_the_last_complete_day(dag: dict[str, Any]) -> None:
+    run = dag["runs"]["without a day"]
+    assert run["state"] == "success"
+    assert {call["argv"][3] for call in run["calls"]} == {"--day=2026-10-30"}
+
+
+def test_a_form_may_leave_out_what_its_text_calls_empty(dag: dict[str, Any]) -> None:
+    assert dag["nullable"] == {"config": False, "day": True, "out": True}
+
+
+def test_the_error_of_a_failed_task_gives_the_stages_reason(dag: dict[str, Any]) -> None:
+    for code, error in dag["errors"].items():
+        assert f"exit code {code}" in error
+        assert error.endswith(": the reason of check | and the remedy"), error
+
+
+def test_a_run_handles_the_day_that_its_interval_began_on(dag: dict[str, Any]) -> None:
+    assert [run["day"] for run in dag["scheduled"]] == ["2026-01-01", "2026-01-02", "2026-01-03"]
+    for run in dag["scheduled"]:
+        # Only when the day is over in UTC, and early enough for somebody to look that morning.
+        assert (
+            run["starts"] == f"{date.fromisoformat(run['day']) + timedelta(days=1)}T06:00:00+00:00"
+        )
+    assert dag["by_hand"] == {
+        "2026-10-31T05:59:59+00:00": "2026-10-29",
+        "2026-10-31T06:00:00+00:00": "2026-10-30",
+        "2026-10-31T23:59:59+00:00": "2026-10-30",
+    }
+
+
+@pytest.mark.parametrize("name", list(REFUSED))
+def test_odd_parameters_are_refused(dag: dict[str, Any], name: str) -> None:
+    assert dag["accepted"][name] == []
+
+
+def test_parameters_stay_values_whatever_they_hold(dag: dict[str, Any]) -> None:
+    run = dag["runs"]["hostile"]
+    assert run["state"] == "success"
+    options = [f"--config={HOSTILE}", f"--day={DAY}", f"--out={HOSTILE}"]
+    assert [call["argv"] for call in run["calls"]] == [
+        ["stage", stage, *options] for stage in dag["order"]
+    ]
+    assert list(dag["cwd"].rglob("PWNED*")) == []
+
+
+def test_stages_get_nothing_of_airflows_own(dag: dict[str, Any]) -> None:
+    assert [call["airflow_environment"] for call in dag["runs"]["hostile"]["calls"]] == [[]] * 7
+    assert dag["kept_environment"] == "kept"
+
+
+def test_a_failed_gate_is_not_retried_and_stops_later_tasks(dag: dict[str, Any]) -> None:
+    run = dag["runs"]["check exits 3"]
+    assert run["state"] == "failed"
+    assert [call["argv"][1] for call in run["calls"]] == ["ingest", "check"]
+    assert run["tasks"]["check"] == "failed"
+    later = {run["tasks"][stage] for stage in dag["order"][2:]}
+    assert later == {"upstream_failed"}
+
+
+def test_only_failures_that_a_second_try_may_mend_are_retried(dag: dict[str, Any]) -> None:
+    final, passing = "AirflowFailException", "AirflowException"
+    assert dag["raised"] == {"1": passing, "2": final, "3": final, "137": passing}
+
+
+def test_a_passing_failure_is_retried(dag: dict[str, Any]) -> None:
+    run = dag["runs"]["check exits 1 once"]
+    assert run["state"] == "success"
+    assert [call["argv"][1] for call in run["calls"]] == ["ingest", "check", *dag["order"][1:]]
+
+
+def test_a_failed_gate_ends_the_run_with_its_reason(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from jobs.platform.errors import GateError
+    from jobs.trial.airflow_run import run_dag
+
+    calls = make_stand_in(tmp_path / "bin")
+    monkeypatch.setenv("STAND_IN_CODES", json.dumps({"check": [3]}))
+    lines: list[str] = []
+    with pytest.raises(GateError, match="check") as caught:
+        run_dag(
+            tmp_path / "job.yml",
+            DAY,
+            tmp_path / "out",
+            tmp_path / "home",
+            progress=lines.append,
+            commands=tmp_path / "bin",
+        )
+    assert "the reason of check" in str(caught.value)
+    assert "ingest" not in str(caught.value)
+    assert lines == ["ingest is done"]
+    assert [call["argv"] for call in read_calls(calls)] == [
+        ["stage", stage, f"--config={tmp_path}/job.yml", f"--day={DAY}", f"--out={tmp_path}/out"]
+        for stage in ("ingest", "check")
+    ]
+
+
+def test_a_stage_does_not_outlive_whoever_runs_the_dag(tmp_path: Path) -> None:
+    command = tmp_path / "bin" / "exfilwatch"
+    command.parent.mkdir()
+    command.write_text(f"#!/bin/sh\necho $$ > {tmp_path}/pid\nexec sleep 300\n")
+    command.chmod(0o755)
+    call = (
+        "from datetime import date; from pathlib import Path;"
+        "from jobs.trial.airflow_run import run_dag;"
+        "here = Path.cwd();"
+        f"run_dag(here, date({DAY:%Y, %-m, %-d}), here, here / 'home', commands=here / 'bin')"
+    )
+    env = {**os.environ, "PYTHONPATH": str(ROOT)}
+    runner = subprocess.Popen([sys.executable, "-c", call], cwd=tmp_path, env=env)
+    try:
+        wait_for(lambda: (tmp_path / "pid").exists() and (tmp_path / "pid").read_text().strip())
+    finally:
+        runner.kill()
+        runner.wait()
+    stage = int((tmp_path / "pid").read_text())
+    wait_for(lambda: not is_alive(stage))
+
+
+def is_alive(process: int) -> bool:
+    """Whether there is such a process."""
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    return True
+
+
+def wait_for(condition: Callable[[], object], seconds: float = 120) -> None:
+    """Return once ``condition`` holds; fail after ``seconds``."""
+    until = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < until, "waited in vain"
+        time.sleep(0.1)
+
+
+def test_a_missing_command_is_said_before_anything_starts(tmp_path: Path) -> None:
+    from jobs.platform.errors import RunError
+    from jobs.trial.airflow_run import run_dag
+
+    with pytest.raises(RunError, match="make env"):
+        run_dag(tmp_path / "c", DAY, tmp_path, tmp_path / "home", commands=tmp_path)
+    assert not (tmp_path / "home").exists()
+
+
+def test_the_dag_runs_a_real_day(tmp_path: Path) -> None:
+    from jobs.pipeline import STAGES
+    from jobs.trial.airflow_run import run_dag
+    from jobs.trial.lab import make_lab
+
+    lab = tmp_path / "lab"
+    make_lab(lab, seed=5, people=6, services=2, days=3, end=DAY)
+    lines: list[str] = []
+    run_dag(lab / "config.yml", DAY, tmp_path / "out", tmp_path / "home", progress=lines.append)
+    assert [line.split()[:2] for line in lines] == [[str(DAY), stage] for stage in STAGES]
+    assert (tmp_path / "out" / "findings.ndjson").is_file()
+    assert (tmp_path / "out" / "report.html").stat().st_size > 1000
+
+
+def probe(answer: Path, commands: Path) -> None:
+    """Import, describe and run the DAG; the answer is a JSON file."""
+    from airflow.dag_processing.dagbag import BundleDagBag
+    from airflow.sdk.exceptions import ParamValidationError
+    from airflow.serialization.encoders import coerce_to_core_timetable
+    from airflow.timetables.base import TimeRestriction
+    from airflow.utils.db import upgradedb
+    from jinja2 import UndefinedError
+    from pendulum import datetime, parse
+
+    folder = ROOT / "dags"
+    bag = BundleDagBag(dag_folder=folder, bundle_path=folder, bundle_name="dags-folder")
+    ours = sorted(m for m in sys.modules if m.split(".")[0] in ("jobs", "models", "schemas"))
+    dag = bag.dags["exfilwatch_daily"]
+    defaults = {name: dag.params[name] for name in dag.params}
+
+    def commands_of(task: Any) -> dict[str, list[str]]:
+        found = {}
+        for kind, params in {
+            "scheduled": {},
+            "override": {"day": "2026-01-31"},
+            "hostile": {"config": HOSTILE, "out": HOSTILE},
+        }.items():
+            rendered = task.prepare_for_execution()
+            start = datetime(2026, 10, 30, 6)
+            context = {"params": {**defaults, **params}, "data_interval_start": start}
+            rendered.render_template_fields(context)
+            found[kind] = rendered.command()
+        return found
+
+    def without_day(task: Any) -> str:
+        try:
+            task.prepare_for_execution().render_template_fields({"params": defaults})
+        except UndefinedError as error:
+            return type(error).__name__
+        return "rendered"
+
+    def is_accepted(name: str, value: Any) -> bool:
+        try:
+            dag.params.get_param(name).resolve(value)
+        except ParamValidationError:
+            return False
+        return True
+
+    timetable = coerce_to_core_timetable(dag.timetable)
+    restriction = TimeRestriction(earliest=datetime(2026, 1, 1), latest=None, catchup=dag.catchup)
+    scheduled, last = [], None
+    for _ in range(3):
+        info = timetable.next_dagrun_info(
+            last_automated_data_interval=last, restriction=restriction
+        )
+        last = info.data_interval
+        scheduled.append({"day": str(last.start.date()), "starts": info.run_after.isoformat()})
+    by_hand = {
+        moment: str(timetable.infer_manual_data_interval(run_after=parse(moment)).start.date())
+        for moment in (
+            "2026-10-31T05:59:59+00:00",
+            "2026-10-31T06:00:00+00:00",
+            "2026-10-31T23:59:59+00:00",
+        )
+    }
+    module = runpy.run_path(dag.fileloc)
+    upgradedb()
+    found = {
+        "import_errors": bag.import_errors,
+        "dag_ids": sorted(bag.dags),
+        "our_modules": ours,
+        "order": [task.task_id for task in dag.topological_sort()],
+        "downstream": {t.task_id: sorted(t.downstream_task_ids) for t in dag.tasks},
+        "catchup": dag.catchup,
+        "max_active_runs": dag.max_active_runs,
+        "template_undefined": dag.template_undefined.__name__,
+        "dagrun_hours": dag.dagrun_timeout.total_seconds() / 3600,
+        "tags": sorted(dag.tags),
+        "doc_md": dag.doc_md,
+        "settings": {
+            task.task_id: {
+                "retries": task.retries,
+                "backoff": task.retry_exponential_backoff,
+                "delay_minutes": task.retry_delay.total_seconds() / 60,
+                "hours": task.execution_timeout.total_seconds() / 3600,
+                "owner": task.owner,
+                "trigger_rule": task.trigger_rule.value,
+            }
+            for task in dag.tasks
+        },
+        "commands": {task.task_id: commands_of(task) for task in dag.tasks},
+        "without_day": {task.task_id: without_day(task) for task in dag.tasks},
+        "scheduled": scheduled,
+        "by_hand": by_hand,
+        "accepted": {
+            name: [value for value in values if is_accepted(name, value)]
+            for name, values in REFUSED.items()
+        },
+        "kept_environment": module["stage_environment"](os.environ).get("EXFILWATCH_ES_API_KEY"),
+        "nullable": {name: is_accepted(name, None) for name in dag.params},
+        "raised": {code: _raised(dag, commands, code)[0] for code in (1, 2, 3, 137)},
+        "errors": {code: _raised(dag, commands, code)[1] for code in (1, 2, 3, 137)},
+        "runs": {
+            "hostile": _run_once(dag, commands, {}, {"config": HOSTILE, "out": HOSTILE}, 0),
+            "check exits 3": _run_once(dag, commands, {"check": [3]}, {}, 1),
+            "check exits 1 once": _run_once(dag, commands, {"check": [1]}, {}, 2),
+            "without a day": _run_once(dag, commands, {}, {}, None),
+        },
+    }
+    answer.write_text(json.dumps(found))
+
+
+def _raised(dag: Any, commands: Path, code: int) -> tuple[str, str]:
+    """Type and text of the exception with which a task answers an exit code."""
+    from airflow.sdk.exceptions import AirflowException
+
+    make_stand_in(commands).unlink(missing_ok=True)
+    os.environ["STAND_IN_CODES"] = json.dumps({"check": [code]})
+    try:
+        dag.get_task("check").prepare_for_execution().execute({})
+    except AirflowException as error:
+        return type(error).__name__, str(error)
+    return "none", ""
+
+
+def _run_once(
+    dag: Any, commands: Path, codes: dict[str, list[int]], conf: dict[str, str], minute: int | None
+) -> dict[str, Any]:
+    """One run for DAY with the stand-in; the minute makes its logical date its own (None: none)."""
+    from pendulum import datetime
+
+    calls = make_stand_in(commands)
+    calls.unlink(missing_ok=True)
+    os.environ["STAND_IN_CODES"] = json.dumps(codes)
+    for task in dag.tasks:
+        task.retry_delay = timedelta(0)
+    after = datetime(2026, 10, 31, 6, minute or 0)
+    moment = {"logical_date": after} if minute is not None else {"logical_date": None}
+    run = dag.test(run_after=after, **moment, run_conf=conf)
+    return {
+        "state": str(run.state.value),
+        "tasks": {ti.task_id: str(ti.state) for ti in run.get_task_instances()},
+        "calls": read_calls(calls),
+    }
+
+
+if __name__ == "__main__":
+    probe(Path(sys.argv[1]), Path(sys.argv[2]))

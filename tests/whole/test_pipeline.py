@@ -1,0 +1,237 @@
+"""The whole pipeline: two engines agree, a day run again is the same, a killed run leaves no trace.
+
+One small lab is made once; every test runs the real stages on it.
+"""
+
+from __future__ import annotations
+
+import importlib
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+from datetime import date, timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from pysail.spark import SparkConnectServer
+
+from jobs.inputs.config import load_config
+from jobs.pipeline import STAGES, engine_lost, run_days, run_stage
+from jobs.platform.errors import GateError, RunError
+from jobs.trial.lab import make_lab
+from schemas.config import JobConfig
+from schemas.tables import TABLES
+
+if TYPE_CHECKING:
+    from pyspark.sql import SparkSession
+
+LAST_DAY = date(2026, 10, 30)
+DAYS = [LAST_DAY - timedelta(days=1), LAST_DAY]
+KILL_AFTER_SECONDS = (3.0, 5.0, 7.0)
+"""After the engine's start, so that the kills fall into different stages."""
+
+
+@pytest.fixture(scope="module")
+def lab(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("pipeline") / "lab"
+    make_lab(folder, seed=11, people=8, services=3, days=4, end=LAST_DAY)
+    return folder
+
+
+def config_for(lab: Path, name: str) -> JobConfig:
+    """The lab's config with a warehouse and output folder of its own."""
+    config = load_config(lab / "config.yml")
+    return config.model_copy(
+        update={"storage": str(lab / f"warehouse-{name}"), "output": str(lab / f"out-{name}")}
+    )
+
+
+def run_all(spark: SparkSession, config: JobConfig, days: list[date]) -> None:
+    for day in days:
+        for stage in STAGES:
+            run_stage(spark, config, day, stage)
+
+
+def plain(value: Any) -> Any:
+    """A cell as something that compares and sorts: arrays, maps and times become text."""
+    if isinstance(value, dict):
+        return sorted((key, plain(item)) for key, item in value.items())
+    if isinstance(value, (list, tuple)):
+        return [plain(item) for item in value]
+    return value
+
+
+def rows_of(storage: str) -> dict[str, list[str]]:
+    """Every table's rows as sorted JSON lines."""
+    from deltalake import DeltaTable
+
+    tables = {}
+    for table in TABLES:
+        arrow = DeltaTable(f"{storage}/{table.name}").to_pyarrow_table(columns=table.column_names)
+        rows = arrow.to_pylist(maps_as_pydicts="strict")
+        tables[table.name] = sorted(
+            json.dumps({k: plain(v) for k, v in row.items()}, default=str, sort_keys=True)
+            for row in rows
+        )
+    return tables
+
+
+def assert_same(left: dict[str, list[str]], right: dict[str, list[str]]) -> None:
+    """Compare table by table; the message shows the first rows that differ of each."""
+    differences = []
+    for name, rows in left.items():
+        only_left = [row for row in rows if row not in set(right[name])][:2]
+        only_right = [row for row in right[name] if row not in set(rows)][:2]
+        if rows != right[name]:
+            differences.append(f"{name}: {only_left} ≠ {only_right}")
+    assert not differences, "\n".join(differences)
+
+
+@pytest.fixture(scope="module")
+def sail_run(sail: SparkSession, lab: Path) -> JobConfig:
+    config = config_for(lab, "sail")
+    run_all(sail, config, DAYS)
+    return config
+
+
+def test_every_table_has_rows(sail_run: JobConfig) -> None:
+    empty = [name for name, rows in rows_of(sail_run.storage).items() if not rows]
+    # Four days are too few for every finding, but not for any.
+    assert empty == []
+
+
+def test_keys_are_unique(sail_run: JobConfig) -> None:
+    from deltalake import DeltaTable
+
+    doubled = []
+    for table in TABLES:
+        frame = DeltaTable(f"{sail_run.storage}/{table.name}").to_pandas()
+        if frame.duplicated(["day", *table.key]).any():
+            doubled.append(table.name)
+    assert doubled == []
+
+
+def test_values_are_as_the_specs_say(sail_run: JobConfig) -> None:
+    from deltalake import DeltaTable
+
+    offenders = []
+    for table in TABLES:
+        frame = DeltaTable(f"{sail_run.storage}/{table.name}").to_pandas()
+        for column in table.columns:
+            values = frame[column.name]
+            known = values[values.notna()]
+            if not column.nullable and len(known) < len(values):
+                offenders.append(f"{table.name}.{column.name}: null")
+            if column.values is not None and not set(known) <= set(column.values):
+                offenders.append(f"{table.name}.{column.name}: {set(known) - set(column.values)}")
+            if column.minimum is not None and len(known) and known.min() < column.minimum:
+                offenders.append(f"{table.name}.{column.name}: below {column.minimum}")
+            if column.maximum is not None and len(known) and known.max() > column.maximum:
+                offenders.append(f"{table.name}.{column.name}: above {column.maximum}")
+    assert offenders == []
+
+
+def test_running_a_day_again_changes_nothing(sail: SparkSession, sail_run: JobConfig) -> None:
+    before = rows_of(sail_run.storage)
+    published = (Path(sail_run.output) / "findings.ndjson").read_bytes()
+    run_all(sail, sail_run, [DAYS[0]])
+    run_all(sail, sail_run, [DAYS[1]])
+    assert_same(before, rows_of(sail_run.storage))
+    assert (Path(sail_run.output) / "findings.ndjson").read_bytes() == published
+
+
+def test_spark_and_sail_agree_row_for_row(
+    apache_spark: SparkSession, sail: SparkSession, lab: Path
+) -> None:
+    """One day only: Spark takes seconds for every small table."""
+    on_sail, on_spark = config_for(lab, "one-day-sail"), config_for(lab, "one-day-spark")
+    run_all(sail, on_sail, [LAST_DAY])
+    run_all(apache_spark, on_spark, [LAST_DAY])
+    assert_same(rows_of(on_sail.storage), rows_of(on_spark.storage))
+    left, right = (Path(c.output) / "findings.ndjson" for c in (on_sail, on_spark))
+    assert left.read_bytes() == right.read_bytes()
+
+
+def stage_that_loses_its_engine(
+    monkeypatch: pytest.MonkeyPatch, name: str, times: int
+) -> list[SparkSession]:
+    """Stop the embedded server under the stage as often as said; the sessions it was given."""
+    sessions: list[SparkSession] = []
+    real = importlib.import_module(STAGES[name]).run
+    servers: list[SparkConnectServer] = []
+    start = SparkConnectServer.start
+
+    def start_and_remember(server: SparkConnectServer, *args: Any, **kwargs: Any) -> None:
+        servers.append(server)
+        start(server, *args, **kwargs)
+
+    def run(spark: SparkSession, config: JobConfig, day: date) -> str:
+        sessions.append(spark)
+        if len(sessions) <= times:
+            servers[-1].stop()
+        return str(real(spark, config, day))
+
+    monkeypatch.setattr(SparkConnectServer, "start", start_and_remember)
+    monkeypatch.setattr(f"{STAGES[name]}.run", run)
+    return sessions
+
+
+def test_a_stage_that_loses_its_engine_is_run_once_more(
+    sail_run: JobConfig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = rows_of(sail_run.storage)
+    sessions = stage_that_loses_its_engine(monkeypatch, "aggregate", times=1)
+    lines: list[str] = []
+    run_days(sail_run, [LAST_DAY], ["aggregate", "graph"], lines.append)
+    assert len(set(map(id, sessions))) == 2
+    lost, again, graph = lines
+    assert lost == f"{LAST_DAY}  aggregate  the engine was lost; once more in a new session"
+    assert re.fullmatch(rf"{LAST_DAY}  aggregate +[\d.]+ s  [\d,]+ user–asset rows.*", again)
+    assert "users" in graph
+    assert_same(before, rows_of(sail_run.storage))
+
+
+def test_an_engine_that_is_lost_twice_ends_the_run(
+    sail_run: JobConfig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sessions = stage_that_loses_its_engine(monkeypatch, "aggregate", times=2)
+    with pytest.raises(RunError):
+        run_days(sail_run, [LAST_DAY], ["aggregate"])
+    assert len(sessions) == 2
+
+
+def test_errors_that_are_those_of_a_lost_engine() -> None:
+    corrupt = RunError("check: the engine could not …\n- x: Exception deserializing message!")
+    assert engine_lost(corrupt)
+    try:
+        raise RunError("worded") from ValueError("StatusCode.UNAVAILABLE: Socket closed")
+    except RunError as error:
+        assert engine_lost(error)
+    assert not engine_lost(RunError("no log file"))
+    assert not engine_lost(GateError("observed 'StatusCode.UNAVAILABLE'"))
+
+
+def test_a_killed_run_leaves_nothing_wrong(lab: Path, sail_run: JobConfig) -> None:
+    """SIGKILL at several moments, then a run to the end: the same tables, findings and ids."""
+    config_path = lab / "killed.yml"
+    text = (lab / "config.yml").read_text().replace("storage: warehouse/", "storage: killed/")
+    config_path.write_text(text)
+    out = lab / "out-killed"
+    command = [sys.executable, "-m", "jobs.cli.app", "run", "--config", str(config_path)]
+    command += ["--start", str(DAYS[0]), "--end", str(DAYS[1]), "--out", str(out)]
+    environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])}
+    for seconds in KILL_AFTER_SECONDS:
+        process = subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL)
+        time.sleep(seconds)
+        process.send_signal(signal.SIGKILL)
+        process.wait()
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert_same(rows_of(sail_run.storage), rows_of(str(lab / "killed")))
+    expected = (Path(sail_run.output) / "findings.ndjson").read_bytes()
+    assert (out / "findings.ndjson").read_bytes() == expected

@@ -1,0 +1,435 @@
+"""A real Elasticsearch server on loopback: for the tests, and for a developer to look at.
+
+The server is the one that Elastic builds for integration tests: a Maven artifact without a JDK and
+with core modules only. Apache Ivy, which comes with pyspark, fetches it, so that Java and the
+environment of the lock file are all that is needed. The archive is kept in the user's cache and
+its checksum is compared at every start.
+
+The server refuses to run as root, so as root it is started as ``nobody``, from an unpacked copy of
+its own in a temporary folder. It ends when this process ends, however that comes about: it lives
+as long as a pipe from here is open.
+
+``python -m tests.worlds.elastic_server`` (``make elastic``) starts one and stops it at Ctrl-C.
+"""
+
+from __future__ import annotations
+
+import argparse
+import base64
+import hashlib
+import importlib.util
+import json
+import os
+import re
+import shutil
+import socket
+import ssl
+import subprocess
+import tempfile
+import time
+import urllib.error
+import urllib.request
+import zipfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from schemas.elasticsearch.roles import ROLES, role
+from tests.conftest import skip_unless
+
+
+@dataclass(frozen=True)
+class Release:
+    """A server's version, its archive's checksum, and the oldest Java that runs it."""
+
+    version: str
+    sha512: str
+    java: int
+
+
+# The client of the lock file speaks to both majors.
+ELASTIC_8 = Release(
+    "8.19.9",
+    "378f193fe5091f118df68dc476f0c1cdecd7bcd68fdb433fa440499f230e3926"
+    "e4d40614221c72ff86401e1cefc0d0cb1957f93a7c5f28472032f422f2531e6b",
+    17,
+)
+ELASTIC_9 = Release(
+    "9.5.4",
+    "a75df614854ace52dd0bce977662b3792873ac077ec0af9026cd0b2a0eb119e4"
+    "49910f8eb8ed577d1a83c51c6ee6af71bf5004c3cf5b418c979186de8b5dd9e6",
+    21,
+)
+JAVA_FOLDERS = ("/usr/lib/jvm", "/opt/java", "/Library/Java/JavaVirtualMachines")
+PREFIX = "exfilwatch"
+"""Of the indices that the secured server's users may see."""
+START_SECONDS = 120
+JAVA_OPTIONS = "-Xms512m -Xmx512m -XX:TieredStopAtLevel=1 -XX:-UseG1GC -XX:+UseSerialGC"
+"""A small heap, and the compiler and collector that start soonest."""
+
+IVY_MODULE = """\
+<ivy-module version="2.0">
+  <info organisation="exfilwatch" module="elastic-server"/>
+  <dependencies>
+    <dependency org="org.elasticsearch.distribution.integ-test-zip" name="elasticsearch"
+                rev="VERSION" transitive="false">
+      <artifact name="elasticsearch" type="zip" ext="zip"/>
+    </dependency>
+  </dependencies>
+</ivy-module>
+"""
+# The shell outlives the server by nothing and the pipe by nothing: whichever ends first ends both.
+KEEP_WHILE_PIPE_IS_OPEN = """\
+exec 3<&0
+bash "$0" "$@" &
+server=$!
+{ cat >/dev/null; kill $server; } <&3 &
+wait $server
+"""
+
+
+class ServerUnavailableError(Exception):
+    """The server cannot be had or did not start; the message says why."""
+
+
+@dataclass(frozen=True)
+class SecureServer:
+    """A server with TLS and a user of each role's name, with that role and no other."""
+
+    url: str
+    ca_certs: str
+    other_ca_certs: str
+    password: str
+
+
+def fetch_server(release: Release = ELASTIC_8) -> Path:
+    """The server's archive, from the cache or by Ivy; its checksum is verified."""
+    archive = _cache_folder() / f"elasticsearch-integ-test-{release.version}.zip"
+    if not archive.exists():
+        _download(release, archive)
+    with archive.open("rb") as file:
+        found = hashlib.file_digest(file, "sha512").hexdigest()
+    if found != release.sha512:
+        raise ServerUnavailableError(
+            f"{archive}: its SHA-512 is {found}, expected {release.sha512}; remove the file and "
+            "try again"
+        )
+    return archive
+
+
+@contextmanager
+def run_server(
+    settings: dict[str, str] | None = None,
+    files: dict[str, str] | None = None,
+    release: Release = ELASTIC_8,
+) -> Iterator[str]:
+    """Start a server and give ``host:port``; stop it and remove its folder at the end.
+
+    ``settings`` go to its command line; ``files`` are written into its config folder.
+    """
+    java = java_home(release.java)
+    if java is None:
+        raise ServerUnavailableError(
+            f"Elasticsearch {release.version} needs Java {release.java} or later: none on the "
+            f"path, in JAVA_HOME or in {', '.join(JAVA_FOLDERS)}"
+        )
+    archive = fetch_server(release)
+    with tempfile.TemporaryDirectory(prefix="exfilwatch-elastic-") as name:
+        folder = Path(name)
+        home = _unpack(archive, folder, release)
+        for path, text in (files or {}).items():
+            (home / "config" / path).write_text(text)
+        http, transport = _free_ports(2)
+        options = {
+            "discovery.type": "single-node",
+            "network.host": "127.0.0.1",
+            "http.port": str(http),
+            "transport.port": str(transport),
+            "path.data": str(folder / "data"),
+            "path.logs": str(folder / "logs"),
+            "xpack.security.enabled": "false",
+            # A developer's disk may be nearly full; what the server does then has its own test.
+            "cluster.routing.allocation.disk.threshold_enabled": "false",
+            **(settings or {}),
+        }
+        process = _start(home, folder, java, options)
+        try:
+            scheme = "https" if "xpack.security.http.ssl.enabled" in options else "http"
+            _wait_until_it_answers(process, f"{scheme}://127.0.0.1:{http}", folder)
+            yield f"127.0.0.1:{http}"
+        finally:
+            _stop(process)
+
+
+@pytest.fixture(scope="session")
+def elasticsearch_url(requires_java: None) -> Iterator[str]:
+    """Address of a plain server: no TLS, no users."""
+    _skip_where_unavailable(ELASTIC_8)
+    with run_server() as address:
+        yield f"http://{address}"
+
+
+@pytest.fixture(scope="session")
+def elasticsearch_9_url(requires_java: None) -> Iterator[str]:
+    """As ``elasticsearch_url``, of the next major."""
+    _skip_where_unavailable(ELASTIC_9)
+    with run_server(release=ELASTIC_9) as address:
+        yield f"http://{address}"
+
+
+@pytest.fixture(scope="session")
+def secure_elasticsearch(
+    requires_java: None, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[SecureServer]:
+    """A server with TLS and users."""
+    _skip_where_unavailable(ELASTIC_8)
+    folder = tmp_path_factory.mktemp("certificates")
+    authority, certificate, key = certificates()
+    other_authority, _, _ = certificates()
+    (folder / "ca.pem").write_text(authority)
+    (folder / "other-ca.pem").write_text(other_authority)
+    password = base64.urlsafe_b64encode(os.urandom(18)).decode()
+    settings = {
+        "xpack.security.enabled": "true",
+        "xpack.security.http.ssl.enabled": "true",
+        "xpack.security.http.ssl.certificate": "http.crt",
+        "xpack.security.http.ssl.key": "http.key",
+        "xpack.security.transport.ssl.enabled": "false",
+        "xpack.license.self_generated.type": "basic",
+    }
+    hashed = _pbkdf2(password)
+    files = {
+        "http.crt": certificate,
+        "http.key": key,
+        "users": "".join(f"{name}:{hashed}\n" for name in ROLES),
+        "users_roles": "".join(f"{name}:{name}\n" for name in ROLES),
+        # One role a line: the server takes the file apart by lines before it reads their YAML.
+        "roles.yml": "".join(f"{name}: {json.dumps(role(name, PREFIX))}\n" for name in ROLES),
+    }
+    with run_server(settings, files) as address:
+        yield SecureServer(
+            f"https://{address}",
+            str(folder / "ca.pem"),
+            str(folder / "other-ca.pem"),
+            password,
+        )
+
+
+def _skip_where_unavailable(release: Release) -> None:
+    found = java_home(release.java)
+    if found is None and java_home(ELASTIC_8.java) is not None:
+        # Debian's own Java is too old for it, and that is enough for everything else.
+        pytest.skip(f"no Java {release.java} or later for {release.version}")
+    skip_unless(found is not None, f"no Java {release.java} or later for {release.version}")
+    try:
+        fetch_server(release)
+    except ServerUnavailableError as error:
+        skip_unless(False, str(error))
+
+
+def java_home(oldest: int) -> Path | None:
+    """Folder of a Java of at least that major: of the path, JAVA_HOME, or else installed."""
+    on_path = shutil.which("java")
+    homes = [Path(on_path).resolve().parent.parent] if on_path else []
+    if os.environ.get("JAVA_HOME"):
+        homes.append(Path(os.environ["JAVA_HOME"]))
+    homes += [home for folder in JAVA_FOLDERS for home in sorted(Path(folder).glob("*"))]
+    fit = (home for home in homes if _java_major(home) >= oldest)
+    return next(fit, None)
+
+
+def _java_major(home: Path) -> int:
+    """Major version by the file that every JDK has; 0 where there is none."""
+    for home_within in (home, home / "Contents" / "Home"):
+        file = home_within / "release"
+        if file.is_file() and (home_within / "bin" / "java").exists():
+            told = re.search(r'^JAVA_VERSION="(?:1\.)?(\d+)', file.read_text("utf-8"), re.M)
+            return int(told[1]) if told else 0
+    return 0
+
+
+def _cache_folder() -> Path:
+    folder = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "exfilwatch"
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder
+
+
+def _download(release: Release, archive: Path) -> None:
+    with tempfile.TemporaryDirectory(dir=archive.parent) as name:
+        folder = Path(name)
+        (folder / "ivy.xml").write_text(IVY_MODULE.replace("VERSION", release.version))
+        command = ["java", "-jar", str(_ivy()), "-cache", str(folder / "cache")]
+        command += ["-ivy", str(folder / "ivy.xml"), "-types", "zip"]
+        command += ["-retrieve", str(folder / "[artifact].[ext]")]
+        done = subprocess.run(command, capture_output=True, text=True, timeout=600, check=False)
+        if done.returncode or not (folder / "elasticsearch.zip").exists():
+            told = [line.strip() for line in done.stdout.splitlines() if line.strip()]
+            raise ServerUnavailableError(
+                f"Elasticsearch {release.version} could not be fetched by Ivy: "
+                + " | ".join(told[-5:])
+            )
+        (folder / "elasticsearch.zip").replace(archive)
+
+
+def _ivy() -> Path:
+    spec = importlib.util.find_spec("pyspark")
+    folders = list(spec.submodule_search_locations or []) if spec else []
+    jars = [jar for folder in folders for jar in Path(folder, "jars").glob("ivy-*.jar")]
+    if not jars:
+        raise ServerUnavailableError("no ivy-*.jar among pyspark's jars")
+    return jars[0]
+
+
+def _unpack(archive: Path, folder: Path, release: Release) -> Path:
+    with zipfile.ZipFile(archive) as file:
+        file.extractall(folder)
+    home = folder / f"elasticsearch-{release.version}"
+    (folder / "data").mkdir()
+    (folder / "logs").mkdir()
+    return home
+
+
+def _start(
+    home: Path, folder: Path, java: Path, options: dict[str, str]
+) -> subprocess.Popen[bytes]:
+    identity: dict[str, Any] = {}
+    if os.geteuid() == 0:
+        for path in [folder, *folder.rglob("*")]:
+            shutil.chown(path, "nobody")
+        identity = {"user": "nobody", "extra_groups": []}
+    environment = {
+        "PATH": os.environ["PATH"],
+        "ES_JAVA_HOME": str(java),
+        "ES_JAVA_OPTS": JAVA_OPTIONS,
+        "ES_TMPDIR": str(folder / "logs"),
+        "CLI_JAVA_OPTS": f"-Djava.io.tmpdir={folder / 'logs'} -XX:TieredStopAtLevel=1",
+        "HOME": str(folder),
+    }
+    command = ["bash", "-c", KEEP_WHILE_PIPE_IS_OPEN, str(home / "bin" / "elasticsearch")]
+    command += [f"-E{key}={value}" for key, value in options.items()]
+    with (folder / "output.txt").open("wb") as output:
+        return subprocess.Popen(
+            command,
+            cwd=folder,
+            env=environment,
+            stdin=subprocess.PIPE,
+            stdout=output,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+            **identity,
+        )
+
+
+def _wait_until_it_answers(process: subprocess.Popen[bytes], url: str, folder: Path) -> None:
+    # A server that asks for a user answers 401, which is an answer.
+    context = ssl.create_default_context()
+    context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+    opener = urllib.request.build_opener(
+        urllib.request.ProxyHandler({}), urllib.request.HTTPSHandler(context=context)
+    )
+    until = time.monotonic() + START_SECONDS
+    while time.monotonic() < until and process.poll() is None:
+        try:
+            opener.open(f"{url}/_cluster/health?wait_for_status=yellow", timeout=30).close()
+            return
+        except urllib.error.HTTPError as error:
+            if error.code == 401:
+                return
+        except OSError:
+            pass
+        time.sleep(0.2)
+    lines = (folder / "output.txt").read_text(errors="replace").splitlines()
+    told = [line for line in lines if "INFO" not in line][-15:]
+    raise RuntimeError("Elasticsearch did not start:\n" + "\n".join(told))
+
+
+def _stop(process: subprocess.Popen[bytes]) -> None:
+    assert process.stdin is not None
+    process.stdin.close()
+    try:
+        process.wait(30)
+    except subprocess.TimeoutExpired:
+        os.killpg(process.pid, 9)
+        process.wait()
+
+
+def _free_ports(number: int) -> list[int]:
+    sockets = [socket.socket() for _ in range(number)]
+    for each in sockets:
+        each.bind(("127.0.0.1", 0))
+    ports = [each.getsockname()[1] for each in sockets]
+    for each in sockets:
+        each.close()
+    return ports
+
+
+def _pbkdf2(password: str) -> str:
+    """The password as the server's file of users holds it."""
+    salt = os.urandom(32)
+    digest = hashlib.pbkdf2_hmac("sha512", password.encode(), salt, 10_000, 32)
+    return f"{{PBKDF2}}10000${base64.b64encode(salt).decode()}${base64.b64encode(digest).decode()}"
+
+
+def certificates() -> tuple[str, str, str]:
+    """PEM of an authority, and of a certificate for 127.0.0.1 by it with its key."""
+    import datetime
+    import ipaddress
+
+    from cryptography import x509
+    from cryptography.hazmat.primitives import hashes, serialization
+    from cryptography.hazmat.primitives.asymmetric import ec
+
+    now = datetime.datetime.now(datetime.UTC)
+
+    def sign(name: str, key: ec.EllipticCurvePrivateKey, authority: bool) -> x509.Certificate:
+        names = [x509.IPAddress(ipaddress.ip_address("127.0.0.1"))]
+        return (
+            x509.CertificateBuilder()
+            .subject_name(x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, name)]))
+            .issuer_name(authority_name)
+            .public_key(key.public_key())
+            .serial_number(x509.random_serial_number())
+            .not_valid_before(now - datetime.timedelta(hours=1))
+            .not_valid_after(now + datetime.timedelta(days=2))
+            .add_extension(x509.BasicConstraints(ca=authority, path_length=None), critical=True)
+            .add_extension(x509.SubjectAlternativeName(names), critical=False)
+            .sign(authority_key, hashes.SHA256())
+        )
+
+    common_name = f"exfilwatch test authority {os.urandom(4).hex()}"
+    authority_name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, common_name)])
+    authority_key = ec.generate_private_key(ec.SECP256R1())
+    server_key = ec.generate_private_key(ec.SECP256R1())
+    pem = serialization.Encoding.PEM
+    return (
+        sign(common_name, authority_key, True).public_bytes(pem).decode(),
+        sign("127.0.0.1", server_key, False).public_bytes(pem).decode(),
+        server_key.private_bytes(
+            pem, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+        ).decode(),
+    )
+
+
+def main() -> None:
+    """Start a server, say where it is, and stop it at Ctrl-C."""
+    parser = argparse.ArgumentParser(description=main.__doc__)
+    parser.add_argument("--major", choices=("8", "9"), default="8")
+    release = {"8": ELASTIC_8, "9": ELASTIC_9}[parser.parse_args().major]
+    with run_server(release=release) as address:
+        print(
+            f"Elasticsearch {release.version} answers on http://{address} (Ctrl-C stops it)",
+            flush=True,
+        )
+        try:
+            while True:
+                time.sleep(3600)
+        except KeyboardInterrupt:
+            print("stopping")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,365 @@
+"""A small lab of heavy-tailed habits as frames of ``access`` and ``object_access``, for tests.
+
+Events are drawn one by one and aggregated the obvious slow way, so that what the detectors see has
+the grain of the real tables. Nothing here knows of any detector.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from datetime import UTC, date, datetime, timedelta
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from models.features.history import History
+from models.graph import build_graph
+from schemas.config import Graph
+from schemas.context import (
+    APPROVAL_COLUMNS,
+    ASSET_COLUMNS,
+    DIRECTORY_COLUMNS,
+    NETWORK_COLUMNS,
+    Context,
+)
+from schemas.tables.access import ACCESS, OBJECT_ACCESS
+from schemas.tables.graph import GRAPH_EDGES, GRAPH_NODES
+
+FIRST = date(2026, 8, 3)  # a Monday
+DAYS = 35
+LAST = FIRST + timedelta(days=DAYS - 1)
+TEAMS = ("pretraining", "posttraining", "inference", "evals", "data", "platform")
+GRAPH = Graph(window_days=30, peers=8, factors=8, seed=7)
+SHARD_BYTES = 2_000_000_000
+CORP, HOME, DATACENTER = "corp/US/64512", "external/US/64600", "datacenter/US/64512"
+
+
+@dataclass
+class Event:
+    """One access, before aggregation."""
+
+    day: date
+    user: str
+    asset: str
+    action_class: str
+    hour: int
+    object: str = ""
+    size: int | None = None
+    range: str = ""
+    network: str = CORP
+    agent: str = "boto3"
+    action: str = ""
+    credential: str = ""
+    role: str = ""
+    destination: str = ""
+    failed: bool = False
+    kind: str = "human"
+
+
+@dataclass
+class World:
+    """People, services and assets of the lab, and everything that happened."""
+
+    seed: int = 1
+    directory: list[dict[str, Any]] = field(default_factory=list)
+    assets: dict[str, dict[str, Any]] = field(default_factory=dict)
+    approvals: list[dict[str, Any]] = field(default_factory=list)
+    events: list[Event] = field(default_factory=list)
+
+    def shards(self, asset: str) -> list[str]:
+        """Names of the asset's objects."""
+        return [f"shard-{i:04d}" for i in range(int(self.assets[asset]["objects"]))]
+
+    def person(self, user: str) -> dict[str, Any]:
+        """Directory row of a user."""
+        return next(row for row in self.directory if row["user_id"] == user)
+
+    def read(self, day: date, user: str, asset: str, objects: list[str], hour: int = 14,
+             **more: Any) -> None:  # fmt: skip
+        """Whole reads of objects, up to a thousand an hour."""
+        for i, name in enumerate(objects):
+            self.events.append(
+                Event(day, user, asset, "read", min(23, hour + i // 1000), name, SHARD_BYTES,
+                      action="GetObject", **more)
+            )  # fmt: skip
+
+    def act(self, day: date, user: str, asset: str, action_class: str, **more: Any) -> None:
+        """One event."""
+        self.events.append(Event(day, user, asset, action_class, more.pop("hour", 14), **more))
+
+    def copy(self) -> World:
+        """A world to which a case can be added."""
+        return replace(
+            self,
+            events=list(self.events),
+            approvals=list(self.approvals),
+            directory=[dict(row) for row in self.directory],
+        )
+
+
+def everyday_world(seed: int = 1, people: int = 48, days: int = DAYS) -> World:
+    """An ordinary lab: nobody takes anything out of it."""
+    rng = np.random.default_rng(seed)
+    world = World(seed)
+    _add_assets(world)
+    for i in range(people):
+        _add_identity(world, f"u{i:03d}", "human", TEAMS[i % len(TEAMS)])
+    for name in ("svc-eval", "svc-backup", "svc-serve", "svc-ci", "svc-load"):
+        _add_identity(world, name, "service", "platform")
+    habits = [_habits(world, rng, row["team"]) for row in world.directory[:people]]
+    for offset in range(days):
+        day = FIRST + timedelta(days=offset)
+        for row, (rate, favourites, repos, start) in zip(world.directory, habits, strict=False):
+            if rng.random() < (0.9 if day.weekday() < 5 else 0.08):
+                _person_day(world, rng, day, row, rate, favourites, repos, start)
+        _service_day(world, rng, day)
+    return world
+
+
+def _add_assets(world: World) -> None:
+    def add(asset: str, kind: str, team: str, sensitivity: int, pattern: str, objects: Any) -> None:
+        world.assets[asset] = {
+            "asset_id": asset, "kind": kind, "name": asset.replace("-", " "), "owner_team": team,
+            "sensitivity": sensitivity, "objects": objects,
+            "bytes": objects * SHARD_BYTES if objects else None, "allowed_countries": (),
+            "pattern": pattern,
+        }  # fmt: skip
+
+    for i, team in enumerate(TEAMS[:4]):
+        for step in (1, 2, 3):
+            add(f"ckpt-{team}-{step}", "checkpoint", team, 5 if i < 2 else 4,
+                f"s3://ckpt/{team}/run/step-{step}/*", (96, 64, 128)[step - 1])  # fmt: skip
+    for i in range(5):
+        add(f"data-{i}", "dataset", "data", 2 + i % 2, f"s3://data/set-{i}/v1/*", 200)
+    for i in range(36):
+        add(f"repo-{i}", "repo", TEAMS[i % 6], 2 + i % 3, f"github://lab/repo-{i}", None)
+    for i, team in enumerate(TEAMS[:4]):
+        add(f"ns-{team}", "namespace", team, 3 + i % 3, f"k8s://prod/{team}", None)
+
+
+def _add_identity(world: World, user: str, kind: str, team: str) -> None:
+    world.directory.append(
+        dict.fromkeys(DIRECTORY_COLUMNS, "")
+        | {
+            "user_id": user, "email": f"{user}@example.com", "display_name": f"Name {user}",
+            "kind": kind, "team": team, "start_date": None, "notice_date": None, "end_date": None,
+            "aliases": (),
+        }
+    )  # fmt: skip
+
+
+def _habits(world: World, rng: np.random.Generator, team: str) -> Any:
+    rate = float(rng.lognormal(0.3, 0.6))
+    own = [a for a, row in world.assets.items() if row["kind"] == "checkpoint"
+           and row["owner_team"] == team]  # fmt: skip
+    favourites = [*own, *rng.choice([f"data-{i}" for i in range(5)], 2, replace=False)]
+    repos = [f"repo-{i}" for i in range(36) if world.assets[f"repo-{i}"]["owner_team"] == team]
+    repos += list(rng.choice([f"repo-{i}" for i in range(36)], 4, replace=False))
+    return rate, favourites, sorted(set(repos)), int(rng.integers(8, 12))
+
+
+def _person_day(world: World, rng: np.random.Generator, day: date, row: dict[str, Any], rate: float,
+                favourites: list[str], repos: list[str], start: int) -> None:  # fmt: skip
+    user, network = row["user_id"], CORP if rng.random() < 0.85 else HOME
+
+    def hour() -> int:
+        return int(np.clip(start + 9 * rng.beta(1.6, 1.5), 0, 23))
+
+    for _ in range(rng.poisson(1.6 * rate)):
+        asset = str(rng.choice(favourites))
+        shards = world.shards(asset)
+        count = min(len(shards), 1 + int(rng.lognormal(1.3, 1.1)))
+        if rng.random() < 0.03:
+            count = len(shards)  # a job that loads all of it
+        begin = int(rng.integers(0, len(shards) - count + 1))
+        world.read(day, user, asset, shards[begin : begin + count], hour(), network=network)
+        world.act(day, user, asset, "list", hour=hour(), action="ListObjects", network=network)
+    for _ in range(rng.poisson(2.0 * rate)):
+        repo = str(rng.choice(repos))
+        cloned = rng.random() < 0.2
+        world.act(day, user, repo, "clone" if cloned else "read", hour=hour(), object=repo,
+                  action="git.clone" if cloned else "git.fetch", network=network, agent="git",
+                  credential=f"key-{user}")  # fmt: skip
+    if row["team"] == "platform" and rng.random() < 0.6:
+        space = str(rng.choice([a for a in world.assets if a.startswith("ns-")]))
+        world.act(day, user, space, "execute", hour=hour(), object="pod-1", action="pods/exec",
+                  network=network, agent="kubectl")  # fmt: skip
+    if rng.random() < 0.6:
+        space = str(rng.choice([a for a in world.assets if a.startswith("ns-")]))
+        world.act(day, user, space, "list", hour=hour(), action="list", agent="kubectl",
+                  network=network, failed=bool(rng.random() < 0.05))  # fmt: skip
+
+
+def _service_day(world: World, rng: np.random.Generator, day: date) -> None:
+    more = {"kind": "service", "network": DATACENTER, "agent": "boto3"}
+    checkpoints = [a for a, row in world.assets.items() if row["kind"] == "checkpoint"]
+    if day.weekday() == 0:  # the weekly sweep of every checkpoint
+        for i, asset in enumerate(checkpoints):
+            world.read(day, "svc-eval", asset, world.shards(asset), 2 + i, **more)
+    world.read(
+        day, "svc-eval", "data-0", world.shards("data-0")[: int(rng.integers(5, 20))], 3, **more
+    )
+    for asset in checkpoints:
+        names = world.shards(asset)
+        for name in rng.choice(names, 6, replace=False):
+            world.act(day, "svc-backup", asset, "copy", hour=1, object=str(name),
+                      action="CopyObject", destination="s3://lab-backup/copy", **more)  # fmt: skip
+    world.read(
+        day, "svc-serve", "ckpt-inference-1", world.shards("ckpt-inference-1")[:30], 5, **more
+    )
+    for i in rng.integers(0, 36, 30):
+        world.act(day, "svc-ci", f"repo-{i}", "clone", hour=int(rng.integers(0, 24)),
+                  object=f"repo-{i}", action="git.clone", credential="key-ci",
+                  **(more | {"agent": "git"}))  # fmt: skip
+    for i in range(5):
+        part = world.shards(f"data-{i}")[:: int(rng.integers(2, 5))]
+        world.read(day, "svc-load", f"data-{i}", part, 8 + i, **more)
+
+
+# ---- aggregation, the obvious way --------------------------------------------------------------
+
+
+def _moment(day: date, hour: int, minute: int) -> pd.Timestamp:
+    return pd.Timestamp(datetime(day.year, day.month, day.day, hour, minute))  # noqa: DTZ001
+
+
+def access_frame(events: list[Event]) -> pd.DataFrame:
+    """Rows of ACCESS."""
+    groups: dict[tuple[date, str, str, str], list[Event]] = {}
+    for event in events:
+        key = (event.day, event.user, event.asset, event.action_class)
+        groups.setdefault(key, []).append(event)
+    return pd.DataFrame([_access_row(*key, group) for key, group in sorted(groups.items())],
+                        columns=ACCESS.column_names)  # fmt: skip
+
+
+def _access_row(
+    day: date, user: str, asset: str, action_class: str, group: list[Event]
+) -> dict[str, Any]:
+    def names(attribute: str) -> list[str]:
+        return sorted({getattr(event, attribute) for event in group} - {""})[:50]
+
+    hourly = []
+    for hour in sorted({event.hour for event in group}):
+        part = [event for event in group if event.hour == hour]
+        hourly.append({"hour": hour, "events": len(part), "bytes": sum(e.size or 0 for e in part),
+                       "objects": len({e.object for e in part if not e.failed})})  # fmt: skip
+    sizes = [event.size for event in group if event.size is not None]
+    return {
+        "day": day, "user_id": user, "user_kind": group[0].kind, "asset_id": asset,
+        "action_class": action_class, "events": len(group),
+        "failures": sum(event.failed for event in group),
+        "bytes_out": sum(sizes) if sizes else None, "bytes_estimated": None,
+        "objects": len({event.object for event in group if not event.failed}),
+        "first_time": _moment(day, hourly[0]["hour"], 0),
+        "last_time": _moment(day, hourly[-1]["hour"], 59),
+        "hourly": hourly, "actions": names("action"), "addresses": ["192.0.2.1"],
+        "networks": names("network"), "agents": names("agent"),
+        "credentials": names("credential"), "acting_as": names("role"),
+        "destinations": names("destination"), "sources": ["test"],
+    }  # fmt: skip
+
+
+def object_frame(events: list[Event], assets: dict[str, dict[str, Any]]) -> pd.DataFrame:
+    """Rows of OBJECT_ACCESS."""
+    groups: dict[tuple[date, str, str, str], list[Event]] = {}
+    for event in events:
+        manifest = assets.get(event.asset, {}).get("kind") in ("checkpoint", "dataset")
+        if manifest and event.action_class in ("read", "copy") and not event.failed:
+            groups.setdefault((event.day, event.user, event.asset, event.object), []).append(event)
+    rows = []
+    for (day, user, asset, name), group in sorted(groups.items()):
+        sizes = [event.size for event in group if event.size is not None]
+        rows.append(
+            {
+                "day": day, "user_id": user, "user_kind": group[0].kind, "asset_id": asset,
+                "object": name, "reads": len(group), "bytes_out": sum(sizes) if sizes else None,
+                "ranges": sorted({event.range for event in group} - {""}),
+                "part_bytes": None, "object_bytes": None,
+                "first_time": _moment(day, group[0].hour, 0),
+                "last_time": _moment(day, group[-1].hour, 59),
+            }
+        )  # fmt: skip
+    return pd.DataFrame(rows, columns=OBJECT_ACCESS.column_names)
+
+
+def context_of(world: World) -> Context:
+    """The world's context files."""
+    assets = pd.DataFrame(list(world.assets.values()), columns=ASSET_COLUMNS)
+    for name in ("sensitivity", "objects", "bytes"):
+        assets[name] = pd.array([None if pd.isna(v) else int(v) for v in assets[name]], "Int64")
+    directory = pd.DataFrame(world.directory, columns=DIRECTORY_COLUMNS)
+    for name in ("start_date", "notice_date", "end_date"):
+        directory[name] = pd.Series([row[name] for row in world.directory], dtype=object)
+    approvals = pd.DataFrame(world.approvals, columns=APPROVAL_COLUMNS).astype(object)
+    return Context(directory, assets, approvals, pd.DataFrame(columns=NETWORK_COLUMNS))
+
+
+def empty_context() -> Context:
+    """No context files at all."""
+    return context_of(World())
+
+
+def history_of(
+    world: World, day: date, frames: tuple[pd.DataFrame, pd.DataFrame] | None = None
+) -> History:
+    """What the detectors see on a day; ``frames``: access and object_access, made once."""
+    access, objects = frames or frames_of(world)
+    known, context = access[access["day"] <= day], context_of(world)
+    nodes, edges = build_graph(known, context, day, GRAPH)
+    return History(day, known, objects[objects["day"] <= day], nodes, edges, context)
+
+
+Frames = tuple[pd.DataFrame, pd.DataFrame]
+
+
+def frames_of(world: World, base: tuple[list[Event], Frames] | None = None) -> Frames:
+    """Frames of everything that happened; of users with the same events those of ``base``."""
+    if base is None:
+        return access_frame(world.events), object_frame(world.events, world.assets)
+    before, after = _by_user(base[0]), _by_user(world.events)
+    changed = {user for user in before | after if before.get(user) != after.get(user)}
+    if not changed:
+        return base[1]
+    events = [event for event in world.events if event.user in changed]
+    made = access_frame(events), object_frame(events, world.assets)
+    keys = (
+        ["day", "user_id", "asset_id", "action_class"],
+        ["day", "user_id", "asset_id", "object"],
+    )
+    access, objects = (
+        pd.concat([old[~old["user_id"].isin(changed)], new]).sort_values(key, ignore_index=True)
+        for old, new, key in zip(base[1], made, keys, strict=True)
+    )
+    return access, objects
+
+
+def _by_user(events: list[Event]) -> dict[str, list[int]]:
+    found: dict[str, list[int]] = {}
+    for event in events:
+        found.setdefault(event.user, []).append(id(event))
+    return found
+
+
+def empty_history(day: date = LAST) -> History:
+    """A day on which nothing has ever happened."""
+
+    def empty(columns: list[str]) -> pd.DataFrame:
+        return pd.DataFrame(columns=columns)
+
+    return History(day, empty(ACCESS.column_names), empty(OBJECT_ACCESS.column_names),
+                   empty(GRAPH_NODES.column_names), empty(GRAPH_EDGES.column_names),
+                   empty_context())  # fmt: skip
+
+
+def approval(
+    user: str, pattern: str, start: date, end: date, approver: str = "u001"
+) -> dict[str, Any]:
+    """A ticket."""
+    return {
+        "ticket_id": "T-1", "user_id": user, "pattern": pattern,
+        "start": datetime(start.year, start.month, start.day, tzinfo=UTC),
+        "end": datetime(end.year, end.month, end.day, 23, 59, tzinfo=UTC),
+        "approver_id": approver, "reason": "planned",
+    }  # fmt: skip
