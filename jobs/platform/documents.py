@@ -9,9 +9,7 @@ from typing import TYPE_CHECKING, Any
 from jobs.platform.elasticsearch import (
     ADVICE,
     CONFLICT,
-    FIRST_BACKOFF_SECONDS,
     NOT_FOUND,
-    RETRIES,
     arguments,
     installed_versions,
 )
@@ -32,6 +30,9 @@ if TYPE_CHECKING:
 
 CHUNK_DOCUMENTS = 500
 CHUNK_BYTES = 10 * 1024 * 1024
+RETRIES = 4
+FIRST_BACKOFF_SECONDS = 1.0
+"""Doubles with every retry: 15 seconds in all for a server that is busy (429)."""
 SHOWN_FAILURES = 3
 
 

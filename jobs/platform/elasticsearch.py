@@ -31,9 +31,6 @@ if TYPE_CHECKING:
 
 
 REQUEST_SECONDS = 60
-RETRIES = 4
-FIRST_BACKOFF_SECONDS = 1.0
-"""Doubles with every retry: 15 seconds in all for a server that is busy (429)."""
 CONFLICT = 409
 NOT_FOUND = 404
 DEFAULT_PORT = 9200

@@ -21,6 +21,7 @@ from jobs import pipeline
 from jobs.cli import app as cli
 from jobs.cli.events import Wanted, find_events
 from jobs.inputs.config import load_config
+from jobs.platform import run_lock
 from jobs.platform.delta_tables import replace_day, to_frame
 from jobs.platform.errors import GateError, InputError, RunError
 from jobs.platform.terminal_text import cut, plain_table, printable
@@ -519,25 +520,25 @@ def test_only_one_run_writes_at_once_and_a_killed_one_frees_the_storage(tmp_path
         assert holder.stdout is not None
         assert holder.stdout.readline() == "held\n"
         message = rf"process {holder.pid}\) is writing to {storage}"
-        with pytest.raises(RunError, match=message), pipeline.storage_lock(storage):
+        with pytest.raises(RunError, match=message), run_lock.storage_lock(storage):
             pass
     finally:
         holder.send_signal(signal.SIGKILL)
         holder.communicate()
-    with pipeline.storage_lock(storage):
-        owner = (tmp_path / "warehouse" / pipeline.LOCK_NAME).read_text()
+    with run_lock.storage_lock(storage):
+        owner = (tmp_path / "warehouse" / run_lock.LOCK_NAME).read_text()
     assert int(owner) == os.getpid()
 
 
 def test_object_stores_are_not_locked() -> None:
-    with pipeline.storage_lock("s3a://bucket/warehouse"):
+    with run_lock.storage_lock("s3a://bucket/warehouse"):
         pass
 
 
 def test_storage_that_cannot_be_made(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     storage = str(tmp_path / "file" / "warehouse")
-    with pytest.raises(InputError, match="cannot be written"), pipeline.storage_lock(storage):
+    with pytest.raises(InputError, match="cannot be written"), run_lock.storage_lock(storage):
         pass
 
 

@@ -20,9 +20,9 @@ from typing import TYPE_CHECKING
 import atheris
 
 with atheris.instrument_imports(include=["jobs"]):
-    from jobs.stages.ingest import find_files as raw_files
+    from jobs.stages.ingest import framing
     from jobs.stages.ingest.formats import format_module
-    from jobs.stages.ingest.salvage import broken_json as framing
+    from jobs.stages.ingest.salvage import broken_json
 
 from jobs.platform.engine import engine_session
 from jobs.platform.errors import RunError
@@ -54,17 +54,17 @@ def check_batch(spark: SparkSession, format_id: str, inputs: list[bytes]) -> Non
         write_file(raw / f"{number}.log{'.gz' * (number % 2)}", data)
     by_sort: dict[bool, list[bytes]] = {True: [], False: []}
     for data in inputs[WHOLE_FILES:]:
-        by_sort[raw_files_are_utf8(data)].append(data)
+        by_sort[is_utf8(data)].append(data)
     count = 0
     for sound, found in by_sort.items():
         lines = b"\n".join([*header, good, *found]) + b"\n"
         path = write_file(raw / f"sound-{sound}.log", lines)
-        raw_file = raw_files._inspect(path, DAY, config.sources[0], PLENTY)
+        raw_file = framing.inspect(path, DAY, config.sources[0], PLENTY)
         if raw_file is None or raw_file.framing != "lines":
             continue
         text = lines.decode("utf-8", errors="replace")
         first = header[0].decode() if header else None
-        found_lines = [line for _, line, _ in framing.split_lines(text, False) if line != first]
+        found_lines = [line for _, line, _ in broken_json.split_lines(text, False) if line != first]
         count += count_rows(format_id, found_lines)
     try:
         sums = run_ingest(spark, config)
@@ -77,7 +77,7 @@ def check_batch(spark: SparkSession, format_id: str, inputs: list[bytes]) -> Non
     shutil.rmtree(folder)
 
 
-def raw_files_are_utf8(data: bytes) -> bool:
+def is_utf8(data: bytes) -> bool:
     try:
         return bool(data.decode())
     except UnicodeDecodeError:

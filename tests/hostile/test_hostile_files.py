@@ -16,9 +16,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from jobs.stages.ingest import find_files as raw_files
-from jobs.stages.ingest import unknown_fields
-from jobs.stages.ingest.salvage import broken_json as framing
+from jobs.stages.ingest import framing, gzip_files, unknown_fields
+from jobs.stages.ingest.salvage import broken_json
 from jobs.stages.ingest.salvage import records as salvage
 from schemas.formats import FORMATS
 from schemas.formats.field_map import field_map
@@ -36,20 +35,20 @@ SIGNS = '{}[]"\\:, ab1\n\r\ufeff'
 def check_text(text: str) -> None:
     """Splitting, mending and scrubbing of any text."""
     for cut in (False, True):
-        lines = [line for _, line, _ in framing.split_lines(text, cut)]
+        lines = [line for _, line, _ in broken_json.split_lines(text, cut)]
         assert BLANK.sub("", "".join(lines)) == BLANK.sub("", text), "a line is lost"
     for array, start in (("Records", '{"Records":['), ("", "[")):
         document = f'{start}{text},{{"planted":1}}'
-        pieces = list(framing.split_elements(document, array, cut=False))
+        pieces = list(broken_json.split_elements(document, array, cut=False))
         for _, piece, problem in pieces:
             assert "\n" not in piece or problem
-            assert problem or framing.json_problem(salvage.without_depths(piece)) is None
+            assert problem or broken_json.json_problem(salvage.without_depths(piece)) is None
         # With a bracket the text may end the array, and what follows be no record.
         assert "]" in text or any("planted" in piece for _, piece, _ in pieces), "a piece is lost"
     shallow = salvage.without_depths(text)
     assert salvage.without_depths(shallow) == shallow
     for record in salvage.mended_records(salvage.RawRecord("file", None, "line 1", text)):
-        assert framing.json_problem(record.text) is None
+        assert broken_json.json_problem(record.text) is None
     scrubbed = salvage.scrub(f"{text} ghp_{SECRET}", len(text) + 100)
     assert SECRET not in scrubbed
     assert not salvage.CONTROL.search(scrubbed)
@@ -66,21 +65,21 @@ def check_file(data: bytes, source: Source, folder: Path) -> None:
     ):
         path = folder / name
         path.write_bytes(content)
-        raw_file = raw_files._inspect(path, DAY, source, PLENTY)
+        raw_file = framing.inspect(path, DAY, source, PLENTY)
         if raw_file is None:
             continue
-        raw_files.find_damage([raw_file])
+        gzip_files.find_damage([raw_file])
         records = list(salvage.read_records(raw_file, PLENTY))
         if source.format != "mapped" and raw_file.damage is None:
             unknown_fields._sample(raw_file, field_map(source.format), 5)
         if name == "b.log.gz":
-            assert b"".join(raw_files.read_chunks(path)) == data
-        if name == "c.log.gz" and content.startswith(raw_files.GZIP_MAGIC):
+            assert b"".join(gzip_files.read_chunks(path)) == data
+        if name == "c.log.gz" and content.startswith(gzip_files.GZIP_MAGIC):
             begun = b"".join(upto_error(path))
             assert begun == zlib.decompressobj(wbits=31).decompress(content)
-        if name == "a.log" and raw_file.framing == "lines" and data[:2] != raw_files.GZIP_MAGIC:
+        if name == "a.log" and raw_file.framing == "lines" and data[:2] != gzip_files.GZIP_MAGIC:
             header = raw_file.header if not raw_file.fault else None
-            lines = framing.split_lines(data.decode("utf-8-sig", errors="replace"), False)
+            lines = broken_json.split_lines(data.decode("utf-8-sig", errors="replace"), False)
             count = sum(1 for _, line, _ in lines if line != header)
             assert len(records) >= count, "a line of a file is lost"
 
@@ -88,7 +87,7 @@ def check_file(data: bytes, source: Source, folder: Path) -> None:
 def upto_error(path: Path) -> Iterator[bytes]:
     """What a file that ends too early holds."""
     try:
-        yield from raw_files.read_chunks(path)
+        yield from gzip_files.read_chunks(path)
     except EOFError:
         return
 

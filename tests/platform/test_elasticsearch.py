@@ -15,8 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from jobs.platform import elasticsearch as elastic
-from jobs.platform.documents import Sent, install_templates, send
+from jobs.platform.documents import SHOWN_FAILURES, Sent, install_templates, send
 from jobs.platform.elasticsearch import check_ready, connect, session
 from jobs.platform.errors import RunError
 from jobs.trial.bench import documents
@@ -45,11 +44,12 @@ PASSWORD_VARIABLE = "TEST_ELASTIC_PASSWORD"
 SECRET = "c2VjcmV0LW9mLXRoZS10ZXN0"
 PUBLISH_HALF = """\
 import json, sys, time
-import jobs.elastic as elastic
+import jobs.platform.documents as documents
+from jobs.platform.elasticsearch import session
 from schemas.config import Elasticsearch
-from schemas.elastic import FINDINGS
+from schemas.elasticsearch.indices import FINDINGS
 
-elastic.CHUNK_DOCUMENTS = 20
+documents.CHUNK_DOCUMENTS = 20
 settings = Elasticsearch(**json.loads(sys.argv[1]))
 
 def half():
@@ -59,9 +59,9 @@ def half():
             time.sleep(60)
         yield json.loads(line)
 
-with elastic.session(settings, "pipeline", "") as client:
-    elastic.install_templates(client, settings.prefix)
-    elastic.send(client, settings.prefix, FINDINGS, half())
+with session(settings, "pipeline", "") as client:
+    documents.install_templates(client, settings.prefix)
+    documents.send(client, settings.prefix, FINDINGS, half())
 """
 
 
@@ -251,7 +251,7 @@ def test_refused_documents_are_named_and_the_others_kept(
         publish_findings(settings, documents)
     message = str(raised.value)
     assert "refused 4 of 6 documents (findings)" in message
-    assert message.count("failed to parse field [exfil.day]") == elastic.SHOWN_FAILURES
+    assert message.count("failed to parse field [exfil.day]") == SHOWN_FAILURES
     index = index_of(settings, documents[1])
     assert f"{index}/{documents[1]['event']['id']}" in message
     assert "and 1 more" in message
@@ -312,7 +312,7 @@ def test_a_disk_that_fills_up_is_waited_for_and_then_explained(
     client: Elasticsearch, settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The server answers 429 to writes while its disk is full, as it does when it is busy."""
-    monkeypatch.setattr(elastic, "FIRST_BACKOFF_SECONDS", 0.2)
+    monkeypatch.setattr("jobs.platform.documents.FIRST_BACKOFF_SECONDS", 0.2)
     publish_findings(settings, findings(1))
     index = index_of(settings, findings(1)[0])
     block = "index.blocks.read_only_allow_delete"
@@ -326,7 +326,7 @@ def test_a_disk_that_fills_up_is_waited_for_and_then_explained(
     finally:
         lift.join()
     client.indices.put_settings(index=index, settings={block: True})
-    monkeypatch.setattr(elastic, "RETRIES", 1)
+    monkeypatch.setattr("jobs.platform.documents.RETRIES", 1)
     with pytest.raises(RunError, match=r"(?s)refused 4 of 4.*\(429\).*disk is full"):
         send(client, settings.prefix, FINDINGS, findings(4))
     client.indices.put_settings(index=index, settings={block: None})
@@ -336,7 +336,7 @@ def test_only_what_failed_is_tried_again(
     client: Elasticsearch, settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """One of two months is full for a while: the other month's findings are sent once."""
-    monkeypatch.setattr(elastic, "FIRST_BACKOFF_SECONDS", 0.2)
+    monkeypatch.setattr("jobs.platform.documents.FIRST_BACKOFF_SECONDS", 0.2)
     november = date(2026, 11, 2)
     publish_findings(settings, [*findings(1), *findings(1, november)])
     index = index_of(settings, findings(1)[0])
@@ -530,7 +530,7 @@ def test_the_role_for_upgrades_may_upgrade(
     monkeypatch.setenv(PASSWORD_VARIABLE, server.password)
     good = settings_for(server.url, username="pipeline", ca_certs=server.ca_certs)
     publish_findings(good, findings(1, date(2026, 12, 1)))
-    monkeypatch.setattr(elastic, "TEMPLATE_VERSION", TEMPLATE_VERSION + 1)
+    monkeypatch.setattr("jobs.platform.documents.TEMPLATE_VERSION", TEMPLATE_VERSION + 1)
     upgrading = good.model_copy(update={"username": "upgrade"})
     assert publish_findings(upgrading, findings(2, date(2026, 12, 1))) == Sent(written=1, kept=1)
 

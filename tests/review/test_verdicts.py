@@ -20,6 +20,7 @@ from jobs.review import verdicts
 from jobs.review.queue import Verdict, review_queue
 from jobs.review.verdicts import give_verdict, list_verdicts
 from jobs.stages import publish
+from jobs.stages.publish.elasticsearch import send_day
 from schemas.elasticsearch.indices import (
     ENTITIES,
     ENTITY_DAYS,
@@ -185,14 +186,14 @@ def test_a_run_that_did_not_see_a_verdict_does_not_undo_it(
     found = make_finding()
     store(sail, config, DAY, [found])
     publish.run(sail, config, DAY)
-    read = publish.latest_verdicts
+    read = verdicts.latest_verdicts
 
     def read_too_early(*args: Any) -> dict[str, Verdict]:
         early = read(*args)
         give_verdict(config.elasticsearch, found["event"]["id"], "benign", "backup", "m.o")
         return early
 
-    monkeypatch.setattr(publish, "latest_verdicts", read_too_early)
+    monkeypatch.setattr(send_day, "latest_verdicts", read_too_early)
     publish.run(sail, config, DAY)
     assert stored(client, config, QUEUE)[found["event"]["id"]]["exfil"]["status"] == "benign"
 

@@ -15,7 +15,7 @@ from jobs.cli import app as cli
 from jobs.cli.sources import QUESTIONS
 from jobs.inputs.config import DEFAULTS
 from jobs.stages.ingest import formats
-from jobs.stages.ingest.find_files import find_files
+from jobs.stages.ingest.find_files import files_of_source
 from jobs.stages.ingest.formats import format_module
 from schemas.config import Ingest
 from schemas.formats import FORMATS, read_format
@@ -159,7 +159,7 @@ def test_the_example_finds_the_vendors_files(name: str, tmp_path: Path) -> None:
     for path in (*files, *another_day, *others):
         Path(path).parent.mkdir(parents=True, exist_ok=True)
         Path(path).write_bytes(gzip.compress(b"{}\n") if path.endswith(".gz") else b"{}\n")
-    found = find_files(source, date(2026, 10, 5), 0, LIMITS)
+    found = files_of_source(source, date(2026, 10, 5), 0, LIMITS)
     assert [file.path for file in found] == sorted(files)
 
 

@@ -455,7 +455,11 @@ def run_alone(job: Path, name: str, setup: str) -> tuple[int, str]:
     """Exit code and errors of a stage in a process of its own, after the Python in ``setup``."""
     argv = ["stage", name, "--config", str(job / "job.yml"), "--day", str(DAY)]
     done = subprocess.run(
-        [sys.executable, "-c", f"{setup}; from jobs import cli; sys.exit(cli.main({argv}))"],
+        [
+            sys.executable,
+            "-c",
+            f"{setup}; from jobs.cli import app as cli; sys.exit(cli.main({argv}))",
+        ],
         cwd=Path(__file__).parents[2],
         capture_output=True,
         text=True,

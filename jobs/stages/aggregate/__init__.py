@@ -20,13 +20,13 @@ from jobs.stages.aggregate.access import (
     NOT_TOLD,
     PARTS_AND_SIZES,
     TELL_PARTS_OR_SIZES,
-    access,
+    access_rows,
     asset_sizes,
     touched_objects,
     ways_of_access,
 )
-from jobs.stages.aggregate.count_once import count_once
-from jobs.stages.aggregate.object_access import object_access
+from jobs.stages.aggregate.count_once import each_access_once
+from jobs.stages.aggregate.object_access import object_rows
 from schemas.config import JobConfig
 from schemas.context import MANIFEST_KINDS
 from schemas.tables.access import ACCESS, OBJECT_ACCESS
@@ -51,13 +51,13 @@ def run(spark: SparkSession, config: JobConfig, day: date) -> str:
     assets = context.assets
     followed = sorted(assets.loc[assets["kind"].isin(MANIFEST_KINDS), "asset_id"])
     with staging_folder(config.storage) as scratch:
-        events, twice = count_once(events, config.sources, f"{scratch}/twice_told.parquet")
+        events, twice = each_access_once(events, config.sources, f"{scratch}/twice_told.parquet")
         ways = _stored(ways_of_access(events), f"{scratch}/ways.parquet")
         objects = _stored(touched_objects(events), f"{scratch}/objects.parquet")
         sizes = spark.createDataFrame(asset_sizes(context), ASSET_SIZES).hint("broadcast")
-        by_asset = in_order(access(ways, objects, sizes, day), ACCESS)
+        by_asset = in_order(access_rows(ways, objects, sizes, day), ACCESS)
         replace_day(by_asset, config.storage, ACCESS, day)
-        by_object = in_order(object_access(objects, events, followed, day), OBJECT_ACCESS)
+        by_object = in_order(object_rows(objects, events, followed, day), OBJECT_ACCESS)
         replace_day(by_object, config.storage, OBJECT_ACCESS, day)
     rows = read_days(spark, config.storage, ACCESS, day).count()
     single = read_days(spark, config.storage, OBJECT_ACCESS, day).count()

@@ -115,7 +115,7 @@ def asset_sizes(context: Context) -> list[tuple[str, float | None, float]]:
     return [(asset, each.get(asset), whole) for asset, whole in known["bytes"].items()]
 
 
-def access(ways: DataFrame, objects: DataFrame, sizes: DataFrame, day: date) -> DataFrame:
+def access_rows(ways: DataFrame, objects: DataFrame, sizes: DataFrame, day: date) -> DataFrame:
     """``access`` of the day from both scratch tables and the sizes of assets."""
     sizes.createOrReplaceTempView("asset_sizes")
     ways.createOrReplaceTempView("ways")

@@ -33,7 +33,7 @@ LOGGED_ID = "regexp_replace(event_id, '#[0-9a-f]{12}$', '')"
 ACCESS = "log, told_id, told_at, resource"
 
 
-def count_once(
+def each_access_once(
     events: DataFrame, sources: Sequence[Source], path: str
 ) -> tuple[DataFrame, int | None]:
     """``events`` (with their ``object_bytes``) without those told by a better source, their number.

@@ -12,9 +12,7 @@ if TYPE_CHECKING:
     from pyspark.sql import DataFrame
 
 
-def object_access(
-    objects: DataFrame, events: DataFrame, followed: list[str], day: date
-) -> DataFrame:
+def object_rows(objects: DataFrame, events: DataFrame, followed: list[str], day: date) -> DataFrame:
     """``object_access`` of the day: reads and copies of single objects of ``followed`` assets."""
     objects.createOrReplaceTempView("objects")
     events.createOrReplaceTempView("day_events")

@@ -20,7 +20,7 @@ from jobs.platform.errors import RunError
 from jobs.platform.scratch import staging_folder
 from jobs.platform.terminal_text import printable
 from jobs.stages.ingest.events import resolve_events, sessions_before
-from jobs.stages.ingest.find_files import changed_files, find_files
+from jobs.stages.ingest.find_files import changed_files, files_of_source
 from jobs.stages.ingest.listing import dated_path
 from jobs.stages.ingest.notes import (
     assets_note,
@@ -32,7 +32,7 @@ from jobs.stages.ingest.notes import (
     unmatched_note,
 )
 from jobs.stages.ingest.parse import BAD
-from jobs.stages.ingest.salvage.bad_records import salvage
+from jobs.stages.ingest.salvage.bad_records import salvage_records
 from jobs.stages.ingest.salvage.rejects import Reject
 from jobs.stages.ingest.staging import SourceFiles, read_staged, stage_good_files
 from jobs.stages.ingest.unknown_fields import unknown_actions_note, unknown_fields_note
@@ -74,7 +74,7 @@ def run(spark: SparkSession, config: JobConfig, day: date) -> str:
         listed = inputs
         try:
             inputs = stage_good_files(spark, inputs, config, day, staging)
-            rejects = salvage(spark, inputs, config, day, staging)
+            rejects = salvage_records(spark, inputs, config, day, staging)
         except Exception as error:
             require_unchanged(listed, error)
             raise
@@ -128,7 +128,7 @@ def find_inputs(config: JobConfig, day: date) -> list[SourceFiles]:
     inputs, problems = [], []
     for source in config.sources:
         try:
-            files = find_files(source, day, config.late_days, config.ingest)
+            files = files_of_source(source, day, config.late_days, config.ingest)
         except RunError as error:
             problems.append(str(error))
         else:

@@ -20,7 +20,7 @@ from schemas.config import Ingest
 from schemas.sources import Source
 
 
-def find_files(source: Source, day: date, late_days: int, limits: Ingest) -> list[RawFile]:
+def files_of_source(source: Source, day: date, late_days: int, limits: Ingest) -> list[RawFile]:
     """Files of ``source`` that may hold events of ``day``, sorted by path.
 
     Raises RunError naming every folder that cannot be listed and every file that cannot be read,

@@ -98,7 +98,7 @@ def _print_one(
 def _seconds(spark: SparkSession, config: JobConfig, name: str, files: list[LogFile]) -> float:
     """Parse files of one log; raises RuntimeError unless every record is of the day and sound."""
     from jobs.platform.scratch import staging_folder
-    from jobs.stages.ingest.find_files import find_files
+    from jobs.stages.ingest.find_files import files_of_source
     from jobs.stages.ingest.parse import BAD
     from jobs.stages.ingest.staging import SourceFiles, read_staged, stage_good_files
 
@@ -107,7 +107,7 @@ def _seconds(spark: SparkSession, config: JobConfig, name: str, files: list[LogF
     wanted = {str(file.path) for file in files}
     found = [
         raw_file
-        for raw_file in find_files(source, day, 0, config.ingest)
+        for raw_file in files_of_source(source, day, 0, config.ingest)
         if raw_file.path in wanted
     ]
     with staging_folder(config.storage) as staging:

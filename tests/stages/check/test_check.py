@@ -17,7 +17,7 @@ from jobs.platform.delta_tables import read_days, replace_day
 from jobs.platform.errors import GateError, RunError
 from jobs.stages import check
 from jobs.stages.check.judge import Outcome, check_day
-from jobs.stages.check.source_facts import source_facts, usual_events
+from jobs.stages.check.source_facts import History, source_facts, usual_events
 from schemas.config import JobConfig
 from schemas.expectations import (
     CRITICAL,
@@ -113,7 +113,7 @@ def judge(sail: SparkSession, tmp_path: Path) -> Judge:
     def _judge(
         rows: list[Row],
         rejects: list[Row] | None = None,
-        history: check.History | None = None,
+        history: History | None = None,
         **quality: Any,
     ) -> list[Outcome]:
         config = job_config(tmp_path, **quality)

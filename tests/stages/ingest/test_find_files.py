@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from jobs.inputs.config import DEFAULTS
 from jobs.platform.errors import RunError
-from jobs.stages.ingest.find_files import find_files
+from jobs.stages.ingest.find_files import files_of_source
 from jobs.stages.ingest.framing import MISREAD_PATH
 from jobs.stages.ingest.gzip_files import find_damage, read_chunks, read_head, too_large
 from jobs.stages.ingest.raw_file import RawFile
@@ -35,7 +35,7 @@ def source_of(path: Path | str, **fields: object) -> Source:
 
 def found(source: Source, day: date = DAY, late_days: int = 0, **limits: int) -> list[RawFile]:
     shipped = yaml.safe_load(DEFAULTS.read_text(encoding="utf-8"))["ingest"]
-    return find_files(source, day, late_days, Ingest(**{**shipped, **limits}))
+    return files_of_source(source, day, late_days, Ingest(**{**shipped, **limits}))
 
 
 def names(files: list[RawFile]) -> list[str]:

@@ -133,7 +133,7 @@ def test_many_duplicates_are_found_without_bringing_them_here(
     config = job_config(tmp_path, [{"path": "raw/*"}])
     run_ingest(sail, config)
     few = rows_of(sail, config, EVENTS)
-    monkeypatch.setattr(ingest, "FEW_DUPLICATES", 1)
+    monkeypatch.setattr("jobs.stages.ingest.deduplicate.FEW_DUPLICATES", 1)
     assert run_ingest(sail, config)["duplicates"] == 7
     assert rows_of(sail, config, EVENTS) == few
 

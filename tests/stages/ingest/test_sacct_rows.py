@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from jobs.stages.ingest.find_files import find_files
+from jobs.stages.ingest.find_files import files_of_source
 from jobs.stages.ingest.formats import format_module
 from jobs.stages.ingest.salvage.broken_json import split_lines
 from jobs.stages.ingest.salvage.records import joined_rows
@@ -69,7 +69,7 @@ def test_no_row_of_sacct_is_lost(sail: SparkSession) -> None:
             config = job_config(folder, [source])
             sums = run_ingest(sail, config)
             events = rows_of(sail, config, EVENTS)
-            (raw_file,) = find_files(config.sources[0], DAY, 0, config.ingest)
+            (raw_file,) = files_of_source(config.sources[0], DAY, 0, config.ingest)
             known = (raw_file.header or "").lower()
             pieces = split_lines("\n".join(lines), cut=False)
             found = list(joined_rows(pieces, known, format_module("slurm_sacct").breaks))

@@ -42,7 +42,7 @@ NEXT_DAY = DAY + timedelta(days=1)
 WRITE_HALF = """\
 import sys, time
 from pathlib import Path
-from jobs.review_queue import write_files
+from jobs.platform.files import write_files
 
 def parts():
     yield "half of it"
@@ -282,7 +282,7 @@ def test_a_kill_while_writing_leaves_the_old_file(tmp_path: Path) -> None:
 
 PUBLISH_WITH_LITTLE_ROOM = """\
 import resource, sys
-from jobs import cli
+from jobs.cli import app as cli
 
 most_bytes = int(sys.argv[1])
 resource.setrlimit(resource.RLIMIT_FSIZE, (most_bytes, most_bytes))

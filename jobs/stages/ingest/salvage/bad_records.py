@@ -101,7 +101,7 @@ class Saved:
                         yield row, RawRecord(file, day, position, text, wrapper=wrapper)
 
 
-def salvage(
+def salvage_records(
     spark: SparkSession, inputs: list[SourceFiles], config: JobConfig, day: date, staging: str
 ) -> Rejects:
     """Look at what the engine could not take, and stage what is good of it; returns the rejects."""
