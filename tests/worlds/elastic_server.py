@@ -1,9 +1,7 @@
 """A real Elasticsearch server on loopback: for the tests, and for a developer to look at.
 
 The server is the one that Elastic builds for integration tests: a Maven artifact without a JDK and
-with core modules only. Apache Ivy, which comes with pyspark, fetches it, so that Java and the
-environment of the lock file are all that is needed. The archive is kept in the user's cache and
-its checksum is compared at every start.
+with core modules only. :mod:`tests.artifacts` fetches it and compares its checksum at every start.
 
 The server refuses to run as root, so as root it is started as ``nobody``, from an unpacked copy of
 its own in a temporary folder. It ends when this process ends, however that comes about: it lives
@@ -17,7 +15,6 @@ from __future__ import annotations
 import argparse
 import base64
 import hashlib
-import importlib.util
 import json
 import os
 import re
@@ -40,6 +37,13 @@ import pytest
 
 from schemas.elasticsearch.roles import ROLES, role
 from tests.conftest import skip_unless
+from tests.worlds.artifacts import (
+    KEEP_WHILE_PIPE_IS_OPEN,
+    Artifact,
+    ServerUnavailableError,
+    fetch,
+    stop,
+)
 
 
 @dataclass(frozen=True)
@@ -64,36 +68,13 @@ ELASTIC_9 = Release(
     "49910f8eb8ed577d1a83c51c6ee6af71bf5004c3cf5b418c979186de8b5dd9e6",
     21,
 )
+ORGANISATION = "org.elasticsearch.distribution.integ-test-zip"
 JAVA_FOLDERS = ("/usr/lib/jvm", "/opt/java", "/Library/Java/JavaVirtualMachines")
 PREFIX = "exfilwatch"
 """Of the indices that the secured server's users may see."""
 START_SECONDS = 120
 JAVA_OPTIONS = "-Xms512m -Xmx512m -XX:TieredStopAtLevel=1 -XX:-UseG1GC -XX:+UseSerialGC"
 """A small heap, and the compiler and collector that start soonest."""
-
-IVY_MODULE = """\
-<ivy-module version="2.0">
-  <info organisation="exfilwatch" module="elastic-server"/>
-  <dependencies>
-    <dependency org="org.elasticsearch.distribution.integ-test-zip" name="elasticsearch"
-                rev="VERSION" transitive="false">
-      <artifact name="elasticsearch" type="zip" ext="zip"/>
-    </dependency>
-  </dependencies>
-</ivy-module>
-"""
-# The shell outlives the server by nothing and the pipe by nothing: whichever ends first ends both.
-KEEP_WHILE_PIPE_IS_OPEN = """\
-exec 3<&0
-bash "$0" "$@" &
-server=$!
-{ cat >/dev/null; kill $server; } <&3 &
-wait $server
-"""
-
-
-class ServerUnavailableError(Exception):
-    """The server cannot be had or did not start; the message says why."""
 
 
 @dataclass(frozen=True)
@@ -108,17 +89,8 @@ class SecureServer:
 
 def fetch_server(release: Release = ELASTIC_8) -> Path:
     """The server's archive, from the cache or by Ivy; its checksum is verified."""
-    archive = _cache_folder() / f"elasticsearch-integ-test-{release.version}.zip"
-    if not archive.exists():
-        _download(release, archive)
-    with archive.open("rb") as file:
-        found = hashlib.file_digest(file, "sha512").hexdigest()
-    if found != release.sha512:
-        raise ServerUnavailableError(
-            f"{archive}: its SHA-512 is {found}, expected {release.sha512}; remove the file and "
-            "try again"
-        )
-    return archive
+    artifact = Artifact(ORGANISATION, "elasticsearch", release.version, "zip", release.sha512)
+    return fetch(artifact, f"elasticsearch-integ-test-{release.version}.zip")
 
 
 @contextmanager
@@ -162,7 +134,7 @@ def run_server(
             _wait_until_it_answers(process, f"{scheme}://127.0.0.1:{http}", folder)
             yield f"127.0.0.1:{http}"
         finally:
-            _stop(process)
+            stop(process)
 
 
 @pytest.fixture(scope="session")
@@ -252,38 +224,6 @@ def _java_major(home: Path) -> int:
     return 0
 
 
-def _cache_folder() -> Path:
-    folder = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "exfilwatch"
-    folder.mkdir(parents=True, exist_ok=True)
-    return folder
-
-
-def _download(release: Release, archive: Path) -> None:
-    with tempfile.TemporaryDirectory(dir=archive.parent) as name:
-        folder = Path(name)
-        (folder / "ivy.xml").write_text(IVY_MODULE.replace("VERSION", release.version))
-        command = ["java", "-jar", str(_ivy()), "-cache", str(folder / "cache")]
-        command += ["-ivy", str(folder / "ivy.xml"), "-types", "zip"]
-        command += ["-retrieve", str(folder / "[artifact].[ext]")]
-        done = subprocess.run(command, capture_output=True, text=True, timeout=600, check=False)
-        if done.returncode or not (folder / "elasticsearch.zip").exists():
-            told = [line.strip() for line in done.stdout.splitlines() if line.strip()]
-            raise ServerUnavailableError(
-                f"Elasticsearch {release.version} could not be fetched by Ivy: "
-                + " | ".join(told[-5:])
-            )
-        (folder / "elasticsearch.zip").replace(archive)
-
-
-def _ivy() -> Path:
-    spec = importlib.util.find_spec("pyspark")
-    folders = list(spec.submodule_search_locations or []) if spec else []
-    jars = [jar for folder in folders for jar in Path(folder, "jars").glob("ivy-*.jar")]
-    if not jars:
-        raise ServerUnavailableError("no ivy-*.jar among pyspark's jars")
-    return jars[0]
-
-
 def _unpack(archive: Path, folder: Path, release: Release) -> Path:
     with zipfile.ZipFile(archive) as file:
         file.extractall(folder)
@@ -309,7 +249,7 @@ def _start(
         "CLI_JAVA_OPTS": f"-Djava.io.tmpdir={folder / 'logs'} -XX:TieredStopAtLevel=1",
         "HOME": str(folder),
     }
-    command = ["bash", "-c", KEEP_WHILE_PIPE_IS_OPEN, str(home / "bin" / "elasticsearch")]
+    command = ["bash", "-c", KEEP_WHILE_PIPE_IS_OPEN, "bash", str(home / "bin" / "elasticsearch")]
     command += [f"-E{key}={value}" for key, value in options.items()]
     with (folder / "output.txt").open("wb") as output:
         return subprocess.Popen(
@@ -345,16 +285,6 @@ def _wait_until_it_answers(process: subprocess.Popen[bytes], url: str, folder: P
     lines = (folder / "output.txt").read_text(errors="replace").splitlines()
     told = [line for line in lines if "INFO" not in line][-15:]
     raise RuntimeError("Elasticsearch did not start:\n" + "\n".join(told))
-
-
-def _stop(process: subprocess.Popen[bytes]) -> None:
-    assert process.stdin is not None
-    process.stdin.close()
-    try:
-        process.wait(30)
-    except subprocess.TimeoutExpired:
-        os.killpg(process.pid, 9)
-        process.wait()
 
 
 def _free_ports(number: int) -> list[int]:
