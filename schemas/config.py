@@ -195,7 +195,7 @@ class JobConfig(Settings):
     context: NonEmpty
     """Folder with the CSV files."""
     storage: NonEmpty
-    """Delta tables: a local folder, s3a://, gs:// or abfss://."""
+    """Delta tables: a local folder, s3a://, gs://, abfss:// or hdfs://."""
     engine: str
     """sail | local[N] | spark://… | yarn | k8s://… | sc://host:port"""
     late_days: Annotated[int, Field(ge=0, le=14)]

@@ -268,7 +268,10 @@ def _check_object_store(name: str, place: str) -> Check:
     try:
         table_exists(place, EVENTS)
     except Exception as error:  # noqa: BLE001  # whatever the store's client raises
-        remedy = f"check the bucket and its credentials in the environment, or change `{name}`"
+        needed = "the bucket and its credentials in the environment"
+        if place.startswith("hdfs://"):
+            needed = "the namenode's host and port (a nameservice needs HADOOP_CONF_DIR)"
+        remedy = f"check {needed}, or change `{name}`"
         return Check(name, "missing", f"{place}: {one_line(error)}", remedy)
     return Check(name, "ok", f"{place} can be read (writing is not tried)")
 

@@ -26,13 +26,12 @@ logger = logging.getLogger(__name__)
 DEFAULTS = Path(__file__).parents[1] / "configs" / "default.yml"
 URL = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://")
 SERVER_URL = re.compile(r"https?://[^/\s@]+(/[^\s@]*)?")
-STORAGE_SCHEMES = ("s3a://", "gs://", "abfss://")
+STORAGE_SCHEMES = ("s3a://", "gs://", "abfss://", "hdfs://")
 HDFS_SCHEMES = ("hdfs://", "viewfs://", "webhdfs://")
-HDFS_REFUSED = (
-    "tables on HDFS are not supported, with the engine `yarn` either: the product also opens "
-    "tables without the engine, and that part is not tested on HDFS; name a local folder that "
-    "every node mounts (such as an NFS gateway's), or a place that begins with "
-    f"{', '.join(STORAGE_SCHEMES)}"
+HDFS_URL = re.compile(r"hdfs://[^/\s@]+(/.*)?")
+HDFS_EXPECTED = (
+    "on HDFS, hdfs://namenode:port/folder is expected, or the name of a nameservice in place of "
+    "namenode:port; its addresses then come from the files in HADOOP_CONF_DIR"
 )
 SERVER_URL_EXPECTED = (
     "http(s)://host:port without user or password is expected; secrets come from the environment "
@@ -211,7 +210,7 @@ def _folder_problem(key: str, value: Any, explicit: bool) -> str | None:
         if key != "storage":
             return "must be a local folder, not a URL"
         if value.startswith(HDFS_SCHEMES):
-            return HDFS_REFUSED
+            return None if HDFS_URL.fullmatch(value) else HDFS_EXPECTED
         if not value.startswith(STORAGE_SCHEMES):
             return f"must be a local folder or begin with {', '.join(STORAGE_SCHEMES)}"
         return None

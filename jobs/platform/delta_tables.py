@@ -26,6 +26,7 @@ from urllib.parse import unquote
 
 from jobs.platform.engine import ENGINE_OPTION
 from jobs.platform.errors import RunError
+from jobs.platform.terminal_text import one_line_of
 from schemas.tables import TABLES
 from schemas.tables.spec import Table
 
@@ -121,7 +122,7 @@ def table_problems(storage: str) -> list[str]:
         except RunError as error:
             problems.append(str(error))
         except Exception as error:  # noqa: BLE001  # whatever the store's client raises
-            path, reason = table_path(storage, table), " ".join(str(error).split())
+            path, reason = table_path(storage, table), one_line_of(str(error))
             return [*problems, f"{path} cannot be examined: {reason[:REASON_CHARS]}"]
     return problems
 
@@ -331,7 +332,6 @@ def _replace_with_deltalake(
     import pyarrow as pa
     from deltalake import CommitProperties, DeltaTable, Schema, Transaction
     from deltalake.transaction import AddAction
-    from pyarrow import fs
 
     url = _object_store_url(path)
     arrow = [field.with_nullable(True) for field in frame.limit(0).toArrow().schema]
@@ -342,20 +342,18 @@ def _replace_with_deltalake(
         table = DeltaTable.create(url, pa.schema(arrow), partition_by=["day"], mode="ignore")
     files = f"day={day}/{uuid.uuid4().hex}"
     frame.drop("day").write.option("compression", "snappy").parquet(f"{path}/{files}")
-    store, root = fs.FileSystem.from_uri(url) if "://" in url else (fs.LocalFileSystem(), url)
-    written = store.get_file_info(fs.FileSelector(f"{root}/{files}", allow_not_found=True))
     now_ms = int(time.time() * 1000)
     adds = [
         AddAction(
-            path=f"{files}/{info.base_name}",
-            size=info.size,
+            path=f"{files}/{name}",
+            size=size,
             partition_values={"day": str(day)},
             modification_time=now_ms,
             data_change=True,
             stats="{}",
         )
-        for info in written
-        if info.base_name.endswith(".parquet")
+        for name, size in _file_sizes(f"{path}/{files}").items()
+        if name.endswith(".parquet")
     ]
     fields = table.schema().fields
     known = {field.name for field in fields}
@@ -371,5 +369,5 @@ def _replace_with_deltalake(
 
 
 def _object_store_url(path: str) -> str:
-    """The address as deltalake and pyarrow spell it."""
+    """The address as deltalake spells it."""
     return path.replace("s3a://", "s3://", 1)

@@ -29,6 +29,10 @@ SESSION_OPTIONS = {
     # Both engines answer null for a value that cannot be cast; rejects are decided explicitly.
     "spark.sql.ansi.enabled": "false",
 }
+PATH_OPTIONS = {
+    # A path without a scheme is local, also where Hadoop's own config makes HDFS the default.
+    "fs.defaultFS": "file:///",
+}
 SPARK_OPTIONS = {
     "spark.plugins": "org.apache.spark.sql.connect.SparkConnectPlugin",
     "spark.connect.grpc.binding.address": "127.0.0.1",
@@ -118,7 +122,7 @@ def _connect_session(url: str, engine: str) -> Iterator[SparkSession]:
         from pyspark.sql.connect.client.retries import DefaultPolicy
 
         spark.client.set_retry_policies([DefaultPolicy(max_retries=4, max_backoff=1000)])
-    for key, value in {**SESSION_OPTIONS, ENGINE_OPTION: engine}.items():
+    for key, value in {**SESSION_OPTIONS, **PATH_OPTIONS, ENGINE_OPTION: engine}.items():
         spark.conf.set(key, value)
     try:
         yield spark  # type: ignore[misc]  # the Connect session has the same interface

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING
 
 from jobs.platform.delta_tables import table_problems
 from jobs.platform.errors import EngineError, RunError
+from jobs.platform.terminal_text import one_line_of
 
 if TYPE_CHECKING:
     from schemas.config import JobConfig
@@ -58,7 +59,7 @@ def chain(error: BaseException | None) -> Iterator[BaseException]:
 
 def one_line(error: BaseException) -> str:
     """The error's type and the beginning of its message; engines add pages of plan to theirs."""
-    text = " ".join(str(error).split())
+    text = one_line_of(str(error))
     short = text if len(text) <= MESSAGE_CHARS else text[:MESSAGE_CHARS] + "…"
     return f"{type(error).__name__}: {short}" if short else type(error).__name__
 

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 
 MAX_CELL_CHARS = 60
+COLOURS = re.compile(r"\x1b\[[0-9;]*m")
 
 
 def printable(text: str) -> str:
@@ -18,6 +20,11 @@ def printable(text: str) -> str:
     return "".join(
         character if character.isprintable() else ascii(character)[1:-1] for character in text
     )
+
+
+def one_line_of(text: str) -> str:
+    """``text`` as one line with single spaces, and without the colours that some libraries add."""
+    return " ".join(COLOURS.sub("", text).split())
 
 
 def cut(text: str, length: int = MAX_CELL_CHARS) -> str:

@@ -197,14 +197,25 @@ engine: sparkle
         assert part in problem
 
 
-@pytest.mark.parametrize("scheme", ["hdfs", "viewfs", "webhdfs"])
-def test_storage_on_hdfs_is_refused_with_what_to_use_instead(scheme: str, tmp_path: Path) -> None:
-    text = f"sources: []\nengine: yarn\nstorage: {scheme}://namenode:8020/warehouse\n"
+@pytest.mark.parametrize(
+    "storage",
+    ["hdfs:///warehouse", "hdfs://ana@namenode:8020/w", "viewfs://cluster/w", "webhdfs://n:9870/w"],
+)
+def test_storage_on_hdfs_without_its_namenode_is_refused(storage: str, tmp_path: Path) -> None:
+    text = f"sources: []\nengine: yarn\nstorage: {storage}\n"
     (problem,) = [line for line in problems_of(tmp_path / "job.yml", text) if "storage" in line]
-    assert "job.yml:3: storage: tables on HDFS are not supported" in problem
-    assert "`yarn`" in problem
-    assert "a local folder that every node mounts" in problem
-    assert "s3a://, gs://, abfss://" in problem
+    assert "job.yml:3: storage: on HDFS, hdfs://namenode:port/folder is expected" in problem
+
+
+@pytest.mark.parametrize("engine", ["sail", "local[2]", "yarn"])
+@pytest.mark.parametrize("storage", ["hdfs://namenode:8020/warehouse", "hdfs://nameservice/w"])
+def test_storage_on_hdfs_is_taken_with_every_engine(
+    engine: str, storage: str, tmp_path: Path
+) -> None:
+    job = tmp_path / "job.yml"
+    (tmp_path / "raw").mkdir()
+    job.write_text(f"{SOURCE}engine: {engine}\nstorage: {storage}\n")
+    assert load_config(job).storage == storage
 
 
 @pytest.mark.parametrize(
