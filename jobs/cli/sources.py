@@ -10,7 +10,7 @@ import yaml
 
 from jobs.platform.errors import InputError
 from jobs.platform.terminal_text import plain_table
-from jobs.stages.ingest.formats import format_module
+from jobs.stages.ingest.formats import LOG_FORMATS
 from schemas.formats import FORMATS, Answer
 from schemas.formats.field_map import field_map
 from schemas.sources import Mapping
@@ -98,7 +98,8 @@ def _fields(format_id: str) -> str:
     if format_id == "mapped":
         return "those that `mapping` names; all others are ignored"
     known, place = field_map(format_id), f"(schemas/formats/{format_id}.yml)"
-    if getattr(format_module(format_id), "HEADERLESS", False):
+    rows = LOG_FORMATS[format_id].text
+    if rows and rows.headerless:
         return f"{len(known.used)} parts of a line are read, {len(known.ignored)} are not {place}"
     return (
         f"{len(known.used)} are read, {len(known.ignored)} known and ignored {place}; "

@@ -58,6 +58,10 @@ class Format(Described):
     """What makes it expensive or dangerous to keep."""
     limits: Annotated[tuple[Text, ...], Field(min_length=1)]
     """What our reading leaves out or cannot tell apart."""
+    same_accesses: Annotated[str, Field(min_length=2)] | None = None
+    """Formats with the same word here may record one access each, under one id of the vendor."""
+    tells_sizes: bool = False
+    """Whether a record may hold the size of the whole object, or say that a part was read."""
     example: dict[str, Any]
     """An entry of `sources` in the config, without its `format`."""
 

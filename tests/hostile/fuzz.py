@@ -21,12 +21,11 @@ import atheris
 
 with atheris.instrument_imports(include=["jobs"]):
     from jobs.stages.ingest import framing
-    from jobs.stages.ingest.formats import format_module
+    from jobs.stages.ingest.formats import LOG_FORMATS
     from jobs.stages.ingest.salvage import broken_json
 
 from jobs.platform.engine import engine_session
 from jobs.platform.errors import RunError
-from schemas.formats import FORMATS
 from schemas.sources import Source
 from schemas.tables.events import EVENTS
 from tests.hostile.test_hostile_files import PLENTY, check_file, check_text
@@ -99,7 +98,6 @@ def fuzz(format_id: str, seconds: int) -> None:
     """Fuzz one format; ends the process."""
     folder = Path(tempfile.mkdtemp(dir=MEMORY, prefix="fuzz-"))
     source = Source(**{**source_of(format_id), "path": str(folder / "*")})
-    format_module(format_id)
     collected: list[bytes] = []
     tried = batches = 0
     end = time.monotonic() + seconds
@@ -137,13 +135,13 @@ def fuzz(format_id: str, seconds: int) -> None:
 def main() -> None:
     """Fuzz the formats of the command line one after the other, each in a process of its own."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--format", choices=FORMATS, help="one format; without it all of them")
+    parser.add_argument("--format", choices=LOG_FORMATS, help="one format; without it all of them")
     parser.add_argument("--seconds", type=int, default=60, help="how long each is fuzzed")
     options = parser.parse_args()
     if options.format:
         fuzz(options.format, options.seconds)
         return
-    for format_id in FORMATS:
+    for format_id in LOG_FORMATS:
         command = [sys.executable, "-m", "tests.hostile.fuzz", "--format", format_id]
         subprocess.run([*command, "--seconds", str(options.seconds)], check=True, env=os.environ)
 

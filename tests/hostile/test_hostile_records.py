@@ -20,7 +20,7 @@ from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
 from jobs.stages import ingest
-from jobs.stages.ingest.formats import format_module
+from jobs.stages.ingest.formats import LOG_FORMATS
 from jobs.stages.ingest.salvage.broken_json import split_lines
 from jobs.stages.ingest.salvage.records import joined_rows
 from schemas.formats import FORMATS
@@ -139,7 +139,7 @@ def any_records(format_id: str) -> st.SearchStrategy[str]:
     """Lines of a format that hold anything in the places that are read."""
     if format_id in ODD_LINES:
         return ODD_LINES[format_id]()
-    assert not hasattr(format_module(format_id), "record"), f"{format_id} needs odd lines"
+    assert LOG_FORMATS[format_id].text is None, f"{format_id} needs odd lines"
     return json_records(field_map(format_id).used)
 
 
@@ -183,12 +183,12 @@ def count_rows(format_id: str, lines: list[str]) -> int:
 
     An export's page or a batch may be empty, and then holds no record.
     """
-    module = format_module(format_id)
+    form = LOG_FORMATS[format_id]
     pieces = list(split_lines("\n".join(lines), cut=False))
-    breaks = getattr(module, "breaks", None)
+    breaks = form.text.breaks if form.text else None
     if breaks:
         return len(list(joined_rows(pieces, HEADERS[format_id], breaks)))
-    return sum(not is_empty_page(line, module.ENVELOPES) for _, line, _ in pieces)
+    return sum(not is_empty_page(line, form.envelopes) for _, line, _ in pieces)
 
 
 def is_empty_page(line: str, envelopes: tuple[str, ...]) -> bool:
@@ -258,7 +258,7 @@ def padded_files(format_id: str) -> dict[str, str]:
         "behind": text + "\0" * 70_000,
         "only": "\0" * 100_000,
     }
-    if array := next(iter(format_module(format_id).ENVELOPES), None):
+    if array := next(iter(LOG_FORMATS[format_id].envelopes), None):
         records = [json.loads(line) for line in lines]
         document = json.dumps({array: records} if array else records)
         contents["document"] = "\0" * 40_000 + document + "\n" + "\0" * 100

@@ -14,9 +14,8 @@ from pydantic import ValidationError
 from jobs.cli import app as cli
 from jobs.cli.sources import QUESTIONS
 from jobs.inputs.config import DEFAULTS
-from jobs.stages.ingest import formats
 from jobs.stages.ingest.find_files import files_of_source
-from jobs.stages.ingest.formats import format_module
+from jobs.stages.ingest.formats import LOG_FORMATS
 from schemas.config import Ingest
 from schemas.formats import FORMATS, read_format
 from schemas.formats.field_map import field_map, record_type
@@ -47,9 +46,11 @@ def places_of_formats() -> dict[str, set[str]]:
     readme = (ROOT / "README.md").read_text(encoding="utf-8")
     cases = CASES.glob("*/*/expected.json")
     return {
-        "module in jobs/stages/ingest/formats": names_in(Path(formats.__path__[0]), "[!_]*.py")
-        - {"record"},
-        "entry in the registry of formats": set(formats.MODULES),
+        "module in jobs/stages/ingest/formats": names_in(
+            ROOT / "jobs/stages/ingest/formats", "[!_]*.py"
+        )
+        - {"log_format"},
+        "entry in LOG_FORMATS": {*LOG_FORMATS},
         "`fields` in schemas/formats": {name for name in FORMATS if has_fields(name)}
         | WITHOUT_FIELD_MAP,
         "case in tests/stages/ingest/formats": {path.parent.parent.name for path in cases},
@@ -85,7 +86,7 @@ def test_every_field_map_is_of_its_format() -> None:
 def test_the_example_is_a_source(name: str) -> None:
     source = Source(format=name, **FORMATS[name].example)
     assert source.dated or name == "mapped"
-    assert format_module(name).columns(source)
+    assert LOG_FORMATS[name].columns(source)
 
 
 AZURE = "resourceId=/SUBSCRIPTIONS/S/RESOURCEGROUPS/G/y=2026/m=10/d=05/h=23/m=00/PT1H.json"

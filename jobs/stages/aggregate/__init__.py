@@ -19,7 +19,6 @@ from jobs.stages.aggregate.access import (
     ASSET_SIZES,
     NOT_TOLD,
     PARTS_AND_SIZES,
-    TELL_PARTS_OR_SIZES,
     access_rows,
     asset_sizes,
     touched_objects,
@@ -29,6 +28,7 @@ from jobs.stages.aggregate.count_once import each_access_once
 from jobs.stages.aggregate.object_access import object_rows
 from schemas.config import JobConfig
 from schemas.context import MANIFEST_KINDS
+from schemas.formats import FORMATS
 from schemas.tables.access import ACCESS, OBJECT_ACCESS
 from schemas.tables.events import EVENTS
 from schemas.tables.spec import Table
@@ -42,8 +42,9 @@ INPUTS = (EVENTS,)
 
 def run(spark: SparkSession, config: JobConfig, day: date) -> str:
     """Replace the day in ``access`` and ``object_access``."""
-    tell = TELL_PARTS_OR_SIZES & {source.format for source in config.sources}
-    more = PARTS_AND_SIZES if tell else NOT_TOLD
+    # Only where a format may say either: looking into the details of all events takes long.
+    tells = any(FORMATS[source.format].tells_sizes for source in config.sources)
+    more = PARTS_AND_SIZES if tells else NOT_TOLD
     events = read_days(spark, config.storage, EVENTS, day).selectExpr(
         "*", *(f"{value} as {name}" for name, value in more.items())
     )

@@ -46,8 +46,6 @@ PARTS_AND_SIZES = {
 }
 """SQL of the whole object's size, and of whether a part was read of which the place is not told."""
 NOT_TOLD = {"object_bytes": "cast(null as bigint)", "is_part": "false"}
-TELL_PARTS_OR_SIZES = {"aws_s3_access", "azure_storage", "mapped"}
-"""Formats that may tell either; looking into the details of all others takes long."""
 
 ASSET = f"coalesce(asset_id, nullif({CONTAINER}, ''), resource)"
 """What was touched: the asset, else what holds the resource."""

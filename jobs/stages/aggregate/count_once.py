@@ -21,13 +21,14 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from jobs.stages.sql import FEW_DUPLICATES, quoted
+from schemas.formats import FORMATS
 from schemas.sources import Source
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame
 
-OF_AWS_REQUESTS = ("aws_cloudtrail", "aws_s3_access")
-REQUEST = f"case when format in {OF_AWS_REQUESTS} then details['request_id'] end"
+SHARED = [name for name, form in FORMATS.items() if form.same_accesses]
+REQUEST = f"case when format in ({', '.join(map(quoted, SHARED))}) then details['request_id'] end"
 # Of several events with one id the one that keeps it is not the same where one log lacks some.
 LOGGED_ID = "regexp_replace(event_id, '#[0-9a-f]{12}$', '')"
 ACCESS = "log, told_id, told_at, resource"
@@ -116,8 +117,8 @@ def overlapping(sources: Sequence[Source]) -> list[Source]:
 
 def _log(source: Source) -> str:
     """What sources that may overlap have in common."""
-    if source.format in OF_AWS_REQUESTS:
-        return "aws"
+    if word := FORMATS[source.format].same_accesses:
+        return word
     return source.mapping.model_dump_json() if source.mapping else source.format
 
 

@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
-from jobs.stages.ingest.formats import format_module
-from jobs.stages.ingest.formats.record import SAME_EVENT
+from jobs.stages.ingest.formats import LOG_FORMATS
 from jobs.stages.sql import FEW_DUPLICATES, quoted
 
 if TYPE_CHECKING:
@@ -72,10 +71,9 @@ def _same_event(formats: Iterable[str]) -> tuple[str, str]:
     """
     cases, staged = [], []
     for name in sorted(set(formats)):
-        module = format_module(name)
-        same = getattr(module, "SAME_EVENT", SAME_EVENT)
-        cases.append(f"when {quoted(name)} then xxhash64({', '.join(same)})")
-        if getattr(module, "IN_STAGES", False):
+        form = LOG_FORMATS[name]
+        cases.append(f"when {quoted(name)} then xxhash64({', '.join(form.same_event)})")
+        if form.in_stages:
             staged.append(quoted(name))
     turn = "cast(0 as int)"
     if staged:

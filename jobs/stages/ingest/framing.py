@@ -7,9 +7,9 @@ import re
 from collections.abc import Iterator
 from datetime import date
 from pathlib import Path
-from types import ModuleType
 
-from jobs.stages.ingest.formats import format_module, wrapper_of
+from jobs.stages.ingest.formats import LOG_FORMATS
+from jobs.stages.ingest.formats.log_format import LogFormat
 from jobs.stages.ingest.gzip_files import HEAD_BYTES, is_packed, read_head, too_large
 from jobs.stages.ingest.raw_file import RawFile
 from schemas.sources import Source
@@ -46,13 +46,13 @@ def inspect(path: Path, day: date | None, source: Source, max_bytes: int) -> Raw
         damage = damage or "byte order mark"
         head = head.removeprefix(BOM)
     text = head.decode("utf-8", errors="replace")
-    framing, header = _framing(text, source)
-    module = format_module(source.format)
+    form = LOG_FORMATS[source.format]
+    framing, header = _framing(text, form, source)
     fault = None
     if header and len(head) == HEAD_BYTES and text.endswith(header):
         fault = f"the first line is longer than {HEAD_BYTES:,} bytes, too long to name columns"
-    elif header is not None:
-        fault = module.header_problem(header, source)
+    elif header is not None and form.text:
+        fault = form.text.header_problem(header, source)
     return RawFile(
         str(path),
         day,
@@ -60,22 +60,22 @@ def inspect(path: Path, day: date | None, source: Source, max_bytes: int) -> Raw
         header,
         fault,
         damage or fault,
-        _wrapper(text, framing, module),
-        framing in getattr(module, "BATCHES", ()) and _begins_with_a_document(text),
+        _wrapper(text, framing, form),
+        form.json is not None and framing in form.json.batches and _begins_with_a_document(text),
         size=size,
     )
 
 
-def _framing(head: str, source: Source) -> tuple[str, str | None]:
-    module = format_module(source.format)
-    for array in module.ENVELOPES:
+def _framing(head: str, form: LogFormat, source: Source) -> tuple[str, str | None]:
+    """Name of the array that holds the records, or ``lines``; and the header, if lines have one."""
+    for array in form.envelopes:
         if _array_start(head, array) is not None:
             return array, None
-    if not hasattr(module, "record") or module.is_json(head, source):
+    if form.text is None or form.text.is_json(head, source):
         return "lines", None
-    if getattr(module, "HEADERLESS", False):
+    if form.text.headerless:
         return "lines", ""
-    if hasattr(module, "given_header") and (given := module.given_header(head, source)):
+    if form.text.given_header and (given := form.text.given_header(head, source)):
         return "lines", given
     first = next((line for line in head.split("\n") if line.strip()), "")
     return "lines", first.rstrip("\r")
@@ -91,11 +91,11 @@ def _array_start(head: str, name: str) -> int | None:
     )
 
 
-def _wrapper(head: str, framing: str, module: ModuleType) -> str | None:
+def _wrapper(head: str, framing: str, form: LogFormat) -> str | None:
     """What wraps the first record of a file; the others are looked at if that was wrong."""
     start = None if framing == "lines" else _array_start(head, framing)
     record = head if start is None else head[start + 1 :]
-    return wrapper_of((name for name, _ in members(record)), module)
+    return form.wrapper_of(name for name, _ in members(record))
 
 
 def _begins_with_a_document(head: str) -> bool:

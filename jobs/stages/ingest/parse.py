@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import tempfile
 from datetime import UTC, date, datetime, timedelta
-from types import ModuleType
 from typing import TYPE_CHECKING
 
 from jobs.platform.engine import ENGINE_OPTION
 from jobs.stages.ingest.addresses import forwarded, last_untrusted
-from jobs.stages.ingest.formats import format_module
-from jobs.stages.ingest.formats.record import PARSED, Link
+from jobs.stages.ingest.formats import LOG_FORMATS
+from jobs.stages.ingest.formats.log_format import PARSED, Link, LogFormat
 from jobs.stages.ingest.raw_file import RawFile
 from jobs.stages.ingest.salvage.records import MAX_NESTING
 from jobs.stages.sql import NO_TEXT, quoted
@@ -65,7 +64,10 @@ def read_json(spark: SparkSession, source: Source, kind: RawFile, paths: list[st
 
     The engine raises on a record that does not fit; no record's text or place is known.
     """
-    reader_type = format_module(source.format).READER_TYPE
+    records = LOG_FORMATS[source.format].json
+    if records is None or records.reader_type is None:
+        raise ValueError(f"{source.format} declares no types for the engine's JSON reader")
+    reader_type = records.reader_type
     schema = f"`{kind.framing}`:array<{reader_type}>"
     # A document without the array is no record, and must not vanish.
     nothing = f"array(cast(null as {reader_type}))"
@@ -85,7 +87,7 @@ def read_text(spark: SparkSession, source: Source, kind: RawFile, paths: list[st
     """One row a raw record: struct ``r``, text ``raw``, its place in an envelope file, ``fault``:
     why it is none of its format or does not fit its header, and the cluster if it names one.
     """
-    module = format_module(source.format)
+    form = LOG_FORMATS[source.format]
     # Some engines refuse text that is not UTF-8, others hand it on, and even write it.
     sail = spark.conf.get(ENGINE_OPTION) == "sail"
     text = "value" if sail else "make_valid_utf8(value)"
@@ -104,8 +106,10 @@ def read_text(spark: SparkSession, source: Source, kind: RawFile, paths: list[st
     )
     if kind.header is not None:
         return _rows_of_text(lines, kind.header, source)
-    wrapper = None if kind.wrapper is None else module.WRAPPERS[kind.wrapper]
-    outer_type = wrapper.outer_type if wrapper else module.json_type(source)
+    if form.json is None:
+        raise ValueError(f"{source.format} has no JSON records")
+    wrapper = None if kind.wrapper is None else form.wrapper(kind.wrapper)
+    outer_type = wrapper.outer_type if wrapper else form.json.type(source)
     if kind.framing == "lines":
         struct = parsed_json(spark, "value", outer_type)
         records = lines.selectExpr(
@@ -117,7 +121,7 @@ def read_text(spark: SparkSession, source: Source, kind: RawFile, paths: list[st
             documents = spark.read.text(paths, wholetext=True)
             documents = documents.selectExpr(f"ltrim('\\0', {text}) as value")
             documents = documents.selectExpr(without_end)
-        records = _elements(spark, module, kind.framing, outer_type, documents)
+        records = _elements(spark, form, kind.framing, outer_type, documents)
     if wrapper is None:
         return records.selectExpr(
             "file_crc",
@@ -130,7 +134,7 @@ def read_text(spark: SparkSession, source: Source, kind: RawFile, paths: list[st
         )
     struct = wrapper.record
     if wrapper.as_text:
-        struct = parsed_json(spark, wrapper.record, module.json_type(source))
+        struct = parsed_json(spark, wrapper.record, form.json.type(source))
     return records.selectExpr(
         "file_crc",
         "file_chars",
@@ -144,7 +148,9 @@ def read_text(spark: SparkSession, source: Source, kind: RawFile, paths: list[st
 
 def _rows_of_text(lines: DataFrame, header: str, source: Source) -> DataFrame:
     """The records of a text format, from lines under a header, which is empty if there is none."""
-    module = format_module(source.format)
+    rows = LOG_FORMATS[source.format].text
+    if rows is None:
+        raise ValueError(f"{source.format} is no text format")
     if header:
         # One in the middle, of files put together, is no record; nor if in another case.
         # Of nearly every line the first character tells it.
@@ -154,38 +160,36 @@ def _rows_of_text(lines: DataFrame, header: str, source: Source) -> DataFrame:
     long = f"octet_length(value) > {LONGEST_LINE}"
     lines = lines.selectExpr("value as raw", f"{long} as long", f"if({long}, '', value) as value")
     # Apart, so that engines compute them once and not for every field.
-    for step in ("parts", "mended"):
-        if hasattr(module, step):
-            parts = getattr(module, step)("value", header, source)
+    for step in (rows.parts, rows.joined_parts):
+        if step is not None:
+            parts = step("value", header, source)
             lines = lines.selectExpr("raw", "long", "value", f"{parts} as parts")
-    telling = []
-    if hasattr(module, "telling"):
-        telling = [f"{module.telling('raw', header, source)} as telling"]
+    links = [f"{rows.links('raw', header, source)} as links"] if rows.links else []
     too_long = quoted(f"a line of more than {LONGEST_LINE:,} bytes")
     return lines.selectExpr(
         *NOWHERE,
-        f"{module.record('value', header, source)} as r",
+        f"{rows.record('value', header, source)} as r",
         "raw",
-        f"if(long, {too_long}, {module.fault('value', header, source)}) as fault",
+        f"if(long, {too_long}, {rows.fault('value', header, source)}) as fault",
         f"{NO_TEXT} as named_cluster",
-        *telling,
+        *links,
     )
 
 
 def _elements(
-    spark: SparkSession, module: ModuleType, array: str, outer_type: str, documents: DataFrame
+    spark: SparkSession, form: LogFormat, array: str, outer_type: str, documents: DataFrame
 ) -> DataFrame:
     """The records, structs ``e``, in the array that each document holds, with their places."""
     # Parsed in one go where nothing needs the record's own text: that is the fast path.
-    element = "string" if module.KEEPS_TEXT else outer_type
+    element = "string" if form.keeps_text else outer_type
     records = parsed_json(spark, "value", f"struct<`{array}`:array<{element}>>") + f".`{array}`"
     if array == "":
         # Of an object engines would make an array of one.
         records = parsed_json(spark, "value", f"array<{element}>")
         records = f"case when value rlike '^\\\\s*\\\\[' then {records} end"
     batch = NO_TEXT
-    if array in getattr(module, "BATCH", {}):
-        pattern = rf'"{module.BATCH[array]}"\s*:\s*"([^"\\]*)"'
+    if form.json and array in form.json.batch_origin:
+        pattern = rf'"{form.json.batch_origin[array]}"\s*:\s*"([^"\\]*)"'
         batch = f"nullif(regexp_extract(value, {quoted(pattern)}, 1), '')"
     parsed = documents.selectExpr(
         "crc32(value) as file_crc",
@@ -202,7 +206,7 @@ def _elements(
         "posexplode_outer(records) as (place, element)",
     ).where("broken or place is not null")
     struct, raw = "element", NO_TEXT
-    if module.KEEPS_TEXT:
+    if form.keeps_text:
         struct, raw = parsed_json(spark, "element", outer_type), "element"
     return elements.selectExpr(
         "file_crc", "file_chars", "place", f"{struct} as e", f"{raw} as raw", "batch"
@@ -230,8 +234,8 @@ def staging_rows(
     records: DataFrame, source: Source, config: JobConfig, day: date, staging: str
 ) -> DataFrame:
     """Typed columns of the records; those of rows of other days are null."""
-    module = format_module(source.format)
-    columns = module.columns(source)
+    form = LOG_FORMATS[source.format]
+    columns = form.columns(source)
     literals = records.selectExpr(
         "*",
         f"{quoted(source.name)} as source_name",
@@ -239,13 +243,13 @@ def staging_rows(
         f"{quoted(source.timezone)} as timezone",
         f"date'{day}' as run_day",
     )
-    if hasattr(module, "ADDRESSES"):
-        seen = (module.ADDRESSES, source.trusted_proxies or [])
+    if form.addresses:
+        seen = (form.addresses, source.trusted_proxies or [])
         literals = literals.selectExpr(
             "*", f"{last_untrusted(*seen)} as seen_address", f"{forwarded(*seen)} as forwarded_for"
         )
-    given = module.derived(source) if hasattr(module, "derived") else ()
-    for values in (*getattr(module, "DERIVED", ()), *given):
+    given = form.derived_by_source(source) if form.derived_by_source else ()
+    for values in (*form.derived, *given):
         if isinstance(values, Link):
             literals = _linked(literals, values, staging)
         else:
@@ -327,7 +331,7 @@ def _linked(records: DataFrame, link: Link, staging: str) -> DataFrame:
 
     aggregates = (expr(sql).alias(name) for name, sql in link.values.items())
     path = tempfile.mkdtemp(prefix="told-", dir=staging)
-    told = records.where("telling").selectExpr("*", f"explode({link.tells}) as link_key")
+    told = records.where("links").selectExpr("*", f"explode({link.tells}) as link_key")
     told = told.groupBy("link_key").agg(*aggregates)
     told.write.mode("overwrite").parquet(path)
     ddl = ", ".join(("link_key bigint", *(f"{name} string" for name in link.values)))

@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING
 from jobs.inputs.context import load_context
 from jobs.platform.engine import ENGINE_OPTION
 from jobs.platform.errors import RunError
-from jobs.stages.ingest.formats import format_module
+from jobs.stages.ingest.formats import LOG_FORMATS
 from jobs.stages.ingest.gzip_files import CHUNK_BYTES, find_damage
 from jobs.stages.ingest.parse import BAD, STAGED, STAGED_DDL, read_json, read_text, staging_rows
 from jobs.stages.ingest.raw_file import RawFile
@@ -148,13 +148,13 @@ def parse(
 
 def readable_by_reader(entry: SourceFiles) -> bool:
     """Whether the engine's JSON reader has a type for all files of a source."""
-    module = format_module(entry.source.format)
-    if not hasattr(module, "READER_TYPE"):
+    form = LOG_FORMATS[entry.source.format]
+    if form.json is None or form.json.reader_type is None:
         return False
-    wrapped = [raw_file for raw_file in entry.good if raw_file.wrapper is not None]
     return all(
-        raw_file.framing == "lines" and not module.WRAPPERS[raw_file.wrapper].as_text
-        for raw_file in wrapped
+        raw_file.wrapper is None
+        or (raw_file.framing == "lines" and not form.wrapper(raw_file.wrapper).as_text)
+        for raw_file in entry.good
     )
 
 

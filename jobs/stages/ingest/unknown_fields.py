@@ -7,10 +7,10 @@ import random
 from collections import Counter
 from datetime import date
 from itertools import islice
-from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
-from jobs.stages.ingest.formats import format_module, wrapper_of
+from jobs.stages.ingest.formats import LOG_FORMATS
+from jobs.stages.ingest.formats.log_format import LogFormat
 from jobs.stages.ingest.gzip_files import CHUNK_BYTES, read_head
 from jobs.stages.ingest.raw_file import RawFile
 from jobs.stages.ingest.salvage.broken_json import json_problem, split_elements, split_lines
@@ -65,9 +65,9 @@ def missing_columns(inputs: list[SourceFiles]) -> list[str]:
         {
             f"{entry.source.name}: {name}"
             for entry in inputs
-            if entry.source.format == "mapped"
+            if (missing := LOG_FORMATS[entry.source.format].missing_fields)
             for header in {raw_file.header for raw_file in entry.files if raw_file.header}
-            for name in format_module("mapped").missing_fields(header, entry.source)
+            for name in missing(header, entry.source)
         }
     )
 
@@ -91,16 +91,16 @@ def unknown_fields(inputs: list[SourceFiles], config: JobConfig, day: date) -> C
             for record in _sample(raw_file, known, per_source // len(chosen)):
                 counts.update(
                     f"{entry.source.name}: {path}"
-                    for path in paths_within(record, format_module(entry.source.format))
+                    for path in paths_within(record, LOG_FORMATS[entry.source.format])
                     if not known.knows(path)
                 )
     return counts
 
 
-def paths_within(record: dict[str, Any], module: ModuleType) -> set[str]:
+def paths_within(record: dict[str, Any], form: LogFormat) -> set[str]:
     """Dotted paths of the leaves of a record, and of what it comes in, from which it is taken."""
-    name = wrapper_of(record, module)
-    *parents, leaf = module.WRAPPERS[name].path.split(".") if name else [""]
+    name = form.wrapper_of(record)
+    *parents, leaf = form.wrapper(name).path.split(".") if name else [""]
     holder: Any = record
     for step in parents:
         holder = holder.get(step)

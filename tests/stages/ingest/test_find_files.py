@@ -112,7 +112,7 @@ def test_headers(tmp_path: Path) -> None:
     slurm = {"format": "slurm_sacct"}
     write_file(tmp_path / "jobs.txt", "\n\nJobID|Submit\r\n1|ana\r\n")
     (jobs,) = found(source_of(tmp_path / "jobs.txt", **slurm))
-    assert (jobs.stages.ingest.salvage.broken_json, jobs.header) == ("lines", "JobID|Submit")
+    assert (jobs.framing, jobs.header) == ("lines", "JobID|Submit")
     assert (jobs.fault, jobs.damage) == (None, None)
     write_file(tmp_path / "rows.txt", "1|ana\n")
     (rows,) = found(source_of(tmp_path / "rows.txt", **slurm))

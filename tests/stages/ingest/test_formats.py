@@ -18,8 +18,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from jobs.stages import aggregate, ingest
-from jobs.stages.ingest.formats import format_module
-from jobs.stages.ingest.formats.record import PARSED
+from jobs.stages.ingest.formats import LOG_FORMATS
+from jobs.stages.ingest.formats.log_format import PARSED
 from jobs.stages.ingest.unknown_fields import paths_within
 from jobs.trial.bench.format_records import LOGS
 from schemas.config import JobConfig
@@ -186,13 +186,9 @@ def test_engines_write_the_same_tables(
 def test_every_format_yields_every_column(format_id: str) -> None:
     mapping = MAPPING if format_id == "mapped" else None
     source = Source(name="s", format=format_id, path="x", mapping=mapping)
-    module = format_module(format_id)
-    assert set(module.columns(source)) == set(PARSED)
-    assert isinstance(module.KEEPS_TEXT, bool)
-    assert isinstance(module.ENVELOPES, tuple)
-    text_functions = {"is_json", "header_problem", "record", "fault"}
-    given = {name for name in text_functions if hasattr(module, name)}
-    assert given in (set(), text_functions)
+    form = LOG_FORMATS[format_id]
+    assert set(form.columns(source)) == set(PARSED)
+    assert form.json or form.text
 
 
 @pytest.mark.parametrize(
@@ -224,8 +220,8 @@ def test_field_maps_know_the_fields_of_real_records(format_id: str, folder: str)
         records = json.loads(text)["Records"]
     except ValueError:
         records = [json.loads(line) for line in text.splitlines()]
-    known, module = field_map(format_id), format_module(format_id)
-    paths = {path for record in records for path in paths_within(record, module)}
+    known, form = field_map(format_id), LOG_FORMATS[format_id]
+    paths = {path for record in records for path in paths_within(record, form)}
     assert not {path for path in paths if not known.knows(path)}
 
 
@@ -262,8 +258,8 @@ def test_csv_fields_are_the_same_by_every_way(sail: SparkSession) -> None:
     """
     lines = ["".join(line) for n in range(1, 8) for line in product('a",', repeat=n)]
     source = Source(name="s", format="mapped", path="x", mapping=MAPPING)
-    module = format_module("mapped")
-    parts, mended = (way("value", "a,b,c", source) for way in (module.parts, module.mended))
+    rows = LOG_FORMATS["mapped"].text
+    parts, mended = (way("value", "a,b,c", source) for way in (rows.parts, rows.joined_parts))
     frame = sail.createDataFrame([(line,) for line in lines], "value string")
     rows = frame.selectExpr("value", f"{parts} as parts").selectExpr("value", f"{mended} as found")
     found = {row.value: row.found for row in rows.collect()}

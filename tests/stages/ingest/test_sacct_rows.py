@@ -11,7 +11,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from jobs.stages.ingest.find_files import files_of_source
-from jobs.stages.ingest.formats import format_module
+from jobs.stages.ingest.formats import LOG_FORMATS
 from jobs.stages.ingest.salvage.broken_json import split_lines
 from jobs.stages.ingest.salvage.records import joined_rows
 from schemas.tables.events import EVENTS
@@ -72,7 +72,7 @@ def test_no_row_of_sacct_is_lost(sail: SparkSession) -> None:
             (raw_file,) = files_of_source(config.sources[0], DAY, 0, config.ingest)
             known = (raw_file.header or "").lower()
             pieces = split_lines("\n".join(lines), cut=False)
-            found = list(joined_rows(pieces, known, format_module("slurm_sacct").breaks))
+            found = list(joined_rows(pieces, known, LOG_FORMATS["slurm_sacct"].text.breaks))
         # Each line is a record, or lines are one together.
         assert sums["records"] == sum(1 for row in found if row[0][1].lower() != known)
         # Of rows without a header only sound ones can tell that all of them are ended.

@@ -15,7 +15,7 @@ from __future__ import annotations
 from functools import reduce
 
 from jobs.stages.ingest.addresses import address
-from jobs.stages.ingest.formats.record import Wrapper
+from jobs.stages.ingest.formats.log_format import JsonRecords, LogFormat, Wrapper
 from jobs.stages.ingest.vendors.aws_actions import CLASSES
 from jobs.stages.sql import (
     NO_TEXT,
@@ -31,12 +31,7 @@ from jobs.stages.sql import (
     url_decoded,
 )
 from schemas.formats.field_map import field_map, record_type
-from schemas.sources import Source
 
-ENVELOPES = ("Records", "logEvents")
-"""What CloudTrail delivers itself, and what CloudWatch Logs make of it."""
-BATCHES = ("logEvents",)
-KEEPS_TEXT = False
 MESSAGE_CHARS = 200
 """Characters of an error message that are kept."""
 
@@ -266,16 +261,6 @@ COLUMNS = {
 }
 
 
-def json_type(source: Source) -> str:
-    """Spark SQL type of a JSON record with the fields that are used."""
-    return RECORD_TYPE
-
-
-def columns(source: Source) -> dict[str, str]:
-    """SQL of every parsed column; ``r`` is the record, ``raw`` its text."""
-    return COLUMNS
-
-
 RECORD_TYPE = record_type(field_map("aws_cloudtrail").used)
 JSON_TYPES = {
     "bytesTransferredOut": "double",
@@ -291,7 +276,6 @@ READER_TYPE = reduce(
 )
 """The same with JSON's own types, for engines' JSON readers, which do not make text of numbers."""
 
-ALONE = "eventName"
 WRAPPERS = {
     # EventBridge's events, of which a bus may carry others.
     "detail": Wrapper(
@@ -305,3 +289,18 @@ WRAPPERS = {
     "message": Wrapper("message", "struct<`message`:string>", "e.message", as_text=True),
     "@message": Wrapper("@message", "struct<`@message`:string>", "e.`@message`", as_text=True),
 }
+
+LOG_FORMAT = LogFormat(
+    columns=lambda _: COLUMNS,
+    json=JsonRecords(
+        type=lambda _: RECORD_TYPE,
+        # What CloudTrail delivers itself, and what CloudWatch Logs make of it.
+        envelopes=("Records", "logEvents"),
+        batches=("logEvents",),
+        wrappers=WRAPPERS,
+        alone="eventName",
+        reader_type=READER_TYPE,
+    ),
+    derived=DERIVED,
+    same_event=SAME_EVENT,
+)

@@ -11,6 +11,7 @@ the request line of a presigned URL holds its signature and is not kept.
 from __future__ import annotations
 
 from jobs.stages.ingest.addresses import address
+from jobs.stages.ingest.formats.log_format import LogFormat, TextRows
 from jobs.stages.sql import (
     NO_TEXT,
     UNKNOWN_ACTION,
@@ -25,10 +26,6 @@ from jobs.stages.sql import (
     url_decoded,
 )
 from schemas.sources import Source
-
-ENVELOPES: tuple[str, ...] = ()
-HEADERLESS = True
-KEEPS_TEXT = True
 
 LEADING = ("bucket_owner", "bucket", "day_and_time", "offset", "remote_ip")
 FIGURES = ("http_status", "error_code", "bytes_sent", "object_size")
@@ -157,7 +154,7 @@ def parts(line: str, header: str, source: Source) -> str:
     return f"split(regexp_replace({whole}, {quoted(LINE)}, {quoted(kept)}), {quoted(BREAK)})"
 
 
-def mended(line: str, header: str, source: Source) -> str:
+def joined_parts(line: str, header: str, source: Source) -> str:
     """SQL of a struct of the parts of a line, of which ``WORDS`` are arrays of words."""
     members = {name: f"get(parts, {place})" for place, name in enumerate((*PARTS, "tail"))}
     members |= {name: f"split({members[name]}, ' ')" for name in WORDS}
@@ -190,11 +187,6 @@ def fault(line: str, header: str, source: Source) -> str:
         "case when parts.tail is null then 'not a line of an S3 server access log "
         "(18 fields or more, three of them quoted, are expected)' end"
     )
-
-
-def columns(source: Source) -> dict[str, str]:
-    """SQL of every parsed column; ``r`` is the record, ``raw`` its text."""
-    return COLUMNS
 
 
 COLUMNS = {
@@ -243,3 +235,18 @@ COLUMNS = {
     "precedence": "0",
     "problem": NO_TEXT,
 }
+
+LOG_FORMAT = LogFormat(
+    columns=lambda _: COLUMNS,
+    text=TextRows(
+        record=record,
+        fault=fault,
+        is_json=is_json,
+        header_problem=header_problem,
+        headerless=True,
+        parts=parts,
+        joined_parts=joined_parts,
+    ),
+    keeps_text=True,
+    derived=DERIVED,
+)

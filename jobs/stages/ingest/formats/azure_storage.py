@@ -9,6 +9,7 @@ taken and the others where it went.
 from __future__ import annotations
 
 from jobs.stages.ingest.addresses import address
+from jobs.stages.ingest.formats.log_format import JsonRecords, LogFormat
 from jobs.stages.sql import (
     NO_TEXT,
     UNKNOWN_ACTION,
@@ -22,10 +23,6 @@ from jobs.stages.sql import (
     url_decoded,
 )
 from schemas.formats.field_map import field_map, record_type
-from schemas.sources import Source
-
-ENVELOPES = ("records",)
-KEEPS_TEXT = False
 
 CLASSES = {
     # Names without a service are those of SMB, NFS and the classic logs.
@@ -208,14 +205,13 @@ COLUMNS = {
 }
 
 
-def json_type(source: Source) -> str:
-    """Spark SQL type of a JSON record with the fields that are used."""
-    return RECORD_TYPE
-
-
-def columns(source: Source) -> dict[str, str]:
-    """SQL of every parsed column; ``r`` is the record, ``raw`` its text."""
-    return COLUMNS
-
-
 RECORD_TYPE = record_type(field_map("azure_storage").used)
+
+LOG_FORMAT = LogFormat(
+    columns=lambda _: COLUMNS,
+    json=JsonRecords(
+        type=lambda _: RECORD_TYPE,
+        envelopes=("records",),
+    ),
+    derived=DERIVED,
+)

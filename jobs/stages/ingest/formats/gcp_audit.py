@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from jobs.stages.ingest.addresses import address
 from jobs.stages.ingest.formats.kubernetes_audit import event_class, event_resource
+from jobs.stages.ingest.formats.log_format import JsonRecords, LogFormat
 from jobs.stages.ingest.vendors.google_entries import (
     SERVICE,
     delegate,
@@ -19,11 +20,6 @@ from jobs.stages.ingest.vendors.google_entries import (
 )
 from jobs.stages.sql import NO_TEXT, UNKNOWN_ACTION, class_of, details_json, iso_time, one_a_line
 from schemas.formats.field_map import field_map, record_type
-from schemas.sources import Source
-
-ENVELOPES = ("",)
-"""``gcloud logging read --format=json`` writes a bare JSON array."""
-KEEPS_TEXT = False
 
 CLASSES = {
     "list": "storage.objects.list storage.buckets.list storage.managedFolders.list",
@@ -243,14 +239,14 @@ COLUMNS = {
 }
 
 
-def json_type(source: Source) -> str:
-    """Spark SQL type of a JSON record with the fields that are used."""
-    return RECORD_TYPE
-
-
-def columns(source: Source) -> dict[str, str]:
-    """SQL of every parsed column; ``r`` is the record, ``raw`` its text."""
-    return COLUMNS
-
-
 RECORD_TYPE = record_type(field_map("gcp_audit").used)
+
+LOG_FORMAT = LogFormat(
+    columns=lambda _: COLUMNS,
+    json=JsonRecords(
+        type=lambda _: RECORD_TYPE,
+        # ``gcloud logging read --format=json`` writes a bare JSON array.
+        envelopes=("",),
+    ),
+    derived=DERIVED,
+)

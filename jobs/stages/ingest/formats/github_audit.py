@@ -10,6 +10,7 @@ API are one action, so their class is that of the method and route.
 from __future__ import annotations
 
 from jobs.stages.ingest.addresses import address
+from jobs.stages.ingest.formats.log_format import JsonRecords, LogFormat
 from jobs.stages.sql import (
     NO_TEXT,
     UNKNOWN_ACTION,
@@ -20,12 +21,6 @@ from jobs.stages.sql import (
     quoted,
 )
 from schemas.formats.field_map import field_map, record_type
-from schemas.sources import Source
-
-ENVELOPES = ("",)
-"""The API's export is a bare JSON array, or one after another, a page each."""
-BATCHES = ("",)
-KEEPS_TEXT = False
 
 DONE = "(?:create|update|delete|destroy|remove|add|enable|disable|enabled|disabled|clear)"
 # The first pattern that fits decides. Whole families are named only where all of it is the same.
@@ -314,14 +309,15 @@ COLUMNS = {
 }
 
 
-def json_type(source: Source) -> str:
-    """Spark SQL type of a JSON record with the fields that are used."""
-    return RECORD_TYPE
-
-
-def columns(source: Source) -> dict[str, str]:
-    """SQL of every parsed column; ``r`` is the record, ``raw`` its text."""
-    return COLUMNS
-
-
 RECORD_TYPE = record_type(field_map("github_audit").used)
+
+LOG_FORMAT = LogFormat(
+    columns=lambda _: COLUMNS,
+    json=JsonRecords(
+        type=lambda _: RECORD_TYPE,
+        # The API's export is a bare JSON array, or one after another, a page each.
+        envelopes=("",),
+        batches=("",),
+    ),
+    derived=DERIVED,
+)

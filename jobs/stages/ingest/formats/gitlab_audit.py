@@ -12,6 +12,7 @@ is impersonated.
 from __future__ import annotations
 
 from jobs.stages.ingest.addresses import address
+from jobs.stages.ingest.formats.log_format import JsonRecords, LogFormat
 from jobs.stages.sql import (
     NO_TEXT,
     UNKNOWN_ACTION,
@@ -22,11 +23,6 @@ from jobs.stages.sql import (
     zoned_time,
 )
 from schemas.formats.field_map import field_map, record_type
-from schemas.sources import Source
-
-ENVELOPES = ("",)
-"""The API's answer is a bare JSON array."""
-KEEPS_TEXT = False
 
 
 def _either(name: str) -> str:
@@ -259,14 +255,14 @@ COLUMNS = {
 }
 
 
-def json_type(source: Source) -> str:
-    """Spark SQL type of a JSON record with the fields that are used."""
-    return RECORD_TYPE
-
-
-def columns(source: Source) -> dict[str, str]:
-    """SQL of every parsed column; ``r`` is the record, ``raw`` its text."""
-    return COLUMNS
-
-
 RECORD_TYPE = record_type(field_map("gitlab_audit").used)
+
+LOG_FORMAT = LogFormat(
+    columns=lambda _: COLUMNS,
+    json=JsonRecords(
+        type=lambda _: RECORD_TYPE,
+        # The API's answer is a bare JSON array.
+        envelopes=("",),
+    ),
+    derived=DERIVED,
+)

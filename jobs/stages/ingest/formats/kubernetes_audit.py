@@ -17,7 +17,7 @@ from __future__ import annotations
 from typing import Any
 
 from jobs.stages.ingest.addresses import address
-from jobs.stages.ingest.formats.record import Wrapper
+from jobs.stages.ingest.formats.log_format import JsonRecords, LogFormat, Wrapper
 from jobs.stages.ingest.vendors.google_entries import SERVICE, kubernetes_event
 from jobs.stages.sql import (
     NO_TEXT,
@@ -31,13 +31,6 @@ from jobs.stages.sql import (
     url_decoded,
 )
 from schemas.formats.field_map import field_map, field_tree, record_type
-from schemas.sources import Source
-
-ENVELOPES = ("items", "records", "logEvents", "")
-"""A webhook's batch, Azure's, CloudWatch's, and what ``gcloud logging read`` writes."""
-BATCHES = ENVELOPES
-BATCH = {"logEvents": "logGroup"}
-KEEPS_TEXT = False
 
 ADDRESSES = "r.sourceIPs"
 CLUSTER = "coalesce(cluster, '-')"
@@ -121,7 +114,6 @@ EXTRA_SESSION, EXTRA_ARN, EXTRA_ROLE = map(_extra, ("sessionName", "arn", "canon
 
 # The caller may choose the audit id. What is created may get its name only at a later stage.
 SAME_EVENT = ("principal", "action", "if(action = 'create', '', resource)")
-IN_STAGES = True
 
 COLUMNS = {
     "event_id": "nullif(r.auditID, '')",
@@ -178,16 +170,6 @@ COLUMNS = {
 }
 
 
-def json_type(source: Source) -> str:
-    """Spark SQL type of a JSON record with the fields that are used."""
-    return RECORD_TYPE
-
-
-def columns(source: Source) -> dict[str, str]:
-    """SQL of every parsed column; ``r`` is the record, ``raw`` its text."""
-    return COLUMNS
-
-
 FIELDS = field_map("kubernetes_audit")
 RECORD_TYPE = record_type(FIELDS.used)
 
@@ -214,7 +196,6 @@ def _cloudwatch(text: str, group: str) -> Wrapper:
     )
 
 
-ALONE = "auditID"
 WRAPPERS = {
     "properties": Wrapper(
         "properties.log",
@@ -238,3 +219,20 @@ WRAPPERS = {
     "message": _cloudwatch("message", "coalesce(batch, e.logGroup)"),
     "@message": _cloudwatch("@message", "coalesce(batch, e.`@log`)"),
 }
+
+LOG_FORMAT = LogFormat(
+    columns=lambda _: COLUMNS,
+    json=JsonRecords(
+        type=lambda _: RECORD_TYPE,
+        # A webhook's batch, Azure's, CloudWatch's, and what ``gcloud logging read`` writes.
+        envelopes=("items", "records", "logEvents", ""),
+        batches=("items", "records", "logEvents", ""),
+        batch_origin={"logEvents": "logGroup"},
+        wrappers=WRAPPERS,
+        alone="auditID",
+    ),
+    addresses=ADDRESSES,
+    derived=DERIVED,
+    same_event=SAME_EVENT,
+    in_stages=True,
+)

@@ -11,6 +11,7 @@ import re
 from typing import Any
 
 from jobs.stages.ingest.addresses import address
+from jobs.stages.ingest.formats.log_format import JsonRecords, LogFormat, TextRows
 from jobs.stages.ingest.time_pattern_sql import time_of_steps, time_steps, unknown_zone
 from jobs.stages.sql import (
     EMPTY,
@@ -27,8 +28,6 @@ from schemas.formats.field_map import STEP, field_tree, record_type
 from schemas.sources import EPOCHS, Mapping, Source
 from schemas.time_pattern import read_time_pattern
 
-ENVELOPES: tuple[str, ...] = ()
-KEEPS_TEXT = True
 PLACE = re.compile(r"\{([^{}]+)\}")
 MARK = "\x1f"
 # Written without a choice under a star, for which Java needs its stack.
@@ -85,7 +84,7 @@ def parts(line: str, header: str, source: Source) -> str:
     return f"instr({line}, '\"') > 0 and not {line} rlike {_simple(header, source)}"
 
 
-def mended(line: str, header: str, source: Source) -> str:
+def joined_parts(line: str, header: str, source: Source) -> str:
     """SQL of an array of a CSV line's cells as they stand there; null if quotes do not match.
 
     A pattern that takes out every field is slow. Where quotes only surround fields, it is enough
@@ -278,3 +277,22 @@ def _nested(tree: dict[str, Any], values: dict[str, str], parents: tuple[str, ..
         value = by_steps[steps] if below is None else _nested(below, values, steps)
         members += [quoted(name), value]
     return f"named_struct({', '.join(members)})"
+
+
+LOG_FORMAT = LogFormat(
+    columns=columns,
+    json=JsonRecords(
+        type=json_type,
+    ),
+    text=TextRows(
+        record=record,
+        fault=fault,
+        is_json=is_json,
+        header_problem=header_problem,
+        parts=parts,
+        joined_parts=joined_parts,
+    ),
+    keeps_text=True,
+    derived_by_source=derived,
+    missing_fields=missing_fields,
+)

@@ -11,6 +11,7 @@ itself has another trigger and no address.
 from __future__ import annotations
 
 from jobs.stages.ingest.addresses import address
+from jobs.stages.ingest.formats.log_format import JsonRecords, LogFormat
 from jobs.stages.sql import (
     NO_TEXT,
     UNKNOWN_ACTION,
@@ -23,10 +24,6 @@ from jobs.stages.sql import (
     url_decoded,
 )
 from schemas.formats.field_map import field_map, record_type
-from schemas.sources import Source
-
-ENVELOPES: tuple[str, ...] = ()
-KEEPS_TEXT = False
 
 CLASSES = {
     "read": "GetObject GetObjectLambda SelectObjectContent WebDownload WebDownloadZip InspectData "
@@ -211,14 +208,11 @@ COLUMNS = {
 }
 
 
-def json_type(source: Source) -> str:
-    """Spark SQL type of a JSON record with the fields that are used."""
-    return RECORD_TYPE
-
-
-def columns(source: Source) -> dict[str, str]:
-    """SQL of every parsed column; ``r`` is the record, ``raw`` its text."""
-    return COLUMNS
-
-
 RECORD_TYPE = record_type(field_map("minio_audit").used)
+
+LOG_FORMAT = LogFormat(
+    columns=lambda _: COLUMNS,
+    json=JsonRecords(
+        type=lambda _: RECORD_TYPE,
+    ),
+)

@@ -13,7 +13,7 @@ import re
 from itertools import count
 from math import comb
 
-from jobs.stages.ingest.formats.record import Link
+from jobs.stages.ingest.formats.log_format import Link, LogFormat, TextRows
 from jobs.stages.ingest.vendors.slurm_states import SHORT, STATES
 from jobs.stages.sql import (
     NO_TEXT,
@@ -28,8 +28,6 @@ from jobs.stages.sql import (
 from schemas.formats.field_map import field_map
 from schemas.sources import SACCT_IDS, SACCT_TIMES, Source, sacct_names
 
-ENVELOPES: tuple[str, ...] = ()
-KEEPS_TEXT = False
 SEPARATOR = "|"
 UNIT = "\x1f"
 FREE_TEXT = frozenset(
@@ -88,7 +86,7 @@ def parts(line: str, header: str, source: Source) -> str:
     return f"split({_row(line, header)}, '\\\\|')"
 
 
-def mended(line: str, header: str, source: Source) -> str:
+def joined_parts(line: str, header: str, source: Source) -> str:
     """SQL of the array of a row's fields, null where they cannot be told; the fields that cannot
     be told apart, as one text, are one element more.
     """
@@ -151,18 +149,13 @@ def breaks(text: str, header: str) -> bool | None:
     return None if first_ids and not _is_header(text) else False
 
 
-def telling(line: str, header: str, source: Source) -> str:
+def links(line: str, header: str, source: Source) -> str:
     """SQL of whether a row may be a job's own, which has its owner, and no step's."""
     before = _first_ids(_names(header))
     if not before:
         return "true"
     step = rf"^(?:[^|]*\|){{{before[0]}}}[^|.]*[.]"
     return f"not {line} rlike {quoted(step)}"
-
-
-def columns(source: Source) -> dict[str, str]:
-    """SQL of every parsed column."""
-    return COLUMNS
 
 
 def _is_header(line: str) -> bool:
@@ -367,3 +360,20 @@ COLUMNS = {
     f"when {ID} is null then 'no JobID' when not {ID} rlike {quoted(JOB_NUMBER)} "
     "then 'no job number where the header has JobID' end",
 }
+
+LOG_FORMAT = LogFormat(
+    columns=lambda _: COLUMNS,
+    text=TextRows(
+        record=record,
+        fault=fault,
+        is_json=is_json,
+        header_problem=header_problem,
+        given_header=given_header,
+        parts=parts,
+        joined_parts=joined_parts,
+        links=links,
+        breaks=breaks,
+    ),
+    derived=DERIVED,
+    same_event=SAME_EVENT,
+)

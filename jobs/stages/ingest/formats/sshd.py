@@ -13,7 +13,7 @@ closes.
 from __future__ import annotations
 
 from jobs.stages.ingest.addresses import address
-from jobs.stages.ingest.formats.record import Link
+from jobs.stages.ingest.formats.log_format import Link, LogFormat, TextRows
 from jobs.stages.ingest.vendors.sshd_messages import (
     BREAK,
     IS_SSH,
@@ -37,10 +37,6 @@ from jobs.stages.sql import (
     zoned_time,
 )
 from schemas.sources import Source
-
-ENVELOPES: tuple[str, ...] = ()
-KEEPS_TEXT = False
-HEADERLESS = True
 
 # None of these has two ways to go on from any place, and none reads the message: engines take such
 # patterns several times faster.
@@ -118,14 +114,9 @@ def fault(line: str, header: str, source: Source) -> str:
     )
 
 
-def telling(line: str, header: str, source: Source) -> str:
+def links(line: str, header: str, source: Source) -> str:
     """SQL of whether a line may say whose a process or a connection is, or how it went on."""
     return " or ".join(f"contains({line}, {quoted(text)})" for text in TELLING)
-
-
-def columns(source: Source) -> dict[str, str]:
-    """SQL of every parsed column."""
-    return COLUMNS
 
 
 def _piece(array: str, place: int) -> str:
@@ -343,3 +334,17 @@ COLUMNS = {
     "precedence": "0",
     "problem": NO_TEXT,
 }
+
+LOG_FORMAT = LogFormat(
+    columns=lambda _: COLUMNS,
+    text=TextRows(
+        record=record,
+        fault=fault,
+        is_json=is_json,
+        header_problem=header_problem,
+        headerless=True,
+        parts=parts,
+        links=links,
+    ),
+    derived=DERIVED,
+)

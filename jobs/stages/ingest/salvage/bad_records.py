@@ -16,10 +16,10 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import date
 from pathlib import Path
-from types import ModuleType
 from typing import TYPE_CHECKING, TextIO
 
-from jobs.stages.ingest.formats import format_module
+from jobs.stages.ingest.formats import LOG_FORMATS
+from jobs.stages.ingest.formats.log_format import LogFormat
 from jobs.stages.ingest.parse import BAD, NOT_A_RECORD
 from jobs.stages.ingest.raw_file import RawFile
 from jobs.stages.ingest.salvage.records import (
@@ -199,17 +199,17 @@ def _look_at(
     seen: Counter[Group] = Counter()
     for (name, late), wanted in sorted(by_source.items()):
         entry = next(entry for entry in inputs if entry.source.name == name)
-        source, module = entry.source, format_module(entry.source.format)
+        source, form = entry.source, LOG_FORMATS[entry.source.format]
         files = [f for f in entry.good if (f.day not in (None, rejects.day)) == late]
-        for row, header, record in _find_records(files, wanted, module):
+        for row, header, record in _find_records(files, wanted, form):
             group = None if row is None else _group_of(row)
             if group is not None:
                 seen[group] += 1
             if record is None:
                 continue
             # Text that happens to be JSON is a bad line all the same.
-            readable = hasattr(module, "json_type") and header is None
-            parts = _parts(record, module) if readable else [record]
+            readable = form.json is not None and header is None
+            parts = _parts(record, form) if readable else [record]
             if row is not None and group is not None and not group.whole and parts == [record]:
                 rejects.add(source, record, row.reason, group.timed)
                 continue
@@ -229,14 +229,14 @@ def _keep(
         rejects.add(source, part, part.problem, timed=False)
 
 
-def _parts(record: RawRecord, module: ModuleType) -> list[RawRecord]:
+def _parts(record: RawRecord, form: LogFormat) -> list[RawRecord]:
     """The records in a text that the engine did not take, each with what it comes in."""
     sound = mended_records(record) or [record]
-    return [part for each in sound for part in unpacked_records(each, module)]
+    return [part for each in sound for part in unpacked_records(each, form)]
 
 
 def _find_records(
-    files: list[RawFile], rows: list[Row], module: ModuleType
+    files: list[RawFile], rows: list[Row], form: LogFormat
 ) -> Iterator[tuple[Row | None, str | None, RawRecord | None]]:
     """The raw records of bad rows, with those rows, and a header where lines were joined.
 
@@ -245,7 +245,7 @@ def _find_records(
     """
     lines = {row.digest: row for row in rows if row.file_crc is None and row.digest}
     with_lines = [raw_file for raw_file in files if raw_file.framing == "lines"]
-    yield from _find_lines(with_lines, lines, getattr(module, "breaks", None))
+    yield from _find_lines(with_lines, lines, form.text.breaks if form.text else None)
     elements: dict[tuple[int, int], dict[int, Row]] = {}
     documents: dict[tuple[int, int], Row] = {}
     for row in rows:
@@ -294,11 +294,11 @@ def _find_lines(
 
 def _read_damaged(entry: SourceFiles, limit: int, rejects: Rejects, saved: Saved) -> None:
     """All records of files that the engine cannot be given."""
-    module = format_module(entry.source.format)
-    breaks = getattr(module, "breaks", None)
+    form = LOG_FORMATS[entry.source.format]
+    breaks = form.text.breaks if form.text else None
     for raw_file in entry.damaged:
         for record in read_records(raw_file, limit, breaks):
-            parts = [record] if raw_file.header is not None else unpacked_records(record, module)
+            parts = [record] if raw_file.header is not None else unpacked_records(record, form)
             for part in parts:
                 _keep(entry.source, raw_file.header, part, rejects, saved)
 

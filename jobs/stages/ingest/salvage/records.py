@@ -14,10 +14,9 @@ import zlib
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import date
-from types import ModuleType
 from typing import Any
 
-from jobs.stages.ingest.formats import wrapper_of
+from jobs.stages.ingest.formats.log_format import LogFormat
 from jobs.stages.ingest.gzip_files import read_chunks, too_large
 from jobs.stages.ingest.raw_file import RawFile
 from jobs.stages.ingest.salvage.broken_json import (
@@ -194,23 +193,23 @@ def mended_records(record: RawRecord) -> list[RawRecord]:
     ]
 
 
-def unpacked_records(record: RawRecord, module: ModuleType) -> list[RawRecord]:
+def unpacked_records(record: RawRecord, form: LogFormat) -> list[RawRecord]:
     """The records in a line that holds an array of them, else the one; each with its wrapper.
 
-    ``module`` is the format's. Most lines of most formats are what they were before.
+    Most lines of most formats are what they were before.
     """
     try:
         value = DECODER.decode(record.text)
     except (ValueError, RecursionError):
         value = None
-        array = next((name for name in module.ENVELOPES if _begins_batch(record.text, name)), None)
+        array = next((name for name in form.envelopes if _begins_batch(record.text, name)), None)
         if array is None:
             return [record]
     else:
-        array = next((name for name in module.ENVELOPES if _is_batch(value, name)), None)
+        array = next((name for name in form.envelopes if _is_batch(value, name)), None)
         if array is None:
-            return [_with_wrapper(record, value, module)]
-    batch = getattr(module, "BATCH", {}).get(array)
+            return [_with_wrapper(record, value, form)]
+    batch = form.json.batch_origin.get(array) if form.json else None
     origin = value.get(batch) if isinstance(value, dict) else None
     parts = []
     for position, piece, problem in _elements_of(record.position, record.text, array, cut=False):
@@ -220,7 +219,7 @@ def unpacked_records(record: RawRecord, module: ModuleType) -> list[RawRecord]:
             if origin:  # what the document says of all its records goes with each
                 element = {batch: origin, **element}
                 part = replace(part, text=json.dumps(element))
-            part = _with_wrapper(part, element, module)
+            part = _with_wrapper(part, element, form)
         parts.append(part)
     return parts
 
@@ -237,12 +236,12 @@ def _is_batch(value: Any, array: str) -> bool:
     return isinstance(value, dict) and isinstance(value.get(array), list)
 
 
-def _with_wrapper(record: RawRecord, value: Any, module: ModuleType) -> RawRecord:
+def _with_wrapper(record: RawRecord, value: Any, form: LogFormat) -> RawRecord:
     """A record with what it comes in, and with a problem where that holds none."""
-    name = wrapper_of(value if isinstance(value, dict) else (), module)
+    name = form.wrapper_of(value if isinstance(value, dict) else ())
     if name is None:
         return replace(record, wrapper=None)
-    path, text = module.WRAPPERS[name].path, record.text
+    path, text = form.wrapper(name).path, record.text
     holder, inner = {}, value
     for step in filter(None, path.split(".")):
         holder, inner = inner, inner.get(step) if isinstance(inner, dict) else None
