@@ -11,7 +11,6 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from datetime import date
-from types import ModuleType
 from typing import TYPE_CHECKING
 
 from jobs.platform.delta_tables import require_day, written_days
@@ -21,7 +20,7 @@ from jobs.platform.errors_in_words import chain, in_words, one_line
 from jobs.platform.reachable import engine_name, reach_server
 from jobs.platform.run_lock import owner_only, storage_lock
 from jobs.stages.ingest.listing import storage_problem
-from schemas.tables import TABLES
+from jobs.stages.stage import Outcome, Stage
 from schemas.tables.signals import SIGNALS
 
 if TYPE_CHECKING:
@@ -30,49 +29,49 @@ if TYPE_CHECKING:
     from schemas.config import JobConfig
 
 
-def _ingest() -> ModuleType:
-    from jobs.stages import ingest
+def _ingest() -> Stage:
+    from jobs.stages.ingest import STAGE
 
-    return ingest
-
-
-def _check() -> ModuleType:
-    from jobs.stages import check
-
-    return check
+    return STAGE
 
 
-def _aggregate() -> ModuleType:
-    from jobs.stages import aggregate
+def _check() -> Stage:
+    from jobs.stages.check import STAGE
 
-    return aggregate
-
-
-def _graph() -> ModuleType:
-    from jobs.stages import graph
-
-    return graph
+    return STAGE
 
 
-def _signals() -> ModuleType:
-    from jobs.stages import signals
+def _aggregate() -> Stage:
+    from jobs.stages.aggregate import STAGE
 
-    return signals
-
-
-def _findings() -> ModuleType:
-    from jobs.stages import findings
-
-    return findings
+    return STAGE
 
 
-def _publish() -> ModuleType:
-    from jobs.stages import publish
+def _graph() -> Stage:
+    from jobs.stages.graph import STAGE
 
-    return publish
+    return STAGE
 
 
-STAGES: dict[str, Callable[[], ModuleType]] = {
+def _signals() -> Stage:
+    from jobs.stages.signals import STAGE
+
+    return STAGE
+
+
+def _findings() -> Stage:
+    from jobs.stages.findings import STAGE
+
+    return STAGE
+
+
+def _publish() -> Stage:
+    from jobs.stages.publish import STAGE
+
+    return STAGE
+
+
+STAGES: dict[str, Callable[[], Stage]] = {
     "ingest": _ingest,
     "check": _check,
     "aggregate": _aggregate,
@@ -81,12 +80,7 @@ STAGES: dict[str, Callable[[], ModuleType]] = {
     "findings": _findings,
     "publish": _publish,
 }
-"""Stage → function that imports its module, which takes seconds.
-
-The module has ``run(spark, config, day) -> str`` and ``INPUTS``.
-The summary is for the progress line. ``INPUTS`` are the tables whose rows of the day the stage
-reads (``SENT_INPUTS``: those that it reads only for Elasticsearch). Earlier days may be missing.
-"""
+"""Each stage by name, as a function that imports it, which takes seconds."""
 SIGNS_OF_A_LOST_ENGINE = (
     "Exception deserializing",
     "Wire format was corrupt",
@@ -98,8 +92,6 @@ SIGNS_OF_A_LOST_ENGINE = (
     "SESSION_CLOSED",
     "SESSION_NOT_FOUND",
 )
-LOOK_BACK_DAYS = max(days for table in TABLES for _, days in table.reads)
-"""Most days that any stage looks back: so many later days rest on a day."""
 
 Progress = Callable[[str], None]
 
@@ -141,7 +133,7 @@ def run_days(
             for name in names:
                 began = time.monotonic()
                 try:
-                    summary = run_stage(spark, config, day, name)
+                    outcome = run_stage(spark, config, day, name)
                 except RunError as error:
                     if spark is None or not engine_lost(error):
                         raise
@@ -149,16 +141,17 @@ def run_days(
                     with suppress(Exception):
                         engine.close()
                     spark = engine.enter_context(_started(config.engine))
-                    summary = run_stage(spark, config, day, name)
+                    outcome = run_stage(spark, config, day, name)
                 seconds = time.monotonic() - began
-                progress(f"{day}  {name:<9}  {seconds:6.1f} s  {summary}")
+                progress(f"{day}  {name:<9}  {seconds:6.1f} s  {outcome}")
         if stages is None and (note := _stale_note(config, days)):
             progress(note)
 
 
 def _stale_note(config: JobConfig, days: Sequence[date]) -> str:
     """One line about later days that were scored from the days before they were run again."""
-    stale = written_days(config.storage, SIGNALS, max(days), LOOK_BACK_DAYS)
+    look_back = max(read.days for stage in STAGES.values() for read in stage().reads)
+    stale = written_days(config.storage, SIGNALS, max(days), look_back)
     if not stale:
         return ""
     old = f"{days[0]}" if len(days) == 1 else f"{min(days)} to {max(days)}"
@@ -177,11 +170,11 @@ def engine_lost(error: RunError) -> bool:
     return any(sign in text for sign in SIGNS_OF_A_LOST_ENGINE)
 
 
-def run_stage(spark: SparkSession | None, config: JobConfig, day: date, name: str) -> str:
-    """Run one stage and give its summary; every failure is a :class:`RunError` with a note."""
+def run_stage(spark: SparkSession | None, config: JobConfig, day: date, name: str) -> Outcome:
+    """Run one stage; every failure is a :class:`RunError` with a note."""
     require_inputs(config, day, name)
     try:
-        return str(STAGES[name]().run(spark, config, day))
+        return STAGES[name]().run(spark, config, day)
     except Exception as error:
         failure = _worded(error, config)
         failure.add_note(f"{day} {name}")
@@ -201,10 +194,10 @@ def _worded(error: Exception, config: JobConfig) -> RunError:
 
 def require_inputs(config: JobConfig, day: date, name: str) -> None:
     """RunError, with a note, if an earlier stage has never written the day that ``name`` reads."""
-    module = STAGES[name]()
-    inputs = list(module.INPUTS)
+    stage = STAGES[name]()
+    inputs = list(stage.needs)
     if config.elasticsearch.url is not None:
-        inputs += getattr(module, "SENT_INPUTS", ())
+        inputs += stage.sent
     try:
         require_day(config.storage, inputs, day)
     except RunError as error:

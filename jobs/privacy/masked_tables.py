@@ -42,6 +42,8 @@ class Inputs:
 
     config: JobConfig
     day: date
+    require_read: Callable[[Table, date, int], None]
+    """Raises ValueError for a table, a last day and a look-back that the stage does not declare."""
     saved: set[str] = field(default_factory=set)
 
     @cached_property
@@ -57,6 +59,7 @@ class Inputs:
         self, table: Table, last: date, look_back: int = 0, columns: Sequence[str] | None = None
     ) -> pd.DataFrame:
         """As :func:`jobs.platform.delta_tables.stored_frame`."""
+        self.require_read(table, last, look_back)
         rows = stored_frame(self.config.storage, table, last, look_back, columns)
         if self.names is None:
             return rows

@@ -6,44 +6,47 @@ import json
 from datetime import date, timedelta
 from typing import TYPE_CHECKING, Any
 
-from jobs.platform.delta_tables import replace_day, stored_frame, to_frame
-from jobs.stages.history import HISTORY_TABLES, read_history, settings_of
+from jobs.platform.delta_tables import to_frame
+from jobs.stages.history import HISTORY_READS, read_history, settings_of
+from jobs.stages.stage import Outcome, Read, Stage, StageTables
 from schemas.finding import validate_finding
 from schemas.tables.findings import FINDINGS
 from schemas.tables.signals import SIGNALS
 
 if TYPE_CHECKING:
     import pandas as pd
-    from pyspark.sql import SparkSession
 
     from models.features.history import History
     from schemas.config import JobConfig
 
-INPUTS = (SIGNALS, *HISTORY_TABLES)
 KEPT_BUDGETS = 10
 """Findings kept a day, in alert budgets."""
+LONGEST_MEMORY_DAYS = 89
 MEMORY_HALF_LIVES = 4
 """Half-lives after which a finding that was shown is forgotten (a sixteenth is left)."""
 SHOWN_COLUMNS = ["day", "entity", "detector", "window", "statistic", "asset_ids"]
 
 
-def run(spark: SparkSession, config: JobConfig, day: date) -> str:
+def queue_day(tables: StageTables, config: JobConfig, day: date) -> Outcome:
     """Replace the day's rows of ``findings``, tell what the queue holds."""
     memory = memory_days(config)
-    signals = stored_frame(config.storage, SIGNALS, day, memory)
-    before = stored_frame(config.storage, FINDINGS, day - timedelta(days=1), memory - 1)
+    signals = tables.frame(SIGNALS, day, memory)
+    before = tables.frame(FINDINGS, day - timedelta(days=1), memory - 1)
     earlier = before[before["in_budget"].astype(bool)]
-    history = read_history(config, day)
+    history = read_history(tables, config)
     rows = make_findings(signals, earlier, history, config)
-    replace_day(to_frame(spark, rows, FINDINGS), config.storage, FINDINGS, day)
+    tables.replace(to_frame(tables.spark, rows, FINDINGS), FINDINGS)
     queue = rows[rows["in_budget"].astype(bool)]
     top = f", highest {queue['risk_score'].max():.0f}" if len(queue) else ""
-    return f"{len(queue)} findings in the queue{top}, {len(rows) - len(queue)} below"
+    said = f"{len(queue)} findings in the queue{top}, {len(rows) - len(queue)} below"
+    return Outcome({FINDINGS.name: len(rows)}, (said,))
 
 
 def memory_days(config: JobConfig) -> int:
-    """Days for which a finding that was shown lowers its repetition, at most 89."""
-    return min(89, max(1, round(MEMORY_HALF_LIVES * config.scoring.half_life_days)))
+    """Days for which a finding that was shown lowers its repetition."""
+    return min(
+        LONGEST_MEMORY_DAYS, max(1, round(MEMORY_HALF_LIVES * config.scoring.half_life_days))
+    )
 
 
 def make_findings(
@@ -108,3 +111,12 @@ def _row(document: dict[str, Any], day: date) -> dict[str, Any]:
         "in_budget": document["exfil"]["in_budget"],
         "document": json.dumps(document, ensure_ascii=False, sort_keys=True),
     }
+
+
+STAGE = Stage(
+    name="findings",
+    reads=(*HISTORY_READS, Read(SIGNALS, LONGEST_MEMORY_DAYS), Read(FINDINGS, LONGEST_MEMORY_DAYS)),
+    writes=(FINDINGS,),
+    work=queue_day,
+    needs=(SIGNALS, *(read.table for read in HISTORY_READS)),
+)

@@ -7,33 +7,41 @@ Reads ``access`` of the ``graph.window_days`` days that end with the day (the da
 from __future__ import annotations
 
 from datetime import date
-from typing import TYPE_CHECKING
 
 from jobs.inputs.context import load_context
-from jobs.platform.delta_tables import replace_day, stored_frame, to_frame
+from jobs.platform.delta_tables import to_frame
+from jobs.stages.stage import Outcome, Read, Stage, StageTables
 from schemas.config import JobConfig
 from schemas.tables.access import ACCESS
 from schemas.tables.graph import GRAPH_EDGES, GRAPH_NODES
 
-if TYPE_CHECKING:
-    from pyspark.sql import SparkSession
-
-INPUTS = (ACCESS,)
+LOOK_BACK_DAYS = 89
+"""Most days before the day that `graph.window_days` allows."""
 
 
-def run(spark: SparkSession, config: JobConfig, day: date) -> str:
+def make_graph(tables: StageTables, config: JobConfig, day: date) -> Outcome:
     """Build and write the graph of ``day``; a window without access makes an empty graph."""
     from models.graph import build_graph
     from models.graph.window import ACCESS_COLUMNS
 
     look_back = config.graph.window_days - 1
-    access = stored_frame(config.storage, ACCESS, day, look_back, ACCESS_COLUMNS)
+    access = tables.frame(ACCESS, day, look_back, ACCESS_COLUMNS)
     context = load_context(config.context, day)
     nodes, edges = build_graph(access, context, day, config.graph)
-    replace_day(to_frame(spark, nodes, GRAPH_NODES), config.storage, GRAPH_NODES, day)
-    replace_day(to_frame(spark, edges, GRAPH_EDGES), config.storage, GRAPH_EDGES, day)
+    tables.replace(to_frame(tables.spark, nodes, GRAPH_NODES), GRAPH_NODES)
+    tables.replace(to_frame(tables.spark, edges, GRAPH_EDGES), GRAPH_EDGES)
     users = int((nodes["node_type"] == "user").sum())
-    return (
+    said = (
         f"{users:,} users, {len(nodes) - users:,} assets, {len(edges):,} edges "
         f"({int(edges['is_new'].sum()):,} new), {nodes['community'].nunique():,} communities"
     )
+    return Outcome({GRAPH_NODES.name: len(nodes), GRAPH_EDGES.name: len(edges)}, (said,))
+
+
+STAGE = Stage(
+    name="graph",
+    reads=(Read(ACCESS, LOOK_BACK_DAYS),),
+    writes=(GRAPH_NODES, GRAPH_EDGES),
+    work=make_graph,
+    needs=(ACCESS,),
+)

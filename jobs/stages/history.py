@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from jobs.inputs.context import load_context
 from jobs.platform.delta_tables import stored_frame, table_version
 from jobs.platform.errors import InputError
+from jobs.stages.stage import Read, StageTables
 from models.features.history import History
 from schemas.tables.access import ACCESS, OBJECT_ACCESS
 from schemas.tables.graph import GRAPH_EDGES, GRAPH_NODES
@@ -20,12 +21,12 @@ if TYPE_CHECKING:
 
 
 LOOK_BACK_DAYS = 89
-HISTORY_TABLES = {
-    ACCESS: LOOK_BACK_DAYS,
-    OBJECT_ACCESS: LOOK_BACK_DAYS,
-    GRAPH_NODES: 0,
-    GRAPH_EDGES: 0,
-}
+HISTORY_READS = (
+    Read(ACCESS, LOOK_BACK_DAYS),
+    Read(OBJECT_ACCESS, LOOK_BACK_DAYS),
+    Read(GRAPH_NODES),
+    Read(GRAPH_EDGES),
+)
 """Tables of the history and the days looked back in them."""
 
 
@@ -42,14 +43,17 @@ def settings_of(config: JobConfig) -> dict[str, dict[str, object]]:
     return settings
 
 
-def read_history(config: JobConfig, day: date) -> History:
+def read_history(tables: StageTables, config: JobConfig) -> History:
     """What detectors may look at: 90 days of access, the day's graph, the context.
 
     Both stages that look at it run one after the other, so the last one read is kept while its
     tables stay at the version they had.
     """
-    versions = tuple(table_version(config.storage, table) for table in HISTORY_TABLES)
-    access, object_access, nodes, edges = _read_frames(config.storage, day, versions)
+    storage, day = tables.storage, tables.day
+    for read in HISTORY_READS:
+        tables.require_read(read.table, day, read.days)
+    versions = tuple(table_version(storage, read.table) for read in HISTORY_READS)
+    access, object_access, nodes, edges = _read_frames(storage, day, versions)
     context = load_context(config.context, day)
     return History(day, access, object_access, nodes, edges, context)
 
@@ -58,6 +62,4 @@ def read_history(config: JobConfig, day: date) -> History:
 def _read_frames(
     storage: str, day: date, versions: tuple[int | None, ...]
 ) -> tuple[pd.DataFrame, ...]:
-    return tuple(
-        stored_frame(storage, table, day, look_back) for table, look_back in HISTORY_TABLES.items()
-    )
+    return tuple(stored_frame(storage, read.table, day, read.days) for read in HISTORY_READS)

@@ -5,30 +5,32 @@ from __future__ import annotations
 from datetime import date, timedelta
 from typing import TYPE_CHECKING
 
-from jobs.platform.delta_tables import replace_day, stored_frame, to_frame
-from jobs.stages.history import HISTORY_TABLES, read_history, settings_of
+from jobs.platform.delta_tables import to_frame
+from jobs.stages.history import HISTORY_READS, read_history, settings_of
+from jobs.stages.stage import Outcome, Read, Stage, StageTables
 from models.features.history import History
 from schemas.tables.signals import SIGNALS
 
 if TYPE_CHECKING:
     import pandas as pd
-    from pyspark.sql import SparkSession
 
     from schemas.config import JobConfig
 
 CALIBRATED = ("detector", "window", "user_kind", "statistic")
 """Columns of earlier signals that calibrate the day's."""
-INPUTS = tuple(HISTORY_TABLES)
+LONGEST_CALIBRATION_DAYS = 90
+"""Most that `scoring.calibration_days` may be."""
 
 
-def run(spark: SparkSession, config: JobConfig, day: date) -> str:
+def score_day(tables: StageTables, config: JobConfig, day: date) -> Outcome:
     """Score the day, replace its rows of ``signals``, tell how many there are."""
     yesterday, days = day - timedelta(days=1), config.scoring.calibration_days
-    past = stored_frame(config.storage, SIGNALS, yesterday, days - 1, CALIBRATED)
-    rows = make_signals(read_history(config, day), past, config)
-    replace_day(to_frame(spark, rows, SIGNALS), config.storage, SIGNALS, day)
+    past = tables.frame(SIGNALS, yesterday, days - 1, CALIBRATED)
+    rows = make_signals(read_history(tables, config), past, config)
+    tables.replace(to_frame(tables.spark, rows, SIGNALS), SIGNALS)
     telling = int((rows["p_value"] <= config.scoring.evidence_p).sum())
-    return f"{len(rows):,} signals of {rows['entity'].nunique():,} identities, {telling:,} telling"
+    said = f"{len(rows):,} signals of {rows['entity'].nunique():,} identities, {telling:,} telling"
+    return Outcome({SIGNALS.name: len(rows)}, (said,))
 
 
 def make_signals(history: History, past: pd.DataFrame, config: JobConfig) -> pd.DataFrame:
@@ -40,3 +42,12 @@ def make_signals(history: History, past: pd.DataFrame, config: JobConfig) -> pd.
     rows["p_value"] = calibrate(rows, past)
     rows["day"] = history.day
     return rows[SIGNALS.column_names]
+
+
+STAGE = Stage(
+    name="signals",
+    reads=(*HISTORY_READS, Read(SIGNALS, LONGEST_CALIBRATION_DAYS)),
+    writes=(SIGNALS,),
+    work=score_day,
+    needs=tuple(read.table for read in HISTORY_READS),
+)

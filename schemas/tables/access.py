@@ -53,7 +53,6 @@ ACCESS = Table(
         Column("destinations", "array<string>", "distinct destinations, sorted, at most 50"),
         Column("sources", "array<string>", "distinct source names, sorted"),
     ),
-    reads=(("events", 0),),
 )
 
 OBJECT_ACCESS = Table(
@@ -98,5 +97,4 @@ OBJECT_ACCESS = Table(
         Column("first_time", "timestamp", "first event"),
         Column("last_time", "timestamp", "last event"),
     ),
-    reads=(("events", 0),),
 )

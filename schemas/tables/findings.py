@@ -20,12 +20,4 @@ FINDINGS = Table(
         Column("in_budget", "boolean", "within the day's alert budget"),
         Column("document", "string", "the finding as one JSON document (see schemas.finding)"),
     ),
-    reads=(
-        ("signals", 89),
-        ("findings", 89),
-        ("access", 89),
-        ("object_access", 89),
-        ("graph_nodes", 0),
-        ("graph_edges", 0),
-    ),
 )

@@ -21,7 +21,6 @@ GRAPH_NODES = Table(
         Column("x", "double", "place for drawing", minimum=-1, maximum=1),
         Column("y", "double", "place for drawing", minimum=-1, maximum=1),
     ),
-    reads=(("access", 89),),
 )
 
 GRAPH_EDGES = Table(
@@ -45,5 +44,4 @@ GRAPH_EDGES = Table(
             maximum=1,
         ),
     ),
-    reads=(("access", 89),),
 )

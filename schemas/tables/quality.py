@@ -20,5 +20,4 @@ QUALITY = Table(
         Column("expected", "string", "what was expected", nullable=True),
         Column("message", "string", "one sentence for a person"),
     ),
-    reads=(("events", 28), ("rejects", 0), ("quality", 28)),
 )

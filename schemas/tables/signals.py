@@ -25,11 +25,4 @@ SIGNALS = Table(
         Column("asset_ids", "array<string>", "assets of the evidence, most telling first"),
         Column("related_users", "array<string>", "other identities in the evidence"),
     ),
-    reads=(
-        ("access", 89),
-        ("object_access", 89),
-        ("graph_nodes", 0),
-        ("graph_edges", 0),
-        ("signals", 89),
-    ),
 )

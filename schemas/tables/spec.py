@@ -20,17 +20,12 @@ class Column:
 
 @dataclass(frozen=True)
 class Table:
-    """One table: ``key`` is unique within a day, ``stage`` writes it.
-
-    ``reads``: its inputs and the most days that its stage may look back in them; the config may
-    ask for fewer.
-    """
+    """One table: ``key`` is unique within a day, ``stage`` writes it."""
 
     name: str
     grain: str
     key: tuple[str, ...]
     columns: tuple[Column, ...]
-    reads: tuple[tuple[str, int], ...] = ()
     stage: str = ""
 
     @property

@@ -11,7 +11,6 @@ import sys
 import time
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
-from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
@@ -26,7 +25,9 @@ from jobs.platform.delta_tables import replace_day, to_frame
 from jobs.platform.errors import GateError, InputError, RunError
 from jobs.platform.terminal_text import cut, plain_table, printable
 from jobs.review.queue_table import queue_table
+from jobs.stages.stage import Outcome, Read, Stage, StageTables
 from jobs.trial import demo
+from schemas.config import JobConfig
 from schemas.tables.access import ACCESS
 from schemas.tables.events import EVENTS, REJECTS
 from schemas.tables.findings import FINDINGS
@@ -325,17 +326,14 @@ def stage_of(monkeypatch: pytest.MonkeyPatch, name: str, answer: str | Exception
     """Put a stage in place of another that gives or raises ``answer``; the days it was run for."""
     days: list[date] = []
 
-    def run_stage(spark: SparkSession, config: object, day: date) -> str:
+    def work(tables: StageTables, config: object, day: date) -> Outcome:
         days.append(day)
         if isinstance(answer, Exception):
             raise answer
-        return answer
+        return Outcome({}, (answer,))
 
-    module = ModuleType(f"stand_in_{name}")
-    module.run = run_stage  # type: ignore[attr-defined]
-    module.INPUTS = ()  # type: ignore[attr-defined]
-    monkeypatch.setitem(sys.modules, module.__name__, module)
-    monkeypatch.setitem(pipeline.STAGES, name, lambda: module)
+    stage = Stage(name, reads=(Read(EVENTS),), writes=(), work=work)
+    monkeypatch.setitem(pipeline.STAGES, name, lambda: stage)
     return days
 
 
@@ -459,11 +457,11 @@ def test_a_connect_server_that_is_not_there(job: Path, capsys: pytest.CaptureFix
 def test_out_goes_to_the_stage(
     job: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    module = ModuleType("stand_in_output")
-    module.run = lambda spark, config, day: f"into {config.output}"  # type: ignore[attr-defined]
-    module.INPUTS = ()  # type: ignore[attr-defined]
-    monkeypatch.setitem(sys.modules, module.__name__, module)
-    monkeypatch.setitem(pipeline.STAGES, "publish", lambda: module)
+    def work(tables: StageTables, config: JobConfig, day: date) -> Outcome:
+        return Outcome({}, (f"into {config.output}",))
+
+    stage = Stage("publish", reads=(Read(EVENTS),), writes=(), work=work)
+    monkeypatch.setitem(pipeline.STAGES, "publish", lambda: stage)
     argv = ["stage", "publish", "--config", job, "--day", "2026-10-05", "--out", tmp_path / "r"]
     code, out, _ = run(capsys, *argv)
     assert code == 0

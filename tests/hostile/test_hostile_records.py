@@ -168,7 +168,7 @@ def test_every_line_is_somewhere(
                 text = "\n".join([*header, *written[format_id]])
                 write_file(folder / f"raw/{format_id}/log", text + "\n")
             config = job_config(folder, [source_of(name) for name in FORMATS], late_days=0)
-            sums = sums_by_source(ingest.run(sail, config, DAY))
+            sums = sums_by_source(str(ingest.STAGE.run(sail, config, DAY)))
             for format_id, lines in written.items():
                 # Several JSON objects on a line are several records.
                 assert sum(sums[format_id].values()) >= count_rows(format_id, lines), format_id

@@ -89,6 +89,10 @@ HOMES = """
 """
 
 
+def inputs_of(config: JobConfig) -> Inputs:
+    return Inputs(config, LAST_DAY, lambda table, last, look_back: None)
+
+
 def people(**changes: Any) -> pd.DataFrame:
     """A directory of three: two humans, and a service with its owner's address."""
     zara = dict.fromkeys(DIRECTORY_COLUMNS, "") | {
@@ -334,7 +338,7 @@ def test_a_run_without_a_good_key_does_not_begin(
     )
     config = load_config(job)
     with pytest.raises(InputError, match="pseudonymize is on"):
-        _ = Inputs(config, LAST_DAY).names
+        _ = inputs_of(config).names
 
 
 def test_the_mapping_does_not_lie_where_all_may_read(job: Path) -> None:
@@ -362,9 +366,9 @@ def test_lines_are_added_and_private(tmp_path: Path) -> None:
 
 def test_unmasking_is_told_once_it_is_logged(job: Path, capsys: pytest.CaptureFixture[str]) -> None:
     config = load_config(job)
-    Inputs(config, LAST_DAY).context(LAST_DAY)
+    inputs_of(config).context(LAST_DAY)
     before = read_identities(config)
-    Inputs(config, LAST_DAY).context(LAST_DAY)
+    inputs_of(config).context(LAST_DAY)
     assert read_identities(config) == before
     ask = [
         "unmask",
@@ -504,7 +508,7 @@ def files_of(config: JobConfig) -> dict[str, str]:
 def masked(lab: Path, sail: SparkSession) -> JobConfig:
     config = config_for(lab, "masked", True)
     for day in DAYS:
-        publish.run(sail, config, day)
+        publish.STAGE.run(sail, config, day)
     return config
 
 
@@ -526,7 +530,7 @@ def test_nobody_is_in_the_files(lab: Path, masked: JobConfig) -> None:
 def test_without_pseudonyms_the_same_search_finds_everybody(lab: Path, sail: SparkSession) -> None:
     config = config_for(lab, "plain", False)
     for day in DAYS:
-        publish.run(sail, config, day)
+        publish.STAGE.run(sail, config, day)
     found = "\n".join(leaks(lab, files_of(config)))
     named = [row for row in directory_of(lab) if row["display_name"].lower() in found]
     assert len(named) >= 5
@@ -546,13 +550,13 @@ def test_pseudonyms_stay_over_days_and_runs(
     assert pairs == {(entity, of(entity)) for entity in whose.values()}
     before = files_of(masked)
     lines = read_identities(masked)
-    publish.run(sail, masked, DAYS[0])
-    publish.run(sail, masked, DAYS[1])
+    publish.STAGE.run(sail, masked, DAYS[0])
+    publish.STAGE.run(sail, masked, DAYS[1])
     assert files_of(masked) == before
     assert read_identities(masked) == lines
     elsewhere = config_for(lab, "again", True)
     for day in DAYS:
-        publish.run(sail, elsewhere, day)
+        publish.STAGE.run(sail, elsewhere, day)
     assert files_of(elsewhere)["findings.ndjson"] == before["findings.ndjson"]
 
 
@@ -586,7 +590,7 @@ def test_what_was_published_otherwise_is_not_mixed_in(
     )
     before = files_of(masked)
     with pytest.raises(RunError, match=r"hold pseudonyms, and privacy\.pseudonymize is off"):
-        publish.run(sail, plain, LAST_DAY)
+        publish.STAGE.run(sail, plain, LAST_DAY)
     assert files_of(masked) == before
 
 
@@ -598,7 +602,7 @@ def test_nobody_is_in_elasticsearch(lab: Path, sail: SparkSession, elasticsearch
             lab, f"es-{name}", name == "masked", url=elasticsearch_url, prefix=prefix
         )
         for day in DAYS:
-            publish.run(sail, config, day)
+            publish.STAGE.run(sail, config, day)
         published[name] = documents_of(config)
     private = {f"{prefixes['masked']}-identities"}
     indices = {place.partition("/")[0] for place in published["masked"]}
@@ -627,7 +631,7 @@ def test_only_the_privacy_officer_reads_who_it_is(
     server = secure_elasticsearch
     monkeypatch.setenv("EXFILWATCH_ES_PASSWORD", server.password)
     config = load_config(job)
-    inputs = Inputs(config, LAST_DAY)
+    inputs = inputs_of(config)
     inputs.context(LAST_DAY)
 
     def settings(user: str) -> Elasticsearch:

@@ -145,7 +145,7 @@ def test_a_verdict_survives_every_run(
 ) -> None:
     one, other = make_finding(score=80.0), make_finding("u-bo", rank=2)
     store(sail, config, DAY, [one, other])
-    publish.run(sail, config, DAY)
+    publish.STAGE.run(sail, config, DAY)
     risks = {
         user: entity["user"]["risk"] for user, entity in stored(client, config, ENTITIES).items()
     }
@@ -155,7 +155,7 @@ def test_a_verdict_survives_every_run(
     assert queue[one["event"]["id"]]["exfil"]["status"] == "benign"
     assert queue[other["event"]["id"]]["exfil"]["status"] == "open"
     before = stored(client, config, VERDICTS_INDEX)
-    publish.run(sail, config, DAY)
+    publish.STAGE.run(sail, config, DAY)
     assert stored(client, config, QUEUE) == queue
     assert stored(client, config, VERDICTS_INDEX) == before
     ada = stored(client, config, ENTITIES)["u-ada"]
@@ -169,7 +169,7 @@ def test_a_verdict_survives_every_run(
     # Other evidence on the same day.
     changed = make_finding(assets=("other",))
     store(sail, config, DAY, [changed, other])
-    publish.run(sail, config, DAY)
+    publish.STAGE.run(sail, config, DAY)
     queue = stored(client, config, QUEUE)
     assert queue[changed["event"]["id"]]["exfil"]["status"] == "open"
     assert queue[changed["event"]["id"]]["exfil"]["supersedes"] == one["event"]["id"]
@@ -185,7 +185,7 @@ def test_a_run_that_did_not_see_a_verdict_does_not_undo_it(
     """Somebody judges after the run has read the verdicts and before it writes the queue."""
     found = make_finding()
     store(sail, config, DAY, [found])
-    publish.run(sail, config, DAY)
+    publish.STAGE.run(sail, config, DAY)
     read = verdicts.latest_verdicts
 
     def read_too_early(*args: Any) -> dict[str, Verdict]:
@@ -194,7 +194,7 @@ def test_a_run_that_did_not_see_a_verdict_does_not_undo_it(
         return early
 
     monkeypatch.setattr(send_day, "latest_verdicts", read_too_early)
-    publish.run(sail, config, DAY)
+    publish.STAGE.run(sail, config, DAY)
     assert stored(client, config, QUEUE)[found["event"]["id"]]["exfil"]["status"] == "benign"
 
 
@@ -245,7 +245,7 @@ def test_closed_alerts_of_elastic_security_are_verdicts(
     client.index(index=alerts, document={**other, **closed, "@timestamp": LATER})
     client.indices.refresh(index=alerts)
     before = {hit["_id"]: hit["_source"] for hit in find(client, alerts, {"match_all": {}})}
-    publish.run(sail, config, DAY)
+    publish.STAGE.run(sail, config, DAY)
     # Budget 2: twenty findings are published, so all eight.
     statuses = {
         document["user"]["id"]: document["exfil"]["status"]
@@ -282,10 +282,10 @@ def test_everything_of_a_day_is_sent_and_sending_again_changes_nothing(
     next_day = DAY + timedelta(days=1)
     put_day(sail, config, DAY, ["u-ada", "u-bo"])
     put_day(sail, config, next_day, ["u-ada"])
-    publish.run(None, config, DAY)
+    publish.STAGE.run(None, config, DAY)
     nodes_before = stored(client, config, GRAPH)
     assert any("u-bo" in key for key in nodes_before)
-    publish.run(None, config, next_day)
+    publish.STAGE.run(None, config, next_day)
     everything = {index.name: stored(client, config, index) for index in INDICES}
     for index in INDICES:
         assert (everything[index.name] == {}) == (index == VERDICTS_INDEX), index.name
@@ -298,12 +298,12 @@ def test_everything_of_a_day_is_sent_and_sending_again_changes_nothing(
     # The graph is that of the later day only, and identities stand as of their latest.
     assert {each["exfil"]["day"] for each in everything["graph"].values()} == {next_day.isoformat()}
     assert everything["entities"]["u-ada"]["exfil"]["day"] == next_day.isoformat()
-    publish.run(None, config, DAY)
-    publish.run(None, config, next_day)
+    publish.STAGE.run(None, config, DAY)
+    publish.STAGE.run(None, config, next_day)
     assert {index.name: stored(client, config, index) for index in INDICES} == everything
     # A day that shrinks leaves nothing of what it was.
     put_day(sail, config, DAY, ["u-bo"])
-    publish.run(None, config, DAY)
+    publish.STAGE.run(None, config, DAY)
     days = {
         (e["user"]["id"], e["exfil"]["day"]) for e in stored(client, config, ENTITY_DAYS).values()
     }
@@ -327,15 +327,15 @@ def test_a_run_killed_at_any_point_is_made_good_by_the_next(
         """All documents after an old run, one killed, and another; and whether it was killed."""
         server = config.elasticsearch.model_copy(update={"prefix": prefix})
         old, new = (each.model_copy(update={"elasticsearch": server}) for each in (config, changed))
-        publish.run(None, old, DAY)
+        publish.STAGE.run(None, old, DAY)
         with monkeypatch.context() as patch:
             patch.setattr(Elasticsearch, "bulk", killing(Elasticsearch.bulk, kill_at))
             was_killed = False
             try:
-                publish.run(None, new, DAY)
+                publish.STAGE.run(None, new, DAY)
             except KeyboardInterrupt:
                 was_killed = True
-        publish.run(None, new, DAY)
+        publish.STAGE.run(None, new, DAY)
         with connect(server) as client:
             return {index.name: stored(client, new, index) for index in INDICES}, was_killed
 
@@ -388,7 +388,7 @@ def test_commands(
 ) -> None:
     job = ["--config", str(tmp_path / "job.yml")]
     one, other = make_finding(), make_finding("u-bo", rank=2)
-    for table in (*publish.INPUTS, *publish.SENT_INPUTS):
+    for table in (*publish.STAGE.needs, *publish.STAGE.sent):
         put(sail, config, table, DAY, [])
     store(sail, config, DAY, [one, other])
     said = ["--as", "benign", "--reason", "backup", "--by", "m.okafor"]
@@ -435,8 +435,8 @@ def test_each_role_may_do_its_part_and_no_more(
     as_user("pipeline")
     write_context(tmp_path)
     put_day(sail, as_user("pipeline"), DAY, ["u-roles"])
-    publish.run(None, as_user("pipeline"), DAY)
-    publish.run(None, as_user("pipeline"), DAY)
+    publish.STAGE.run(None, as_user("pipeline"), DAY)
+    publish.STAGE.run(None, as_user("pipeline"), DAY)
     assert check_elasticsearch(as_user("pipeline")).state == "ok"
     lacking = check_elasticsearch(as_user("analyst"))
     assert lacking.state == "missing"
@@ -444,7 +444,7 @@ def test_each_role_may_do_its_part_and_no_more(
     investigator = as_user("investigator").elasticsearch
     given = give_verdict(investigator, found["event"]["id"], "benign", "backup", "m.o")
     assert list_verdicts(investigator) == [given]
-    publish.run(None, as_user("pipeline"), DAY)
+    publish.STAGE.run(None, as_user("pipeline"), DAY)
     for name in ("pipeline", "analyst", "privacy_officer"):
         with pytest.raises(RunError, match=r"\(403\)|no published|refused 1 of 1"):
             give_verdict(as_user(name).elasticsearch, found["event"]["id"], "benign", "no", name)
@@ -480,10 +480,10 @@ def test_the_next_major_takes_all_documents_and_verdicts(
 ) -> None:
     config = make_config(tmp_path, f"{{url: '{elasticsearch_9_url}', prefix: verdicts}}")
     put_day(sail, config, DAY, ["u-ada", "u-bo"])
-    publish.run(None, config, DAY)
+    publish.STAGE.run(None, config, DAY)
     found = make_finding("u-ada", DAY, 1)
     given = give_verdict(config.elasticsearch, found["event"]["id"], "benign", "backup", "m.o")
-    publish.run(None, config, DAY)
+    publish.STAGE.run(None, config, DAY)
     assert list_verdicts(config.elasticsearch) == [given]
     with connect(config.elasticsearch) as client:
         queue = stored(client, config, QUEUE)

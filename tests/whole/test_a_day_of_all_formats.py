@@ -123,8 +123,8 @@ def day(tmp_path_factory: pytest.TempPathFactory) -> tuple[JobConfig, dict[str, 
 
 def run(spark: SparkSession, config: JobConfig) -> tuple[str, dict[str, Any]]:
     """What ``ingest`` says, and all rows of the stages that read raw records."""
-    summary = ingest.run(spark, config, DAY)
-    aggregate.run(spark, config, DAY)
+    summary = str(ingest.STAGE.run(spark, config, DAY))
+    aggregate.STAGE.run(spark, config, DAY)
     return summary, {table.name: rows_of(spark, config, table) for table in TABLES}
 
 

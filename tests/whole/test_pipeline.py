@@ -5,7 +5,6 @@ One small lab is made once; every test runs the real stages on it.
 
 from __future__ import annotations
 
-import importlib
 import json
 import os
 import re
@@ -13,6 +12,7 @@ import signal
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from datetime import date, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -23,6 +23,7 @@ from pysail.spark import SparkConnectServer
 from jobs.inputs.config import load_config
 from jobs.pipeline import STAGES, engine_lost, run_days, run_stage
 from jobs.platform.errors import GateError, RunError
+from jobs.stages.stage import Outcome, StageTables
 from jobs.trial.lab import make_lab
 from schemas.config import JobConfig
 from schemas.tables import TABLES
@@ -162,7 +163,7 @@ def stage_that_loses_its_engine(
 ) -> list[SparkSession]:
     """Stop the embedded server under the stage as often as said; the sessions it was given."""
     sessions: list[SparkSession] = []
-    real = importlib.import_module(STAGES[name]).run
+    real = STAGES[name]()
     servers: list[SparkConnectServer] = []
     start = SparkConnectServer.start
 
@@ -170,14 +171,15 @@ def stage_that_loses_its_engine(
         servers.append(server)
         start(server, *args, **kwargs)
 
-    def run(spark: SparkSession, config: JobConfig, day: date) -> str:
-        sessions.append(spark)
+    def work(tables: StageTables, config: JobConfig, day: date) -> Outcome:
+        sessions.append(tables.spark)
         if len(sessions) <= times:
             servers[-1].stop()
-        return str(real(spark, config, day))
+        return real.work(tables, config, day)
 
     monkeypatch.setattr(SparkConnectServer, "start", start_and_remember)
-    monkeypatch.setattr(f"{STAGES[name]}.run", run)
+    stage = replace(real, work=work)
+    monkeypatch.setitem(STAGES, name, lambda: stage)
     return sessions
 
 

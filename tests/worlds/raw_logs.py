@@ -132,6 +132,6 @@ def sums_by_source(summary: str) -> dict[str, dict[str, int]]:
 
 def run_ingest(spark: SparkSession, config: JobConfig, day: date = DAY) -> dict[str, int]:
     """Run the stage; its figures, which must add up."""
-    sums = sums_of(ingest.run(spark, config, day))
+    sums = sums_of(str(ingest.STAGE.run(spark, config, day)))
     assert sums["records"] == sum(count for name, count in sums.items() if name != "records")
     return sums

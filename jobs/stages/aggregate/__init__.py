@@ -13,7 +13,6 @@ from datetime import date
 from typing import TYPE_CHECKING
 
 from jobs.inputs.context import load_context
-from jobs.platform.delta_tables import read_days, replace_day
 from jobs.platform.scratch import staging_folder
 from jobs.stages.aggregate.access import (
     ASSET_SIZES,
@@ -26,6 +25,7 @@ from jobs.stages.aggregate.access import (
 )
 from jobs.stages.aggregate.count_once import each_access_once
 from jobs.stages.aggregate.object_access import object_rows
+from jobs.stages.stage import Outcome, Read, Stage, StageTables
 from schemas.config import JobConfig
 from schemas.context import MANIFEST_KINDS
 from schemas.formats import FORMATS
@@ -34,18 +34,15 @@ from schemas.tables.events import EVENTS
 from schemas.tables.spec import Table
 
 if TYPE_CHECKING:
-    from pyspark.sql import DataFrame, SparkSession
+    from pyspark.sql import DataFrame
 
 
-INPUTS = (EVENTS,)
-
-
-def run(spark: SparkSession, config: JobConfig, day: date) -> str:
+def aggregate_day(tables: StageTables, config: JobConfig, day: date) -> Outcome:
     """Replace the day in ``access`` and ``object_access``."""
     # Only where a format may say either: looking into the details of all events takes long.
     tells = any(FORMATS[source.format].tells_sizes for source in config.sources)
     more = PARTS_AND_SIZES if tells else NOT_TOLD
-    events = read_days(spark, config.storage, EVENTS, day).selectExpr(
+    events = tables.read(EVENTS).selectExpr(
         "*", *(f"{value} as {name}" for name, value in more.items())
     )
     context = load_context(config.context, day)
@@ -55,15 +52,18 @@ def run(spark: SparkSession, config: JobConfig, day: date) -> str:
         events, twice = each_access_once(events, config.sources, f"{scratch}/twice_told.parquet")
         ways = _stored(ways_of_access(events), f"{scratch}/ways.parquet")
         objects = _stored(touched_objects(events), f"{scratch}/objects.parquet")
-        sizes = spark.createDataFrame(asset_sizes(context), ASSET_SIZES).hint("broadcast")
+        sizes = tables.spark.createDataFrame(asset_sizes(context), ASSET_SIZES).hint("broadcast")
         by_asset = in_order(access_rows(ways, objects, sizes, day), ACCESS)
-        replace_day(by_asset, config.storage, ACCESS, day)
+        tables.replace(by_asset, ACCESS)
         by_object = in_order(object_rows(objects, events, followed, day), OBJECT_ACCESS)
-        replace_day(by_object, config.storage, OBJECT_ACCESS, day)
-    rows = read_days(spark, config.storage, ACCESS, day).count()
-    single = read_days(spark, config.storage, OBJECT_ACCESS, day).count()
+        tables.replace(by_object, OBJECT_ACCESS)
+    rows = tables.stored(ACCESS).count()
+    single = tables.stored(OBJECT_ACCESS).count()
     told = "" if twice is None else f", told twice: {twice:,} events"
-    return f"{rows:,} user–asset rows, {single:,} user–object rows{told}"
+    return Outcome(
+        {ACCESS.name: rows, OBJECT_ACCESS.name: single},
+        (f"{rows:,} user–asset rows, {single:,} user–object rows{told}",),
+    )
 
 
 def in_order(frame: DataFrame, table: Table) -> DataFrame:
@@ -76,3 +76,12 @@ def _stored(frame: DataFrame, path: str) -> DataFrame:
     """The frame, computed once; its schema is given, as Sail writes no file for no rows."""
     frame.write.parquet(path)
     return frame.sparkSession.read.schema(frame.schema).parquet(path)
+
+
+STAGE = Stage(
+    name="aggregate",
+    reads=(Read(EVENTS),),
+    writes=(ACCESS, OBJECT_ACCESS),
+    work=aggregate_day,
+    needs=(EVENTS,),
+)

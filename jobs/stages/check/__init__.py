@@ -12,12 +12,13 @@ from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from jobs.platform.delta_tables import last_writing, read_days, replace_day, to_frame
+from jobs.platform.delta_tables import last_writing, to_frame
 from jobs.platform.errors import GateError, RunError
 from jobs.platform.terminal_text import printable
 from jobs.stages.check.data_docs import render_day, write_data_docs
-from jobs.stages.check.judge import Outcome, check_day
+from jobs.stages.check.judge import Judgement, check_day
 from jobs.stages.check.source_facts import read_history
+from jobs.stages.stage import Outcome, Read, Stage, StageTables
 from schemas.config import JobConfig
 from schemas.expectations import CRITICAL, Expectation
 from schemas.tables.events import EVENTS, REJECTS
@@ -26,16 +27,14 @@ from schemas.tables.quality import QUALITY
 if TYPE_CHECKING:
     import pandas as pd
     from great_expectations.core import ExpectationValidationResult
-    from pyspark.sql import SparkSession
 
     Judged = list[tuple[Expectation, ExpectationValidationResult]]
     Facts = dict[str, Any]
 
-INPUTS = (EVENTS, REJECTS)
 MAX_WARNINGS = 5
 
 
-def run(spark: SparkSession, config: JobConfig, day: date) -> str:
+def check_stage(tables: StageTables, config: JobConfig, day: date) -> Outcome:
     """Judge the day; keep every outcome in ``quality`` and in the Data Docs; stop if critical.
 
     Raises :class:`GateError` with every critical failure, after everything is written; RunError
@@ -47,12 +46,11 @@ def run(spark: SparkSession, config: JobConfig, day: date) -> str:
             f"`events` and `rejects` of {day} are not of one run: an ingest ended between them; "
             f"run `exfilwatch stage ingest` for {day} again"
         )
-    events = read_days(spark, config.storage, EVENTS, day)
-    rejects = read_days(spark, config.storage, REJECTS, day)
-    history = read_history(spark, config, day)
+    events, rejects = tables.read(EVENTS), tables.read(REJECTS)
+    history = read_history(tables, config)
     outcomes, results = check_day(events, rejects, history, config, day)
     rows = quality_rows(outcomes, day)
-    replace_day(to_frame(spark, rows, QUALITY), config.storage, QUALITY, day)
+    tables.replace(to_frame(tables.spark, rows, QUALITY), QUALITY)
     page = render_day(outcomes, results, day)
     write_data_docs(Path(config.output) / "data_docs", page, day)
 
@@ -66,10 +64,12 @@ def run(spark: SparkSession, config: JobConfig, day: date) -> str:
             f"the data-quality gate stopped {day}: {len(critical)} of {len(outcomes)} expectations "
             "failed critically; later stages must not use this day\n" + "\n".join(lines)
         )
-    return f"{len(outcomes)} expectations, {_warnings(failed)}"
+    return Outcome(
+        {QUALITY.name: len(rows)}, (f"{len(outcomes)} expectations, {_warnings(failed)}",)
+    )
 
 
-def _warnings(failed: Sequence[Outcome]) -> str:
+def _warnings(failed: Sequence[Judgement]) -> str:
     """How many warnings there are and which: the first ones by name and source."""
     counted = f"{len(failed)} warning{'' if len(failed) == 1 else 's'}"
     if not failed:
@@ -79,7 +79,7 @@ def _warnings(failed: Sequence[Outcome]) -> str:
     return f"{counted}: {', '.join(named[:MAX_WARNINGS])}{more}"
 
 
-def quality_rows(outcomes: Sequence[Outcome], day: date) -> pd.DataFrame:
+def quality_rows(outcomes: Sequence[Judgement], day: date) -> pd.DataFrame:
     """Rows of QUALITY, one per outcome."""
     import pandas as pd
 
@@ -100,3 +100,12 @@ def quality_rows(outcomes: Sequence[Outcome], day: date) -> pd.DataFrame:
         ],
         columns=QUALITY.column_names,
     )
+
+
+STAGE = Stage(
+    name="check",
+    reads=(Read(EVENTS), Read(REJECTS), Read(QUALITY, 90)),
+    writes=(QUALITY,),
+    work=check_stage,
+    needs=(EVENTS, REJECTS),
+)

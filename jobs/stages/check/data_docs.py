@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from jobs.platform.errors import RunError
 from jobs.platform.files import write_files
-from jobs.stages.check.judge import Outcome
+from jobs.stages.check.judge import Judgement
 from schemas.expectations import (
     CRITICAL,
     Expectation,
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 
 def render_day(
-    outcomes: Sequence[Outcome], results: Sequence[ExpectationSuiteValidationResult], day: date
+    outcomes: Sequence[Judgement], results: Sequence[ExpectationSuiteValidationResult], day: date
 ) -> str:
     """One self-contained page: our outcomes by source, then Great Expectations' Data Docs.
 

@@ -50,7 +50,7 @@ WITH_SOURCES = {
 
 
 @dataclass(frozen=True)
-class Outcome:
+class Judgement:
     """How one expectation came out for one source; ``*`` is all sources together."""
 
     source: str
@@ -72,7 +72,7 @@ class Outcome:
 
 def check_day(
     events: DataFrame, rejects: DataFrame, history: History, config: JobConfig, day: date
-) -> tuple[list[Outcome], list[ExpectationSuiteValidationResult]]:
+) -> tuple[list[Judgement], list[ExpectationSuiteValidationResult]]:
     """Outcomes sorted by key, and Great Expectations' own results for the Data Docs.
 
     If the schema is wrong nothing else is judged: all other answers would only be about that.
@@ -89,7 +89,7 @@ def check_day(
     _require_answers(rows)
     held = [expectation for expectation, result in rows if result.success]
     broken = [expectation for expectation, result in rows if not result.success]
-    outcomes += [Outcome(ALL_SOURCES, expectation, True, "0 rows") for expectation in held]
+    outcomes += [Judgement(ALL_SOURCES, expectation, True, "0 rows") for expectation in held]
     outcomes += _blame_sources(events, broken)
 
     facts = source_facts(events, rejects, sources, history, day)
@@ -174,13 +174,13 @@ def _exception_of(result: ExpectationValidationResult) -> str | None:
     return None
 
 
-def _table_outcome(expectation: Expectation, result: ExpectationValidationResult) -> Outcome:
+def _table_outcome(expectation: Expectation, result: ExpectationValidationResult) -> Judgement:
     value = result.result.get("observed_value", "no such column")
     observed = f"{len(value)} columns" if isinstance(value, list) else str(value)
-    return Outcome(ALL_SOURCES, expectation, bool(result.success), observed)
+    return Judgement(ALL_SOURCES, expectation, bool(result.success), observed)
 
 
-def _blame_sources(events: DataFrame, broken: Sequence[Expectation]) -> list[Outcome]:
+def _blame_sources(events: DataFrame, broken: Sequence[Expectation]) -> list[Judgement]:
     """One failure for each broken expectation and each source that breaks it."""
     from pyspark.sql import functions as F
 
@@ -197,7 +197,7 @@ def _blame_sources(events: DataFrame, broken: Sequence[Expectation]) -> list[Out
         *[sample.alias(f"sample_{i}") for i, sample in enumerate(samples)],
     )
     return [
-        Outcome(
+        Judgement(
             ALL_SOURCES if row["source"] is None else row["source"],
             expectation,
             False,
@@ -211,7 +211,7 @@ def _blame_sources(events: DataFrame, broken: Sequence[Expectation]) -> list[Out
 
 def _judge_sources(
     context: EphemeralDataContext, spark: SparkSession, facts: Sequence[Facts], quality: Quality
-) -> tuple[list[Outcome], ExpectationSuiteValidationResult]:
+) -> tuple[list[Judgement], ExpectationSuiteValidationResult]:
     """An outcome for each source and expectation; who failed is asked only where one did."""
     frame = spark.createDataFrame(
         [tuple(fact[name] for name in SOURCE_FACTS.column_names) for fact in facts],
@@ -228,7 +228,7 @@ def _judge_sources(
         for row in each.result["unexpected_index_list"]
     }
     outcomes = [
-        Outcome(
+        Judgement(
             fact["source"],
             expectation,
             (expectation.name, fact["source"]) not in failed,
@@ -265,5 +265,5 @@ def _sample_text(value: str | None) -> str:
     return "" if value is None else f", such as {json.dumps(value[:SAMPLE_CHARS])}"
 
 
-def _sorted(outcomes: Sequence[Outcome]) -> list[Outcome]:
+def _sorted(outcomes: Sequence[Judgement]) -> list[Judgement]:
     return sorted(outcomes, key=lambda o: (o.source, o.expectation.name, o.expectation.subject))

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from datetime import UTC, date, datetime, time, timedelta
 from typing import TYPE_CHECKING, Any
 
-from jobs.platform.delta_tables import read_days
+from jobs.stages.stage import StageTables
 from schemas.config import JobConfig
 from schemas.expectations import (
     Expectation,
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from great_expectations.core import (
         ExpectationValidationResult,
     )
-    from pyspark.sql import DataFrame, SparkSession
+    from pyspark.sql import DataFrame
 
     Judged = list[tuple[Expectation, ExpectationValidationResult]]
     Facts = dict[str, Any]
@@ -74,10 +74,10 @@ def usual_events(history: Mapping[date, int], day: date) -> float | None:
     return float(statistics.median(weighted)) if weighted else None
 
 
-def read_history(spark: SparkSession, config: JobConfig, day: date) -> History:
+def read_history(tables: StageTables, config: JobConfig) -> History:
     """Events of the trailing days as their own checks counted them."""
     window = config.quality.volume_window_days
-    quality = read_days(spark, config.storage, QUALITY, day - timedelta(days=1), window - 1)
+    quality = tables.read(QUALITY, tables.day - timedelta(days=1), window - 1)
     history: dict[str, dict[date, int]] = {}
     for row in quality.where("expectation = 'source_not_missing'").collect():
         history.setdefault(row["source"], {})[row["day"]] = int(row["observed"])

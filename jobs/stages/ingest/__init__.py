@@ -15,11 +15,11 @@ from datetime import date
 from typing import TYPE_CHECKING
 
 from jobs.inputs.context import load_context
-from jobs.platform.delta_tables import next_writing, read_days, replace_day
+from jobs.platform.delta_tables import next_writing
 from jobs.platform.errors import RunError
 from jobs.platform.scratch import staging_folder
 from jobs.platform.terminal_text import printable
-from jobs.stages.ingest.events import resolve_events, sessions_before
+from jobs.stages.ingest.events import resolve_events
 from jobs.stages.ingest.find_files import changed_files, files_of_source
 from jobs.stages.ingest.listing import dated_path
 from jobs.stages.ingest.notes import (
@@ -36,21 +36,21 @@ from jobs.stages.ingest.salvage.bad_records import salvage_records
 from jobs.stages.ingest.salvage.rejects import Reject
 from jobs.stages.ingest.staging import SourceFiles, read_staged, stage_good_files
 from jobs.stages.ingest.unknown_fields import unknown_actions_note, unknown_fields_note
+from jobs.stages.stage import Outcome, Read, Stage, StageTables
 from schemas.config import JobConfig
 from schemas.tables.events import EVENTS, REJECTS
-from schemas.tables.spec import Table
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession
 
 MAX_SHOWN = 20
 """Files that an error names; of more it gives the number."""
-INPUTS: tuple[Table, ...] = ()
-"""Raw logs only; of the days before, ``events`` may be missing."""
+SESSION_DAYS = 7
+"""Most that `ingest.session_lookback_days` may be."""
 
 
-def run(spark: SparkSession, config: JobConfig, day: date) -> str:
-    """Replace the day in ``events`` and ``rejects``; returns the day's sum of records.
+def ingest_day(tables: StageTables, config: JobConfig, day: date) -> Outcome:
+    """Replace the day in ``events`` and ``rejects``; the first note is the day's sum of records.
 
     Both commits carry one number. Stage ``check`` refuses a day on which the numbers differ.
 
@@ -59,17 +59,9 @@ def run(spark: SparkSession, config: JobConfig, day: date) -> str:
     Raises RunError if no source has a file for the day, one has too many, a folder cannot be
     listed or a file cannot be read; both tables then stay as they were.
     """
-    from pyspark.sql import functions as F
-
-    context = load_context(config.context, day)
+    spark, context = tables.spark, load_context(config.context, day)
     inputs = find_inputs(config, day)
-    if not any(entry.files for entry in inputs):
-        looked = "\n".join(
-            printable(f"  {source.name}: {dated_path(source.path, day)}")
-            for source in config.sources
-        )
-        days = f"{day} (nor the {config.late_days} days after it)"
-        raise RunError(f"no log file for {days}:\n{looked}")
+    require_files(inputs, config, day)
     with staging_folder(config.storage) as staging:
         listed = inputs
         try:
@@ -81,16 +73,8 @@ def run(spark: SparkSession, config: JobConfig, day: date) -> str:
         require_unchanged(listed)
         rejected, other_days = rejects.by_source(), rejects.elsewhere
         staged = read_staged(spark, staging)
-        earlier = sessions_before(spark, config, day)
-        events = resolve_events(spark, staged, context, earlier, config)
-        counts = staged.groupBy("source").agg(
-            *map(F.expr, ("count(*)", "count_if(not in_day)", f"count_if({BAD})"))
-        )
-        good: Counter[str] = Counter()
-        # Bad rows are counted where their raw records were found: as rejects, or for another day.
-        for source, read, late, bad in counts.collect():
-            good[source] = read - late - bad
-            other_days[source] += late
+        events = resolve_events(tables, staged, context, config)
+        good = _count(staged, other_days)
         if good.total() + rejected.total() == 0:
             raise RunError(
                 f"no record of {day} in {sum(len(entry.files) for entry in inputs)} files "
@@ -98,9 +82,9 @@ def run(spark: SparkSession, config: JobConfig, day: date) -> str:
             )
         writing = next_writing(config.storage, (EVENTS, REJECTS), day)
         frame = _reject_frame(spark, rejects.rows(), day, staging)
-        replace_day(frame, config.storage, REJECTS, day, writing)
-        replace_day(events, config.storage, EVENTS, day, writing)
-    stored = read_days(spark, config.storage, EVENTS, day)
+        tables.replace(frame, REJECTS, writing)
+        tables.replace(events, EVENTS, writing)
+    stored = tables.stored(EVENTS)
     rows = stored.groupBy("source").count().collect()
     written = Counter({row["source"]: row["count"] for row in rows})
     good.subtract(written)
@@ -110,17 +94,48 @@ def run(spark: SparkSession, config: JobConfig, day: date) -> str:
         "rejects": rejected,
         "of other days": other_days,
     }
-    return (
-        sum_of_records({name: counts.total() for name, counts in sums.items()})
-        + unknown_fields_note(inputs, config, day)
-        + unknown_actions_note(stored)
-        + clock_note(rejects.rows())
-        + missing_note(inputs)
-        + odd_note(inputs)
-        + unmatched_note(inputs, config, day)
-        + assets_note(context, config)
-        + sources_with_rejects(inputs, sums)
+    return Outcome(
+        {EVENTS.name: written.total(), REJECTS.name: rejected.total()},
+        (
+            sum_of_records({name: counts.total() for name, counts in sums.items()}),
+            unknown_fields_note(inputs, config, day),
+            unknown_actions_note(stored),
+            clock_note(rejects.rows()),
+            missing_note(inputs),
+            odd_note(inputs),
+            unmatched_note(inputs, config, day),
+            assets_note(context, config),
+            *sources_with_rejects(inputs, sums),
+        ),
     )
+
+
+def _count(staged: DataFrame, other_days: Counter[str]) -> Counter[str]:
+    """Good records of the day by source; those of other days are added to ``other_days``.
+
+    Bad rows are counted where their raw records were found: as rejects, or for another day.
+    """
+    from pyspark.sql import functions as F
+
+    counts = staged.groupBy("source").agg(
+        *map(F.expr, ("count(*)", "count_if(not in_day)", f"count_if({BAD})"))
+    )
+    good: Counter[str] = Counter()
+    for source, read, late, bad in counts.collect():
+        good[source] = read - late - bad
+        other_days[source] += late
+    return good
+
+
+def require_files(inputs: list[SourceFiles], config: JobConfig, day: date) -> None:
+    """RunError that names where each source was looked for, if none has a file."""
+    if any(entry.files for entry in inputs):
+        return
+    looked = "\n".join(
+        printable(f"  {source.name}: {dated_path(source.path, day)}") for source in config.sources
+    )
+    days = f"{day} (nor the {config.late_days} days after it)"
+    raise RunError(f"no log file for {days}:\n{looked}")
 
 
 def find_inputs(config: JobConfig, day: date) -> list[SourceFiles]:
@@ -169,3 +184,9 @@ def _reject_frame(spark: SparkSession, rejects: list[Reject], day: date, staging
     parquet.write_table(pa.table(arrays, names=names), path)
     stored = ", ".join(f"`{column.name}` {column.type}" for column in REJECTS.columns[1:])
     return spark.read.schema(stored).parquet(path).selectExpr(f"date'{day}' as day", "*")
+
+
+STAGE = Stage(
+    name="ingest", reads=(Read(EVENTS, SESSION_DAYS),), writes=(EVENTS, REJECTS), work=ingest_day
+)
+"""Reads raw logs; of the days before, ``events`` may be missing."""

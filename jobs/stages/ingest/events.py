@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import json
-from datetime import date, timedelta
+from datetime import timedelta
 from typing import TYPE_CHECKING
 
-from jobs.platform.delta_tables import read_days
 from jobs.stages.ingest.deduplicate import without_duplicates
 from jobs.stages.ingest.secrets import MASKED_COLUMNS, masked
 from jobs.stages.sql import CONTAINER
+from jobs.stages.stage import StageTables
 from models.resolve.assets import asset_finder
 from models.resolve.identities import IdentityMatch, identity_finder
 from models.resolve.identity_rules import Identity
@@ -25,13 +25,13 @@ if TYPE_CHECKING:
 MAX_CANDIDATES = 10
 
 
-def sessions_before(spark: SparkSession, config: JobConfig, day: date) -> dict[str, Identity]:
+def sessions_before(tables: StageTables, config: JobConfig) -> dict[str, Identity]:
     """Keys handed out in the look-back days → the directory's identity that asked for them."""
     days = config.ingest.session_lookback_days
     if days == 0:
         return {}
     rows = (
-        read_days(spark, config.storage, EVENTS, day - timedelta(days=1), days - 1)
+        tables.read(EVENTS, tables.day - timedelta(days=1), days - 1)
         .where("action_class = 'assume' and user_kind <> 'unknown'")
         .selectExpr(
             "details['issued_credential'] as issued",
@@ -50,76 +50,20 @@ def sessions_before(spark: SparkSession, config: JobConfig, day: date) -> dict[s
 
 
 def resolve_events(
-    spark: SparkSession,
-    staged: DataFrame,
-    context: Context,
-    earlier: dict[str, Identity],
-    config: JobConfig,
+    tables: StageTables, staged: DataFrame, context: Context, config: JobConfig
 ) -> DataFrame:
     """``events`` of the staging rows: deduplicated, identities, assets and networks resolved."""
     from pyspark.sql import functions as F
 
     good = staged.where("in_day and problem is null")
-    find_identity = identity_finder(
-        context.directory,
-        [source.name for source in config.sources],
-        config.own_accounts,
-        _accounts_with_trails(good),
-    )
-    find_asset = asset_finder(context.assets, config.assets.nested)
-    find_network = network_finder(context.networks)
-
-    askers = good.select("source", "names", "format").where("names <> ''").distinct().collect()
-    matches = [(row, find_identity(row.names, row.source, row.format)) for row in askers]
-    identities = [
-        (row.source, row.names, *_answer(match), match.namesake)
-        for row, match in matches
-        if match != IdentityMatch()
-    ]
-    issued = _issued_keys(good)
-    strange = keys_of_strangers(issued, lambda asker: find_identity(*asker).foreign)
-    behind = resolve_sessions(
-        [row for row in issued if row[0] not in strange],
-        earlier,
-        lambda asker: find_identity(*asker).identity,
-    )
-    sessions = [(key, *_answer(IdentityMatch(who)), False) for key, who in behind.items()]
-    sessions += [(key, None, None, None, True) for key in strange - behind.keys()]
-    lookups = [row.lookup for row in good.select("lookup").distinct().collect()]
-    assets = [(u, m.asset_id, m.prefix_chars) for u in lookups if u and (m := find_asset(u))]
-    addresses = [row.source_ip for row in good.select("source_ip").distinct().collect()]
-    networks = [(a, *found) for a in addresses if a and (found := find_network(a))]
-
-    def answers(rows: list, ddl: str) -> DataFrame:
-        return spark.createDataFrame(rows, ddl).hint("broadcast")
-
-    joined = (
-        without_duplicates(spark, good, {source.format for source in config.sources})
-        .join(
-            answers(
-                identities,
-                "source string, names string, alias_user string, alias_kind string, "
-                "alias_note string, namesake string",
-            ),
-            ["source", "names"],
-            "left",
-        )
-        .join(
-            answers(
-                sessions,
-                "credential string, session_user string, session_kind string, "
-                "session_note string, of_stranger boolean",
-            ),
-            "credential",
-            "left",
-        )
-        .join(answers(assets, "lookup string, asset_id string, prefix_chars int"), "lookup", "left")
-        .join(
-            answers(networks, "source_ip string, zone string, country string, asn string"),
-            "source_ip",
-            "left",
-        )
-    )
+    once = without_duplicates(tables.spark, good, {source.format for source in config.sources})
+    joined = once
+    for answers, keys in (
+        *_identities(tables, good, context, config),
+        _assets(tables.spark, good, context, config),
+        _networks(tables.spark, good, context),
+    ):
+        joined = joined.join(answers.hint("broadcast"), keys, "left")
     by_name = {
         name: F.expr(f"case when not ({NO_PERSON}) then {name} end")
         for name in ("alias_user", "alias_kind", "alias_note")
@@ -177,6 +121,67 @@ WITH_NOTE = (
     "concat(substring(details, 1, length(details) - 1), if(details = '{}', '', ','), "
     f"substring({NOTE}, 2))"
 )
+
+
+def _identities(
+    tables: StageTables, good: DataFrame, context: Context, config: JobConfig
+) -> tuple[tuple[DataFrame, list[str]], tuple[DataFrame, list[str]]]:
+    """Answers by the names of a record, and by the session that it uses; each with its keys."""
+    find_identity = identity_finder(
+        context.directory,
+        [source.name for source in config.sources],
+        config.own_accounts,
+        _accounts_with_trails(good),
+    )
+    askers = good.select("source", "names", "format").where("names <> ''").distinct().collect()
+    matches = [(row, find_identity(row.names, row.source, row.format)) for row in askers]
+    identities = [
+        (row.source, row.names, *_answer(match), match.namesake)
+        for row, match in matches
+        if match != IdentityMatch()
+    ]
+    issued = _issued_keys(good)
+    strange = keys_of_strangers(issued, lambda asker: find_identity(*asker).foreign)
+    behind = resolve_sessions(
+        [row for row in issued if row[0] not in strange],
+        sessions_before(tables, config),
+        lambda asker: find_identity(*asker).identity,
+    )
+    sessions = [(key, *_answer(IdentityMatch(who)), False) for key, who in behind.items()]
+    sessions += [(key, None, None, None, True) for key in strange - behind.keys()]
+    by_name = tables.spark.createDataFrame(
+        identities,
+        "source string, names string, alias_user string, alias_kind string, alias_note string, "
+        "namesake string",
+    )
+    by_session = tables.spark.createDataFrame(
+        sessions,
+        "credential string, session_user string, session_kind string, session_note string, "
+        "of_stranger boolean",
+    )
+    return (by_name, ["source", "names"]), (by_session, ["credential"])
+
+
+def _assets(
+    spark: SparkSession, good: DataFrame, context: Context, config: JobConfig
+) -> tuple[DataFrame, list[str]]:
+    """The asset of each folder or whole URI, with its key."""
+    find_asset = asset_finder(context.assets, config.assets.nested)
+    lookups = [row.lookup for row in good.select("lookup").distinct().collect()]
+    assets = [(u, m.asset_id, m.prefix_chars) for u in lookups if u and (m := find_asset(u))]
+    ddl = "lookup string, asset_id string, prefix_chars int"
+    return spark.createDataFrame(assets, ddl), ["lookup"]
+
+
+def _networks(
+    spark: SparkSession, good: DataFrame, context: Context
+) -> tuple[DataFrame, list[str]]:
+    """The network of each address, with its key."""
+    find_network = network_finder(context.networks)
+    addresses = [row.source_ip for row in good.select("source_ip").distinct().collect()]
+    networks = [(a, *found) for a in addresses if a and (found := find_network(a))]
+    ddl = "source_ip string, zone string, country string, asn string"
+    return spark.createDataFrame(networks, ddl), ["source_ip"]
 
 
 def _issued_keys(

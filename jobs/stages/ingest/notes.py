@@ -1,4 +1,4 @@
-"""The end of the progress line of `ingest`: sums, and all that was not read as it should."""
+"""Notes of `ingest` on a day: sums, and all that was not read as it should."""
 
 from __future__ import annotations
 
@@ -22,17 +22,17 @@ def sum_of_records(parts: dict[str, int]) -> str:
     return f"{sum(parts.values()):,} records = {named}"
 
 
-def sources_with_rejects(inputs: list[SourceFiles], sums: dict[str, Counter[str]]) -> str:
+def sources_with_rejects(inputs: list[SourceFiles], sums: dict[str, Counter[str]]) -> list[str]:
     """The sum of each source that has rejects, as those are to be looked into.
 
     Empty for a job of one source, whose sum has been said.
     """
     names = [entry.source.name for entry in inputs if sums["rejects"][entry.source.name]]
-    return "".join(
-        f"; of {name}: {sum_of_records({part: counts[name] for part, counts in sums.items()})}"
+    return [
+        f"of {name}: {sum_of_records({part: counts[name] for part, counts in sums.items()})}"
         for name in names
         if len(inputs) > 1
-    )
+    ]
 
 
 def clock_note(rejects: list[Reject]) -> str:
@@ -48,7 +48,7 @@ def clock_note(rejects: list[Reject]) -> str:
     named = ", ".join(
         f"{name}: {counts[name]:,} (such as {found[-1]})" for name, found in sorted(wrong.items())
     )
-    return f"; WRONG TIMES, is the clock right? {named}"
+    return f"WRONG TIMES, is the clock right? {named}"
 
 
 def assets_note(context: Context, config: JobConfig) -> str:
@@ -58,12 +58,12 @@ def assets_note(context: Context, config: JobConfig) -> str:
         return ""
     more = f" and {len(found) - 1} more" if len(found) > 1 else ""
     held = "conceal it" if config.assets.nested == "longest" else "count as the more sensitive one"
-    return f"; ASSETS of lower sensitivity within another {held}: {found[0]}{more}"
+    return f"ASSETS of lower sensitivity within another {held}: {found[0]}{more}"
 
 
 def missing_note(inputs: list[SourceFiles]) -> str:
     missing = [e.source.name for e in inputs if all(f.refused for f in e.files)]
-    return f"; NO FILE for {', '.join(missing)}" if missing else ""
+    return f"NO FILE for {', '.join(missing)}" if missing else ""
 
 
 def odd_note(inputs: list[SourceFiles]) -> str:
@@ -72,7 +72,7 @@ def odd_note(inputs: list[SourceFiles]) -> str:
     if not odd:
         return ""
     first = f"{printable(odd[0].path)}: {odd[0].refused}"
-    return f"; NOT OPENED: {len(odd):,} odd files (such as {first})"
+    return f"NOT OPENED: {len(odd):,} odd files (such as {first})"
 
 
 def unmatched_note(inputs: list[SourceFiles], config: JobConfig, day: date) -> str:
@@ -93,6 +93,6 @@ def unmatched_note(inputs: list[SourceFiles], config: JobConfig, day: date) -> s
         return ""
     path = min(unmatched)
     return (
-        f"; NOT READ: {len(unmatched):,} files in the folders of these days that the path of no "
+        f"NOT READ: {len(unmatched):,} files in the folders of these days that the path of no "
         f"source matches (such as {printable(path)}, in a folder of {unmatched[path]})"
     )

@@ -27,21 +27,21 @@ SHOWN = 10
 
 
 def unknown_fields_note(inputs: list[SourceFiles], config: JobConfig, day: date) -> str:
-    """The end of the progress line: unknown and missing fields; empty if there are none."""
+    """Unknown and missing fields in words; empty if there are none."""
     unknown = unknown_fields(inputs, config, day)
     missing = missing_columns(inputs)
-    note = ""
+    notes = []
     if unknown:
         named = ", ".join(f"{name} ({count})" for name, count in sorted(unknown.items())[:SHOWN])
         more = f" and {len(unknown) - SHOWN} more" if len(unknown) > SHOWN else ""
-        note = f"; unknown fields in the sample: {named}{more}"
+        notes.append(f"unknown fields in the sample: {named}{more}")
     if missing:
-        note += f"; columns that the mapping reads and a file lacks: {', '.join(missing)}"
-    return note
+        notes.append(f"columns that the mapping reads and a file lacks: {', '.join(missing)}")
+    return "; ".join(notes)
 
 
 def unknown_actions_note(events: DataFrame) -> str:
-    """The end of the progress line: actions that the formats' tables do not hold, by frequency.
+    """Actions that the formats' tables do not hold, by frequency, in words.
 
     Empty if there are none.
     """
@@ -56,7 +56,7 @@ def unknown_actions_note(events: DataFrame) -> str:
     if not rows:
         return ""
     named = ", ".join(f"{row.source}: {row.action} ({row['count']})" for row in rows[:SHOWN])
-    return f"; unknown actions: {named}{' and more' if len(rows) > SHOWN else ''}"
+    return f"unknown actions: {named}{' and more' if len(rows) > SHOWN else ''}"
 
 
 def missing_columns(inputs: list[SourceFiles]) -> list[str]:

@@ -10,15 +10,17 @@ from __future__ import annotations
 
 from datetime import date
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from jobs.platform.files import write_files
 from jobs.privacy.masked_tables import Inputs, check_published
-from jobs.stages.publish.elasticsearch.inputs import read_findings
+from jobs.stages.publish.elasticsearch.inputs import FINDING_DAYS, read_findings
 from jobs.stages.publish.elasticsearch.send_day import send_tables
 from jobs.stages.publish.queue_file import FILE_NAME as QUEUE_NAME
 from jobs.stages.publish.queue_file import queue_day, queue_lines, read_queue, with_day
+from jobs.stages.publish.report.evidence import TRAIL_DAYS
 from jobs.stages.publish.report.inputs import make_report
+from jobs.stages.publish.report.page import REPORT_DAYS
+from jobs.stages.stage import Outcome, Read, Stage, StageTables
 from schemas.config import JobConfig
 from schemas.tables.access import ACCESS
 from schemas.tables.events import EVENTS, REJECTS
@@ -27,18 +29,13 @@ from schemas.tables.graph import GRAPH_EDGES, GRAPH_NODES
 from schemas.tables.quality import QUALITY
 from schemas.tables.signals import SIGNALS
 
-if TYPE_CHECKING:
-    from pyspark.sql import SparkSession
-
-INPUTS = (FINDINGS_TABLE, ACCESS, GRAPH_NODES, GRAPH_EDGES)
-SENT_INPUTS = (EVENTS, REJECTS, QUALITY, SIGNALS)
 REPORT_NAME = "report.html"
 MIB = 1024 * 1024
 
 
-def run(_spark: SparkSession | None, config: JobConfig, day: date) -> str:
+def publish_day(tables: StageTables, config: JobConfig, day: date) -> Outcome:
     """Publish the findings of ``day``; RunError if Elasticsearch does not take everything."""
-    inputs = Inputs(config, day)
+    inputs = Inputs(config, day, tables.require_read)
     folder = Path(config.output)
     published = read_queue(folder)
     check_published(config, published)
@@ -49,6 +46,24 @@ def run(_spark: SparkSession | None, config: JobConfig, day: date) -> str:
     days = len({queue_day(finding) for finding in queue})
     size = len(report.encode("utf-8", "replace"))
     summary = f"{len(documents)} findings; {days} days in the queue, report {size / MIB:.1f} MiB"
-    if config.elasticsearch.url is None:
-        return summary
-    return f"{summary}; Elasticsearch: {send_tables(inputs)}"
+    sent = "" if config.elasticsearch.url is None else f"Elasticsearch: {send_tables(inputs)}"
+    return Outcome({}, (summary, sent))
+
+
+STAGE = Stage(
+    name="publish",
+    reads=(
+        Read(FINDINGS_TABLE, FINDING_DAYS - 1),
+        Read(ACCESS, REPORT_DAYS + TRAIL_DAYS - 1),
+        Read(GRAPH_NODES, REPORT_DAYS - 1),
+        Read(GRAPH_EDGES, REPORT_DAYS - 1),
+        Read(EVENTS),
+        Read(REJECTS),
+        Read(QUALITY),
+        Read(SIGNALS),
+    ),
+    writes=(),
+    work=publish_day,
+    needs=(FINDINGS_TABLE, ACCESS, GRAPH_NODES, GRAPH_EDGES),
+    sent=(EVENTS, REJECTS, QUALITY, SIGNALS),
+)

@@ -509,7 +509,10 @@ def stage_config(folder: Path) -> JobConfig:
 
 def test_stage_writes_an_empty_graph_without_access(sail: SparkSession, tmp_path: Path) -> None:
     config = stage_config(tmp_path)
-    assert stage.run(sail, config, DAY) == "0 users, 0 assets, 0 edges (0 new), 0 communities"
+    assert (
+        str(stage.STAGE.run(sail, config, DAY))
+        == "0 users, 0 assets, 0 edges (0 new), 0 communities"
+    )
     assert read_days(sail, config.storage, GRAPH_NODES, DAY).count() == 0
 
 
@@ -520,7 +523,7 @@ def test_stage_reads_its_window_and_replaces_its_day(sail: SparkSession, tmp_pat
     for day, rows in access.groupby("day"):
         replace_day(to_frame(sail, stored_access(rows), ACCESS), config.storage, ACCESS, day)
     for _ in range(2):
-        summary = stage.run(sail, config, DAY)
+        summary = str(stage.STAGE.run(sail, config, DAY))
         assert summary == "7 users, 8 assets, 30 edges (1 new), 2 communities"
     nodes, edges = build_graph(access, load_context(config.context, DAY), DAY, config.graph)
     stored = read_days(sail, config.storage, GRAPH_EDGES, DAY).toPandas()

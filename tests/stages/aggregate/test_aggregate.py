@@ -257,7 +257,7 @@ def aggregated(spark: SparkSession, folder: Path, rows: Rows) -> tuple[Rows, Row
     config: JobConfig = job_config(folder, [{"path": "unused", "format": "aws_s3_access"}])
     values = [tuple(row[column] for column in EVENTS.column_names) for row in rows]
     replace_day(spark.createDataFrame(values, EVENTS.ddl()), config.storage, EVENTS, DAY)
-    aggregate.run(spark, config, DAY)
+    aggregate.STAGE.run(spark, config, DAY)
     return rows_of(spark, config, ACCESS), rows_of(spark, config, OBJECT_ACCESS)
 
 

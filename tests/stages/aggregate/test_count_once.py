@@ -82,7 +82,7 @@ def told(spark: SparkSession, folder: Path, *sources: dict[str, Any]) -> tuple[J
     write_file(folder / "raw/s3.log", "\n".join(LINES) + "\n")
     config = job_config(folder, list(sources))
     run_ingest(spark, config)
-    return config, aggregate.run(spark, config, DAY)
+    return config, str(aggregate.STAGE.run(spark, config, DAY))
 
 
 def counted(spark: SparkSession, config: JobConfig) -> dict[tuple[str, str], Any]:
@@ -141,8 +141,8 @@ def test_equal_ids_of_other_accesses(sail: SparkSession, tmp_path: Path) -> None
         source = {"name": name, "format": "mapped", "path": f"{name}.ndjson"}
         sources.append({**source, "mapping": {**PAGES, **classes}})
     config = job_config(tmp_path, sources)
-    ingest.run(sail, config, DAY)
-    assert aggregate.run(sail, config, DAY).endswith(", told twice: 1 events")
+    ingest.STAGE.run(sail, config, DAY)
+    assert str(aggregate.STAGE.run(sail, config, DAY)).endswith(", told twice: 1 events")
     rows = rows_of(sail, config, ACCESS)
     assert sum(row["events"] for row in rows) == 5
     assert {row["asset_id"]: row["sources"] for row in rows if row["action_class"] == "other"} == {
@@ -177,5 +177,5 @@ def test_events_with_one_id_in_a_log_and_its_copy(sail: SparkSession, tmp_path: 
     ]
     config = job_config(tmp_path, sources)
     assert run_ingest(sail, config)["events"] == 5
-    assert aggregate.run(sail, config, DAY).endswith(", told twice: 2 events")
+    assert str(aggregate.STAGE.run(sail, config, DAY)).endswith(", told twice: 2 events")
     assert sum(row["events"] for row in rows_of(sail, config, ACCESS)) == 3

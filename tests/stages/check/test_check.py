@@ -16,7 +16,7 @@ from jobs.inputs.config import load_config
 from jobs.platform.delta_tables import read_days, replace_day
 from jobs.platform.errors import GateError, RunError
 from jobs.stages import check
-from jobs.stages.check.judge import Outcome, check_day
+from jobs.stages.check.judge import Judgement, check_day
 from jobs.stages.check.source_facts import History, source_facts, usual_events
 from schemas.config import JobConfig
 from schemas.expectations import (
@@ -103,7 +103,7 @@ def job_config(folder: Path, sources: dict[str, str] | None = None, **quality: A
     return load_config(path)
 
 
-Judge = Callable[..., list[Outcome]]
+Judge = Callable[..., list[Judgement]]
 
 
 @pytest.fixture
@@ -115,7 +115,7 @@ def judge(sail: SparkSession, tmp_path: Path) -> Judge:
         rejects: list[Row] | None = None,
         history: History | None = None,
         **quality: Any,
-    ) -> list[Outcome]:
+    ) -> list[Judgement]:
         config = job_config(tmp_path, **quality)
         rejected = frame(sail, rejects or [], REJECTS)
         return check_day(frame(sail, rows), rejected, history or {}, config, DAY)[0]
@@ -123,7 +123,7 @@ def judge(sail: SparkSession, tmp_path: Path) -> Judge:
     return _judge
 
 
-def failures(outcomes: list[Outcome]) -> dict[tuple[str, str, str], str]:
+def failures(outcomes: list[Judgement]) -> dict[tuple[str, str, str], str]:
     """(source, expectation, severity) → observed, of those that failed."""
     return {
         (o.source, o.expectation.name, o.expectation.severity): o.observed
@@ -132,7 +132,7 @@ def failures(outcomes: list[Outcome]) -> dict[tuple[str, str, str], str]:
     }
 
 
-def observed(outcomes: list[Outcome], source: str, name: str) -> str:
+def observed(outcomes: list[Judgement], source: str, name: str) -> str:
     [found] = [o for o in outcomes if o.source == source and o.expectation.name == name]
     return found.observed
 
@@ -413,7 +413,7 @@ def test_run_keeps_every_outcome_then_stops(sail: SparkSession, tmp_path: Path) 
     rows[30] |= {"action_class": "frobnicate", "bytes_out": -1}
     write_day(sail, config, rows)
     with pytest.raises(GateError) as stopped:
-        check.run(sail, config, DAY)
+        check.STAGE.run(sail, config, DAY)
     assert stopped.value.exit_code == 3
     lines = str(stopped.value).splitlines()
     assert "2026-10-05: 3 of " in lines[0]
@@ -424,7 +424,7 @@ def test_run_keeps_every_outcome_then_stops(sail: SparkSession, tmp_path: Path) 
     first = stored_quality(sail, config)
     assert sum(not row[QUALITY.column_names.index("success")] for row in first) == 3
     with pytest.raises(GateError):
-        check.run(sail, config, DAY)
+        check.STAGE.run(sail, config, DAY)
     assert stored_quality(sail, config) == first
     assert (tmp_path / "out" / "data_docs" / "2026-10-05.html").is_file()
 
@@ -433,7 +433,7 @@ def test_rejects_over_the_limit_exit_with_3(sail: SparkSession, tmp_path: Path) 
     config = job_config(tmp_path)
     write_day(sail, config, good_day(), rejects=[reject("code", n) for n in range(40)])
     with pytest.raises(GateError, match="reject_share_bearable: code: too many records") as stopped:
-        check.run(sail, config, DAY)
+        check.STAGE.run(sail, config, DAY)
     assert stopped.value.exit_code == 3
 
 
@@ -444,7 +444,7 @@ def test_run_learns_the_usual_volume_from_its_own_earlier_checks(
     days = [DAY + timedelta(days=n) for n in range(4)]
     for day, events in zip(days, (500, 20, 20, 150), strict=True):
         write_day(sail, config, good_day(day, events), day)
-    summaries = [check.run(sail, config, day) for day in days]
+    summaries = [str(check.STAGE.run(sail, config, day)) for day in days]
     # The second day sees only the first, the third both of them, the fourth no longer the first.
     both = "2 warnings: volume_as_usual of checkpoints, volume_as_usual of code"
     assert [s.split(", ", 1)[1] for s in summaries] == ["0 warnings", both, both, both]
@@ -456,7 +456,7 @@ def test_run_learns_the_usual_volume_from_its_own_earlier_checks(
     assert observed == dict.fromkeys(FORMATS, "150 events, 7.5 times the usual 20 (2 days)")
     # A day that is run again later must not look ahead.
     again = stored_quality(sail, config, days[1])
-    check.run(sail, config, days[1])
+    check.STAGE.run(sail, config, days[1])
     assert stored_quality(sail, config, days[1]) == again
 
 
@@ -467,7 +467,7 @@ def test_data_docs_are_safe_to_open(sail: SparkSession, tmp_path: Path) -> None:
     rows = [*good_day(), event(name, 0, 23.0) | {"principal": secret, "action_class": None}]
     write_day(sail, config, rows)
     with pytest.raises(GateError):
-        check.run(sail, config, DAY)
+        check.STAGE.run(sail, config, DAY)
     docs = tmp_path / "out" / "data_docs"
     page = (docs / "2026-10-05.html").read_text(encoding="utf-8")
     assert "<script" not in page
@@ -485,7 +485,7 @@ def test_an_output_that_cannot_be_written_says_so(sail: SparkSession, tmp_path: 
     (tmp_path / "out").write_text("in the way", encoding="utf-8")
     write_day(sail, config, good_day())
     with pytest.raises(RunError, match=r"Data Docs cannot be written .* writable"):
-        check.run(sail, config, DAY)
+        check.STAGE.run(sail, config, DAY)
     assert len(stored_quality(sail, config)) > 0
 
 
@@ -503,7 +503,7 @@ def test_both_engines_judge_alike(
         config = job_config(tmp_path / name, {**FORMATS, "gone": "slurm_sacct"})
         write_day(spark, config, rows, rejects=[reject("code", n) for n in range(3)])
         with pytest.raises(GateError):
-            check.run(spark, config, DAY)
+            check.STAGE.run(spark, config, DAY)
         stored.append(stored_quality(spark, config))
     assert stored[0] == stored[1]
     assert len(stored[0]) > 60

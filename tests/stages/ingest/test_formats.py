@@ -60,7 +60,7 @@ def job(sail: SparkSession, tmp_path_factory: pytest.TempPathFactory) -> JobConf
     """All cases, read and aggregated on Sail."""
     config = all_cases(tmp_path_factory.mktemp("sail"))
     run_ingest(sail, config)
-    aggregate.run(sail, config, DAY)
+    aggregate.STAGE.run(sail, config, DAY)
     return config
 
 
@@ -172,7 +172,7 @@ def test_engines_write_the_same_tables(
     sums = []
     for engine, config in ((sail, on_sail), (apache_spark, on_spark)):
         sums.append(run_ingest(engine, config))
-        assert "told twice: 0" not in aggregate.run(engine, config, DAY)
+        assert "told twice: 0" not in str(aggregate.STAGE.run(engine, config, DAY))
     assert sums[0] == sums[1]
     for table in (EVENTS, REJECTS, ACCESS, OBJECT_ACCESS):
         one, other = rows_of(apache_spark, on_spark, table), rows_of(sail, on_sail, table)
@@ -301,11 +301,11 @@ def test_unknown_fields_are_counted_by_name(sail: SparkSession, tmp_path: Path) 
             "mapping": {**MAPPING, "user_agent": "browser"},
         },
     ]
-    summary = ingest.run(sail, job_config(tmp_path, sources), DAY)
+    summary = str(ingest.STAGE.run(sail, job_config(tmp_path, sources), DAY))
     assert (
         "unknown fields in the sample: jobs: Brand (1), jobs: New (1), rows: Odd (1), " in summary
     )
     assert "trail: brandNew.a (2), trail: brandNew.b (1)" in summary
     assert "columns that the mapping reads and a file lacks: wiki: browser" in summary
     silent = job_config(tmp_path, sources[:1], ingest={"unknown_field_sample": 0})
-    assert "unknown" not in ingest.run(sail, silent, DAY)
+    assert "unknown" not in str(ingest.STAGE.run(sail, silent, DAY))

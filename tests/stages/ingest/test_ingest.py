@@ -246,7 +246,7 @@ def test_half_a_surrogate_pair_costs_no_record(
 def test_no_file(sail: SparkSession, tmp_path: Path) -> None:
     config = job_config(tmp_path, [{"path": DATED}, {"path": "raw/x/*", "name": "other"}])
     with pytest.raises(RunError) as caught:
-        ingest.run(sail, config, DAY)
+        ingest.STAGE.run(sail, config, DAY)
     message = str(caught.value)
     assert "no log file for 2026-10-05 (nor the 2 days after it)" in message
     assert f"trail: {tmp_path}/raw/2026/10/05/*.json*" in message
@@ -266,7 +266,7 @@ def test_a_day_without_a_record_leaves_the_tables_as_they_were(
     before = rows_of(sail, config, EVENTS), rows_of(sail, config, REJECTS)
     write_file(tmp_path / "raw/a.json", content)
     with pytest.raises(RunError, match="no record of 2026-10-05 in 1 files"):
-        ingest.run(sail, config, DAY)
+        ingest.STAGE.run(sail, config, DAY)
     assert (rows_of(sail, config, EVENTS), rows_of(sail, config, REJECTS)) == before
     assert list((tmp_path / "warehouse/_staging").iterdir()) == []
 
@@ -283,7 +283,7 @@ def test_a_day_of_rejects_only_is_written(sail: SparkSession, tmp_path: Path) ->
 def test_a_source_without_files_is_said(sail: SparkSession, tmp_path: Path) -> None:
     write_file(tmp_path / "raw/a.json", lines(trail_record(1)))
     config = job_config(tmp_path, [{"path": "raw/*"}, {"path": "nothing/*", "name": "silent"}])
-    assert ingest.run(sail, config, DAY).endswith("; NO FILE for silent")
+    assert str(ingest.STAGE.run(sail, config, DAY)).endswith("; NO FILE for silent")
 
 
 def test_leftovers_of_a_killed_run_do_no_harm(sail: SparkSession, tmp_path: Path) -> None:
@@ -307,7 +307,7 @@ def test_events_and_rejects_are_replaced_as_one(
     config = job_config(tmp_path, [{"path": "raw/*"}])
     run_ingest(spark, config)
     run_ingest(spark, config)
-    assert check.run(spark, config, DAY)
+    assert str(check.STAGE.run(spark, config, DAY))
     write_file(tmp_path / "raw/b.json", lines(trail_record(2), "{bad"))
 
     def stop_at_events(frame: Any, storage: str, table: Table, *others: Any) -> None:
@@ -316,16 +316,16 @@ def test_events_and_rejects_are_replaced_as_one(
         replace_day(frame, storage, table, *others)
 
     with monkeypatch.context() as patch:
-        patch.setattr(ingest, "replace_day", stop_at_events)
+        patch.setattr("jobs.stages.stage.replace_day", stop_at_events)
         with pytest.raises(KeyboardInterrupt):
-            ingest.run(spark, config, DAY)
+            ingest.STAGE.run(spark, config, DAY)
     assert ids(spark, config) == ["id-1"]
     with pytest.raises(RunError, match=r"not of one run.* run `exfilwatch stage ingest` for 2026"):
-        check.run(spark, config, DAY)
+        check.STAGE.run(spark, config, DAY)
     run_ingest(spark, config)
     assert ids(spark, config) == ["id-1", "id-2"]
     with contextlib.suppress(GateError):
-        check.run(spark, config, DAY)
+        check.STAGE.run(spark, config, DAY)
 
 
 def session(name: str, key: str) -> dict[str, Any]:
@@ -463,7 +463,7 @@ def test_times_that_cannot_be_right_are_rejects_of_their_file_s_day(
     put(tmp_path, DAYS[0], prefix + lines(*records))
     put(tmp_path, DAYS[1], lines(*(trail_record(f"late {time}", time) for time in wrong)))
     config = job_config(tmp_path, [{"path": DATED}])
-    summary = ingest.run(spark, config, DAY)
+    summary = str(ingest.STAGE.run(spark, config, DAY))
     sums = sums_of(summary)
     bad = int(prefix == "{bad\n")
     assert (sums["events"], sums["rejects"], sums["of other days"]) == (1, len(wrong) + bad, 6)
@@ -681,7 +681,7 @@ def test_a_pattern_within_a_more_sensitive_one_is_warned_of(
     write_context(tmp_path / "context", assets=assets)
     put(tmp_path, DAY, lines(at(DAY, 1)))
     config = job_config(tmp_path, [{"path": DATED}], assets={"nested": nested})
-    summary = ingest.run(sail, config, DAY)
+    summary = str(ingest.STAGE.run(sail, config, DAY))
     assert "notes (s3://lab-ckpt/orion/*, sensitivity 1) is within ckpt" in summary
     (row,) = rows_of(sail, config, EVENTS)
     assert row["asset_id"] == ("ckpt" if nested == "most_sensitive" else "notes")

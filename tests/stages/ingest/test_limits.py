@@ -187,7 +187,7 @@ def test_too_many_files_stop_the_run(sail: SparkSession, tmp_path: Path) -> None
         write_file(tmp_path / f"raw/{name}.json", lines(trail_record(name)))
     config = job_config(tmp_path, [{"path": "raw/*"}], ingest={"max_files": 1})
     with pytest.raises(ingest.RunError, match=r"'trail' has 2 files .* `ingest\.max_files`"):
-        ingest.run(sail, config, DAY)
+        ingest.STAGE.run(sail, config, DAY)
     assert not Path(config.storage).exists()
 
 
@@ -195,7 +195,7 @@ def test_a_gz_bomb_is_one_reject(sail: SparkSession, tmp_path: Path) -> None:
     write_file(tmp_path / "raw/a.json.gz", lines(trail_record(1)))
     write_file(tmp_path / "raw/bomb.json.gz", bytes(20_000_000))
     config = job_config(tmp_path, [{"path": "raw/*"}], ingest={"max_file_bytes": 10_000_000})
-    sums = sums_of(ingest.run(sail, config, DAY))
+    sums = sums_of(str(ingest.STAGE.run(sail, config, DAY)))
     assert (sums["events"], sums["rejects"]) == (1, 1)
     (reject,) = rows_of(sail, config, REJECTS)
     assert reject["file"].endswith("/bomb.json.gz")
@@ -298,9 +298,9 @@ def test_a_day_with_very_many_bad_records(
     assert all(renamed.lower() in row["line"] for row in rows if row is not more)
     if share == 100:
         with pytest.raises(GateError, match=rf"1 \({count} of {count} records\)"):
-            check.run(sail, config, DAY)
+            check.STAGE.run(sail, config, DAY)
     else:
-        assert "warning" in check.run(sail, config, DAY)
+        assert "warning" in str(check.STAGE.run(sail, config, DAY))
 
 
 def test_very_many_bad_lines_of_all_kinds(sail: SparkSession, tmp_path: Path) -> None:
@@ -336,7 +336,7 @@ def test_rejects_of_a_table_without_counts(sail: SparkSession, tmp_path: Path) -
     shutil.rmtree(Path(config.storage) / "rejects")
     replace_day(rows, config.storage, older, DAY)
     assert [row["records"] for row in rows_of(sail, config, REJECTS)] == [None]
-    assert check.run(sail, config, DAY)
+    assert str(check.STAGE.run(sail, config, DAY))
     run_ingest(sail, config)
     assert [row["file"] for row in rows_of(sail, config, REJECTS)] == [str(tmp_path / "raw/a.json")]
 

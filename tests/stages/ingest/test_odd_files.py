@@ -107,7 +107,7 @@ def test_odd_files_are_rejects_and_nothing_else_is_lost(sail: SparkSession, tmp_
     (day / "up").symlink_to("..")
     (day / "again.json").symlink_to("a.json")
     config = job_config(tmp_path, [{"path": "raw/{yyyy}/{mm}/{dd}/**/*.json"}])
-    summary = ingest.run(sail, config, DAY)
+    summary = str(ingest.STAGE.run(sail, config, DAY))
     sums = sums_of(summary)
     assert (sums["events"], sums["duplicates"], sums["rejects"]) == (1, 0, 3)
     assert f"NOT OPENED: 3 odd files (such as {day}/link.json: a link to " in summary
@@ -144,7 +144,7 @@ def test_a_day_of_odd_files_only_is_a_day_without_a_file(
     day.mkdir(parents=True)
     os.mkfifo(day / "pipe.json")
     config = job_config(tmp_path, [{"path": DATED}])
-    assert "; NO FILE for trail; NOT OPENED: 1 odd file" in ingest.run(sail, config, DAY)
+    assert "; NO FILE for trail; NOT OPENED: 1 odd file" in str(ingest.STAGE.run(sail, config, DAY))
 
 
 NAMES = [b"line\nbreak", b"caf\xe9", b"a:b", b"[a]", b"*", b"?", b"back\\slash", b"{a}", b"_a"]
@@ -162,7 +162,7 @@ def test_files_of_any_name_are_read(
             content = line(f"{folder == day}-{number}") + ("{bad\n" if number < 2 else "")
             write_file(folder / f"{os.fsdecode(name)}.json", content)
     config = job_config(tmp_path, [{"path": "raw/{yyyy}/{mm}/{dd}/**/*.json"}])
-    sums = sums_of(ingest.run(spark, config, DAY))
+    sums = sums_of(str(ingest.STAGE.run(spark, config, DAY)))
     assert (sums["events"], sums["rejects"]) == (2 * len(NAMES), 4)
     files = {
         row["file"].removeprefix(f"{folder_of(tmp_path)}/")
@@ -194,7 +194,7 @@ def test_a_file_that_vanishes_is_named(
 
             monkeypatch.setattr(ingest, "find_inputs", found)
             with pytest.raises(RunError) as caught:
-                ingest.run(sail, config, DAY)
+                ingest.STAGE.run(sail, config, DAY)
             expected = f"{gone} of source 'trail' vanished or was cut while it was read"
             assert str(caught.value).splitlines()[0] == expected
             assert not (tmp_path / "warehouse/events").exists()
@@ -215,6 +215,6 @@ def test_files_that_no_source_matches_are_said(sail: SparkSession, tmp_path: Pat
     write_file(day / "_SUCCESS", "x")
     sources = [{"path": DATED}, {"path": DATED.replace("json", "csv"), "name": "csv"}]
     config = job_config(tmp_path, sources)
-    summary = ingest.run(sail, config, DAY)
+    summary = str(ingest.STAGE.run(sail, config, DAY))
     said = "NOT READ: 2 files in the folders of these days that the path of no source matches (such"
     assert f"; {said} as {day}/13/c.json, in a folder of trail)" in summary

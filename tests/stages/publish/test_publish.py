@@ -100,8 +100,8 @@ def test_queue_of_every_day_oldest_first(sail: SparkSession, tmp_path: Path) -> 
     second = [make_finding("u9", DAY, 1, window="7d", name="Zoë \u2028 Ångström")]
     store(sail, config, NEXT_DAY, second)
     store(sail, config, DAY, list(reversed(first)))
-    publish.run(sail, config, NEXT_DAY)
-    assert publish.run(sail, config, DAY).startswith("20 findings; 2 days in the queue")
+    publish.STAGE.run(sail, config, NEXT_DAY)
+    assert str(publish.STAGE.run(sail, config, DAY)).startswith("20 findings; 2 days in the queue")
     kept = [*(published(document, DAY) for document in first[:20]), published(second[0], NEXT_DAY)]
     assert lines(config) == [
         json.dumps(document, ensure_ascii=False, sort_keys=True, separators=(",", ":")).replace(
@@ -110,21 +110,21 @@ def test_queue_of_every_day_oldest_first(sail: SparkSession, tmp_path: Path) -> 
         for document in kept
     ]
     store(sail, config, DAY, first[3:5])
-    publish.run(sail, config, DAY)
+    publish.STAGE.run(sail, config, DAY)
     days = [document["exfil"]["day"] for document in map(json.loads, lines(config))]
     assert days == [DAY.isoformat()] * 2 + [NEXT_DAY.isoformat()]
     store(sail, config, DAY, [])
-    publish.run(sail, config, DAY)
+    publish.STAGE.run(sail, config, DAY)
     assert len(lines(config)) == 1
 
 
 def test_running_again_gives_the_same_bytes(sail: SparkSession, tmp_path: Path) -> None:
     config = make_config(tmp_path)
     store(sail, config, DAY, [make_finding()])
-    publish.run(sail, config, DAY)
+    publish.STAGE.run(sail, config, DAY)
     folder = Path(config.output)
     first = {path.name: path.read_bytes() for path in folder.iterdir()}
-    publish.run(sail, config, DAY)
+    publish.STAGE.run(sail, config, DAY)
     assert {path.name: path.read_bytes() for path in folder.iterdir()} == first
     assert sorted(first) == ["findings.ndjson", "report.html"]
 
@@ -134,7 +134,7 @@ def test_characters_that_hide_or_turn_text_are_escaped(sail: SparkSession, tmp_p
     config = make_config(tmp_path)
     name = "Zoë \u202egnp\u2066.exe\u200f\u061c\x85\x9b2J\x7f\u2029\ufeff\U000e0041"
     store(sail, config, DAY, [make_finding(name=name)])
-    publish.run(sail, config, DAY)
+    publish.STAGE.run(sail, config, DAY)
     text = lines(config)[0]
     assert text.isprintable()
     assert "Zoë" in text
@@ -146,7 +146,7 @@ def test_characters_that_hide_or_turn_text_are_escaped(sail: SparkSession, tmp_p
 def test_halves_of_surrogate_pairs_are_no_obstacle(sail: SparkSession, tmp_path: Path) -> None:
     config = make_config(tmp_path)
     store(sail, config, DAY, [make_finding(name="broken \ud83d name")])
-    publish.run(sail, config, DAY)
+    publish.STAGE.run(sail, config, DAY)
     assert json.loads(lines(config)[0])["user"]["name"] == "broken ? name"
 
 
@@ -158,14 +158,14 @@ def test_a_login_that_is_shaped_like_a_pseudonym_is_a_login(
     store(sail, config, DAY, [make_finding(login), make_finding("u0017", rank=2)])
     store(sail, config, NEXT_DAY, [make_finding(login, NEXT_DAY)])
     for day in (DAY, NEXT_DAY, DAY):
-        publish.run(sail, config, day)
+        publish.STAGE.run(sail, config, day)
     published_ids = [json.loads(line)["user"]["id"] for line in lines(config)]
     assert published_ids == [login, "u0017", login]
 
 
 def test_a_day_without_findings_has_a_report(sail: SparkSession, tmp_path: Path) -> None:
     config = make_config(tmp_path)
-    assert publish.run(sail, config, DAY).startswith("0 findings")
+    assert str(publish.STAGE.run(sail, config, DAY)).startswith("0 findings")
     assert lines(config) == []
     assert "5 Oct 2026" in (Path(config.output) / "report.html").read_text("utf-8")
 
@@ -207,7 +207,7 @@ def test_the_report_draws_what_the_tables_hold(sail: SparkSession, tmp_path: Pat
     put(sail, config, GRAPH_NODES, DAY, nodes)
     put(sail, config, GRAPH_EDGES, DAY, edges)
     store(sail, config, DAY, [make_finding(name="Ada Abara")])
-    publish.run(sail, config, DAY)
+    publish.STAGE.run(sail, config, DAY)
     text = (Path(config.output) / "report.html").read_text("utf-8")
     assert "Bo Bauer (u-bo), a peer" in text
     assert "u-far (u-far)" in text
@@ -298,7 +298,7 @@ def job_with_a_published_day(spark: SparkSession, folder: Path) -> JobConfig:
             put(spark, config, table, day, [])
     store(spark, config, DAY, [make_finding()])
     store(spark, config, NEXT_DAY, [make_finding(f"u{n}", NEXT_DAY, n) for n in range(1, 13)])
-    publish.run(spark, config, DAY)
+    publish.STAGE.run(spark, config, DAY)
     return config
 
 
@@ -364,8 +364,8 @@ def test_elasticsearch_gets_what_the_file_gets(
     prefix = f"t{uuid.uuid4().hex[:10]}"
     config = make_config(tmp_path, f"{{url: '{elasticsearch_url}', prefix: {prefix}}}")
     store(sail, config, DAY, [make_finding(f"u{n}", DAY, n) for n in range(1, 4)])
-    assert "Elasticsearch: 3 new, 0 already there" in publish.run(sail, config, DAY)
-    assert "Elasticsearch: 0 new, 3 already there" in publish.run(sail, config, DAY)
+    assert "Elasticsearch: 3 new, 0 already there" in str(publish.STAGE.run(sail, config, DAY))
+    assert "Elasticsearch: 0 new, 3 already there" in str(publish.STAGE.run(sail, config, DAY))
     with connect(config.elasticsearch) as client:
         client.indices.refresh(index=search_name(FINDINGS_INDEX, prefix))
         found = client.search(index=search_name(FINDINGS_INDEX, prefix), sort="exfil.queue_rank")
@@ -377,7 +377,7 @@ def test_a_server_that_is_down_costs_neither_file(sail: SparkSession, tmp_path: 
     store(sail, config, DAY, [make_finding()])
     began = time.monotonic()
     with pytest.raises(RunError, match=r"cannot be reached.*findings\.ndjson and the report are"):
-        publish.run(sail, config, DAY)
+        publish.STAGE.run(sail, config, DAY)
     assert time.monotonic() - began < 20
     assert len(lines(config)) == 1
     assert (Path(config.output) / "report.html").exists()

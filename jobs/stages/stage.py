@@ -1,0 +1,125 @@
+"""A stage: the tables it reads and writes, the work of one day, and the outcome of that work."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date
+from typing import TYPE_CHECKING
+
+from jobs.platform.delta_tables import read_days, replace_day, stored_frame
+from schemas.config import JobConfig
+from schemas.tables.spec import Table
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from pyspark.sql import DataFrame, SparkSession
+
+
+@dataclass(frozen=True)
+class Read:
+    """A table that a stage reads, and the most days it may look back from its own day."""
+
+    table: Table
+    days: int = 0
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """Result of one day of a stage: rows written by table, and remarks in words."""
+
+    rows: Mapping[str, int]
+    notes: tuple[str, ...] = ()
+
+    def __str__(self) -> str:
+        """The notes in one line, as progress lines show them."""
+        return "; ".join(note for note in self.notes if note)
+
+
+@dataclass(frozen=True)
+class StageTables:
+    """The tables of the warehouse as one stage may use them on its day.
+
+    Every method raises ValueError if the stage does not declare the use: a table that is not
+    among its reads or writes, or a day further back than its declared look-back.
+    """
+
+    stage: str
+    reads: tuple[Read, ...]
+    writes: tuple[Table, ...]
+    day: date
+    storage: str
+    engine: SparkSession | None
+
+    @property
+    def spark(self) -> SparkSession:
+        """The engine's session; ValueError where the stage runs without an engine."""
+        if self.engine is None:
+            raise ValueError(f"stage {self.stage} runs without an engine")
+        return self.engine
+
+    def read(self, table: Table, last: date | None = None, look_back: int = 0) -> DataFrame:
+        """Rows of the days ``last - look_back`` to ``last`` (None: the stage's day), by the engine.
+
+        No rows if there is no table.
+        """
+        last = self.day if last is None else last
+        self.require_read(table, last, look_back)
+        return read_days(self.spark, self.storage, table, last, look_back)
+
+    def frame(
+        self,
+        table: Table,
+        last: date | None = None,
+        look_back: int = 0,
+        columns: Sequence[str] | None = None,
+    ) -> pd.DataFrame:
+        """As :meth:`read`, as a pandas frame of ``columns`` (None: all) and without the engine."""
+        last = self.day if last is None else last
+        self.require_read(table, last, look_back)
+        return stored_frame(self.storage, table, last, look_back, columns)
+
+    def replace(self, frame: DataFrame, table: Table, writing: int | None = None) -> None:
+        """Replace the stage's day of ``table``; see :func:`replace_day`."""
+        if table not in self.writes:
+            raise ValueError(f"stage {self.stage} does not declare that it writes {table.name}")
+        replace_day(frame, self.storage, table, self.day, writing)
+
+    def stored(self, table: Table) -> DataFrame:
+        """The stage's day of a table that it has just written, by the engine."""
+        if table not in self.writes:
+            raise ValueError(f"stage {self.stage} does not declare that it writes {table.name}")
+        return read_days(self.spark, self.storage, table, self.day)
+
+    def require_read(self, table: Table, last: date, look_back: int) -> None:
+        """ValueError unless the stage declares that it looks back so far in ``table``."""
+        allowed = max((read.days for read in self.reads if read.table == table), default=None)
+        if allowed is None:
+            raise ValueError(f"stage {self.stage} does not declare that it reads {table.name}")
+        days = (self.day - last).days + look_back
+        if days > allowed:
+            raise ValueError(
+                f"stage {self.stage} looks back {days} days in {table.name} and declares {allowed}"
+            )
+
+
+@dataclass(frozen=True)
+class Stage:
+    """One step of a day. It meets the other stages only in tables.
+
+    ``reads``: tables with the most days looked back; ``needs``: those of which earlier stages must
+    have written the day itself; ``sent``: those that it needs besides where Elasticsearch is set
+    up. ``writes``: tables of which it replaces its day.
+    """
+
+    name: str
+    reads: tuple[Read, ...]
+    writes: tuple[Table, ...]
+    work: Callable[[StageTables, JobConfig, date], Outcome]
+    needs: tuple[Table, ...] = ()
+    sent: tuple[Table, ...] = ()
+
+    def run(self, spark: SparkSession | None, config: JobConfig, day: date) -> Outcome:
+        """Do the work of ``day``; raises whatever the work raises."""
+        tables = StageTables(self.name, self.reads, self.writes, day, config.storage, spark)
+        return self.work(tables, config, day)
