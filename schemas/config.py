@@ -28,40 +28,46 @@ class Ingest(Settings):
     """Reading raw logs."""
 
     unknown_field_sample: Annotated[int, Field(ge=0, le=1_000_000)]
-    """Records of the day looked at for fields that the field map does not know."""
+    """Records of each source and day that are searched for unknown fields; 0 searches none. Higher
+    finds rarer fields and takes longer."""
     max_files: Annotated[int, Field(ge=1)]
-    """Files of a source for a day, its late days included, beyond which the run stops."""
+    """Most files of one source for a day and its late days. With more files the run stops."""
     max_file_bytes: Annotated[int, Field(ge=1)]
-    """Unpacked bytes of one file beyond which it is not read (guards against gz bombs)."""
+    """Most unpacked bytes of one file. A larger file becomes one reject; this guards against gz
+    bombs. A file that is one JSON document needs several times its size of memory."""
     max_record_bytes: Annotated[int, Field(ge=1000)]
-    """Bytes kept of one raw record (in the columns of `events`) beyond which it is rejected."""
+    """Most bytes that `events` stores of one record. A larger record becomes a reject. Discarded
+    fields do not count."""
     reject_line_chars: Annotated[int, Field(ge=0, le=100_000)]
-    """Characters of a rejected record that are kept."""
+    """Characters of a rejected record that `rejects` stores; 0 stores only the reason."""
     max_rejects: Annotated[int, Field(ge=1, le=100_000)]
-    """Rejected records kept of a source for each kind of reason; all others are only counted."""
+    """Most rejects that are stored for each source and kind of reason. All others are counted."""
     session_lookback_days: Annotated[int, Field(ge=0, le=7)]
-    """Days before the day searched for who assumed a role session (by access key)."""
+    """Days before the day that are searched for the caller who assumed a role session, by its
+    access key. Higher resolves longer sessions and reads more events."""
 
 
 class Quality(Settings):
     """The data-quality gate."""
 
     max_reject_share: Annotated[float, Field(ge=0, le=1)]
-    """Share of a source's records rejected, beyond which the day stops."""
+    """Share (0–1) of a source's records. If more are rejected, the day stops with exit code 3."""
     warn_reject_share: Annotated[float, Field(ge=0, le=1)]
-    """The same, beyond which a warning is kept."""
+    """Share (0–1) of a source's records. If more are rejected, `quality` keeps a warning."""
     warn_unresolved_share: Annotated[float, Field(ge=0, le=1)]
-    """Share of a source's events whose principal the directory does not know; warns beyond."""
+    """Share (0–1) of a source's events whose principal the directory does not know. If there are
+    more, `quality` keeps a warning."""
     volume_window_days: Annotated[int, Field(ge=1, le=90)]
-    """Trailing days whose volume per source is the expectation (same weekday counts double)."""
+    """Trailing days whose volume is the expectation for a source; the same weekday counts double.
+    Higher adapts more slowly."""
     min_volume_ratio: Annotated[float, Field(ge=0)]
-    """Events of the day ÷ trailing median, below which a warning is kept."""
+    """Events of the day ÷ the trailing median. A lower ratio leaves a warning."""
     max_volume_ratio: Annotated[float, Field(gt=0)]
-    """The same, above."""
+    """Events of the day ÷ the trailing median. A higher ratio leaves a warning."""
     max_silent_hours: Annotated[float, Field(gt=0, le=48)]
-    """Hours between a source's last event and the end of the day beyond which it is stale."""
+    """Hours between a source's last event and midnight UTC. A longer silence leaves a warning."""
     critical_missing_source: bool
-    """true: a source without any file for the day stops the day; false: a warning is kept."""
+    """true: a source without a file for the day stops the day. false: it leaves a warning."""
 
     @model_validator(mode="after")
     def _bounds_in_order(self) -> Quality:
@@ -74,52 +80,58 @@ class Assets(Settings):
     """Which asset a resource belongs to."""
 
     nested: Literal["longest", "most_sensitive"]
-    """Of several patterns that match: the longest, or that of the most sensitive asset and among
-    equally sensitive ones the longest."""
+    """Which pattern of assets.csv counts if several match a resource. `most_sensitive` takes the
+    most sensitive asset, and the longest pattern among equals. `longest` takes the longest pattern:
+    a pattern of low sensitivity inside a sensitive one then hides the sensitive one."""
 
 
 class Graph(Settings):
     """The user–asset graph."""
 
     window_days: Annotated[int, Field(ge=2, le=90)]
-    """Trailing days of `access` that make the graph."""
+    """Trailing days of `access` in the graph. Higher treats rarer habits as known."""
     peers: Annotated[int, Field(ge=1, le=100)]
-    """Learned peers kept for each user."""
+    """Learned peers with which each identity is compared. Higher makes the comparison broader."""
     factors: Annotated[int, Field(ge=1, le=200)]
     """Rank of the edge model; higher fits finer habits and overfits sooner."""
     seed: int
-    """Seed of the layout and of the factorisation."""
+    """Seed of the layout and of the factorisation; any whole number."""
 
 
 class Scoring(Settings):
-    """From signals to findings (see models/scoring.py)."""
+    """From signals to findings (see models/scoring/)."""
 
     calibration_days: Annotated[int, Field(ge=1, le=90)]
-    """Trailing days of statistics that calibrate p-values."""
+    """Trailing days of statistics that calibrate p-values. Higher gives finer p-values and adapts
+    more slowly."""
     points_cap: Annotated[float, Field(gt=0, le=20)]
-    """Cap on −log10 p of one signal; higher lets one loud signal say more."""
+    """Cap on −log10 p of one signal. Higher lets one loud signal count more."""
     sensitivity_weights: dict[int, Annotated[float, Field(ge=0)]]
-    """Factor on points by the asset's sensitivity 1–5."""
+    """Factor on points by the asset's sensitivity, from 1 (public) to 5 (frontier)."""
     unknown_sensitivity_weight: Annotated[float, Field(ge=0)]
-    """The same for resources that assets.csv does not list."""
+    """Factor on points of resources that assets.csv does not list."""
     min_score: Annotated[float, Field(ge=0, le=100)]
-    """Entities scoring below get no finding."""
+    """Score (0–100) that a finding needs. Higher gives fewer findings."""
     half_life_days: Annotated[float, Field(gt=0)]
-    """Half-life with which a finding already shown lowers the rank of its mere repetition."""
+    """Days after which a finding that only repeats an earlier one has lost half its place in the
+    queue. Higher keeps repetitions up longer."""
     evidence_p: Annotated[float, Field(gt=0, le=1)] = 0.05
-    """p-value above which a signal is no evidence at all; higher lets weak signals add up."""
+    """p-value above which a signal gives no points. Higher lets weak signals add up."""
     score_scale: Annotated[float, Field(gt=0)] = 10.0
-    """Raw points at which the score reaches 63; higher lowers all scores, and keeps their order."""
+    """Raw points at which the score reaches 63. Higher lowers all scores and keeps their order."""
     leaver_factor: Annotated[float, Field(ge=1)] = 1.5
-    """Factor on points of people who have given notice, leave soon or have left."""
+    """Factor on points of people who have given notice, leave soon or have left. Higher ranks them
+    higher."""
     leaver_days: Annotated[int, Field(ge=0, le=365)] = 30
-    """Days before an end date from which somebody counts as leaving."""
+    """Days before the end date from which a person counts as leaving."""
     newcomer_factor: Annotated[float, Field(ge=0, le=1)] = 0.5
-    """Factor on points of identities on their first day; rises to 1 over `newcomer_days`."""
+    """Factor on points of an identity on its first day; it rises to 1 over `newcomer_days`."""
     newcomer_days: Annotated[int, Field(ge=1, le=89)] = 21
-    """Days after which an identity is no newcomer any more."""
+    """Days after which an identity is no longer a newcomer. Higher holds new identities down
+    longer."""
     approved_factor: Annotated[float, Field(ge=0, le=1)] = 0.15
-    """Factor on points of what an approval in force covers; 0 hides it, 1 ignores approvals."""
+    """Factor on points of accesses that an approval in force covers; 0 hides them, 1 ignores
+    approvals."""
 
     @field_validator("sensitivity_weights")
     @classmethod
@@ -130,38 +142,39 @@ class Scoring(Settings):
 
 
 class Elasticsearch(Settings):
-    """Where findings are published; url null: nowhere."""
+    """Elasticsearch, to which findings are published."""
 
     url: str | None
-    """https://host:9200"""
+    """Address, such as `https://host:9200`; null publishes to files only."""
     api_key_env: EnvironmentName
-    """Environment variable holding the API key."""
+    """Environment variable that holds the API key."""
     username: str | None
     """User for basic authentication instead of an API key."""
     password_env: EnvironmentName
-    """Environment variable holding that user's password."""
+    """Environment variable that holds that user's password."""
     ca_certs: str | None
-    """PEM file of the certificate authority."""
+    """PEM file of the certificate authority; null takes those of the system."""
     prefix: Annotated[str, Field(pattern=r"^[a-z][a-z0-9_-]{0,60}$")]
     """First part of every index name."""
 
 
 class Privacy(Settings):
-    """Pseudonyms instead of identities in all that is published; the tables keep identities."""
+    """Pseudonyms instead of identities in everything published; the tables keep identities."""
 
     pseudonymize: bool
-    """true: findings.ndjson, report.html and Elasticsearch name nobody."""
+    """true: findings.ndjson, report.html and Elasticsearch hold pseudonyms instead of names."""
     key_env: EnvironmentName
-    """Environment variable holding the key of the pseudonyms, at least 32 bytes."""
+    """Environment variable that holds the key of the pseudonyms, at least 32 bytes."""
     identities: NonEmpty
-    """Folder of the file that says which identity a pseudonym stands for, and of the log of
-    unmaskings; for its owner only."""
+    """Folder of two files that only their owner may read: the identity behind each pseudonym, and
+    the log of unmaskings."""
     hide: list[Literal["team", "title", "employment", "country", "start_date"]]
-    """Columns of the directory that are not published beside a pseudonym."""
+    """Columns of the directory that are not published beside a pseudonym, because together they
+    name a person."""
 
 
 class Suppression(Settings):
-    """Signals that are known and accepted; they stay in `signals` and get no points."""
+    """Signals that are known and accepted. They stay in `signals` and give no points."""
 
     user_id: str = "*"
     """Glob over user_id."""
@@ -170,9 +183,9 @@ class Suppression(Settings):
     asset_id: str = "*"
     """Glob over asset ids."""
     until: str
-    """Last day (YYYY-MM-DD) it holds; a suppression without an end is a blind spot."""
+    """Last day (YYYY-MM-DD) of the suppression. A suppression without an end is a blind spot."""
     reason: Annotated[str, Field(min_length=3)]
-    """Why; shown with what it hides."""
+    """Reason, shown with the signals that it hides."""
 
     @field_validator("until", mode="before")
     @classmethod
@@ -189,24 +202,27 @@ class JobConfig(Settings):
     """A whole job."""
 
     trusted_proxies: list[Cidr]
-    """Networks of our own proxies, whose forwarded addresses are believed; empty: none are."""
+    """Networks (CIDR) of our own proxies and load balancers. `source_ip` is the last forwarded
+    address that is none of these. A source may have a list of its own."""
     sources: Annotated[list[Source], Field(min_length=1)]
-    """The logs: a list, each with at least name, format and path."""
+    """The logs, each with at least a name, a format and a path."""
     context: NonEmpty
-    """Folder with the CSV files."""
+    """Folder with directory.csv, assets.csv, approvals.csv and networks.csv."""
     storage: NonEmpty
-    """Delta tables: a local folder, s3a://, gs://, abfss:// or hdfs://."""
+    """Place of the Delta tables: a local folder, `s3a://`, `gs://`, `abfss://` or
+    `hdfs://namenode:port/folder`."""
     engine: str
-    """sail | local[N] | spark://… | yarn | k8s://… | sc://host:port"""
+    """`sail`, `local[N]`, `spark://…`, `yarn`, `k8s://…` or `sc://host:port`."""
     late_days: Annotated[int, Field(ge=0, le=14)]
-    """Following days whose files are also read."""
+    """Days after the day whose files are also read. Higher finds later deliveries, and each run
+    reads more files."""
     alert_budget: Annotated[int, Field(ge=1, le=10_000)]
-    """Findings a day that enter the queue."""
+    """Findings of a day that enter the review queue. The others are kept outside it."""
     own_accounts: list[str]
-    """Cloud accounts that are ours; empty: learned from the logs."""
+    """Our cloud accounts, projects and organisations. Empty: they are learned from the logs."""
     elasticsearch: Elasticsearch
     output: NonEmpty
-    """Folder of findings.ndjson and report.html."""
+    """Local folder of findings.ndjson and report.html."""
     ingest: Ingest
     quality: Quality
     assets: Assets
@@ -214,9 +230,9 @@ class JobConfig(Settings):
     scoring: Scoring
     privacy: Privacy
     detectors: dict[str, dict[str, Any]]
-    """Settings by detector; what each means is in models/detectors/NAME.yml."""
+    """Settings by detector; only those that differ. `docs/detectors.md` explains them."""
     suppressions: list[Suppression]
-    """Known and accepted signals."""
+    """Signals that are known and accepted."""
 
     @field_validator("engine")
     @classmethod

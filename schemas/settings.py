@@ -1,4 +1,4 @@
-"""What all settings of a job config share."""
+"""Base and common types of all settings of a job config."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from pydantic import (
 
 NonEmpty = Annotated[str, Field(min_length=1)]
 EnvironmentName = Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$")]
-"""Name of an environment variable; the pattern also keeps most pasted secrets out."""
+"""Name of an environment variable; the pattern refuses most secrets pasted by mistake."""
 
 
 def _cidr(value: str) -> str:

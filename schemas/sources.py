@@ -1,4 +1,4 @@
-"""Sources of a job config: where a log lies and how it is read."""
+"""Sources of a job config: the place of a log and the way to read it."""
 
 from __future__ import annotations
 
@@ -33,42 +33,41 @@ class Mapping(Settings):
     """
 
     time: str
-    """Field holding the time."""
+    """Field that holds the time."""
     time_format: str | None = None
-    """Spark datetime pattern; null: ISO 8601. `epoch_s` and `epoch_ms` for numbers. Zones: `VV` for
-    `Europe/Berlin`, `z` for names (`CEST`, `PDT`) too, `O`, `X`, `x`, `Z` for offsets."""
+    """Spark datetime pattern; null means ISO 8601. `epoch_s` and `epoch_ms` read numbers. Zones:
+    `VV` reads `Europe/Berlin`; `z` reads names such as `CEST`, too; `O`, `X`, `x` and `Z` read
+    offsets."""
     principal: str
-    """Who acted."""
+    """The identity that acted."""
     action: str
     """The log's own verb."""
     resource: str
-    """URI of what was touched."""
-    action_class: dict[str, str] = Field(default_factory=lambda: {"*": "other"})
-    """From the log's verb to an action class; `*` is every other verb."""
+    """URI of the touched resource."""
+    action_class: dict[str, str] = Field(default={"*": "other"})
+    """Map from the log's verb to an action class; `*` stands for every other verb."""
     event_id: str | None = None
-    """The log's own unique id; null: a hash of the line."""
+    """The log's own unique id; null takes a hash of the line."""
     object: str | None = None
     """The object within the resource."""
     destination: str | None = None
-    """Where a copy, share or upload goes."""
+    """Destination of a copy, share or upload."""
     source_ip: str | None = None
-    """Caller's address."""
+    """The caller's address."""
     user_agent: str | None = None
-    """Caller's program."""
+    """The caller's program."""
     bytes_out: str | None = None
-    """Bytes towards the caller."""
+    """Bytes sent to the caller."""
     credential: str | None = None
-    """Key id or token id (never a secret)."""
+    """Id of a key or token, never a secret."""
     acting_as: str | None = None
     """Role or impersonated identity."""
     outcome: str | None = None
-    """Field telling success; read with `outcome_values`."""
-    outcome_values: dict[str, Literal["success", "failure", "unknown"]] = Field(
-        default_factory=dict
-    )
-    """From the outcome field's values to an outcome; others are `unknown`."""
-    details: dict[str, str] = Field(default_factory=dict)
-    """Further fields to keep: name in `details` → field."""
+    """Field that holds the outcome; `outcome_values` says how to read it."""
+    outcome_values: dict[str, Literal["success", "failure", "unknown"]] = Field(default={})
+    """Map from the values of `outcome` to an outcome; any other value is `unknown`."""
+    details: dict[str, str] = Field(default={})
+    """Further fields to keep: map from the name in `details` to the field."""
     delimiter: str = ","
     """Separator of a CSV log."""
 
@@ -90,10 +89,10 @@ class Mapping(Settings):
     @field_validator("details")
     @classmethod
     def _not_ours(cls, value: dict[str, str]) -> dict[str, str]:
-        # A log that could write them could say who is whom.
+        # A log that could write these keys could name the identity itself.
         bad = sorted({*value} & {*IDENTITY_DETAILS})
         if bad:
-            raise ValueError(f"{', '.join(bad)}: only `ingest` says so; take another name")
+            raise ValueError(f"{', '.join(bad)}: only `ingest` writes this; take another name")
         return value
 
 
@@ -101,22 +100,22 @@ class Source(Settings):
     """One kind of log: a format, a path pattern and a time zone."""
 
     name: Annotated[str, Field(min_length=1, max_length=200)]
-    """Free text, unique."""
+    """Free text, unique in the config."""
     format: str
-    """Format id, of schemas/formats."""
+    """Id of a format; `exfilwatch sources` lists them."""
     path: NonEmpty
-    """Glob; may hold {yyyy}/{mm}/{dd} of the day being run (UTC)."""
+    """Glob of the files. `{yyyy}`, `{mm}` and `{dd}` stand for the day of the run (UTC)."""
     timezone: str = "UTC"
-    """Only used where records carry no zone."""
+    """IANA name of the zone of times without a zone."""
     cluster: str | None = None
-    """kubernetes_audit, slurm_sacct: for logs that don't name their cluster."""
+    """Only for `kubernetes_audit` and `slurm_sacct`: the cluster of logs that do not name it."""
     trusted_proxies: list[Cidr] | None = None
-    """Networks of the proxies before this log's server; null: those of the job."""
+    """Networks (CIDR) of the proxies in front of this log's server; null takes those of the job."""
     fields: str | None = None
-    """slurm_sacct: what was given to `sacct --format`, for files without a header
+    """Only for `slurm_sacct`: the argument of `sacct --format`, for files without a header
     (`--noheader`)."""
     mapping: Mapping | None = None
-    """Only for `mapped`, where it must be given."""
+    """Only for `mapped`, which needs it: the fields that become columns."""
 
     @field_validator("format")
     @classmethod
@@ -163,17 +162,17 @@ class Source(Settings):
 
     @property
     def dated(self) -> bool:
-        """Whether the path names the day."""
+        """True if the path holds all parts of the day."""
         return all(field in self.path for field in DATE_FIELDS)
 
 
 def sacct_names(fields: str) -> list[str]:
-    """Names of columns as given to ``sacct --format``, without their widths."""
+    """Names of the columns in an argument of ``sacct --format``, without their widths."""
     return [field.strip().partition("%")[0] for field in fields.split(",")]
 
 
 def sacct_problems(fields: str) -> list[str]:
-    """Why no row of sacct can be read by this list of columns; empty if rows can."""
+    """Reasons why no row of sacct can be read with these columns; empty if rows can be read."""
     items = [field.strip() for field in fields.split(",")]
     names = [name.lower() for name in sacct_names(fields)]
     bad = [item for item in items if not SACCT_FIELD.fullmatch(item)]

@@ -138,7 +138,7 @@ def _unknown_key(location: Location) -> str:
 def _meaning(location: Location) -> str:
     model = _model_at(location[:-1])
     field = model.model_fields.get(str(location[-1])) if model and location else None
-    return f" ({field.description})" if field and field.description else ""
+    return f" ({' '.join(field.description.split())})" if field and field.description else ""
 
 
 def _model_at(location: Location) -> type[BaseModel] | None:

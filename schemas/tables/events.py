@@ -25,7 +25,7 @@ EVENTS = Table(
         Column("action_class", "string", "what kind of act it is", values=ACTION_CLASSES),
         Column("resource", "string", "URI of what was touched"),
         Column("destination", "string", "where a copy, share or upload goes", nullable=True),
-        Column("asset_id", "string", "asset whose pattern matches longest", nullable=True),
+        Column("asset_id", "string", "listed asset that holds the resource", nullable=True),
         Column("object", "string", "the object within the asset or container", nullable=True),
         Column("bytes_out", "bigint", "bytes towards the caller; null: unknown", True, minimum=0),
         Column("source_ip", "string", "address without port", nullable=True),

@@ -242,7 +242,7 @@ def test_files_that_are_no_config(job: Path, text: str, problem: str) -> None:
     [
         ("format: slurm_sacct, fields: 'JobIDRaw,User%20,Submit,Brand%-5'", None),
         ("format: sshd, fields: 'JobID,Submit'", "only for format `slurm_sacct`"),
-        ("format: slurm_sacct, fields: [JobID]", "valid string (slurm_sacct: what was given to"),
+        ("format: slurm_sacct, fields: [JobID]", "valid string (Only for `slurm_sacct`: the"),
         ("format: slurm_sacct, fields: 'User,Start'", "JobID or JobIDRaw must be among them"),
         ("format: slurm_sacct, fields: 'JobID,User'", "Submit, Start or End must be among them"),
         (
@@ -284,7 +284,7 @@ def test_a_mapped_log_cannot_say_how_it_was_resolved(job: Path) -> None:
 """
     [problem] = problems_of(job, text)
     assert problem.startswith("job.yml:6: sources[0].mapping.details: ")
-    assert "identity_rule: only `ingest` says so" in problem
+    assert "identity_rule: only `ingest` writes this" in problem
 
 
 @pytest.mark.parametrize(
