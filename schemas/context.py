@@ -57,21 +57,23 @@ EMPLOYMENTS = ("employee", "contractor", "vendor", "")
 ASSET_KINDS = ("checkpoint", "dataset", "repo", "cluster", "namespace", "model")
 NETWORK_ZONES = ZONES
 MANIFEST_KINDS = ("checkpoint", "dataset")
-"""Kinds of asset whose single objects are followed (``object_access``)."""
+"""Kinds of asset whose objects are followed one by one (``object_access``)."""
 
 
 def split_alias(alias: str, sources: Iterable[str] = ()) -> tuple[str, str]:
-    """The log that an alias holds in, a format id or one of the config's ``sources``, and the name
-    it has there; an empty text and the alias itself where it holds everywhere.
+    """Splits an alias into the log in which it holds and its name there.
+
+    The log is a format id or one of the config's ``sources``. For an alias that holds everywhere it
+    is an empty text, and the name is the alias itself.
     """
     scopes = [scope for scope in (*FORMATS, *sources) if alias.startswith(f"{scope}:")]
-    # The longest, as a source's name may hold a colon.
+    # The longest scope, because a source's name may hold a colon.
     scope = max(scopes, key=len, default="")
     return scope, alias[len(scope) + 1 :].strip() if scope else alias
 
 
 def names_of(aliases: Iterable[str], sources: Iterable[str] = ()) -> tuple[str, ...]:
-    """The aliases, and the names of those that hold in one log without that log."""
+    """All aliases, and besides the bare name of each alias that holds in one log."""
     known = tuple(sources)
     return tuple(
         dict.fromkeys(name for each in aliases for name in (each, split_alias(each, known)[1]))
@@ -82,10 +84,10 @@ def names_of(aliases: Iterable[str], sources: Iterable[str] = ()) -> tuple[str, 
 class Context:
     """The context in force on one day, as pandas frames with the columns above.
 
-    Types: text columns are ``str`` (empty where not given); ``sensitivity``, ``objects`` and
-    ``bytes`` are pandas ``Int64`` (``<NA>`` where not known); ``start_date``, ``notice_date``,
-    ``end_date`` are ``datetime.date`` or None; approvals' ``start`` and ``end`` are UTC
-    ``datetime`` or None (open). ``aliases`` and ``allowed_countries`` are tuples of ``str``.
+    Types: text columns are ``str``, empty if not given. ``sensitivity``, ``objects`` and ``bytes``
+    are pandas ``Int64``, ``<NA>`` if unknown. ``start_date``, ``notice_date`` and ``end_date`` are
+    ``datetime.date`` or None. ``start`` and ``end`` of approvals are UTC ``datetime`` or None
+    (open). ``aliases`` and ``allowed_countries`` are tuples of ``str``.
     """
 
     directory: pd.DataFrame

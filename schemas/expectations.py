@@ -1,8 +1,8 @@
-"""What must hold for a day of ``events``: expectation suites as data.
+"""Expectations on a day of ``events``, as data.
 
-Suites of the rows are generated from the table spec; the hand-written ones judge one row of facts
-per source. ``type`` and ``limits`` are Great Expectations' own names, so that the ``check`` stage
-hands them over as they are. An expectation that is critical stops the day.
+The suites for rows are generated from the table spec. The hand-written suites judge one row of
+facts per source. ``type`` and ``limits`` are Great Expectations' own names, so the ``check`` stage
+hands them over unchanged. If a critical expectation fails, the day stops.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ SPARK_TYPES = {
     "array": "ArrayType",
     "map": "MapType",
 }
-"""From the first word of a column's SQL type to the class that Spark reports."""
+"""First word of a column's SQL type → class that Spark reports."""
 
 SOURCE_FACTS = Table(
     name="source_facts",
@@ -52,34 +52,34 @@ SOURCE_FACTS = Table(
         Column("silent_hours", "double", "last event to the end of the day", True, minimum=0),
     ),
 )
-"""One row per source, configured or seen: what the hand-written suite judges. A null is not
-judged: there is no share of nothing, and no usual volume on the first day."""
+"""The hand-written suite judges these rows, one for each source that is configured or seen. It does
+not judge nulls: no records have no share, and the first day has no usual volume."""
 
 
 @dataclass(frozen=True)
 class Expectation:
-    """One expectation; ``name`` and ``subject`` are what ``quality`` keeps.
+    """One expectation. ``quality`` keeps its ``name`` and ``subject``.
 
-    ``observed`` and ``unjudged`` are format texts over a row of facts; ``unjudged`` is for a fact
-    that is null.
+    ``observed`` and ``unjudged`` are format texts over a row of facts. ``unjudged`` is shown if the
+    fact is null.
     """
 
     name: str
     type: str
     severity: str
     meaning: str
-    """What a person is told when it holds."""
+    """Sentence for a person if it holds."""
     failure: str
-    """What a person is told when it does not."""
+    """Sentence for a person if it fails."""
     advice: str
-    """What to do then."""
+    """The remedy if it fails."""
     expected: str
     observed: str = ""
     unjudged: str = ""
     column: str = ""
-    """Column that Great Expectations looks at; empty: the whole table."""
+    """Column that Great Expectations checks; empty: the whole table."""
     subject: str = ""
-    """Column of ``events`` it is about; empty: none in particular."""
+    """Column of ``events`` that the expectation is about; empty: no single column."""
     limits: Mapping[str, Any] = field(default_factory=dict)
 
 
@@ -96,7 +96,7 @@ DAY_NOT_EMPTY = Expectation(
 
 
 def schema_suite(table: Table) -> list[Expectation]:
-    """Columns and their types, in order; needs no pass over the rows."""
+    """Expectations on the columns and their types, in order; they read no rows."""
     advice = "run the ingest stage of this day again, with this version"
     columns = Expectation(
         name="expect_table_columns_to_match_ordered_list",
@@ -127,7 +127,9 @@ def schema_suite(table: Table) -> list[Expectation]:
 
 
 def event_suite(sources: Sequence[str]) -> list[Expectation]:
-    """Every row of ``events``: the spec's nulls, closed sets and ranges, and the config's names."""
+    """Expectations on each row of ``events``: nulls, closed sets and ranges of the spec, and a
+    source and a format of the config.
+    """
     known = [
         _closed_set("source", sorted(sources), "run the ingest stage of this day with this config"),
         _closed_set("format", tuple(FORMATS), "run the ingest stage of this day with this config"),
@@ -136,7 +138,7 @@ def event_suite(sources: Sequence[str]) -> list[Expectation]:
 
 
 def source_suite(quality: Quality) -> list[Expectation]:
-    """Every source as a whole: delivery, rejects, identities, ids, times, volume, freshness."""
+    """Expectations on a source as a whole: delivery, rejects, ids, times, identities, volume."""
     look = "look at the rejects (`exfilwatch events --rejects`)"
     least, most = quality.min_volume_ratio, quality.max_volume_ratio
     silence = "no access was seen, which does not mean there was none: "
@@ -148,7 +150,7 @@ def source_suite(quality: Quality) -> list[Expectation]:
             meaning="the source has events",
             failure="missing source: not one event",
             advice=silence + "find out why the log is missing (path, delivery, logging off)",
-            # A plain number: later days read their history from it.
+            # A plain number, because later days read their history from it.
             observed="{events}",
             expected="1 event or more",
             column="events",
@@ -186,7 +188,7 @@ def source_suite(quality: Quality) -> list[Expectation]:
             severity=CRITICAL,
             meaning="no two events share an id",
             failure="events share an id",
-            advice="run the ingest stage of this day again; if it stays so, report a defect",
+            advice="run the ingest stage of this day again; if it fails again, report a defect",
             observed="{duplicate_ids} of {events} events",
             expected="0 events",
             column="duplicate_ids",
@@ -226,7 +228,7 @@ def source_suite(quality: Quality) -> list[Expectation]:
             severity=WARNING,
             meaning="the volume is as usual",
             failure="the volume is far from the usual",
-            advice="less: " + silence + "check the delivery; more: look who causes it",
+            advice="less: " + silence + "check the delivery; more: find the cause",
             observed=(
                 "{events} events, {volume_ratio:.3g} times the usual {usual_events:.0f} "
                 "({history_days} days)"
@@ -254,7 +256,7 @@ def source_suite(quality: Quality) -> list[Expectation]:
 
 
 def _row_expectations(table: Table) -> list[Expectation]:
-    advice = "a defect of the format or of the source's mapping: mend it, run ingest again"
+    advice = "a defect of the format or of the source's mapping: fix it, run ingest again"
     nulls = [
         Expectation(
             name="expect_column_values_to_not_be_null",

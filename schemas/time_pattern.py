@@ -1,8 +1,8 @@
-"""Spark datetime patterns of ``time_format``, read here so that every engine reads them alike.
+"""Spark datetime patterns of ``time_format``, translated so that all engines read them alike.
 
 A pattern becomes one regular expression that Rust and Java both know, with a group for each part
-of a time. Engines disagree about the letters for zones, text and fractions, so none of them is
-given the pattern itself.
+of a time. No engine gets the pattern itself, because engines disagree about the letters for zones,
+text and fractions.
 """
 
 from __future__ import annotations
@@ -60,8 +60,8 @@ ZONE_NAMES = {
     720: "NZST|New Zealand Standard Time",
     780: "NZDT|New Zealand Daylight Time",
 }
-"""Minutes east of UTC → names of zones. A name has one offset all year. Of names with several
-meanings CST and MST are North America's, IST is India's, BST Britain's and AST the Atlantic's."""
+"""Minutes east of UTC → names of zones. A name has one offset all year. Some names have several
+meanings: here CST and MST are North America's, IST India's, BST Britain's, AST the Atlantic's."""
 
 REGIONS = tuple(
     sorted(
@@ -70,7 +70,7 @@ REGIONS = tuple(
         if "/" in name and not name.startswith(("posix/", "right/", "SystemV/"))
     )
 )
-"""Time-zone ids of the IANA database, as `Europe/Berlin`."""
+"""Time-zone ids of the IANA database, such as `Europe/Berlin`."""
 
 YEAR, SHORT_YEAR, MONTH, MONTH_NAME, DAY, DAY_OF_YEAR = "y", "yy", "M", "MMM", "d", "D"
 HALF, HOUR, CLOCK_HOUR, HALF_HOUR, CLOCK_HALF_HOUR = "a", "H", "k", "K", "h"
@@ -85,9 +85,9 @@ FIELDS = (
 
 @dataclass(frozen=True)
 class TimePattern:
-    """A pattern as a regular expression of a whole text, and its groups by the part they hold.
+    """A regular expression for a whole text, and the numbers of its groups by part of the time.
 
-    A part has several groups where optional sections name it more than once.
+    A part has several groups if optional sections name it more than once.
     """
 
     regex: str
@@ -95,12 +95,15 @@ class TimePattern:
 
     @property
     def zoned(self) -> bool:
-        """Whether the text names its zone."""
+        """True if the text names its zone."""
         return ZONE in self.groups or ZONE_NAME in self.groups
 
 
 def read_time_pattern(pattern: str) -> TimePattern:
-    """A Spark datetime pattern; raises ValueError with all that no engine could read by it."""
+    """Translates a Spark datetime pattern.
+
+    Raises ValueError with every part of the pattern that no engine can read.
+    """
     regex, problems, depth = "", [], 0
     groups: dict[str, tuple[int, ...]] = {}
     for kind, text in _tokens(pattern):
@@ -160,9 +163,10 @@ def _tokens(pattern: str) -> list[tuple[str, str]]:
 
 
 def _part(letters: str) -> tuple[str | None, str]:
-    """The part of a time that a run of one letter names, and the pattern of its text.
+    """The part of a time for a run of one letter, and the regular expression of its text.
 
-    The part is None for text that says nothing of the time; the pattern is empty if there is none.
+    The part is None for text without a meaning for the time, such as a weekday. The expression is
+    empty if no text can be read.
     """
     letter, width = letters[0], len(letters)
     number = "[0-9]{2}" if width == 2 else "[0-9]{1,2}" if width == 1 else ""
@@ -202,7 +206,7 @@ def _part(letters: str) -> tuple[str | None, str]:
 
 
 def _missing(groups: dict[str, tuple[int, ...]]) -> list[str]:
-    """What a pattern must name and does not."""
+    """Parts that a pattern must name and does not."""
     month, day = groups.keys() & {MONTH, MONTH_NAME}, groups.keys() & {DAY}
     dated = DAY_OF_YEAR in groups or (month and day)
     if dated and groups.keys() & {YEAR, SHORT_YEAR}:

@@ -1,8 +1,8 @@
-"""The log formats that are read: what each can tell, how to switch it on, what that costs.
+"""The log formats: the facts that each log holds, the way to switch it on, and the cost.
 
-``NAME.yml`` beside this module describes format ``NAME``; its ``fields`` are those of
-:mod:`schemas.formats.field_map`. Written for those who have never switched such a log on; a claim
-that could not be looked up at the vendor's has no place there.
+``NAME.yml`` beside this module describes format ``NAME``. Its ``fields`` are the field map of
+:mod:`schemas.formats.field_map`. The readers have never switched this log on. Leave out every claim
+that the vendor does not confirm.
 """
 
 from __future__ import annotations
@@ -23,56 +23,56 @@ class Described(BaseModel):
 
 
 class Answer(Described):
-    """Whether a log tells something, once it is switched on as described."""
+    """Whether a log holds a fact, once it is switched on as described."""
 
     told: Literal["yes", "partly", "no"]
-    """Quoted in YAML, where a bare yes is a boolean."""
+    """Quote it in YAML, because a bare yes is a boolean there."""
     how: Text
-    """By which field, under which condition, with which exception."""
+    """The field, the condition, the exceptions."""
 
 
 class Format(Described):
     """One log format."""
 
     title: Annotated[str, Field(min_length=3, max_length=60)]
-    """What it is, in a line."""
+    """The product and its log, in one line."""
     record: Text
-    """What one record is."""
+    """Form of one record."""
     file: Text
     """Kinds of files."""
     person: Answer
-    """Who acted, as a person and not only an account, a role or a key."""
+    """The person who acted, not only an account, a role or a key."""
     bytes: Answer
-    """How many bytes left."""
+    """The number of bytes that left."""
     downloads: Answer
-    """Whether reading is logged at all."""
+    """Reads, if the log records them at all."""
     address: Answer
-    """Where the caller was."""
+    """The caller's address."""
     object: Answer
-    """Which object of an asset was touched."""
+    """The object of an asset that was touched."""
     delivery: Text
-    """How late, how complete, how often the same record."""
+    """Delay, completeness and repetition of the delivery."""
     enable: Annotated[tuple[Text, ...], Field(min_length=1)]
-    """Steps at the vendor; what begins with `$ ` is to be typed and is never wrapped."""
+    """Steps at the vendor. A line that begins with `$ ` is to be typed and is never wrapped."""
     cost: Text
-    """What makes it expensive or dangerous to keep."""
+    """Reasons why the log is expensive or dangerous to keep."""
     limits: Annotated[tuple[Text, ...], Field(min_length=1)]
-    """What our reading leaves out or cannot tell apart."""
+    """Facts that our reading leaves out or cannot distinguish."""
     same_accesses: Annotated[str, Field(min_length=2)] | None = None
-    """Formats with the same word here may record one access each, under one id of the vendor."""
+    """Formats with the same word here may each log one access, under one id of the vendor."""
     tells_sizes: bool = False
-    """Whether a record may hold the size of the whole object, or say that a part was read."""
+    """True if a record may hold the size of the whole object, or say that a part was read."""
     example: dict[str, Any]
     """An entry of `sources` in the config, without its `format`."""
 
 
 def read_format(text: str) -> Format:
-    """A format's description; raises pydantic's ValidationError with all its problems."""
+    """Reads a format's description; raises pydantic's ValidationError with all its problems."""
     return Format(**{key: value for key, value in yaml.safe_load(text).items() if key != "fields"})
 
 
 def _read_formats() -> dict[str, Format]:
-    """Formats by id, in the order of their ids; `mapped` is the last."""
+    """Formats by id, sorted; `mapped` is the last."""
     files = [file for file in resources.files(__package__).iterdir() if file.name.endswith(".yml")]
     texts = {file.name.removesuffix(".yml"): file.read_text(encoding="utf-8") for file in files}
     return {
@@ -81,4 +81,4 @@ def _read_formats() -> dict[str, Format]:
 
 
 FORMATS = _read_formats()
-"""Every format that a source may name, by its id."""
+"""Format id → format, for every format that a source may name."""

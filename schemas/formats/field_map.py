@@ -1,8 +1,9 @@
-"""Field maps: which raw fields of a format are used, ignored, or free for each API to name.
+"""Field maps: the raw fields of a format that are used, ignored, or open.
 
-``fields`` in ``NAME.yml`` beside this module describes format ``NAME``. A path is dotted; ``[]``
-marks the elements of an array (``resources[].ARN``); a name that holds dots itself stands in double
-quotes. Where records come within others, ``wrappers`` lists what stands around them.
+``fields`` in ``NAME.yml`` beside this module describes format ``NAME``. Each caller may choose
+names below an open field. A path is dotted. ``[]`` marks the elements of an array
+(``resources[].ARN``). A name that contains dots stands in double quotes. If records come inside
+other records, ``wrappers`` lists the fields around them.
 """
 
 from __future__ import annotations
@@ -27,11 +28,11 @@ class FieldMap:
     ignored: frozenset[str]
     open: frozenset[str]
     wrappers: dict[str, tuple[str, ...]] = field(hash=False)
-    """Fields of what a record comes in, by the member that tells what that is."""
+    """Member that identifies a wrapper → the wrapper's own fields."""
 
     @cache  # noqa: B019  (the maps live as long as the process)
     def knows(self, path: str) -> bool:
-        """Whether a leaf ``path`` is used, or it or one of its parents is ignored or open."""
+        """True if a leaf ``path`` is used, or if it or one of its parents is ignored or open."""
         read = {*self.used, *chain(*self.wrappers.values())}
         if path in read or f"{path}[]" in read:
             return True
@@ -43,7 +44,7 @@ class FieldMap:
 
 @cache
 def field_map(format_id: str) -> FieldMap:
-    """The field map of a format; raises KeyError where the format has none."""
+    """The field map of a format; raises KeyError if the format has none."""
     text = resources.files(__package__).joinpath(f"{format_id}.yml").read_text(encoding="utf-8")
     raw: dict[str, Any] = yaml.safe_load(text)["fields"]
     wrappers = {name: tuple(fields) for name, fields in raw.get("wrappers", {}).items()}
@@ -51,16 +52,19 @@ def field_map(format_id: str) -> FieldMap:
 
 
 def record_type(used: tuple[str, ...]) -> str:
-    """Spark SQL type of a JSON record with just the ``used`` leaves, all of them strings.
+    """Spark SQL type of a JSON record with only the ``used`` leaves, all of them strings.
 
-    Strings throughout, because a field that now and then has another JSON type must neither lose
-    the record nor its neighbours: casting is explicit, later, and null where it fails.
+    A field may have another JSON type in some records. Read as a string it loses neither the record
+    nor its neighbours. Casts come later, are explicit, and give null if they fail.
     """
     return _struct_type(field_tree(used))
 
 
 def field_tree(paths: tuple[str, ...]) -> dict[str, Any]:
-    """Nested dicts of dotted paths, None at each leaf; raises ValueError if one is both."""
+    """Nested dicts of dotted paths, None at each leaf.
+
+    Raises ValueError if a path is a leaf and also the parent of another path.
+    """
     tree: dict[str, Any] = {}
     for path in paths:
         *parents, leaf = [step.strip('"') for step in STEP.findall(path)]

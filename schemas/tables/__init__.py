@@ -1,9 +1,9 @@
 """Every table of the warehouse, described once.
 
-A :class:`Table` yields the Spark DDL that writers enforce (:meth:`Table.ddl`); the expectation
-suite of the ``check`` stage and the documentation of columns are generated from the same specs.
-All timestamps are UTC. ``day`` is the partition column of every table and the day of the event's
-own timestamp, never of the file it arrived in.
+A :class:`Table` gives the Spark DDL that writers enforce (:meth:`Table.ddl`). The expectation suite
+of the ``check`` stage and ``docs/tables.md`` are generated from the same specs. All timestamps are
+UTC. ``day`` is the partition column of every table. It is the day of the event's own timestamp,
+never of the file that held it.
 """
 
 from __future__ import annotations

@@ -26,7 +26,7 @@ ACCESS = Table(
         Column(
             "events",
             "bigint",
-            "all events, failures included; what two sources tell of is one",
+            "all events, failures included; an access in two sources counts once",
             minimum=1,
         ),
         Column("failures", "bigint", "events whose outcome is failure", minimum=0),
@@ -34,9 +34,10 @@ ACCESS = Table(
         Column(
             "bytes_estimated",
             "bigint",
-            "besides bytes_out, of objects read, copied or cloned with success whose bytes no log "
-            "tells: their size if a log tells it, else the asset's bytes ÷ its objects (of a clone "
-            "the asset's bytes), in all at most the asset's bytes; null: nothing to estimate",
+            "estimated bytes, besides bytes_out, of objects read, copied or cloned with success "
+            "whose bytes no log holds: the object's size if a log holds it, else the asset's bytes "
+            "÷ its objects (for a clone the asset's bytes); at most the asset's bytes; null: no "
+            "estimate",
             nullable=True,
             minimum=0,
         ),
@@ -69,28 +70,28 @@ OBJECT_ACCESS = Table(
         Column(
             "reads",
             "bigint",
-            "successful reads or copies; what two sources tell of is one",
+            "successful reads or copies; an access in two sources counts once",
             minimum=1,
         ),
         Column("bytes_out", "bigint", "sum of known bytes; null: none known", True, minimum=0),
         Column(
             "ranges",
             "array<string>",
-            "distinct HTTP ranges asked for (`bytes=0-1048575`), sorted, at most 10,000; empty and "
-            "no part_bytes: the whole object",
+            "distinct requested HTTP ranges (`bytes=0-1048575`), sorted, at most 10,000; if empty "
+            "and part_bytes is null, the whole object was read",
         ),
         Column(
             "part_bytes",
             "bigint",
-            "sum of bytes of answers with a part whose place the log does not tell; null: none, "
-            "or the whole object was read too",
+            "sum of bytes of partial answers whose range the log does not hold; null: none, or the "
+            "whole object was read too",
             nullable=True,
             minimum=0,
         ),
         Column(
             "object_bytes",
             "bigint",
-            "size of the whole object, where a log tells it",
+            "size of the whole object, if a log holds it",
             nullable=True,
             minimum=0,
         ),

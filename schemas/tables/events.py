@@ -1,4 +1,4 @@
-"""Tables of the stage `ingest`: accesses, and the records that were not understood."""
+"""Tables of the stage `ingest`: events and rejects."""
 
 from __future__ import annotations
 
@@ -12,19 +12,19 @@ EVENTS = Table(
     key=("source", "event_id"),
     columns=(
         Column("event_id", "string", "the vendor's own id where it has one, unique per source"),
-        Column("event_time", "timestamp", "when it happened"),
+        Column("event_time", "timestamp", "time of the access"),
         Column("day", "date", "day of event_time"),
         Column("source", "string", "source name of the job config"),
         Column("format", "string", "format id of the job config"),
-        Column("principal", "string", "the one who acted, exactly as the log names it"),
+        Column("principal", "string", "the identity that acted, exactly as the log names it"),
         Column("user_id", "string", "user_id of the directory, else the principal"),
         Column("user_kind", "string", "kind of identity", values=USER_KINDS),
         Column("acting_as", "string", "role or impersonated identity used", nullable=True),
         Column("credential", "string", "key id, token id or fingerprint", nullable=True),
         Column("action", "string", "the vendor's own verb"),
-        Column("action_class", "string", "what kind of act it is", values=ACTION_CLASSES),
-        Column("resource", "string", "URI of what was touched"),
-        Column("destination", "string", "where a copy, share or upload goes", nullable=True),
+        Column("action_class", "string", "kind of action", values=ACTION_CLASSES),
+        Column("resource", "string", "URI of the touched resource"),
+        Column("destination", "string", "target of a copy, share or upload", nullable=True),
         Column("asset_id", "string", "listed asset that holds the resource", nullable=True),
         Column("object", "string", "the object within the asset or container", nullable=True),
         Column("bytes_out", "bigint", "bytes towards the caller; null: unknown", True, minimum=0),
@@ -33,8 +33,8 @@ EVENTS = Table(
         Column("zone", "string", "of networks.csv", nullable=True, values=ZONES),
         Column("asn", "string", "of networks.csv", nullable=True),
         Column("user_agent", "string", "as logged", nullable=True),
-        Column("outcome", "string", "success, failure or unknown", values=OUTCOMES),
-        Column("details", "map<string,string>", "what detectors need beyond this", nullable=True),
+        Column("outcome", "string", "outcome; unknown if the log has none", values=OUTCOMES),
+        Column("details", "map<string,string>", "further facts for detectors", nullable=True),
     ),
 )
 
@@ -44,7 +44,7 @@ REJECTS = Table(
     grain="one raw record not understood, or all of a kind beyond `ingest.max_rejects`",
     key=("source", "file", "position"),
     columns=(
-        Column("day", "date", "day of the run (of the file's folder where its path is dated)"),
+        Column("day", "date", "day of the run, or of the file's folder if its path is dated"),
         Column("source", "string", "source name"),
         Column("format", "string", "format id"),
         Column(
@@ -55,11 +55,11 @@ REJECTS = Table(
         Column(
             "position",
             "string",
-            "`line N` or `record N` (from 1), or `byte N`; then ` object N` for the objects of a "
-            "line beyond the first; `all others: ` and the kind of reason where `file` is `*`",
+            "`line N` or `record N` (from 1), or `byte N`; ` object N` follows for the second and "
+            "later objects of a line; `all others: ` and the kind of reason if `file` is `*`",
         ),
-        Column("reason", "string", "why it was not understood, one sentence"),
+        Column("reason", "string", "the reason for the reject, one sentence"),
         Column("line", "string", "the raw record, capped, secrets scrubbed", nullable=True),
-        Column("records", "bigint", "records the row stands for; null: one", True, minimum=1),
+        Column("records", "bigint", "records of this row; null: one", True, minimum=1),
     ),
 )

@@ -39,7 +39,7 @@ GRAPH_EDGES = Table(
         Column(
             "probability",
             "double",
-            "of this user touching this asset on a day, given the window before the day",
+            "that this user touches this asset on a day, computed from the window before the day",
             minimum=0,
             maximum=1,
         ),

@@ -15,9 +15,9 @@ QUALITY = Table(
         Column("expectation", "string", "expectation type or name"),
         Column("column", "string", "column checked; empty for the whole table"),
         Column("severity", "string", "critical stops the day", values=("critical", "warning")),
-        Column("success", "boolean", "whether it held"),
-        Column("observed", "string", "what was seen", nullable=True),
-        Column("expected", "string", "what was expected", nullable=True),
+        Column("success", "boolean", "true if the expectation holds"),
+        Column("observed", "string", "observed value", nullable=True),
+        Column("expected", "string", "expected value", nullable=True),
         Column("message", "string", "one sentence for a person"),
     ),
 )

@@ -1,4 +1,4 @@
-"""What describes a table: its columns, its key, its grain."""
+"""The description of a table: its columns, its key, its grain."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Column:
-    """One column: Spark SQL ``type``; ``values`` closes the set; bounds are inclusive."""
+    """One column: its Spark SQL ``type``, all allowed ``values``, and inclusive bounds."""
 
     name: str
     type: str
@@ -33,5 +33,5 @@ class Table:
         return [column.name for column in self.columns]
 
     def ddl(self) -> str:
-        """Spark DDL of the columns in order; every column nullable, as engines disagree on more."""
+        """Spark DDL of the columns in order; all nullable, because engines disagree otherwise."""
         return ", ".join(f"`{column.name}` {column.type}" for column in self.columns)

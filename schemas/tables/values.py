@@ -22,8 +22,8 @@ ACTION_CLASSES = (
 USER_KINDS = ("human", "service", "unknown")
 OUTCOMES = ("success", "failure", "unknown")
 IDENTITY_DETAILS = ("identity_rule", "identity_name", "identity_candidates")
-"""Keys of ``details`` by which ``ingest`` says that the user_id is not known exactly: the rule that
-found it and the logged name it took, or the user_ids (`;` between them) of which none was picked.
+"""Keys of ``details`` that ``ingest`` writes if the user_id is not certain: the rule that matched
+and the logged name, or the candidates (user_ids, `;` between them) of which none was picked.
 """
 ZONES = ("corp", "vpn", "datacenter", "cloud", "external")
 WINDOWS = ("1h", "1d", "7d", "30d", "90d")
