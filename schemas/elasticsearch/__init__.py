@@ -1,1 +1,1 @@
-"""What an index looks like, and who may do what with it."""
+"""The indices of Elasticsearch, and the roles that may read and write them."""

@@ -1,10 +1,10 @@
-"""Elasticsearch: every index, its fields, where a document lies and under which id.
+"""The indices of Elasticsearch: their fields, the index of each document, and its id.
 
-A table of indices, each with a template of its own. What grows with the days lies in monthly
-indices behind one alias, by the document's own ``@timestamp``, so that a document's id always leads
-to the same index and a second write of it meets the first; the rest is one index each. Ids are made
-of the document's own fields. Only features of the server's core are used (no scripts, no data
-streams, no lifecycle policies): dropping an old month is deleting its index.
+Each index has a template of its own. Data that grows with the days lies in monthly indices behind
+one alias. The document's own ``@timestamp`` decides the month, so a document's id always leads to
+the same index, and a second write meets the first. All other data lies in one index each. Ids are
+made of the document's own fields. Only features of the server's core are used: no scripts, no data
+streams, no lifecycle policies. To drop an old month, delete its index.
 """
 
 from __future__ import annotations
@@ -18,22 +18,24 @@ from typing import Any, Literal
 from schemas.finding import FIELDS, Field
 
 STATUSES = ("open", "confirmed", "benign", "duplicate", "superseded")
-"""Of a finding in review: without a verdict; the three verdicts; replaced by a run of the same day
-that saw other evidence."""
+"""States of a finding in review: no verdict yet, the three verdicts, and `superseded`: a later run
+of the same day saw other evidence."""
 VERDICTS = STATUSES[1:4]
 RISK_LEVELS = ("Unknown", "Low", "Moderate", "High", "Critical")
 
 _MAX_ID_BYTES = 512
-"""Of the server."""
+"""The server's limit."""
 
 
 @dataclass(frozen=True)
 class Index:
-    """One index (``monthly``: one a month, behind an alias) of the name ``<prefix>-<name>``.
+    """One index with the name ``<prefix>-<name>``. ``monthly``: one index a month, behind an alias.
 
-    ``id_fields``: dotted paths of the fields whose values make a document's id. ``write``: a
-    document is ``created`` once and then stays, or is ``replaced`` whenever it is sent again, or
-    gives way only to one that is not ``older`` by its ``latest_by``, a date (null is oldest).
+    ``id_fields``: dotted paths of the fields whose values make a document's id.
+
+    ``write``: a document that is ``created`` stays as it is. A document that is ``replaced`` gives
+    way whenever it is sent again. With ``older`` it gives way unless the new document is older. The
+    date ``latest_by`` of the two documents decides; null is oldest.
     """
 
     name: str
@@ -51,7 +53,7 @@ _USER_ID = Field("user.id", "keyword", "user_id of the directory, else the raw p
 _USER_NAME = Field("user.name", "keyword", "display name, else the id")
 _USER_EMAIL = Field("user.email", "keyword", "of the directory", nullable=True)
 _TEAM = Field("exfil.team", "keyword", "team of the directory", nullable=True)
-_RISK = Field("user.risk.calculated_score_norm", "float", "0–100, see models/entity_risk.py")
+_RISK = Field("user.risk.calculated_score_norm", "float", "0–100, see models.scoring.entity_risk")
 _ASSET_ID = Field("exfil.asset.id", "keyword", "asset_id, or the URI of a container not listed")
 _BYTES = Field("exfil.bytes", "integer", "bytes taken on the day, where known", nullable=True)
 _OBJECTS = Field("exfil.objects", "integer", "objects touched on the day")
@@ -62,7 +64,7 @@ FINDINGS = Index(
     name="findings",
     meaning="one finding as first published; created once and never changed",
     id_fields=("event.id",),
-    # Its evidence may end before the day whose queue it is in, so that day is published beside.
+    # The evidence may end before the day of the queue, so that day is published, too.
     fields=(*FIELDS, _DAY),
     monthly=True,
     write="created",
@@ -70,7 +72,7 @@ FINDINGS = Index(
 
 QUEUE = Index(
     name="queue",
-    meaning="one finding as it stands in review; replaced by every publish and every verdict",
+    meaning="one finding and its state in review; every publish and every verdict replaces it",
     id_fields=("event.id",),
     fields=(
         *(
@@ -98,14 +100,14 @@ QUEUE = Index(
         Field("exfil.detectors", "keyword", "detectors that gave points", many=True),
         Field("exfil.families", "keyword", "their families", many=True),
         Field("exfil.status", "keyword", f"one of {', '.join(STATUSES)}"),
-        Field("exfil.verdict_reason", "text", "why, of the latest verdict", nullable=True),
-        Field("exfil.verdict_by", "keyword", "whose verdict it is", nullable=True),
-        Field("exfil.verdict_at", "date", "when it was given", nullable=True),
+        Field("exfil.verdict_reason", "text", "reason of the latest verdict", nullable=True),
+        Field("exfil.verdict_by", "keyword", "author of the latest verdict", nullable=True),
+        Field("exfil.verdict_at", "date", "time of the latest verdict", nullable=True),
         Field(
             "exfil.supersedes",
             "keyword",
-            "the earlier finding of the same day, user and window with other evidence, whose "
-            "review this one asks to repeat",
+            "the earlier finding of the same day, user and window with other evidence; its review "
+            "is to be repeated",
             nullable=True,
         ),
     ),
@@ -118,18 +120,18 @@ VERDICTS_INDEX = Index(
     meaning="one verdict of an investigator; the pipeline never writes it, the latest counts",
     id_fields=("event.id", "@timestamp", "exfil.verdict_by"),
     fields=(
-        Field("@timestamp", "date", "when it was given"),
-        Field("event.id", "keyword", "the finding"),
+        Field("@timestamp", "date", "time of the verdict"),
+        Field("event.id", "keyword", "id of the finding"),
         Field("exfil.verdict", "keyword", f"one of {', '.join(VERDICTS)}"),
-        Field("exfil.verdict_reason", "text", "why"),
-        Field("exfil.verdict_by", "keyword", "who says so"),
+        Field("exfil.verdict_reason", "text", "reason of the verdict"),
+        Field("exfil.verdict_by", "keyword", "author of the verdict"),
     ),
     write="created",
 )
 
 ENTITIES = Index(
     name="entities",
-    meaning="one identity as it stands on its latest published day",
+    meaning="one identity on its latest published day",
     id_fields=("user.id",),
     fields=(
         _TIMESTAMP,
@@ -186,7 +188,7 @@ ENTITY_DAYS = Index(
 
 ASSET_DAYS = Index(
     name="asset-days",
-    meaning="what one identity did with one asset on one day",
+    meaning="the accesses of one identity to one asset on one day",
     id_fields=("exfil.asset.id", "user.id", "exfil.day"),
     fields=(
         _TIMESTAMP,
@@ -223,7 +225,7 @@ GRAPH = Index(
         Field("exfil.element", "keyword", "node or edge"),
         Field("exfil.node.id", "keyword", "user_id or asset_id"),
         Field("exfil.node.type", "keyword", "user or asset"),
-        Field("exfil.node.name", "keyword", "what to write beside it"),
+        Field("exfil.node.name", "keyword", "label"),
         Field("exfil.node.kind", "keyword", "kind of user or asset", nullable=True),
         Field("exfil.node.community", "integer", "number of the community"),
         Field("exfil.node.risk", "float", "0–100; of assets 0"),
@@ -235,9 +237,9 @@ GRAPH = Index(
         Field("exfil.edge.is_new", "boolean", "not touched in the window before the day"),
         Field("exfil.edge.today", "boolean", "touched on the day itself"),
         _EGO,
-        # So that a dashboard's filter on a person or an asset leaves a whole picture.
+        # A dashboard's filter on a person or an asset then leaves a whole picture.
         Field("user.id", "keyword", "the same as exfil.ego", many=True),
-        Field("exfil.asset.id", "keyword", "assets it is tied to, or is", many=True),
+        Field("exfil.asset.id", "keyword", "the asset itself, or its neighbours", many=True),
     ),
 )
 
@@ -257,10 +259,10 @@ HEALTH = Index(
         _DAY,
         Field("exfil.health.kind", "keyword", "source, expectation or detector"),
         Field("exfil.health.source", "keyword", "name of the source; * for all together"),
-        Field("exfil.health.expectation", "keyword", "what was expected"),
+        Field("exfil.health.expectation", "keyword", "name of the expectation"),
         Field("exfil.health.column", "keyword", "column checked; empty for the whole table"),
         Field("exfil.health.severity", "keyword", "critical or warning"),
-        Field("exfil.health.success", "boolean", "whether it held"),
+        Field("exfil.health.success", "boolean", "true if the expectation holds"),
         Field("exfil.health.message", "text", "one sentence"),
         Field("exfil.health.events", "integer", "events of the source on the day"),
         Field("exfil.health.rejects", "integer", "records of the source not understood"),
@@ -273,7 +275,7 @@ HEALTH = Index(
 
 IDENTITIES = Index(
     name="identities",
-    meaning="which identity a pseudonym stands for; only for the role privacy_officer",
+    meaning="the identity behind a pseudonym; only for the role privacy_officer",
     id_fields=("exfil.pseudonym",),
     fields=(
         Field("exfil.pseudonym", "keyword", "as published"),
@@ -288,10 +290,10 @@ UNMASKINGS = Index(
     meaning="one unmasking of a pseudonym; only for the role privacy_officer",
     id_fields=("@timestamp", "exfil.pseudonym", "exfil.unmask_by"),
     fields=(
-        Field("@timestamp", "date", "when it was asked for"),
+        Field("@timestamp", "date", "time of the request"),
         Field("exfil.pseudonym", "keyword", "as published"),
-        Field("exfil.unmask_by", "keyword", "who asked"),
-        Field("exfil.unmask_reason", "text", "why"),
+        Field("exfil.unmask_by", "keyword", "the asker"),
+        Field("exfil.unmask_reason", "text", "the asker's reason"),
     ),
     write="created",
 )
@@ -306,23 +308,23 @@ INDICES = (
     GRAPH,
     HEALTH,
 )
-"""What investigators read."""
+"""The indices that investigators read."""
 PRIVATE_INDICES = (IDENTITIES, UNMASKINGS)
-"""Written only where pseudonyms are published (``privacy`` of the job config)."""
+"""Written only if pseudonyms are published (``privacy`` of the job config)."""
 
 
 def search_name(index: Index, prefix: str) -> str:
-    """Index or alias under which all of an index is searched; also the name of its template."""
+    """Index or alias that a search of the whole index names; also the name of its template."""
     return f"{prefix}-{index.name}"
 
 
 def index_pattern(index: Index, prefix: str) -> str:
-    """Pattern of the names of the indices themselves."""
+    """Pattern of the names of the server's indices."""
     return f"{search_name(index, prefix)}-*" if index.monthly else search_name(index, prefix)
 
 
 def index_name(index: Index, prefix: str, document: Mapping[str, Any]) -> str:
-    """Index in which a document lies: ``<prefix>-findings-2026.10`` by its ``@timestamp``."""
+    """The server's index for a document, such as ``<prefix>-findings-2026.10``."""
     if not index.monthly:
         return search_name(index, prefix)
     return f"{search_name(index, prefix)}-{datetime.fromisoformat(document['@timestamp']):%Y.%m}"
@@ -331,8 +333,8 @@ def index_name(index: Index, prefix: str, document: Mapping[str, Any]) -> str:
 def document_id(index: Index, document: Mapping[str, Any]) -> str:
     """Id of a document: the values of the index's id fields.
 
-    Log values may hold the separator, so it is escaped: two documents never share an id by chance
-    or by intent. What is longer than the server allows is hashed.
+    The separator is escaped, because log values may hold it. Two documents therefore never share an
+    id, by chance or by intent. An id longer than the server's limit is hashed.
     """
     values = [value_at(document, path) for path in index.id_fields]
     parts = ["" if value is None else str(value) for value in values]
@@ -344,18 +346,18 @@ def document_id(index: Index, document: Mapping[str, Any]) -> str:
 
 
 def document_version(index: Index, document: Mapping[str, Any]) -> int:
-    """Milliseconds since 1970 of what a document is the latest by; 0 where it is null."""
+    """Milliseconds since 1970 of the field ``latest_by``; 0 if it is null."""
     text = value_at(document, index.latest_by) if index.latest_by else None
     if text is None:
         return 0
     moment = datetime.fromisoformat(text)
-    # A day has no zone; times have theirs.
+    # A day has no zone; a time has one.
     moment = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
     return round(moment.timestamp() * 1000)
 
 
 def value_at(document: Mapping[str, Any], path: str) -> Any:
-    """What a document holds at a dotted path; None where it holds nothing."""
+    """The value at a dotted path of a document; None if there is none."""
     value: Any = document
     for name in path.split("."):
         value = value.get(name) if isinstance(value, Mapping) else None

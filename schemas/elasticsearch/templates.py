@@ -7,35 +7,35 @@ from typing import Any
 from schemas.elasticsearch.indices import Index, index_pattern, search_name
 
 TEMPLATE_VERSION = 3
-"""Raise it with every change of a mapping; older templates are then replaced, and the fields that
-are new are added to the indices that exist. A field's type never changes."""
+"""Raise it with every change of a mapping. Publishing then replaces older templates and adds the
+new fields to existing indices. A field's type never changes."""
 
 KEYWORD = {"type": "keyword", "ignore_above": 1024}
 SENTENCE = {"type": "text", "fields": {"keyword": KEYWORD}}
-# A vendor's "address" can be the name of a service; it must not cost the finding.
+# A vendor's "address" can be the name of a service. The finding must not be refused for it.
 ADDRESS = {"type": "ip", "ignore_malformed": True, "fields": {"text": KEYWORD}}
-# Kibana's charts cannot look into nested objects, so the fields are indexed on the finding, too.
+# Kibana's charts cannot read nested objects, so the finding itself holds these fields, too.
 NESTED = {"type": "nested", "include_in_root": True}
 
 TYPES: dict[str, dict[str, Any]] = {
     "keyword": KEYWORD,
     "text": SENTENCE,
     "date": {"type": "date"},
-    # Bytes do not fit the digits of a 32-bit float.
+    # A 32-bit float has too few digits for bytes.
     "float": {"type": "double"},
     "integer": {"type": "long"},
     "boolean": {"type": "boolean"},
     "nested": NESTED,
 }
-"""Type of a :class:`Field` to its type in Elasticsearch."""
+"""Type of a :class:`Field` → type in Elasticsearch."""
 SPECIAL_TYPES = {"related.ip": ADDRESS}
 
 
 def template(index: Index, prefix: str) -> dict[str, Any]:
     """The index template.
 
-    An administrator's own settings (replicas, allocation) go into the component template
-    ``<prefix>-<name>@custom``, which is looked at where it exists.
+    Administrators put their own settings (replicas, allocation) into the component template
+    ``<prefix>-<name>@custom``. The server reads it if it exists.
     """
     name = search_name(index, prefix)
     return {
@@ -55,8 +55,8 @@ def template(index: Index, prefix: str) -> dict[str, Any]:
 def mapping(index: Index) -> dict[str, Any]:
     """The mapping of an index's documents.
 
-    A field that is not described is kept in the document and not indexed, so that a newer
-    exfilwatch can write where an older template still stands.
+    A field that is not described stays in the document and is not indexed. A newer exfilwatch can
+    therefore write to an index with an older template.
     """
     body: dict[str, Any] = {
         "dynamic": False,

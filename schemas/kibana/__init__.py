@@ -1,8 +1,8 @@
 """Kibana objects as code: data views, Discover sessions, dashboards, and the detection rule.
 
-:func:`saved_objects` makes everything that Kibana's saved-object import takes, 8.19 and 9.x alike;
-``exfilwatch.ndjson`` beside this module is the outcome for the default prefix. Only what every
-licence has is used. Every field named here is a field of ``schemas.elasticsearch.indices``.
+:func:`saved_objects` makes all objects for the import of saved objects in Kibana 8.19 and 9.x.
+``exfilwatch.ndjson`` beside this module is the result for the default prefix. Every licence has all
+features used here. Every field named here is a field of ``schemas.elasticsearch.indices``.
 """
 
 from __future__ import annotations

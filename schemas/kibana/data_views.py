@@ -1,6 +1,6 @@
-"""Data views: the indices as Kibana sees them, how values are shown, and which are links.
+"""Data views: the indices for Kibana, the format of values, and the values that are links.
 
-Links are field formatters and not drilldowns: those to a URL need a licence, formatters do not.
+Links are field formatters rather than drilldowns, because URL drilldowns need a licence.
 """
 
 from __future__ import annotations
@@ -26,9 +26,10 @@ from schemas.kibana.site import Site
 
 @dataclass(frozen=True)
 class DataView:
-    """An index with a title for people; ``time_field`` None: the time picker has no say.
+    """An index with a title for people.
 
-    That is so for what holds only the latest state: a person nobody saw this week still stands.
+    ``time_field`` None: the view ignores the time picker, because the index holds only the latest
+    state of each entity.
     """
 
     index: Index
@@ -40,7 +41,7 @@ class DataView:
         return site.id(self.index.name)
 
     def kind(self, field: str) -> str:
-        """Type of a field as ``schemas.finding`` names it; KeyError where the index has none."""
+        """Type of a field, as in ``schemas.finding``; KeyError if the index has no such field."""
         types = {each.path: each.type for each in self.index.fields}
         path = field.removesuffix(".keyword")
         if path != field and types[path] != "text":
@@ -68,9 +69,9 @@ VIEWS = (
 )
 
 SAME_USER = ("user.id",)
-"""A person's id, of elements of the graph too: those of the picture of him."""
+"""A person's id, also in elements of the graph around that person."""
 SAME_ASSET = ("exfil.asset.id", "exfil.asset_ids", "exfil.assets.id")
-"""An asset's id: of documents about it, of findings in review, of findings as published."""
+"""An asset's id in documents about it, in findings in review, and in published findings."""
 USER_LINKS = (*SAME_USER, "exfil.ego", "related.user", "exfil.peers", "exfil.edge.user")
 ASSET_LINKS = (*SAME_ASSET, "exfil.new_assets", "exfil.edge.asset")
 FINDING_LINKS = ("event.id", "exfil.last_finding", "exfil.supersedes")
@@ -97,7 +98,7 @@ def data_views(site: Site) -> list[dict[str, Any]]:
 
 
 def same(fields: tuple[str, ...], value: str) -> str:
-    """KQL: one of the fields holds the value; an index that lacks a field does not mind."""
+    """KQL: one of the fields holds the value. An index may lack some of the fields."""
     return " or ".join(f'{field}:"{value}"' for field in fields)
 
 
@@ -150,9 +151,9 @@ def _dashboard_link(site: Site, name: str, query: str) -> dict[str, Any]:
 def _link(place: str, query: str) -> dict[str, Any]:
     """A formatter that opens a page of Kibana with a query.
 
-    ``../app`` is the one form that Kibana completes rightly under a base path and in a space, too.
-    Kibana percent-encodes the value but for ``'`` and ``!``: an id that holds one gives a link
-    that does not find it.
+    Kibana completes only the form ``../app`` correctly under a base path and in a space. It
+    percent-encodes the value except for ``'`` and ``!``; the link of an id that holds one of them
+    finds nothing.
     """
     encoded = query.replace(" ", "%20").replace('"', "%22")
     state = f"_g=(time:(from:now-90d,to:now))&_a=(query:(language:kuery,query:'{encoded}'))"

@@ -1,7 +1,7 @@
-"""Lens charts: what is counted (columns of a layer) and how it is drawn.
+"""Lens charts: the columns of each layer, and the way to draw them.
 
-A layer is a table made by one search: buckets first, then metrics, by the name under which the
-chart speaks of them.
+A layer is a table that one search makes. Its columns are buckets first, then metrics, each under
+the name that the chart uses.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ DATA_TYPES = {
     "integer": "number",
     "boolean": "boolean",
 }
-"""Type of a field to Lens's; a text is grouped by its ``.keyword``."""
+"""Type of a field → type in Lens. A text is grouped by its ``.keyword``."""
 RISK_COLOURS = ((0, "#8b95a3"), (20, "#c2a43a"), (40, "#dd8a33"), (70, "#c2500e"), (90, "#b3202c"))
 """Least score and colour of the levels Unknown, Low, Moderate, High and Critical."""
 STATUS_COLOURS = {"bars": "#7d9bc4", "middle": "#6f7b8b", "high": "#c2500e"}
@@ -33,9 +33,10 @@ STATUS_COLOURS = {"bars": "#7d9bc4", "middle": "#6f7b8b", "high": "#c2500e"}
 class Layer:
     """Columns over a data view.
 
-    ``follows_dashboard`` False: filters, controls and the query bar of the dashboard do not reach
-    it (the time picker does). For what lacks the field that a control filters on, which would
-    otherwise show nothing. Kibana then drops the chart's own query, too, so it must have none.
+    ``follows_dashboard`` False: the layer ignores filters, controls and the query bar of the
+    dashboard, but not the time picker. Use it for a layer that lacks the field of a control and
+    would otherwise show nothing. Kibana then drops the chart's own query as well, so the chart must
+    have none.
     """
 
     view: DataView
@@ -45,7 +46,7 @@ class Layer:
 
 @dataclass(frozen=True)
 class Chart:
-    """A chart: its layers by id, its state as its visualization stores it, its own KQL."""
+    """A chart: its layers by id, the state that its visualization stores, and its own KQL."""
 
     visualization: str
     layers: Mapping[str, Layer]
@@ -54,7 +55,7 @@ class Chart:
 
 
 def top(field: str, label: str, by: str, size: int = 10) -> Column:
-    """Rows by the values of a field, those with the most of the column ``by`` first."""
+    """One row for each value of a field, sorted downwards by the column ``by``."""
     return _bucket(
         "terms",
         field,
@@ -72,7 +73,7 @@ def top(field: str, label: str, by: str, size: int = 10) -> Column:
 
 
 def beside(field: str, label: str) -> Column:
-    """A property of the row: the one value of a field, "(missing value)" where it has none."""
+    """A property of the row: the only value of a field, or "(missing value)"."""
     params = {
         "size": 3,
         "orderBy": {"type": "alphabetical", "fallback": True},
@@ -85,13 +86,13 @@ def beside(field: str, label: str) -> Column:
 
 
 def by_day(field: str = "@timestamp") -> Column:
-    """A bucket a day."""
+    """One bucket for each day."""
     params = {"interval": "1d", "includeEmptyRows": True, "dropPartials": False}
     return _bucket("date_histogram", field, "Day", "interval", params)
 
 
 def count(label: str, where: str = "") -> Column:
-    """Number of documents, of those that KQL ``where`` picks."""
+    """Number of documents that fit the KQL ``where``."""
     return _metric("count", "___records___", label, where, {"emptyAsNull": False})
 
 
@@ -123,7 +124,7 @@ def figure(layer: Layer, colour: str = STATUS_COLOURS["middle"], query: str = ""
 
 
 def table(layer: Layer, sort: str, risks: tuple[str, ...] = (), query: str = "") -> Chart:
-    """A table of all columns, downwards by ``sort``; those of ``risks`` coloured by level."""
+    """A table of all columns, sorted downwards by ``sort``; levels colour the columns ``risks``."""
     columns: list[dict[str, Any]] = []
     for name in layer.columns:
         column: dict[str, Any] = {"columnId": name, "isTransposed": False}
@@ -146,9 +147,10 @@ def timeline(
     colours: Mapping[str, str] | None = None,
     query: str = "",
 ) -> Chart:
-    """Stacked bars over time, and lines over them: first column time, then one that splits, if any.
+    """Stacked bars over time, and lines over them.
 
-    ``colours``: of metric columns, by name.
+    The first column of a layer is the time. A second bucket, if any, splits the bars. ``colours``:
+    name of a metric column → its colour.
     """
     layers = {"bars": bars} | ({} if lines is None else {"lines": lines})
     drawn = []
@@ -183,7 +185,7 @@ def timeline(
 
 
 def attributes(site: Site, title: str, chart: Chart) -> dict[str, Any]:
-    """The chart as a panel holds it; its references are those of :func:`references`."""
+    """The chart in the form of a panel; :func:`references` gives its references."""
     return {
         "title": title,
         "description": "",
@@ -262,7 +264,7 @@ def _metric(operation: str, field: str, label: str, where: str, params: dict[str
 
 
 def _risk_palette() -> dict[str, Any]:
-    """A stop is where a colour ends, a colour stop where it begins."""
+    """The palette of risk levels. A colour begins at its colour stop and ends at its stop."""
     ends = [least for least, _ in RISK_COLOURS[1:]] + [100]
     return {
         "type": "palette",

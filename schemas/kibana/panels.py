@@ -1,4 +1,4 @@
-"""Panels of a dashboard: a place, what is shown there, and the objects it refers to."""
+"""Panels of a dashboard: their size, their content, and the objects to which they refer."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ from schemas.kibana.site import Site
 
 @dataclass(frozen=True)
 class Panel:
-    """``width`` of 48 columns, ``height`` in rows of about 20 pixels; ``config`` as Kibana's.
+    """One panel. ``width`` is in columns (of 48), ``height`` in rows of about 20 pixels.
 
-    ``references``: name within the panel, type and id. ``saved``: name of the one that is shown
-    itself, for a panel that shows another object.
+    ``config``: the panel's config, in Kibana's form. ``references``: name within the panel, type
+    and id. ``saved``: name of the reference that the panel shows, if it shows another object.
     """
 
     name: str
@@ -66,9 +66,9 @@ def markdown(name: str, title: str, size: tuple[int, int], text: str) -> Panel:
 
 
 def links(site: Site, targets: Mapping[str, str], here: str) -> Panel:
-    """Links to the dashboards ``targets`` (name to title), all but the one they stand on.
+    """Links to all dashboards ``targets`` (name → title) except ``here``.
 
-    The time range goes along; filters do not, because no two dashboards share all their fields.
+    A link keeps the time range. It drops filters, because no two dashboards share all their fields.
     """
     shown, references = [], []
     for order, (name, title) in enumerate(targets.items()):

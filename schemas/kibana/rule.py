@@ -1,7 +1,7 @@
-"""A rule of Elastic Security that lifts findings into its alerts.
+"""A rule of Elastic Security that turns findings into alerts.
 
-There they have a state, an assignee, notes and cases. An alert's id follows from the finding's
-document, which never changes, so no run of the rule makes a second alert of it.
+Alerts have a state, an assignee, notes and cases. An alert's id follows from the finding's
+document. That document never changes, so no run of the rule makes a second alert of a finding.
 """
 
 from __future__ import annotations
@@ -15,10 +15,10 @@ from schemas.kibana.dashboards.triage import runbook_text
 from schemas.kibana.site import Runbook, Site
 
 SEVERITIES = ("low", "medium", "high", "critical")
-"""Of ``event.severity`` 1 to 4."""
+"""Security's names of ``event.severity`` 1 to 4."""
 LOOK_BACK = "now-10d"
-"""A finding's time is that of its evidence, which is published a day later, or some days where logs
-were late or days are run again. What is there already makes no second alert."""
+"""A finding has the time of its evidence. It is published a day later, or some days later if logs
+are late or days run again. A known finding makes no second alert."""
 ATTACK = "https://attack.mitre.org"
 Technique = tuple[str, str]
 TACTICS: dict[tuple[str, str], tuple[Technique, ...]] = {
@@ -50,15 +50,15 @@ TACTICS: dict[tuple[str, str], tuple[Technique, ...]] = {
         ("T1567.001", "Exfiltration to Code Repository"),
     ),
 }
-"""ATT&CK's techniques of all detectors by tactic, a sub-technique after its own. Rules know no
-ATLAS: its ids stand in ``threat.technique.id`` of the finding, which the alert takes over."""
+"""ATT&CK techniques of all detectors by tactic, each sub-technique after its technique. Rules do
+not know ATLAS. Its ids stand in ``threat.technique.id`` of the finding; the alert copies them."""
 
 
 def detection_rule(site: Site, runbooks: Mapping[str, Runbook], kibana: str) -> dict[str, Any]:
-    """The rule as Security's import takes it. ``kibana``: address of the space, for the link."""
+    """The rule in the form of Security's import. ``kibana``: address of the space, for the link."""
     user_page = f"{kibana}/app/dashboards#/view/{site.id('dashboard-user')}"
     return {
-        # Security keeps rules of spaces apart, but one id a space shows where it came from.
+        # Security keeps the rules of spaces apart. An id for each space shows the rule's origin.
         "rule_id": site.id("finding"),
         "name": f"{site.prefix} finding",
         "description": (

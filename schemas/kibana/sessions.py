@@ -20,7 +20,7 @@ from schemas.kibana.site import Site
 
 @dataclass(frozen=True)
 class Session:
-    """A table: columns left to right, sorted by ``sort`` downwards; ``query`` is KQL."""
+    """A table: its columns from left to right, sorted downwards by ``sort``; ``query`` is KQL."""
 
     name: str
     title: str
@@ -74,7 +74,7 @@ HISTORY_SESSION = Session(
 FINDINGS_SESSION = Session(
     "findings",
     "Findings in full",
-    "Findings as published, with all that spoke against someone and how much of what was taken.",
+    "Findings as published, with every contribution to the score and the amount of each asset.",
     FINDINGS_VIEW,
     ("event.risk_score", "user.id", "event.reason", "exfil.contributions", "exfil.assets"),
     "@timestamp",
@@ -82,7 +82,7 @@ FINDINGS_SESSION = Session(
 PEOPLE_SESSION = Session(
     "people",
     "People and services",
-    "Who stands how, with the reasons in words; largest gain of seven days first.",
+    "Risk of each identity, with the reasons in words; largest gain of seven days first.",
     ENTITIES_VIEW,
     (
         "user.name",
@@ -105,7 +105,7 @@ PEOPLE_SESSION = Session(
 FIRST_TOUCHES_SESSION = Session(
     "first-touches",
     "First touches",
-    "Who touched an asset on a day for the first time, latest first.",
+    "Identities that touched an asset for the first time, latest first.",
     ASSET_DAYS_VIEW,
     (
         "user.name",
@@ -186,6 +186,6 @@ def _saved_search(site: Site, session: Session) -> dict[str, Any]:
             {"name": f"tag-ref-{site.id('tag')}", "type": "tag", "id": site.id("tag")},
         ],
         "coreMigrationVersion": "8.8.0",
-        # The version that Kibana's own sample data bears in 8.x and 9.x.
+        # The version of Kibana's own sample data in 8.x and 9.x.
         "typeMigrationVersion": "7.9.3",
     }

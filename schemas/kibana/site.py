@@ -1,4 +1,4 @@
-"""Where the objects are installed, and what is told about a detector there."""
+"""The place of the Kibana objects, and the runbook of a detector that they show."""
 
 from __future__ import annotations
 
@@ -11,22 +11,22 @@ DEFAULT_SPACE = "default"
 class Site:
     """A prefix of index names and a Kibana space.
 
-    Ids are fixed, so that a second install replaces the first. Kibana keeps the ids of all spaces
-    apart: an id that another space holds would be exchanged for a random one on import, and links
-    made of text would lead nowhere. So an id names its space.
+    Ids are fixed, so a second install replaces the first. An id names its space: if another space
+    already held the id, Kibana's import would exchange it for a random one, and the links made of
+    text would lead nowhere.
     """
 
     prefix: str = "exfilwatch"
     space: str = DEFAULT_SPACE
 
     def id(self, name: str) -> str:
-        """Id of the object of that name."""
+        """Id of the object ``name``."""
         return "-".join([self.prefix, *([] if self.space == DEFAULT_SPACE else [self.space]), name])
 
 
 @dataclass(frozen=True)
 class Runbook:
-    """What to do about a detector's findings: its title and steps, plain text."""
+    """The title of a detector and the steps for its findings, as plain text."""
 
     title: str
     steps: tuple[str, ...]

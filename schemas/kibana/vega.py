@@ -1,8 +1,8 @@
-"""Pictures in Vega: the graph around a person from the stored layout, and how much was taken.
+"""A Vega picture: the graph around a person, from the stored layout.
 
 Kibana runs the searches (``url``) and puts the dashboard's filters in place of the
 ``%dashboard_context…%`` marks. Colours are readable on light and dark; the background is Kibana's.
-The schema is Vega 5, which Kibana 8.19 draws and the Vega 6 of later ones as well.
+The schema is Vega 5. Kibana 8.19 draws it, and so does Vega 6 of later versions.
 """
 
 from __future__ import annotations
@@ -27,14 +27,15 @@ from schemas.kibana.vega_parts import (
 )
 
 MAX_NODES, MAX_EDGES = 300, 1000
-"""More cannot be told apart; the riskiest nodes and the new and heaviest edges are kept."""
+"""The eye cannot separate more. The riskiest nodes and the new and heaviest edges are kept."""
 MAX_LABELS = 80
 
 
 def ego_graph(site: Site) -> dict[str, Any]:
-    """Nodes and edges where the job put them. A click on a node filters the dashboard by it.
+    """Nodes and edges at the places that the stage `graph` computed.
 
-    It shows what the dashboard's filters leave: of one person his picture, of none the riskiest.
+    A click on a node filters the dashboard by it. The dashboard's filters apply: with a filter on a
+    person the picture shows the graph around that person, without a filter the riskiest nodes.
     """
     return {
         "$schema": SCHEMA,
@@ -100,7 +101,7 @@ def _nodes(site: Site) -> dict[str, Any]:
         "x": f"{node}.x",
         "y": f"{node}.y",
     }
-    # By id at last, so that the same graph is cut at the same place every time.
+    # The id decides ties, so the same graph is cut at the same place every time.
     sort = [{"exfil.node.risk": "desc"}, {"exfil.node.id": "asc"}]
     return {
         "name": "nodes",
@@ -111,7 +112,10 @@ def _nodes(site: Site) -> dict[str, Any]:
 
 
 def _chosen() -> list[dict[str, Any]]:
-    """Whose picture it is: the people in whose picture every node stands; of a whole graph none."""
+    """The people around whom the graph is drawn: those whose ego graph holds every node.
+
+    A whole graph has none.
+    """
     return [
         {
             "name": "chosen",
@@ -155,7 +159,7 @@ def _edges(site: Site) -> dict[str, Any]:
         "transform": [
             *formula_steps(formulas),
             ends,
-            # The other end may be beyond the nodes that are kept.
+            # The other end may be a node that was cut.
             {"type": "filter", "expr": "datum.source && datum.target"},
         ],
     }
@@ -181,7 +185,7 @@ def _place(name: str, room: str) -> dict[str, Any]:
 
 
 def _edge_marks() -> list[dict[str, Any]]:
-    """Every edge faintly, and above them those of the node under the pointer."""
+    """Every edge, faint, and above them the edges of the node under the pointer."""
     colour = f"datum.is_new ? '{NEW}' : datum.today ? '{TODAY}' : '{TIE}'"
     encoding = {
         "x": {"scale": "x", "field": "source.x"},
@@ -215,7 +219,7 @@ def _edge_marks() -> list[dict[str, Any]]:
 
 
 def _is_near() -> str:
-    """A node with a tie that counts: any, or one to the node under the pointer."""
+    """Expression: the node has an edge to the node under the pointer (no pointer: any edge)."""
     return "indata('near', 'user', datum.key) || indata('near', 'asset', datum.key)"
 
 
@@ -251,15 +255,15 @@ def _node_mark() -> dict[str, Any]:
 
 
 def _labels() -> list[dict[str, Any]]:
-    """Names with their places in pixels, and those that lie on the name of a riskier node.
+    """Names with their places in pixels, and the names that overlap the name of a riskier node.
 
-    Vega's own transform against overlaps needs a browser's canvas, which a server that draws
-    reports and the tests do not have.
+    Vega's own transform against overlaps needs the canvas of a browser. Servers that draw reports,
+    and the tests, have none.
     """
     formulas = {
         "left": "scale('x', datum.x) > width * 0.82",
         "px": "scale('x', datum.x) + (datum.left ? -1 : 1) * (6 + datum.risk / 25)",
-        # Where the ties of the chosen one run together nothing could be read.
+        # The edges of a chosen node meet at its centre, where a name would be unreadable.
         "py": "scale('y', datum.y) - (indata('chosen', 'key', datum.key) ? 16 : 0)",
         "x1": "datum.left ? datum.px - 6.4 * length(datum.name) : datum.px",
         "x2": "datum.left ? datum.px : datum.px + 6.4 * length(datum.name)",
@@ -295,7 +299,7 @@ def _labels() -> list[dict[str, Any]]:
 
 
 def _label_mark() -> dict[str, Any]:
-    """Names where there is room, and of the neighbours of the node under the pointer."""
+    """Names that have room, and the names of neighbours of the node under the pointer."""
     hidden = "indata('overlapped', 'key', datum.key)"
     return {
         "type": "text",

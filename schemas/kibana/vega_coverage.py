@@ -1,4 +1,4 @@
-"""A Vega picture: how much of each asset a person has read."""
+"""A Vega picture: the share of each asset that a person has read."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ MAX_ASSETS = 12
 
 
 def coverage(site: Site) -> dict[str, Any]:
-    """How much of each asset the findings name: a bar of its objects, first touches marked.
+    """One bar for each asset of the findings: the share of its objects, first touches marked.
 
-    Assets are nested in findings, and only a nested aggregation keeps each asset's own figures
-    together; no other kind of panel has one.
+    Assets are nested in findings. Only a nested aggregation keeps the figures of one asset
+    together, and no other kind of panel has one.
     """
     share = "isValid(datum.coverage.value) ? datum.coverage.value : 0"
     told = (
@@ -67,7 +67,7 @@ def coverage(site: Site) -> dict[str, Any]:
                 "name": "row",
                 "type": "band",
                 "domain": {"data": "assets", "field": "key"},
-                # A handful of assets would otherwise stand far apart.
+                # Without this limit a few assets would stand far apart.
                 "range": {"signal": "[0, min(height, 46 * length(data('assets')))]"},
             },
             {

@@ -88,7 +88,7 @@ def legend_marks() -> list[dict[str, Any]]:
 
 
 def message(data: str, text: str) -> dict[str, Any]:
-    """Said in the middle where the search found nothing."""
+    """A text in the middle, shown if the search found nothing."""
     return {
         "type": "text",
         "interactive": False,
@@ -109,7 +109,7 @@ def message(data: str, text: str) -> dict[str, Any]:
 
 
 def filter_on_click(site: Site) -> str:
-    """A person: his picture. An asset: its star."""
+    """Expression for a click on a node: a filter on that person or that asset."""
     index = search_name(GRAPH, site.prefix)
     person = add_filter(SAME_USER, "datum.id", index)
     asset = add_filter(SAME_ASSET, "datum.id", index)

@@ -1,4 +1,4 @@
-"""The dashboards, in the order in which they are listed."""
+"""The dashboards, in the order of Kibana's list."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from schemas.kibana.site import Runbook, Site
 
 
 def dashboards(site: Site, runbooks: Mapping[str, Runbook]) -> list[dict[str, Any]]:
-    """All five, as saved objects."""
+    """All five dashboards as saved objects."""
     return [
         triage(site),
         user(site, runbooks),

@@ -1,4 +1,4 @@
-"""What all dashboards share: grid, controls, panels that several show."""
+"""Parts that all dashboards share: the grid, the controls, and common panels."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ TITLES = {
 
 @dataclass(frozen=True)
 class Control:
-    """A list of a field's values to choose from; ``chosen``: what is chosen to begin with."""
+    """A list of a field's values to choose from; ``chosen`` are the first choices."""
 
     name: str
     title: str
@@ -125,7 +125,7 @@ def dashboard(
     rows: Sequence[Sequence[Panel]],
     controls: Sequence[Control],
 ) -> dict[str, Any]:
-    """A dashboard of rows of panels, side by side in each, below the links to the others."""
+    """A dashboard: links to the other dashboards, and below them rows of panels side by side."""
     placed: list[dict[str, Any]] = []
     references = [{"name": f"tag-ref-{site.id('tag')}", "type": "tag", "id": site.id("tag")}]
     y = 0

@@ -123,7 +123,7 @@ def health(site: Site) -> dict[str, Any]:
         ],
         [
             panels.chart(
-                site, "sources", "Sources", (20, 13), sources, "When each was last heard of."
+                site, "sources", "Sources", (20, 13), sources, "Last event of each source."
             ),
             panels.session(site, "failed", (28, 13), FAILED_SESSION),
         ],
@@ -152,9 +152,9 @@ def health(site: Site) -> dict[str, Any]:
                 "Verdicts by detector",
                 (48, 12),
                 verdicts,
-                "Of findings in the budget: how often it was right.",
+                "Findings in the budget, by detector and verdict.",
             )
         ],
     ]
-    description = "Whether logs arrive and are understood, and what detectors and verdicts say."
+    description = "Delivery and rejects of logs, expectations, signals and verdicts by detector."
     return dashboard(site, "health", description, rows, [])

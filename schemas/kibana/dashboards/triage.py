@@ -143,10 +143,10 @@ def triage(site: Site) -> dict[str, Any]:
                 "Identities by gain",
                 (28, 15),
                 gains,
-                "Risk of today less that of seven days ago. Not narrowed by the controls above.",
+                "Risk today minus risk seven days ago. The controls above do not apply here.",
             ),
             panels.chart(
-                site, "detectors", "By detector", (20, 15), by_detector, "What speaks against whom."
+                site, "detectors", "By detector", (20, 15), by_detector, "Findings by detector."
             ),
         ],
         [
@@ -163,5 +163,5 @@ def triage(site: Site) -> dict[str, Any]:
         Control("severity", "Severity (4 is critical)", QUEUE_VIEW, "event.severity"),
         Control("window", "Window", QUEUE_VIEW, "exfil.window"),
     ]
-    description = "What to look at next: open findings by score, people by gain of risk."
+    description = "Next in review: open findings by score, people by gain of risk."
     return dashboard(site, "triage", description, rows, controls)

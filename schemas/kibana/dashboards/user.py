@@ -108,7 +108,7 @@ def user(site: Site, runbooks: Mapping[str, Runbook]) -> dict[str, Any]:
     ]
     controls = [Control("user", "Identity", ENTITIES_VIEW, "user.id", single=True)]
     description = (
-        "One person or service: trend, peers, what is new, assets, graph, verdicts, next steps. "
+        "One person or service: trend, peers, new assets, graph, verdicts, next steps. "
         "Follow the link of a user.id to get here, or choose an identity."
     )
     return dashboard(site, "user", description, rows, controls)
