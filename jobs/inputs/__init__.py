@@ -1,1 +1,1 @@
-"""What analysts write: the job config and the context files."""
+"""The files that analysts write: the job config and the context files."""

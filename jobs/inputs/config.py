@@ -1,8 +1,8 @@
 """The job config: shipped defaults merged with the user's file, checked as a whole.
 
-Everything that can be checked without an engine is checked here and all problems are raised at
-once, each with its file, line and key, so that a run either starts with a sound config or writes
-nothing. Values that may be secrets are never repeated in a message.
+All checks that need no engine are here. All problems are raised at once, each with its file, line
+and key. So a run either starts with a sound config or writes nothing. A message never repeats a
+value that may be a secret.
 """
 
 from __future__ import annotations
@@ -46,8 +46,8 @@ Problem = tuple[Location, str]
 def load_config(path: Path, out: Path | None = None) -> JobConfig:
     """The config at ``path`` over the shipped defaults, with absolute paths.
 
-    ``out`` replaces the key ``output`` and starts at the working folder. Raises
-    :class:`InputError` with every problem found; only reads, never writes.
+    ``out`` replaces the key ``output``; it is relative to the working folder. Raises
+    :class:`InputError` with every problem. Writes nothing.
     """
     user = read_yaml(path)
     merged = merge(read_yaml(DEFAULTS).values, user.values)
@@ -80,7 +80,7 @@ def merge(defaults: dict[str, Any], values: dict[str, Any]) -> dict[str, Any]:
 
 
 def _anchor_paths(settings: dict[str, Any], folder: Path) -> dict[str, Any]:
-    """Relative paths start at ``folder``; values of a wrong type stay for the validation."""
+    """Make relative paths start at ``folder``. Values of a wrong type stay for the validation."""
 
     def anchor(value: Any) -> Any:
         if not isinstance(value, str) or not value or URL.match(value):
@@ -103,7 +103,7 @@ def _anchor_paths(settings: dict[str, Any], folder: Path) -> dict[str, Any]:
 
 
 def _validate(settings: dict[str, Any]) -> tuple[JobConfig | None, list[Problem]]:
-    # Strict, so that `late_days: yes` or `name: 7` is a problem and not a surprise.
+    # Strict: `late_days: yes` and `name: 7` are problems.
     try:
         return JobConfig.model_validate(settings, strict=True), []
     except ValidationError as error:
@@ -161,7 +161,7 @@ def _model_in(annotation: Any) -> type[BaseModel] | None:
 
 def _detector_problems(overrides: Any) -> list[Problem]:
     if not isinstance(overrides, dict):
-        return []  # already a problem of the schema, as are sections that are no mapping
+        return []  # the schema reports this, and sections that are no mapping
     sections = {name: section for name, section in overrides.items() if isinstance(section, dict)}
     if not sections:
         return []
@@ -175,7 +175,7 @@ def _detector_problems(overrides: Any) -> list[Problem]:
 
 
 def _detector_problem(line: str) -> Problem:
-    """From ``detectors.NAME.KEY: what is wrong``."""
+    """The place and the text of ``detectors.NAME.KEY: TEXT``."""
     place, _, text = line.partition(": ")
     return tuple(place.split(".")), text
 
@@ -230,12 +230,12 @@ def _identities_problem(section: Any, output: Any) -> str | None:
     if Path(value).exists() and not Path(value).is_dir():
         return f"{value} is not a folder"
     if section.get("pseudonymize") and Path(value).resolve().is_relative_to(Path(output).resolve()):
-        return f"must not lie in `output` ({output}), which is for those who may see no identity"
+        return f"must not lie in `output` ({output}), whose readers may see no identity"
     return None
 
 
 def fixed_folder(pattern: str) -> Path:
-    """The folders of a path pattern before its first place or glob character."""
+    """The folders of a path pattern before its first `{…}` or glob character."""
     parts = Path(pattern).parts
     fixed = parts[:-1]
     for place, part in enumerate(fixed):

@@ -1,9 +1,9 @@
-"""The context files: which are in force on a day, and whether every cell of them is sound.
+"""The context files: the versions in force on a day, and the checks of every cell.
 
-A missing file is an empty frame: less can be detected. A file that is there and wrong stops the
-run before it starts, with every problem named, because a directory that is silently half read
-makes people look like strangers. ``KIND.2026-10-05.csv`` replaces ``KIND.csv`` from that day on.
-A file is parsed once for as long as it does not change.
+A missing file is an empty frame; less can be detected then. A file with errors stops the run before
+it starts, and the message names every problem: if half of a directory were silently dropped, people
+would look like strangers. ``KIND.2026-10-05.csv`` replaces ``KIND.csv`` from that day on. A file is
+parsed again only if it changes.
 """
 
 from __future__ import annotations
@@ -34,25 +34,25 @@ from schemas.context import (
 
 MAX_FILE_BYTES = 256 * 1024**2
 MAX_PROBLEMS = 200
-"""A file in a wrong format is wrong in every line; so many say enough."""
+"""Most problems shown of one file. A file in a wrong format has one in every line."""
 DATED_NAME = re.compile(rf"({'|'.join(COLUMNS)})\.(.+)\.csv")
 
 
 def load_context(folder: str, day: date) -> Context:
-    """The context in force on ``day``; raises :class:`InputError` with every problem found.
+    """The context in force on ``day``; raises :class:`InputError` with every problem.
 
-    Approvals' times are naive UTC, as the timestamps of the warehouse's pandas frames are; an
-    ``end`` that is a mere date holds to the end of that day.
+    Times of approvals are naive UTC, like the timestamps in the warehouse's pandas frames. An
+    ``end`` without a time holds to the end of its day.
     """
     paths = files_in_force(Path(folder), day)
     sheets = {kind: read_sheet(kind, path) for kind, path in paths.items()}
     _raise_problems(Path(folder), list(sheets.values()))
-    # Copies, because a stage may add columns to what it gets.
+    # Copies, because a stage may add columns.
     return Context(**{kind: sheet.rows.copy() for kind, sheet in sheets.items()})
 
 
 def check_context(folder: str, days: Iterable[date] | None = None) -> None:
-    """Validate every file in force on any of ``days`` (None: every file, of whatever day)."""
+    """Validate every file in force on any of ``days`` (None: all files)."""
     root = Path(folder)
     if days is None:
         used = {(kind, path) for kind in COLUMNS for _, path in _versions(root, kind)}
@@ -64,7 +64,7 @@ def check_context(folder: str, days: Iterable[date] | None = None) -> None:
 
 
 def files_in_force(folder: Path, day: date) -> dict[str, Path | None]:
-    """Per kind of file, the latest version not after ``day``; None where there is none."""
+    """Kind of file → its latest version not after ``day``; None if there is none."""
     in_force: dict[str, Path | None] = {}
     for kind in COLUMNS:
         begun = [version for version in _versions(folder, kind) if version[0] <= day]
@@ -86,12 +86,12 @@ def every_version(folder: str, kind: str) -> list[pd.DataFrame]:
 
 
 def has_file(folder: str, kind: str) -> bool:
-    """Whether any version of this kind of file is there."""
+    """True if any version of this kind of file exists."""
     return bool(_versions(Path(folder), kind))
 
 
 def read_sheet(kind: str, path: Path | None) -> Sheet:
-    """The file's rows with typed columns; problems instead of rows where it cannot be read."""
+    """The file's rows with typed columns; only problems if the file cannot be read."""
     if path is None:
         return Sheet(frame_of(kind, []))
     try:
@@ -102,9 +102,9 @@ def read_sheet(kind: str, path: Path | None) -> Sheet:
 
 
 def _versions(folder: Path, kind: str) -> list[tuple[date, Path]]:
-    """The undated file, which holds from the first of days, and the dated ones."""
+    """The versions of a kind: the undated file, in force since ever, and the dated files."""
     undated = folder / f"{kind}.csv"
-    # A dangling link is a file that cannot be read, not a file that is not there.
+    # A dangling link counts as a file that cannot be read, not as a missing file.
     found = [(date.min, undated)] if undated.exists() or undated.is_symlink() else []
     for path in folder.glob(f"{kind}.*.csv"):
         since = iso_day_of(path.name.removeprefix(f"{kind}.").removesuffix(".csv"))
@@ -127,7 +127,7 @@ def _raise_problems(folder: Path, sheets: list[Sheet]) -> None:
 
 @lru_cache(maxsize=64)
 def _read_version(kind: str, path: Path, mtime_ns: int, size: int) -> Sheet:
-    """Cached by what changes whenever the file does."""
+    """Parse the file. The time and size are part of the key of the cache."""
     if size > MAX_FILE_BYTES:
         return Sheet(frame_of(kind, []), (f"{path}: {size:,} bytes; at most {MAX_FILE_BYTES:,}",))
     try:

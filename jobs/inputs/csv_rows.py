@@ -1,4 +1,4 @@
-"""Rows of the context files: columns, cells and what must hold among rows."""
+"""Rows of the context files: columns, cells, and checks over all rows of a file."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ COLUMNS = {
 }
 INTEGER_COLUMNS = ("sensitivity", "objects", "bytes")
 PROSE_COLUMNS = ("display_name", "title", "name", "reason")
-"""Free text, in which a quoted cell may run over several lines."""
+"""Free text; a quoted cell may hold several lines."""
 MAX_INTEGER = 2**63 - 1
 ISO_DAY = re.compile(r"\d{4}-\d\d-\d\d")
 ISO_TIME = re.compile(r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d(:\d\d(\.\d{1,9})?)?(Z|[+-]\d\d:?\d\d)?")
@@ -42,14 +42,14 @@ CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 SCHEME = re.compile(r"[a-z][a-z0-9+.-]*://")
 
 Parser = Callable[[str], Any]
-"""From a stripped cell to its value; raises ValueError saying what was expected."""
+"""Function from a stripped cell to its value; its ValueError names the expected form."""
 Line = int
 """Number of a row's first line in its file; the header is line 1."""
 
 
 @dataclass(frozen=True)
 class Sheet:
-    """One parsed file: its typed rows, and all that is wrong with it."""
+    """One parsed file: its typed rows and its problems."""
 
     rows: pd.DataFrame
     problems: tuple[str, ...] = ()
@@ -58,7 +58,7 @@ class Sheet:
 def split_cells(
     text: str, columns: tuple[str, ...], problems: list[tuple[Line, str]]
 ) -> list[tuple[Line, dict[str, str]]]:
-    """Rows as stripped cells by column; rows that do not fit the header are problems."""
+    """Rows as stripped cells by column; a row that does not fit the header is a problem."""
     reader = csv.reader(io.StringIO(text, newline=""), strict=True)
     rows: list[tuple[Line, dict[str, str]]] = []
     header: list[str] | None = None
@@ -109,7 +109,7 @@ def parse_cells(
     parsers: dict[str, Parser],
     problems: list[tuple[Line, str]],
 ) -> list[tuple[Line, dict[str, Any]]]:
-    """Typed values; a cell that cannot be parsed is a problem and None."""
+    """Typed rows; a cell that cannot be parsed is a problem, and its value None."""
     typed = []
     for line, cells in rows:
         values: dict[str, Any] = {}
@@ -133,7 +133,7 @@ def frame_of(kind: str, rows: list[dict[str, Any]]) -> pd.DataFrame:
 
 
 def _printable(cell: str, lines_allowed: bool) -> str:
-    """The cell, unless it holds control characters, which no real name or pattern does."""
+    """The cell; ValueError if it holds control characters, which no real name or pattern does."""
     plain = re.sub(r"[\r\n\t]+", " ", cell) if lines_allowed else cell
     if CONTROL.search(plain):
         raise ValueError(f"holds a control character: {_quoted(cell)}")
@@ -192,7 +192,10 @@ def _day(cell: str) -> date | None:
 
 
 def _instant(hour_of_a_mere_date: time) -> Parser:
-    """Naive UTC; a time without an offset is UTC, a mere date is at the given time of day."""
+    """Parser of a time to naive UTC. A time without an offset is UTC.
+
+    A date without a time gets the given time of day.
+    """
 
     def parse(cell: str) -> datetime | None:
         if not cell:
@@ -309,9 +312,9 @@ def _unique(column: str) -> RowCheck:
 
 
 def _one_person_per_alias(rows: Rows) -> list[tuple[Line, str]]:
-    """An alias, compared exactly, is no other identity's alias or user_id.
+    """Problems: an alias that is exactly the alias or user_id of another identity.
 
-    E-mail addresses are not compared: services often carry that of their owner.
+    E-mail addresses are not compared, because services often have that of their owner.
     """
     owners: dict[str, dict[str, Line]] = defaultdict(dict)
     for line, row in rows:

@@ -1,4 +1,4 @@
-"""YAML files with the line of every key, so that a problem names its place."""
+"""YAML files with the line of every key, so a problem can name its place."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from jobs.platform.errors import InputError
 
 MAX_CONFIG_BYTES = 1_000_000
 MAX_CONFIG_NODES = 100_000
-"""Aliases of aliases make a small file huge; no honest config comes near."""
+"""Aliases of aliases make a small file huge. No honest config has so many values."""
 
 Location = tuple[str | int, ...]
 
@@ -27,7 +27,7 @@ class Document:
     lines: dict[tuple[str, ...], int]
 
     def line(self, location: Location) -> int:
-        """Line of the nearest place that the file itself names."""
+        """Line of the key; if the file lacks the key, the line of its nearest parent."""
         keys = tuple(str(part) for part in location)
         while keys and keys not in self.lines:
             keys = keys[:-1]
@@ -35,7 +35,7 @@ class Document:
 
 
 def read_yaml(path: Path) -> Document:
-    """Parse one YAML mapping; raises :class:`InputError` for whatever is wrong with the file."""
+    """Parse one YAML mapping; raises :class:`InputError` for any problem of the file."""
     try:
         with path.open("rb") as handle:
             content = handle.read(MAX_CONFIG_BYTES + 1)
@@ -55,7 +55,7 @@ def read_yaml(path: Path) -> Document:
         line = mark.line + 1 if mark else 1
         text = getattr(error, "problem", None) or str(error).splitlines()[0]
         raise InputError([f"{path}:{line}: not valid YAML: {text}"]) from error
-    except ValueError as error:  # a day or a number that YAML takes for one and Python refuses
+    except ValueError as error:  # YAML accepts the text as a day or a number, Python refuses it
         raise InputError([f"{path}: not valid YAML: {error}"]) from error
 
 
@@ -83,7 +83,7 @@ def _parse(path: Path, text: str) -> Document:
 
 
 def _walk(node: yaml.Node, keys: tuple[str, ...]) -> Iterator[tuple[tuple[str, ...], int]]:
-    """Every key and list item under ``node`` as the file spells it, with its line."""
+    """Every key and list item under ``node``, in the file's spelling, with its line."""
     if isinstance(node, yaml.MappingNode):
         for key_node, value in node.value:
             if key_node.tag == "tag:yaml.org,2002:merge":

@@ -1,1 +1,1 @@
-"""What the product stands on: engine, tables, files, servers, the terminal."""
+"""The platform below the product: engine, tables, files, servers, the terminal."""

@@ -1,16 +1,16 @@
-"""Reading and replacing days of the warehouse's Delta tables.
+"""Reads and replaces days of the warehouse's Delta tables.
 
-A day is replaced in one Delta commit, so that a reader sees either the old day or the new one and
-a killed process leaves the old one. Apache Spark commits with Delta's own ``replaceWhere``. Sail
-writes the day's Parquet files and ``deltalake`` commits them: Sail's own ``replaceWhere`` (0.7.2)
-refuses map columns whenever the nullability of a frame differs from the table's.
+One Delta commit replaces a day. A reader sees either the old day or the new one, and a killed
+process leaves the old one. Apache Spark commits with Delta's own ``replaceWhere``. Sail writes the
+day's Parquet files, and ``deltalake`` commits them: Sail's own ``replaceWhere`` (0.7.2) refuses map
+columns if the nullability of the frame differs from the table's.
 
-The same commit marks the day as written, also where it has no rows: a Delta transaction of the
-day's own name, whose version counts how often the day was written. Delta keeps it in every
+The same commit marks the day as written, even if it has no rows. The mark is a Delta transaction
+with the day's own name; its version counts the writings of the day. Delta keeps the mark in every
 checkpoint. So a day without rows differs from a day that no stage has written yet.
 
-A table that is older than a column of its spec reads as null there, and gets the column with the
-next day that is written.
+If a table is older than a column of its spec, the column reads as null. The next written day adds
+the column.
 """
 
 from __future__ import annotations
@@ -51,7 +51,7 @@ def table_path(storage: str, table: Table) -> str:
 
 
 def table_exists(storage: str, table: Table) -> bool:
-    """Whether the table has a first commit; RunError if it has files and no commit."""
+    """True if the table has a first commit; RunError if it has files and no commit."""
     from deltalake import DeltaTable
 
     path = table_path(storage, table)
@@ -66,10 +66,10 @@ def table_exists(storage: str, table: Table) -> bool:
 
 
 def day_written(storage: str, table: Table, day: date) -> bool:
-    """Whether ``day`` of the table was ever written, with rows or without any.
+    """True if ``day`` of the table was ever written, with or without rows.
 
-    Older versions left no mark. A day that one of them wrote has rows in the table, or in another
-    table of the same stage if that has no mark either.
+    Older versions left no mark. Such a day counts as written if it has rows in this table, or rows
+    and no mark in another table of the same stage.
     """
     if not table_exists(storage, table):
         return False
@@ -85,7 +85,7 @@ def day_written(storage: str, table: Table, day: date) -> bool:
 
 
 def require_day(storage: str, tables: Sequence[Table], day: date) -> None:
-    """RunError that names each of ``tables`` in which ``day`` was never written."""
+    """Raise a RunError that names each of ``tables`` in which ``day`` was never written."""
     lines = []
     for table in tables:
         if not day_written(storage, table, day):
@@ -99,7 +99,7 @@ def require_day(storage: str, tables: Sequence[Table], day: date) -> None:
 
 
 def written_days(storage: str, table: Table, after: date, days: int) -> list[date]:
-    """Days of the ``days`` days after ``after`` that were written in the table, in order."""
+    """The written days among the ``days`` days after ``after``, in order."""
     if not table_exists(storage, table):
         return []
     later = [after + timedelta(days=n) for n in range(1, days + 1)]
@@ -113,7 +113,7 @@ def written_days(storage: str, table: Table, after: date, days: int) -> list[dat
 
 
 def table_problems(storage: str) -> list[str]:
-    """What is wrong with the files of each table, and the remedy; no rows are read."""
+    """Problems of the files of each table, each with its remedy. No rows are read."""
     problems = []
     for table in TABLES:
         try:
@@ -128,7 +128,7 @@ def table_problems(storage: str) -> list[str]:
 
 
 def _file_problems(storage: str, table: Table) -> list[str]:
-    """Empty commits, and data files that are missing or have another size than the log says."""
+    """Problems: empty commits, and data files that are missing or differ in size from the log."""
     import pyarrow as pa
 
     sizes = _file_sizes(table_path(storage, table))
@@ -151,7 +151,7 @@ def _file_problems(storage: str, table: Table) -> list[str]:
 
 
 def _file_sizes(path: str) -> dict[str, int]:
-    """Bytes of every file below a table's folder."""
+    """Path → bytes of every file below a table's folder."""
     from deltalake.fs import DeltaStorageHandler
     from pyarrow import fs
 
@@ -164,7 +164,7 @@ def _file_sizes(path: str) -> dict[str, int]:
 
 
 def _traces(storage: str, table: Table, day: date) -> tuple[bool, bool]:
-    """Whether the day has a mark, and whether it has files; files are counted without a mark."""
+    """Whether the day has a mark, and whether it has files (False if it has a mark)."""
     stored = open_table(storage, table)
     if stored.transaction_version(_mark(day)) is not None:
         return True, False
@@ -185,7 +185,7 @@ def table_version(storage: str, table: Table) -> int | None:
 
 
 def open_table(storage: str, table: Table) -> DeltaTable:
-    """The table as deltalake sees it, without an engine; RunError if there is none."""
+    """The table in deltalake, without an engine; RunError if its log cannot be read."""
     from deltalake import DeltaTable
     from deltalake.exceptions import DeltaError
 
@@ -212,7 +212,7 @@ def stored_files(storage: str, table: Table) -> FileSystemDataset:
 def read_days(
     spark: SparkSession, storage: str, table: Table, last: date, look_back: int = 0
 ) -> DataFrame:
-    """Rows of ``table`` of the days ``last - look_back`` to ``last``; none if there is no table."""
+    """Rows of ``table`` from day ``last - look_back`` to ``last``; none if there is no table."""
     if not table_exists(storage, table):
         return spark.createDataFrame([], table.ddl())
     first = last - timedelta(days=look_back)
@@ -232,12 +232,12 @@ def stored_frame(
     look_back: int = 0,
     columns: Sequence[str] | None = None,
 ) -> pd.DataFrame:
-    """As :func:`read_days`, as a pandas frame (of ``columns``; None: all) and without the engine.
+    """The rows of :func:`read_days` as a pandas frame, read without the engine.
 
-    For the small tables that the models read whole: several times faster than by way of the
-    engine's result stream. Days are in order, and rows of a day that lies in one file as written.
-    Timestamps are naive UTC, dates are ``datetime.date``; columns of lists stay as Arrow holds
-    them, because unpacking them takes longer than reading all the rest.
+    ``columns``: the wanted columns; None: all. The models read small tables as a whole; this is
+    several times faster than the engine's result stream. Days are in order. The rows of a day that
+    lies in one file keep their order. Timestamps are naive UTC, dates are ``datetime.date``.
+    Columns of lists stay in Arrow's form, because unpacking them takes longer than all the rest.
     """
     import pandas as pd
     import pyarrow as pa
@@ -254,7 +254,7 @@ def stored_frame(
     first = last - timedelta(days=look_back)
     wanted = (days >= pc.scalar(first)) & (days <= pc.scalar(last))
     stored = stored_files(storage, table)
-    # As the table lists them, files stand in no order that a second run would repeat.
+    # The table lists files in an order that a second run would not repeat.
     files = sorted(stored.get_fragments(wanted), key=lambda file: file.path)
     in_order = FileSystemDataset(files, stored.schema, stored.format, stored.filesystem)
     rows = in_order.to_table(columns=names, filter=wanted)
@@ -267,14 +267,14 @@ def stored_frame(
 def replace_day(
     frame: DataFrame, storage: str, table: Table, day: date, writing: int | None = None
 ) -> None:
-    """Replace the rows of ``day`` by ``frame``, atomically; its columns are cast to the spec's.
+    """Replace the rows of ``day`` by ``frame``, atomically, with the types of the spec.
 
-    ``writing``: a number from :func:`next_writing` that is committed with the rows. Raises the
-    engine's error, and leaves the table as it was, if a column is missing. RunError if the table
-    has files and no log. Rows of another day are a defect of the caller.
+    ``writing``: a number from :func:`next_writing`, committed with the rows. If a column is
+    missing, the engine's error is raised and the table stays as it was. RunError if the table has
+    files and no log. The caller must pass no rows of another day.
     """
     path = table_path(storage, table)
-    # Spark passes over a write whose version is not higher than that of the last one.
+    # Spark ignores a write if its version is not higher than that of the last one.
     transaction = (_mark(day), writing or next_writing(storage, [table], day))
     columns = [f"cast(`{c.name}` as {c.type}) as `{c.name}`" for c in table.columns]
     typed = frame.selectExpr(*columns)
@@ -285,10 +285,10 @@ def replace_day(
 
 
 def last_writing(storage: str, table: Table, day: date) -> int | None:
-    """The number with which ``day`` of the table was last written; None if it had none.
+    """The number of the last writing of ``day``; None if there is none.
 
-    Tables of a stage are replaced one after the other. Where their numbers differ, a process was
-    killed between them.
+    A stage replaces its tables one after the other. If their numbers differ, a process was killed
+    between two tables.
     """
     if not table_exists(storage, table):
         return None
@@ -297,7 +297,7 @@ def last_writing(storage: str, table: Table, day: date) -> int | None:
 
 
 def next_writing(storage: str, tables: Sequence[Table], day: date) -> int:
-    """A number for writing ``day`` of ``tables`` once more, higher than each had before."""
+    """A number for the next writing of ``day``, higher than that of each of ``tables``."""
     return 1 + max(last_writing(storage, table, day) or 0 for table in tables)
 
 
@@ -335,7 +335,7 @@ def _replace_with_deltalake(
 
     url = _object_store_url(path)
     arrow = [field.with_nullable(True) for field in frame.limit(0).toArrow().schema]
-    # The log comes before the first file: files without a log are those of a damaged table.
+    # The log comes before the first file, because files without a log mean a damaged table.
     if DeltaTable.is_deltatable(url):
         table = DeltaTable(url)
     else:
@@ -369,5 +369,5 @@ def _replace_with_deltalake(
 
 
 def _object_store_url(path: str) -> str:
-    """The address as deltalake spells it."""
+    """The address in deltalake's spelling."""
     return path.replace("s3a://", "s3://", 1)

@@ -1,4 +1,4 @@
-"""Documents in Elasticsearch: their templates, sending them, finding them."""
+"""Documents in Elasticsearch: installs their templates, sends them, finds them."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ SHOWN_FAILURES = 3
 
 @dataclass(frozen=True)
 class Sent:
-    """How many documents were written, and how many stay as they were there."""
+    """Numbers of documents: written now, and kept unchanged in the index."""
 
     written: int
     kept: int
@@ -47,9 +47,9 @@ class Sent:
 def install_templates(
     client: Elasticsearch, prefix: str, indices: Iterable[Index] = INDICES
 ) -> None:
-    """Put each template unless this version stands; add new fields to the indices that exist.
+    """Put each template that is older than this version; add new fields to existing indices.
 
-    A newer version is left as it is: an older exfilwatch beside a newer one must not undo it.
+    A newer template stays, because an older exfilwatch beside a newer one must not undo it.
     """
     installed = installed_versions(client, prefix)
     for index in indices:
@@ -57,7 +57,7 @@ def install_templates(
         if installed.get(name, 0) >= TEMPLATE_VERSION:
             continue
         wanted = template(index, prefix)
-        # The mapping comes first: if it is not allowed, the next run tries both again.
+        # The mapping comes first. If the server forbids it, the next run tries both again.
         pattern = index_pattern(index, prefix)
         if client.indices.exists(index=pattern, allow_no_indices=False):
             properties = wanted["template"]["mappings"]["properties"]
@@ -70,13 +70,14 @@ def send(
 ) -> Sent:
     """Write documents in bulk; RunError with the first few reasons if any is refused.
 
-    Every document goes through here. Searches find it after a second at most, or :func:`refresh`.
+    Every document goes through this function. Searches find a document after at most a second, or
+    after :func:`refresh`.
     """
     return _bulk(client, (_action(prefix, index, document) for document in documents), index.name)
 
 
 def refresh(client: Elasticsearch, prefix: str, index: Index) -> None:
-    """Let searches find what was sent."""
+    """Let searches find all documents sent so far."""
     client.indices.refresh(index=index_pattern(index, prefix), ignore_unavailable=True)
 
 
@@ -87,10 +88,10 @@ def send_day(
     documents: list[dict[str, Any]],
     earlier: dict[str, Any],
 ) -> Sent:
-    """As :func:`send`, and remove what else ``earlier``, a query, finds in the same index.
+    """Send documents, then remove all others that the query ``earlier`` finds in the same index.
 
-    It is removed last, so that at every moment either the old or the new document of a thing is
-    there; what a killed run left is removed by the next.
+    Removal comes last, so the old or the new document exists at every moment. The next run removes
+    the documents that a killed run left.
     """
     sent = send(client, prefix, index, documents)
     kept = {document_id(index, document) for document in documents}
@@ -111,7 +112,7 @@ def find(
     source: bool = True,
     fields: Iterable[str] = (),
 ) -> Iterator[dict[str, Any]]:
-    """Every hit of a query, in no order; none where there is no such index."""
+    """Every hit of a query, in no order; none if there is no such index."""
     from elasticsearch.helpers import scan
 
     body: dict[str, Any] = {"query": query, "_source": source}
@@ -161,7 +162,7 @@ def _bulk(client: Elasticsearch, actions: Iterable[dict[str, Any]], what: str) -
 def _describe_refusals(refused: list[dict[str, Any]], others: int, what: str) -> str:
     lines = [
         f"Elasticsearch refused {len(refused)} of {len(refused) + others} documents ({what}); "
-        "the tables keep everything, and publishing the day again sends what is missing"
+        "the tables keep everything, and publishing the day again sends the missing ones"
     ]
     for item in refused[:SHOWN_FAILURES]:
         error = item["error"]

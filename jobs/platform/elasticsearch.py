@@ -1,9 +1,9 @@
-"""Elasticsearch: connecting, templates, sending documents, and errors in words.
+"""Elasticsearch: connections, privileges, and errors in words.
 
-A document's index and id follow from its own fields (``schemas/elastic.py``), so that sending it
-again meets what is there, and a run that was killed half-way is finished by running it again.
-Nothing is passed over but that a finding is there already and that a newer document stands.
-Whatever else is refused ends the command, which loses nothing, because the tables hold it.
+A document's index and id follow from its own fields (``schemas.elasticsearch.indices``). Sending it
+again therefore meets the same document, and a second run finishes a run that was killed half-way.
+Two conflicts are expected and ignored: the finding exists already, or a newer document does. Any
+other refusal ends the command. Nothing is lost then, because the tables hold everything.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ CONFLICT = 409
 NOT_FOUND = 404
 DEFAULT_PORT = 9200
 BLOCKS = ("read_only", "read_only_allow_delete", "write")
-"""Settings ``index.blocks.*`` under which nothing can be written."""
+"""Settings ``index.blocks.*`` that forbid writing."""
 
 ADVICE = {
     "cluster_block_exception": (
@@ -50,15 +50,15 @@ ADVICE = {
     ),
     "es_rejected_execution_exception": "the server is overloaded: wait",
 }
-"""What to do about a refused document, by the server's error type."""
+"""The server's error type → the remedy for a refused document."""
 
 
 @contextmanager
 def session(settings: Settings, role_name: str, loss: str) -> Iterator[Elasticsearch]:
-    """A client whose errors come as a RunError with what to do.
+    """A client whose errors become a RunError with a remedy.
 
-    ``role_name``: of ``schemas/elasticsearch/roles``, what the user needs; ``loss``: what to say
-    of the work that an error leaves undone.
+    ``role_name``: the role in ``schemas/elasticsearch/roles`` that the user needs. ``loss``: words
+    about the work that an error leaves undone.
     """
     with connect(settings) as client, _explain(settings, role_name, loss):
         yield client
@@ -68,8 +68,8 @@ def session(settings: Settings, role_name: str, loss: str) -> Iterator[Elasticse
 def connect(settings: Settings) -> Iterator[Elasticsearch]:
     """A client with the credentials of the environment.
 
-    Raises RunError where the settings cannot be used: credentials within the URL or about to cross
-    a network in the clear, an unset password, a certificate file that is not there.
+    Raises RunError if the settings cannot be used: credentials inside the URL, credentials that
+    would cross a network unencrypted, an unset password, a missing certificate file.
     """
     from elasticsearch import Elasticsearch
 
@@ -100,9 +100,9 @@ def connect(settings: Settings) -> Iterator[Elasticsearch]:
 
 
 def check_ready(client: Elasticsearch, prefix: str) -> None:
-    """RunError, before anything is sent, with all that stands in publishing's way.
+    """Raise a RunError with all obstacles to publishing, before anything is sent.
 
-    Looked at: the privileges of role ``pipeline``, and blocks on the indices (read-only, or the
+    Checks the privileges of the role ``pipeline``, and blocks on the indices (read-only, or the
     server's disk is full).
     """
     missing = missing_privileges(client, role("pipeline", prefix))
@@ -124,7 +124,7 @@ def check_ready(client: Elasticsearch, prefix: str) -> None:
 
 
 def missing_privileges(client: Elasticsearch, wanted: dict[str, Any]) -> list[str]:
-    """What of a role the current user has not, one privilege each; none where security is off."""
+    """Privileges of a role that the current user lacks; none if security is switched off."""
     answer = _has_privileges(client, wanted)
     if answer is None:
         return []
@@ -136,7 +136,7 @@ def missing_privileges(client: Elasticsearch, wanted: dict[str, Any]) -> list[st
 
 
 def _has_privileges(client: Elasticsearch, wanted: dict[str, Any]) -> Any:
-    """The server's answer; None where security is switched off."""
+    """The server's answer; None if security is switched off."""
     from elasticsearch import BadRequestError
 
     try:
@@ -148,7 +148,7 @@ def _has_privileges(client: Elasticsearch, wanted: dict[str, Any]) -> Any:
             ],
         )
     except BadRequestError:
-        # Without security the address does not exist.
+        # This address does not exist on a server without security.
         return None
 
 
@@ -170,7 +170,7 @@ def _blocked_indices(client: Elasticsearch, prefix: str) -> list[tuple[str, str]
 
 
 def installed_versions(client: Elasticsearch, prefix: str) -> dict[str, int]:
-    """Template → its version; 0 where it has none or is not ours."""
+    """Template → its version; 0 if it has none or is not ours."""
     from elasticsearch import NotFoundError
 
     try:
@@ -214,7 +214,7 @@ def _credentials(settings: Settings) -> dict[str, Any]:
 
 
 def is_loopback(host: str) -> bool:
-    """Whether what is sent there stays on this machine."""
+    """True if data for this host stays on this machine."""
     if host == "localhost":
         return True
     try:
@@ -225,7 +225,7 @@ def is_loopback(host: str) -> bool:
 
 @contextmanager
 def _explain(settings: Settings, role_name: str, loss: str) -> Iterator[None]:
-    """Turn the client's errors into one sentence with what to do."""
+    """Turn the client's errors into one sentence with the remedy."""
     import elasticsearch as es
 
     at = f"Elasticsearch at {settings.url}"

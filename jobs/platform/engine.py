@@ -1,8 +1,7 @@
 """The engine session: Sail inside this process, Apache Spark, or a Spark Connect server.
 
-The jobs use only what Spark Connect knows (DataFrames, SQL functions), so that the same code runs
-on every engine. Engines are imported here and nowhere else at module level, because importing one
-takes seconds.
+The jobs use only Spark Connect (DataFrames, SQL functions), so the same code runs on every engine.
+No module imports an engine at its top, because that import takes seconds.
 """
 
 from __future__ import annotations
@@ -19,14 +18,15 @@ if TYPE_CHECKING:
     from pyspark.sql import SparkSession
 
 ENGINE_OPTION = "exfilwatch.engine"
-"""Session option that tells the writer of tables which engine it stands on."""
+"""Session option that names the engine for the writer of tables."""
 OPEN_FILES = 65_536
-"""More than any run needs; some programs walk through all numbers up to a limit."""
+"""Limit of open files. It is more than any run needs. It is not higher, because some programs loop
+over all numbers up to the limit."""
 TOKEN_VARIABLE = "SPARK_CONNECT_AUTHENTICATE_TOKEN"  # noqa: S105  (its name, no token)
 SESSION_OPTIONS = {
-    # Delta on Sail refuses any other zone, and all times in the warehouse are UTC.
+    # Delta on Sail refuses other zones. All times in the warehouse are UTC.
     "spark.sql.session.timeZone": "UTC",
-    # Both engines answer null for a value that cannot be cast; rejects are decided explicitly.
+    # Both engines give null for a value that cannot be cast. Our own SQL decides on rejects.
     "spark.sql.ansi.enabled": "false",
 }
 PATH_OPTIONS = {
@@ -38,19 +38,20 @@ SPARK_OPTIONS = {
     "spark.connect.grpc.binding.address": "127.0.0.1",
     "spark.sql.extensions": "io.delta.sql.DeltaSparkSessionExtension",
     "spark.sql.catalog.spark_catalog": "org.apache.spark.sql.delta.catalog.DeltaCatalog",
-    # Java's patterns take stack for each round of a group, and lines are chosen by strangers: a
-    # thread that runs out of it takes the driver with it. And Spark makes one method of a stage:
-    # of more than 8,000 bytes, which a format's columns easily take, Java would only interpret it.
+    # Java's patterns use stack for each repetition of a group. Strangers choose the lines of logs,
+    # and a thread without stack would kill the driver. Spark compiles a stage to one method. The
+    # columns of a format easily exceed 8,000 bytes, and Java would only interpret such a method.
     "spark.driver.extraJavaOptions": "-Xss512m -XX:-DontCompileHugeMethods",
     "spark.executor.extraJavaOptions": "-Xss512m -XX:-DontCompileHugeMethods",
-    # Of methods of more than this Java makes nothing fast, and a stage without one is faster.
+    # The JIT skips methods above this bytecode size. A stage without whole-stage codegen is then
+    # faster than a huge interpreted method.
     "spark.sql.codegen.hugeMethodLimit": "20000",
     "spark.ui.enabled": "false",
     "spark.ui.showConsoleProgress": "false",
-    # The default of 50 tasks for the state of a small table takes longer than the table.
+    # With the default of 50 tasks, the state of a small table takes longer than the table itself.
     "spark.databricks.delta.snapshotPartitions": "2",
-    # What a join's key is made of is put in place of its name as often as it stands there, which
-    # for a parsed one takes seconds; days are chosen by literals, not by joins.
+    # These rules insert the expression of a join's key at each use of its name. For a parsed key
+    # that takes seconds. They are not needed, because literals choose the days, not joins.
     "spark.sql.optimizer.dynamicPartitionPruning.enabled": "false",
     "spark.sql.optimizer.runtime.bloomFilter.enabled": "false",
 }
@@ -68,7 +69,7 @@ LOCAL_SPARK_OPTIONS = {
 def engine_session(engine: str) -> Iterator[SparkSession]:
     """Open a session on ``engine`` (as in the job config) and close it at the end.
 
-    Raises whatever the engine raises when it cannot start; ``exfilwatch doctor`` explains why.
+    Raises the engine's own error if it cannot start; ``exfilwatch doctor`` explains the cause.
     """
     raise_open_files()
     if engine == "sail":
@@ -83,7 +84,7 @@ def engine_session(engine: str) -> Iterator[SparkSession]:
 
 
 def raise_open_files() -> None:
-    """Let this process and its engine have as many files open as the system allows them."""
+    """Raise this process's limit of open files as far as the system allows."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     wanted = OPEN_FILES if hard == resource.RLIM_INFINITY else min(hard, OPEN_FILES)
     if soft != resource.RLIM_INFINITY and soft < wanted:
@@ -92,7 +93,7 @@ def raise_open_files() -> None:
 
 @contextmanager
 def _sail_session() -> Iterator[SparkSession]:
-    # The server logs to this process's stderr; a run's own progress lines matter more.
+    # The server logs to stderr, where its lines would hide the progress of the run.
     os.environ.setdefault("RUST_LOG", "error")
     from pysail.spark import SparkConnectServer
 
@@ -103,7 +104,7 @@ def _sail_session() -> Iterator[SparkSession]:
         with _connect_session(f"sc://127.0.0.1:{port}", "sail") as spark:
             yield spark
     finally:
-        # A server that was lost cannot be stopped, and its own error is the one to report.
+        # A lost server cannot be stopped. The error to report is the loss itself.
         with suppress(RuntimeError):
             server.stop()
 
@@ -112,13 +113,13 @@ def _sail_session() -> Iterator[SparkSession]:
 def _connect_session(url: str, engine: str) -> Iterator[SparkSession]:
     # Without this variable `pyspark.sql.functions` would look for a JVM in this process.
     os.environ["SPARK_CONNECT_MODE_ENABLED"] = "1"
-    # Spark's launcher forks; gRPC's handlers for that now and then end the child too early.
+    # Spark's launcher forks, and gRPC's fork handlers sometimes end the child too early.
     os.environ.setdefault("GRPC_ENABLE_FORK_SUPPORT", "0")
     from pyspark.sql.connect.session import SparkSession
 
     spark = SparkSession.builder.remote(url).create()
     if not engine.startswith("sc://"):
-        # Where an engine of our own does not answer, it will not within the client's ten minutes.
+        # If our own engine does not answer soon, the client's ten minutes of retries do not help.
         from pyspark.sql.connect.client.retries import DefaultPolicy
 
         spark.client.set_retry_policies([DefaultPolicy(max_retries=4, max_backoff=1000)])
@@ -140,8 +141,8 @@ def _spark_session(master: str) -> Iterator[SparkSession]:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
-    # Read by both ends while they start: without it other users of this machine could connect.
-    # It must not stay, as every later session of this process would then insist on TLS.
+    # Both ends read the token while they start. Without it other users of this machine could
+    # connect. It must not stay, because later sessions of this process would then insist on TLS.
     os.environ[TOKEN_VARIABLE] = secrets.token_urlsafe(24)
     with ExitStack() as stack:
         try:

@@ -1,16 +1,16 @@
-"""Errors that end a run, each with its exit code; raised where the cause is known, caught once."""
+"""Errors that end a run, each with its exit code. They are raised at the cause and caught once."""
 
 from __future__ import annotations
 
 
 class RunError(Exception):
-    """A stage failed: the message says which input and what to do. Exit code 1."""
+    """A stage failed; the message names the input and the remedy. Exit code 1."""
 
     exit_code = 1
 
 
 class EngineError(RunError):
-    """The engine failed, which says nothing about the data. Exit code 1."""
+    """The engine failed; the data may be sound. Exit code 1."""
 
 
 class InputError(RunError):

@@ -1,7 +1,7 @@
 """Errors of the platform in words: a full disk, too many open files, a damaged table.
 
-Engines and libraries report them in many ways. So the operating system's own words are looked for
-in the whole chain of an error, and the tables themselves say which of them is damaged.
+Engines and libraries report these errors in many ways. So this module searches the whole chain of
+an error for the operating system's own words, and examines the tables for damage.
 """
 
 from __future__ import annotations
@@ -29,9 +29,9 @@ MESSAGE_CHARS = 600
 
 
 def in_words(error: BaseException, config: JobConfig) -> str | None:
-    """The cause and its remedy, with the error itself; None where neither is known.
+    """The cause and its remedy, with the error itself; None if the cause is unknown.
 
-    The tables are not examined for a plain :class:`RunError`, which says its own cause.
+    A plain :class:`RunError` states its own cause, so the tables are not examined for it.
     """
     text = " ".join(map(str, chain(error)))
     if names := _named(text, FULL):
@@ -49,7 +49,7 @@ def in_words(error: BaseException, config: JobConfig) -> str | None:
 
 
 def chain(error: BaseException | None) -> Iterator[BaseException]:
-    """The error and what it was raised from or while."""
+    """The error, then the errors from which or during which it was raised."""
     seen: set[int] = set()
     while error is not None and id(error) not in seen:
         seen.add(id(error))
@@ -58,20 +58,20 @@ def chain(error: BaseException | None) -> Iterator[BaseException]:
 
 
 def one_line(error: BaseException) -> str:
-    """The error's type and the beginning of its message; engines add pages of plan to theirs."""
+    """The error's type and the start of its message, because engines append pages of plans."""
     text = one_line_of(str(error))
     short = text if len(text) <= MESSAGE_CHARS else text[:MESSAGE_CHARS] + "…"
     return f"{type(error).__name__}: {short}" if short else type(error).__name__
 
 
 def _named(text: str, numbers: tuple[int, ...]) -> str:
-    """The first of the numbered errors that the text names, as the system words it; else empty."""
+    """The system's words for the first of the numbered errors that the text names; else empty."""
     names = [os.strerror(number) for number in numbers]
     return next((name for name in names if name.lower() in text.lower()), "")
 
 
 def _free_space(config: JobConfig) -> str:
-    """Free space of every local folder that a run writes to, the least first."""
+    """Free space of every local folder that a run writes to, the fullest folder first."""
     places = {"storage": config.storage, "output": config.output, "TMPDIR": tempfile.gettempdir()}
     found = []
     for name, place in places.items():

@@ -1,4 +1,4 @@
-"""Replacing files as a whole, several at once."""
+"""Replaces whole files, several at once."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ from jobs.platform.errors import RunError
 
 
 def write_files(files: Mapping[Path, Iterable[str]]) -> None:
-    """Replace text files, given as path → parts; their folders are made where they are missing.
+    """Replace text files, given as path → parts. Missing folders are made.
 
-    All are written under temporary names before the first is renamed. RunError if one cannot be
-    written: the old files stay, and nothing else. A file that is replaced keeps its permissions.
+    All files are written under temporary names before the first is renamed. RunError if one cannot
+    be written; then only the old files stay. A replaced file keeps its permissions.
     """
     partials = {path: path.with_name(f".{path.name}.partial") for path in files}
     path = next(iter(files))

@@ -1,4 +1,4 @@
-"""Whether the server of an engine answers, and its name without secrets."""
+"""Checks that the server of an engine answers, and names the engine without secrets."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def engine_name(engine: str) -> str:
 def reach_server(engine: str) -> None:
     """Raise :class:`RunError` if the server of an ``sc://`` engine does not accept connections.
 
-    The Connect client itself would try for a quarter of an hour before it says so.
+    The Connect client itself would retry for a quarter of an hour before it fails.
     """
     if not engine.startswith("sc://"):
         return

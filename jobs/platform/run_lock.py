@@ -1,4 +1,4 @@
-"""Who may write to a storage: one process at a time, and its owner alone."""
+"""Write access to a storage: one process at a time, and files for their owner only."""
 
 from __future__ import annotations
 
@@ -15,8 +15,10 @@ LOCK_NAME = ".exfilwatch.lock"
 
 @contextmanager
 def owner_only() -> Iterator[None]:
-    """Let only the owner use what this process and its children make: tables and findings name
-    people. Folders and files that are there already keep their permissions."""
+    """Let only the owner use new files of this process and its children.
+
+    Tables and findings name people. Existing folders and files keep their permissions.
+    """
     before = os.umask(0o077)
     try:
         yield
@@ -26,11 +28,11 @@ def owner_only() -> Iterator[None]:
 
 @contextmanager
 def storage_lock(storage: str) -> Iterator[None]:
-    """Hold the storage folder for this process alone; :class:`RunError` if another one does.
+    """Hold the storage folder for this process alone; :class:`RunError` if another one holds it.
 
-    The kernel frees the lock with the process, however it ends, so none is ever stale; the file
-    stays and names its last owner. Object stores are not locked: there, Delta refuses the second
-    of two commits that conflict.
+    The kernel frees the lock when the process ends, however it ends, so a lock is never stale. The
+    file stays and names its last owner. Object stores are not locked; there Delta refuses the
+    second of two conflicting commits.
     """
     if "://" in storage:
         yield

@@ -1,4 +1,4 @@
-"""A folder beside the tables for what a stage puts down and drops."""
+"""A folder beside the tables for a stage's temporary files."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from pathlib import Path
 
 
 def staging_folder(storage: str) -> tempfile.TemporaryDirectory[str]:
-    """A folder for what a stage puts down, beside the warehouse's tables, removed at the end."""
+    """A folder for temporary files beside the warehouse's tables; it is removed at the end."""
     if "://" in storage:
         return tempfile.TemporaryDirectory(prefix="exfilwatch-")
     folder = Path(storage) / "_staging"

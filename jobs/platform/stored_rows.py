@@ -1,4 +1,4 @@
-"""Rows of a table for a person to look at, read without starting an engine."""
+"""Rows of a table for a person, read without an engine."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ def stored_rows(
     order: list[str],
     limit: int,
 ) -> tuple[list[dict[str, Any]], int]:
-    """The first ``limit`` rows (0: all) in ``order`` where ``condition`` holds, and their number.
+    """The first ``limit`` rows (0: all) in ``order`` that fit ``condition``, and their number.
 
-    The condition is pushed down to partitions and Parquet files, and at most ``limit`` rows and
-    one batch are held in memory. No table: no rows.
+    The number counts all rows that fit. Partitions and Parquet files are filtered before they are
+    read. Memory holds at most ``limit`` rows and one batch. Without a table there are no rows.
     """
     if not table_exists(storage, table):
         return [], 0

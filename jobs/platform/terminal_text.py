@@ -1,4 +1,4 @@
-"""Text for a terminal: log values are attacker-controlled, so nothing of them is printed raw."""
+"""Text for a terminal. Attackers choose the values in logs, so no value is printed raw."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ COLOURS = re.compile(r"\x1b\[[0-9;]*m")
 def printable(text: str) -> str:
     """``text`` with every control, format and line-breaking character as its escape.
 
-    Escape sequences could rewrite the screen, bidirectional marks could reverse what is read, and
-    a line break could forge a line.
+    An escape sequence could rewrite the screen, a bidirectional mark could reverse the text, and a
+    line break could forge a line.
     """
     if text.isprintable():
         return text
@@ -28,9 +28,9 @@ def one_line_of(text: str) -> str:
 
 
 def cut(text: str, length: int = MAX_CELL_CHARS) -> str:
-    """At most ``length`` characters, with an ellipsis where something is left out.
+    """At most ``length`` characters, with an ellipsis in place of the rest.
 
-    Prose loses its end; a path or URI its middle, because its end tells most.
+    Prose loses its end. A path or URI loses its middle, because its end matters most.
     """
     if len(text) <= length:
         return text
@@ -45,9 +45,9 @@ def plain_table(
     rows: Sequence[Sequence[object]],
     widths: dict[str, int] | None = None,
 ) -> str:
-    """Aligned columns, numbers to the right; None is empty.
+    """A table of aligned columns, numbers to the right; None is an empty cell.
 
-    Cells are cut at the column's length in ``widths`` (characters; default 60).
+    ``widths``: name of a column → most characters of its cells (default 60).
     """
     limits = [(widths or {}).get(name, MAX_CELL_CHARS) for name in header]
     cells = [
@@ -70,7 +70,7 @@ def plain_table(
 
 
 def number(value: object) -> str:
-    """A figure with at most four significant digits and thousands separated; None is empty."""
+    """A number with at most four significant digits and separated thousands; None is empty."""
     if value is None:
         return ""
     if isinstance(value, int):
