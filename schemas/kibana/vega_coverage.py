@@ -19,7 +19,7 @@ def coverage(site: Site) -> dict[str, Any]:
     together, and no other kind of panel has one.
     """
     share = "isValid(datum.coverage.value) ? datum.coverage.value : 0"
-    told = (
+    taken = (
         "(isValid(datum.coverage.value) ? format(datum.coverage.value, '.0%') + ' · ' : '')"
         " + format(datum.objects.value, ',')"
         " + (isValid(datum.whole.value) ? ' of ' + format(datum.whole.value, ',') : '')"
@@ -106,7 +106,7 @@ def coverage(site: Site) -> dict[str, Any]:
                         "y": bottom,
                         "dy": {"value": -4},
                         "limit": {"signal": "width * 0.49"},
-                        "text": {"signal": told},
+                        "text": {"signal": taken},
                     }
                 },
             },
@@ -138,7 +138,7 @@ def coverage(site: Site) -> dict[str, Any]:
                         "cornerRadius": {"value": 2},
                         "fill": {"signal": f"datum.first.doc_count > 0 ? '{NEW}' : '{TODAY}'"},
                         "cursor": {"value": "pointer"},
-                        "tooltip": {"signal": f"{{title: datum.key, taken: {told}}}"},
+                        "tooltip": {"signal": f"{{title: datum.key, taken: {taken}}}"},
                     }
                 },
             },

@@ -1,17 +1,17 @@
-"""Roles of Elasticsearch: what each kind of user needs, and no more.
+"""Roles of Elasticsearch, each with the fewest privileges that its users need.
 
 ``NAME.json`` beside this module is the body of ``PUT _security/role/exfilwatch-NAME``:
 
-- ``pipeline``: publishes. It creates findings, which it can neither read nor change, and replaces
-  what shows how they stand.
-- ``upgrade``: ``pipeline``, and may add new fields to indices that exist; for the first run with a
-  newer exfilwatch.
-- ``investigator``: reads all but identities, and gives verdicts.
-- ``analyst``: reads all but identities.
-- ``privacy_officer``: reads which identity a pseudonym stands for, and the log of unmaskings.
+- ``pipeline``: publishes. It creates findings and can neither read nor change them. It replaces the
+  documents about their state in review.
+- ``upgrade``: the same as ``pipeline``, and it may add new fields to existing indices. The first
+  run of a newer exfilwatch needs it.
+- ``investigator``: reads everything except identities, and gives verdicts.
+- ``analyst``: reads everything except identities.
+- ``privacy_officer``: reads the identities behind pseudonyms, and the log of unmaskings.
 
-In Kibana a user needs its own privileges beside these (dashboards: `kibana_user` or a space's
-feature privileges).
+A user of Kibana also needs Kibana's own privileges (for dashboards `kibana_user` or the feature
+privileges of a space).
 """
 
 from __future__ import annotations
