@@ -16,6 +16,7 @@ import numpy as np
 
 from jobs.trial.lab.building import build_lab
 from jobs.trial.lab.context_files import write_config, write_context
+from jobs.trial.lab.delivery import deliver
 from jobs.trial.lab.ending import write_truth
 from jobs.trial.lab.feed import Feed
 from jobs.trial.lab.people_days import person_day
@@ -65,9 +66,9 @@ def make_lab(
                     feed.case = None
             if progress:
                 progress(f"{lab.iso(day)}: {sum(feed.counts.values())} events so far")
-        feed.flush(day - 1)
+        deliver(feed, day - 1)
     for day in range(days, days + 3):
-        feed.flush(day)
+        deliver(feed, day)
     return write_truth(folder, lab, feed, [plan.case for plan in plans])
 
 

@@ -7,9 +7,13 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from jobs.trial.lab.feed import Case, Feed, Session, spread
+from jobs.trial.lab.case import Case
+from jobs.trial.lab.feed import Feed
 from jobs.trial.lab.names import RESEARCH
 from jobs.trial.lab.people_days import available
+from jobs.trial.lab.records import cloudtrail
+from jobs.trial.lab.records.cloudtrail import Session
+from jobs.trial.lab.timing import spread
 from jobs.trial.lab.world import (
     Asset,
     Lab,
@@ -151,7 +155,7 @@ def take(
 ) -> None:
     """Read the given objects over a span of time."""
     for i, t in zip(order, spread(rng, len(order), start, seconds), strict=True):
-        feed.read(t, who, asset, i, parts, seconds / (len(order) + 1) / (parts + 1))
+        cloudtrail.read(feed, t, who, asset, i, parts, seconds / (len(order) + 1) / (parts + 1))
 
 
 def some_of(rng: Rng, asset: Asset, share: float) -> list[int]:

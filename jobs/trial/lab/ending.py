@@ -6,8 +6,9 @@ import json
 from datetime import UTC, datetime
 from pathlib import Path
 
+from jobs.trial.lab.case import Case
 from jobs.trial.lab.context_files import aliases
-from jobs.trial.lab.feed import Case, Feed
+from jobs.trial.lab.feed import Feed
 from jobs.trial.lab.world import (
     OWN_ACCOUNTS,
     Lab,

@@ -21,10 +21,12 @@ from jobs.trial.lab.casting import (
     take,
     target,
 )
-from jobs.trial.lab.feed import Feed, spread
+from jobs.trial.lab.feed import Feed
 from jobs.trial.lab.names import RESEARCH
 from jobs.trial.lab.people_days import KUBECTL, available, exec_in_pod, pod_name
+from jobs.trial.lab.records import cloudtrail, kubernetes, slurm
 from jobs.trial.lab.service_days import hosts, night_start
+from jobs.trial.lab.timing import spread
 from jobs.trial.lab.world import (
     DAY,
     K8S_CLUSTER,
@@ -65,8 +67,8 @@ def service_creds_outside(lab: Lab, rng: Rng, last: bool) -> Plan | None:
 
     def act(feed: Feed, day: int) -> None:
         t = lab.t0 + day * DAY + second
-        who = replace(feed.sign_in(s, t, hosts(s)[0]), ip=where, agent=LAPTOP)
-        feed.aws(t - 40, who, "GetCallerIdentity", service="sts")
+        who = replace(cloudtrail.sign_in(feed, s, t, hosts(s)[0]), ip=where, agent=LAPTOP)
+        cloudtrail.call(feed, t - 40, who, "GetCallerIdentity", service="sts")
         take(feed, rng, who, asset, portions[days.index(day)].tolist(), t, hours * 3600, 1)
 
     return Plan(
@@ -119,20 +121,24 @@ def stolen_token_enumeration(lab: Lab, rng: Rng, last: bool) -> Plan | None:
 
     def act(feed: Feed, day: int) -> None:
         t = lab.t0 + day * DAY + second
-        who = replace(feed.sign_in(s, t, hosts(s)[0]), ip=where, agent=agent)
-        feed.aws(t, who, "GetCallerIdentity", service="sts")
-        feed.aws(t + 5, who, "ListBuckets")
+        who = replace(cloudtrail.sign_in(feed, s, t, hosts(s)[0]), ip=where, agent=agent)
+        cloudtrail.call(feed, t, who, "GetCallerIdentity", service="sts")
+        cloudtrail.call(feed, t + 5, who, "ListBuckets")
         assets = [a for f in lab.families for a in available(f.assets, day)]
         for at in spread(rng, probes, t + 10, 2400):
             a, denied = pick(rng, assets), "AccessDenied" if rng.random() < 0.7 else ""
             verb = str(pick(rng, ["HeadBucket", "ListObjects", "HeadObject", "GetObject"]))
             if verb == "HeadBucket":
-                feed.s3(at, who, verb, a.bucket, error=denied)
+                cloudtrail.s3(feed, at, who, verb, a.bucket, error=denied)
             elif verb == "ListObjects":
-                feed.s3(at, who, verb, a.bucket, listing="", error=denied, asset=a.asset_id)
+                cloudtrail.s3(
+                    feed, at, who, verb, a.bucket, listing="", error=denied, asset=a.asset_id
+                )
             else:
                 denied = denied or ("AccessDenied" if verb == "GetObject" else "")
-                feed.s3(at, who, verb, a.bucket, pick(rng, a.keys), error=denied, asset=a.asset_id)
+                cloudtrail.s3(
+                    feed, at, who, verb, a.bucket, pick(rng, a.keys), error=denied, asset=a.asset_id
+                )
         take(feed, rng, who, asset, some_of(rng, asset, reads / len(asset.keys)), t + 2600, 3600, 1)
 
     return Plan(
@@ -166,7 +172,9 @@ def exec_into_serving(lab: Lab, rng: Rng, last: bool) -> Plan | None:
 
     def act(feed: Feed, day: int) -> None:
         start = night_start(lab, p, day, hour, 4000)
-        feed.k8s(start - 60, p.k8s, "list", "pods", "serving", "", ip, KUBECTL, asset=ns.asset_id)
+        kubernetes.request(
+            feed, start - 60, p.k8s, "list", "pods", "serving", "", ip, KUBECTL, asset=ns.asset_id
+        )
         pods = [pod_name(rng, "serving") for _ in range(1 + count // 4)]
         for n, t in enumerate(spread(rng, count, start, 3600)):
             item = f"models/part-{n:03d}.{day}"
@@ -183,7 +191,8 @@ def exec_into_serving(lab: Lab, rng: Rng, last: bool) -> Plan | None:
                 item,
             )
         if forward:
-            feed.k8s(
+            kubernetes.request(
+                feed,
                 start + 3700,
                 p.k8s,
                 "create",
@@ -231,11 +240,11 @@ def copy_to_foreign_account(lab: Lab, rng: Rng, last: bool) -> Plan | None:
     def act(feed: Feed, day: int) -> None:
         mine = portions[days.index(day)].tolist()
         start = night_start(lab, p, day, hour, 4000)
-        who = feed.sign_in(p, start, ip)
+        who = cloudtrail.sign_in(feed, p, start, ip)
         for i, t in zip(
             mine, spread(rng, len(mine), start, float(rng.uniform(600, 3600))), strict=True
         ):
-            feed.copy(t, who, asset, i, bucket, OUTSIDE_ACCOUNT)
+            cloudtrail.copy(feed, t, who, asset, i, bucket, OUTSIDE_ACCOUNT)
 
     return Plan(
         case_of(
@@ -268,14 +277,16 @@ def job_cover(lab: Lab, rng: Rng, last: bool) -> Plan | None:
 
     def act(feed: Feed, day: int) -> None:
         start = night_start(lab, p, day, hour, 9000)
-        who = feed.sign_in(
+        who = cloudtrail.sign_in(
+            feed,
             p,
             start + 120,
             f"10.20.{day % 250}.{int(rng.integers(1, 250))}",
             "[Boto3/1.34.51 md/Botocore#1.34 os/linux]",
             "slurm-job-runner",
         )
-        feed.job(
+        slurm.job(
+            feed,
             p,
             start,
             110,

@@ -18,9 +18,11 @@ from jobs.trial.lab.casting import (
     take,
     target,
 )
-from jobs.trial.lab.feed import Feed, spread
+from jobs.trial.lab.feed import Feed
 from jobs.trial.lab.people_days import available
+from jobs.trial.lab.records import cloudtrail, github
 from jobs.trial.lab.service_days import night_start
+from jobs.trial.lab.timing import spread
 from jobs.trial.lab.world import (
     Lab,
     pick,
@@ -48,8 +50,9 @@ def leaver_bulk_copy(lab: Lab, rng: Rng, last: bool) -> Plan | None:
 
     def act(feed: Feed, day: int) -> None:
         t = night_start(lab, p, day, hour, hours * 3600)
-        who = feed.sign_in(p, t, ip, chain=chain)
-        feed.s3(
+        who = cloudtrail.sign_in(feed, p, t, ip, chain=chain)
+        cloudtrail.s3(
+            feed,
             t - 30,
             who,
             "ListObjects",
@@ -105,7 +108,14 @@ def foreign_team_night(lab: Lab, rng: Rng, last: bool) -> Plan | None:
         mine = nights[days.index(day)].tolist()
         t = night_start(lab, p, day, hour, 9000)
         take(
-            feed, rng, feed.sign_in(p, t, ip), asset, mine, t, float(rng.uniform(2000, 8500)), parts
+            feed,
+            rng,
+            cloudtrail.sign_in(feed, p, t, ip),
+            asset,
+            mine,
+            t,
+            float(rng.uniform(2000, 8500)),
+            parts,
         )
 
     return Plan(
@@ -142,7 +152,7 @@ def slow_drip(lab: Lab, rng: Rng, last: bool) -> Plan | None:
     def act(feed: Feed, day: int) -> None:
         t = night_start(lab, p, day, hour + float(rng.normal(0, 0.15)), 3000)
         mine = portions[days.index(day)].tolist()
-        take(feed, rng, feed.sign_in(p, t, ip, chain=chain), asset, mine, t, 2400, 1)
+        take(feed, rng, cloudtrail.sign_in(feed, p, t, ip, chain=chain), asset, mine, t, 2400, 1)
 
     return Plan(
         case_of(
@@ -181,7 +191,7 @@ def collusion(lab: Lab, rng: Rng, last: bool) -> Plan | None:
     def act(feed: Feed, day: int) -> None:
         for p in people:
             t = night_start(lab, p, day, p.hour + float(rng.uniform(1, 9)), 6000)
-            who = feed.sign_in(p, t, home_or(rng, p, "devbox", "vpn"))
+            who = cloudtrail.sign_in(feed, p, t, home_or(rng, p, "devbox", "vpn"))
             take(
                 feed,
                 rng,
@@ -228,7 +238,7 @@ def mass_clone(lab: Lab, rng: Rng, last: bool) -> Plan | None:
         mine = parts[days.index(day)]
         start = night_start(lab, p, day, hour, hours * 3600)
         for i, t in zip(mine, spread(rng, len(mine), start, hours * 3600), strict=True):
-            feed.git(t, p.github, "git.clone", chosen[i], ip, p.git_agent, token)
+            github.event(feed, t, p.github, "git.clone", chosen[i], ip, p.git_agent, token)
 
     return Plan(
         case_of(
@@ -267,7 +277,8 @@ def zip_before_leaving(lab: Lab, rng: Rng, last: bool) -> Plan | None:
         mine = parts[days.index(day)]
         start = night_start(lab, p, day, hour, 5400)
         for i, t in zip(mine, spread(rng, len(mine), start, 5000), strict=True):
-            feed.git(
+            github.event(
+                feed,
                 t,
                 p.github,
                 "repo.download_zip",
@@ -310,11 +321,11 @@ def gradual_ramp(lab: Lab, rng: Rng, last: bool) -> Plan | None:
         step = days.index(day) / max(1, len(days) - 1)
         count = int(base * factor**step * rng.lognormal(0, 0.12))
         start = night_start(lab, p, day, p.hour + float(rng.uniform(0, 2)), 25_000)
-        who = feed.sign_in(p, start, home_or(rng, p, "devbox", "vpn"))
+        who = cloudtrail.sign_in(feed, p, start, home_or(rng, p, "devbox", "vpn"))
         for t in spread(rng, count, start, 24_000):
             asset, i = todo[order[at[0] % len(todo)]]
             at[0] += 1
-            feed.read(t, who, asset, i)
+            cloudtrail.read(feed, t, who, asset, i)
 
     return Plan(
         case_of(

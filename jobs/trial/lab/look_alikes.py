@@ -5,11 +5,13 @@ from __future__ import annotations
 import numpy as np
 
 from jobs.trial.lab.casting import Plan, Rng, any_days, case_of, cast, cast_service, take
-from jobs.trial.lab.feed import Feed, spread
+from jobs.trial.lab.feed import Feed
 from jobs.trial.lab.names import RESEARCH
 from jobs.trial.lab.people_days import available
 from jobs.trial.lab.population import make_service
+from jobs.trial.lab.records import cloudtrail, github
 from jobs.trial.lab.service_days import hosts, night_start
+from jobs.trial.lab.timing import spread
 from jobs.trial.lab.world import (
     ACCOUNT,
     BACKUP_ACCOUNT,
@@ -61,10 +63,10 @@ def migration(lab: Lab, rng: Rng, last: bool) -> Plan | None:
 
     def act(feed: Feed, day: int) -> None:
         start = night_start(lab, p, day, p.hour + 0.5, 22_000)
-        who = feed.sign_in(p, start, p.ips["devbox"])
+        who = cloudtrail.sign_in(feed, p, start, p.ips["devbox"])
         mine = todo[days.index(day)]
         for (n, i), t in zip(mine, spread(rng, len(mine), start, 20_000), strict=True):
-            feed.copy(t, who, assets[n], int(i), f"{lab.name}-ckpt-cold", ACCOUNT)
+            cloudtrail.copy(feed, t, who, assets[n], int(i), f"{lab.name}-ckpt-cold", ACCOUNT)
 
     return Plan(
         case_of(
@@ -99,7 +101,9 @@ def onboarding(lab: Lab, rng: Rng, last: bool) -> Plan | None:
         mine = parts[days.index(day)]
         start = night_start(lab, p, day, p.hour + 1, 20_000)
         for i, t in zip(mine, spread(rng, len(mine), start, 18_000), strict=True):
-            feed.git(t, p.github, "git.clone", lab.repos[int(i)], p.ips["corp"], p.git_agent)
+            github.event(
+                feed, t, p.github, "git.clone", lab.repos[int(i)], p.ips["corp"], p.git_agent
+            )
 
     return Plan(
         case_of(
@@ -129,7 +133,7 @@ def weekly_eval_sweep(lab: Lab, rng: Rng, last: bool) -> Plan | None:
             a for f in lab.families if f.kind == "checkpoint" for a in available(f.assets, day)
         ]
         t = lab.t0 + day * DAY + begin * 3600
-        who = [feed.sign_in(s, t, ip) for ip in hosts(s)]
+        who = [cloudtrail.sign_in(feed, s, t, ip) for ip in hosts(s)]
         for asset in assets:
             take(
                 feed,
@@ -231,13 +235,15 @@ def incident_response(lab: Lab, rng: Rng, last: bool) -> Plan | None:
 
     def act(feed: Feed, day: int) -> None:
         start = night_start(lab, p, day, float(rng.uniform(0, 24)), 15_000)
-        who = feed.sign_in(p, start, p.ips["vpn"], chain="data-reader")
+        who = cloudtrail.sign_in(feed, p, start, p.ips["vpn"], chain="data-reader")
         assets = [a for f in lab.families for a in available(f.assets, day)]
         for asset in assets:
             chosen = rng.permutation(len(asset.keys))[: int(rng.integers(1, 40))].tolist()
             take(feed, rng, who, asset, chosen, start + float(rng.uniform(0, 10_000)), 3000, 1)
         for i, t in zip(repos, spread(rng, len(repos), start, 12_000), strict=True):
-            feed.git(t, p.github, "git.clone", lab.repos[int(i)], p.ips["vpn"], p.git_agent)
+            github.event(
+                feed, t, p.github, "git.clone", lab.repos[int(i)], p.ips["vpn"], p.git_agent
+            )
 
     return Plan(
         case_of(
@@ -293,11 +299,11 @@ def new_backup_service(lab: Lab, rng: Rng, last: bool) -> Plan | None:
     def act(feed: Feed, day: int) -> None:
         assets = [a for f in lab.families for a in available(f.assets, day)]
         t = lab.t0 + day * DAY + 1800
-        who = feed.sign_in(s, t, hosts(s)[0])
+        who = cloudtrail.sign_in(feed, s, t, hosts(s)[0])
         for asset in assets[days.index(day) :: len(days)]:
             for i in range(len(asset.keys)):
                 t = min(t + 20 * rng.random(), lab.t0 + (day + 1) * DAY - 1)
-                feed.copy(t, who, asset, i, f"{lab.name}-backup-2", BACKUP_ACCOUNT)
+                cloudtrail.copy(feed, t, who, asset, i, f"{lab.name}-backup-2", BACKUP_ACCOUNT)
 
     return Plan(
         case_of(

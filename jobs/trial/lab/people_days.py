@@ -4,8 +4,12 @@ from __future__ import annotations
 
 import numpy as np
 
-from jobs.trial.lab.feed import Case, Feed, Session, spread
+from jobs.trial.lab.case import Case
+from jobs.trial.lab.feed import Feed
 from jobs.trial.lab.names import NAMESPACES, RESEARCH, TEAMS
+from jobs.trial.lab.records import cloudtrail, github, kubernetes, slurm
+from jobs.trial.lab.records.cloudtrail import Session
+from jobs.trial.lab.timing import spread
 from jobs.trial.lab.world import ACCOUNT, DAY, Asset, Lab, Person, pick, utc_offset
 
 KUBECTL = "kubectl/v1.29.3 (linux/amd64) kubernetes/6813625"
@@ -70,9 +74,13 @@ def read_task(
     """List, look at the small files, then read some objects, a few of them failing."""
     prefix = asset.keys[0].rsplit("/", 1)[0] + "/"
     if rng.random() < 0.6:
-        feed.s3(t, who, "ListObjects", asset.bucket, listing=prefix, asset=asset.asset_id)
+        cloudtrail.s3(
+            feed, t, who, "ListObjects", asset.bucket, listing=prefix, asset=asset.asset_id
+        )
     if rng.random() < 0.4:
-        feed.s3(t + 2, who, "HeadObject", asset.bucket, asset.keys[-1], asset=asset.asset_id)
+        cloudtrail.s3(
+            feed, t + 2, who, "HeadObject", asset.bucket, asset.keys[-1], asset=asset.asset_id
+        )
     parts = int(rng.choice([1, 2, 3, 4])) if asset.kind == "checkpoint" else 1
     order = sample_indexes(asset, count, rng)
     fails = rng.random(len(order)) < 0.015
@@ -80,7 +88,8 @@ def read_task(
     for i, at, fail in zip(order, times, fails, strict=True):
         if fail:
             error = "AccessDenied" if rng.random() < 0.5 else "NoSuchKey"
-            feed.s3(
+            cloudtrail.s3(
+                feed,
                 at,
                 who,
                 "GetObject",
@@ -90,7 +99,7 @@ def read_task(
                 asset=asset.asset_id,
             )
         else:
-            feed.read(at, who, asset, i, parts)
+            cloudtrail.read(feed, at, who, asset, i, parts)
 
 
 def write_task(feed: Feed, rng: np.random.Generator, who: Session, p: Person, t: float) -> None:
@@ -100,10 +109,10 @@ def write_task(feed: Feed, rng: np.random.Generator, who: Session, p: Person, t:
     for i in range(int(rng.integers(1, 9))):
         key, size = f"{stem}/out-{i}.pt", int(rng.lognormal(15, 2))
         if size > 30_000_000:
-            feed.s3(t, who, "CreateMultipartUpload", bucket, key)
-            feed.s3(t + 40, who, "CompleteMultipartUpload", bucket, key)
+            cloudtrail.s3(feed, t, who, "CreateMultipartUpload", bucket, key)
+            cloudtrail.s3(feed, t + 40, who, "CompleteMultipartUpload", bucket, key)
         else:
-            feed.s3(t, who, "PutObject", bucket, key, size=size)
+            cloudtrail.s3(feed, t, who, "PutObject", bucket, key, size=size)
         t += 30 * rng.random()
 
 
@@ -112,11 +121,12 @@ def account_task(feed: Feed, rng: np.random.Generator, who: Session, t: float) -
     params = f'{{"bucketName":"{feed.lab.name}-scratch"}}'
     draw = rng.random()
     if draw < 0.55:
-        feed.aws(t, who, "GetCallerIdentity", service="sts")
+        cloudtrail.call(feed, t, who, "GetCallerIdentity", service="sts")
     elif draw < 0.85:
-        feed.aws(t, who, "ListBuckets")
+        cloudtrail.call(feed, t, who, "ListBuckets")
     elif draw < 0.97:
-        feed.aws(
+        cloudtrail.call(
+            feed,
             t,
             who,
             "GetBucketPolicy",
@@ -124,7 +134,7 @@ def account_task(feed: Feed, rng: np.random.Generator, who: Session, t: float) -
             error="AccessDenied" if rng.random() < 0.4 else "",
         )
     else:
-        feed.aws(t, who, "PutBucketPolicy", params=params)
+        cloudtrail.call(feed, t, who, "PutBucketPolicy", params=params)
 
 
 def job_task(
@@ -142,11 +152,12 @@ def job_task(
     reads = asset is not None and rng.random() < 0.18
     if reads:
         ip = f"10.20.{int(rng.integers(0, 250))}.{int(rng.integers(1, 250))}"
-        who = feed.sign_in(
-            p, t + wait, ip, "[Boto3/1.34.51 md/Botocore#1.34 os/linux]", "slurm-job-runner"
+        who = cloudtrail.sign_in(
+            feed, p, t + wait, ip, "[Boto3/1.34.51 md/Botocore#1.34 os/linux]", "slurm-job-runner"
         )
     name = str(pick(rng, ["train", "eval", "sweep", "probe", "tokenize"])) + f"-{p.slurm}"
-    feed.job(
+    slurm.job(
+        feed,
         p,
         t,
         wait,
@@ -167,7 +178,7 @@ def job_task(
             else sample_indexes(asset, int(rng.lognormal(2.5, 0.8)) + 1, rng)
         )
         for i, at in zip(indexes, spread(rng, len(indexes), t + wait + 60, 900), strict=True):
-            feed.read(at, who, asset, i)
+            cloudtrail.read(feed, at, who, asset, i)
 
 
 def person_day(lab: Lab, feed: Feed, p: Person, day: int, rng: np.random.Generator) -> None:
@@ -208,12 +219,13 @@ def object_work(
             chain = "data-reader" if rng.random() < 0.7 else "go-tools"
         draw = rng.random()
         asset = choose_asset(p, lab, day, rng, ip)
-        who = feed.sign_in(p, t, ip, chain=chain)
+        who = cloudtrail.sign_in(feed, p, t, ip, chain=chain)
         if draw < 0.70 and asset is not None:
             read_task(feed, rng, who, asset, t, 1 + min(600, int(rng.lognormal(1.25, 1.15))))
         elif draw < 0.78 and asset is not None:
             for page in range(int(rng.integers(1, 6))):
-                feed.s3(
+                cloudtrail.s3(
+                    feed,
                     t + 3 * page,
                     who,
                     "ListObjects",
@@ -226,7 +238,9 @@ def object_work(
         elif draw < 0.955 and asset is not None and asset.kind == "dataset":
             for i in sample_indexes(asset, int(rng.integers(1, 20)), rng):
                 t += 2
-                feed.copy(t, who, asset, i, f"{lab.name}-scratch", ACCOUNT, f"{p.team}/")
+                cloudtrail.copy(
+                    feed, t, who, asset, i, f"{lab.name}-scratch", ACCOUNT, f"{p.team}/"
+                )
         else:
             account_task(feed, rng, who, t)
 
@@ -251,12 +265,15 @@ def repo_work(
     for hour, r, kind in zip(np.sort(local_hours(p, rng, count)), repos, kinds, strict=True):
         t, repo = midnight + float(hour) * 3600, lab.repos[int(r)]
         if kind == 0:
-            feed.git(t, p.github, "git.fetch", repo, ip, p.git_agent, token)
+            github.event(feed, t, p.github, "git.fetch", repo, ip, p.git_agent, token)
         elif kind in (1, 2):
-            feed.git(t, p.github, ("git.push", "git.clone")[kind - 1], repo, ip, p.git_agent, token)
+            github.event(
+                feed, t, p.github, ("git.push", "git.clone")[kind - 1], repo, ip, p.git_agent, token
+            )
         elif kind in (3, 4):
             verb = ("create", "merge")[kind - 3]
-            feed.git(
+            github.event(
+                feed,
                 t,
                 p.github,
                 f"pull_request.{verb}",
@@ -267,16 +284,19 @@ def repo_work(
                 pull_request_title=pick(rng, ['Fix the "flaky" test', "Größe prüfen", "Bump"]),
             )
         elif kind == 5:
-            feed.git(t, p.github, "pull_request_review.submit", repo, ip, "Mozilla/5.0", "web")
+            github.event(
+                feed, t, p.github, "pull_request_review.submit", repo, ip, "Mozilla/5.0", "web"
+            )
         elif kind == 6:
-            feed.git(t, p.github, "repo.download_zip", repo, ip, "Mozilla/5.0", "web")
+            github.event(feed, t, p.github, "repo.download_zip", repo, ip, "Mozilla/5.0", "web")
         else:
-            feed.git(t, p.github, "git.fetch", repo, p.ips["devbox"], p.git_agent, token)
+            github.event(feed, t, p.github, "git.fetch", repo, p.ips["devbox"], p.git_agent, token)
     if p.team == "platform" and rng.random() < 0.15:
         action = pick(
             rng, ["org.add_member", "team.add_member", "repo.add_member", "org.update_member"]
         )
-        feed.git(
+        github.event(
+            feed,
             midnight + 11 * 3600,
             p.github,
             action,
@@ -318,7 +338,8 @@ def cluster_work(
             )
             exec_in_pod(feed, rng, p.k8s, ns, pod, command, t, ip, asset)
         elif draw < 0.09 and op:
-            feed.k8s(
+            kubernetes.request(
+                feed,
                 t,
                 p.k8s,
                 "create",
@@ -333,11 +354,23 @@ def cluster_work(
                 asset=asset,
             )
         elif draw < 0.36:
-            feed.k8s(
-                t, p.k8s, "get", "pods", ns, pod, ip, KUBECTL, sub="log", stages=2, asset=asset
+            kubernetes.request(
+                feed,
+                t,
+                p.k8s,
+                "get",
+                "pods",
+                ns,
+                pod,
+                ip,
+                KUBECTL,
+                sub="log",
+                stages=2,
+                asset=asset,
             )
         elif draw < 0.39 and op:
-            feed.k8s(
+            kubernetes.request(
+                feed,
                 t,
                 p.k8s,
                 "get",
@@ -350,7 +383,8 @@ def cluster_work(
                 code=403 if rng.random() < 0.3 else 200,
             )
         else:
-            feed.k8s(
+            kubernetes.request(
+                feed,
                 t,
                 p.k8s,
                 pick(rng, ["get", "list"]),
@@ -381,7 +415,8 @@ def exec_in_pod(
     item: str = "",
 ) -> None:
     """One exec session, over SPDY (create) or, with newer clients, WebSocket (get)."""
-    feed.k8s(
+    kubernetes.request(
+        feed,
         t,
         user,
         "get" if rng.random() < 0.35 else "create",

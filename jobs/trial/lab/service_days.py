@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import numpy as np
 
-from jobs.trial.lab.feed import Feed, Session, local_start, spread
+from jobs.trial.lab.feed import Feed
 from jobs.trial.lab.names import SERVICE_KINDS
 from jobs.trial.lab.people_days import available, sample_indexes
+from jobs.trial.lab.records import cloudtrail, github, kubernetes
+from jobs.trial.lab.records.cloudtrail import Session
+from jobs.trial.lab.timing import local_start, spread
 from jobs.trial.lab.world import ACCOUNT, BACKUP_ACCOUNT, DAY, Lab, Person, pick, utc_offset
 
 AWS_SERVICES = (
@@ -32,7 +35,7 @@ def service_day(lab: Lab, feed: Feed, s: Person, day: int, rng: np.random.Genera
     reads, writes, copies, lists, calls, gits = SERVICE_KINDS[s.title][1:]
     scale = s.rate * float(rng.lognormal(0, 0.15)) * (0.75 if lab.date_of(day).weekday() > 4 else 1)
     midnight = lab.t0 + day * DAY
-    sessions = [feed.sign_in(s, midnight, ip) for ip in hosts(s)]
+    sessions = [cloudtrail.sign_in(feed, s, midnight, ip) for ip in hosts(s)]
     if reads + writes + copies + lists:
         web_identity(feed, s, midnight + DAY * rng.random(), hosts(s)[0])
     service_reads(lab, feed, s, day, rng, sessions, int(reads * scale))
@@ -42,15 +45,24 @@ def service_day(lab: Lab, feed: Feed, s: Person, day: int, rng: np.random.Genera
     for t in midnight + rng.random(int(lists * scale)) * DAY:
         fam, who = pick(rng, lab.families), pick(rng, sessions)
         if rng.random() < 0.5:
-            feed.s3(t, who, "ListObjects", pick(rng, buckets), listing=f"{fam.name}/")
+            cloudtrail.s3(feed, t, who, "ListObjects", pick(rng, buckets), listing=f"{fam.name}/")
         else:
             asset = pick(rng, available(fam.assets, day))
-            feed.s3(t, who, "HeadObject", asset.bucket, pick(rng, asset.keys), asset=asset.asset_id)
+            cloudtrail.s3(
+                feed,
+                t,
+                who,
+                "HeadObject",
+                asset.bucket,
+                pick(rng, asset.keys),
+                asset=asset.asset_id,
+            )
     service_calls(feed, s, midnight, rng, int(calls * scale))
     for t in midnight + rng.random(int(gits * scale)) * DAY:
         repo, token = pick(rng, lab.repos), "GitHub App server-to-server token"
         bot = s.github if rng.random() < 0.4 else "github-actions[bot]"
-        feed.git(
+        github.event(
+            feed,
             float(t),
             bot,
             pick(rng, ["git.clone", "git.fetch", "git.fetch"]),
@@ -71,7 +83,7 @@ def web_identity(feed: Feed, s: Person, t: float, ip: str) -> None:
     params = (
         f'{{"roleArn":"arn:aws:iam::{ACCOUNT}:role/{s.role}","roleSessionName":"eks-{s.name}"}}'
     )
-    feed.aws(t, who, "AssumeRoleWithWebIdentity", params=params, service="sts")
+    cloudtrail.call(feed, t, who, "AssumeRoleWithWebIdentity", params=params, service="sts")
 
 
 def service_reads(
@@ -99,7 +111,7 @@ def service_reads(
         order = sample_indexes(asset, min(count, int(rng.integers(20, 160))), rng)
         who = pick(rng, sessions)
         for i, at in zip(order, spread(rng, len(order), t, 3000), strict=True):
-            feed.read(at, who, asset, i)
+            cloudtrail.read(feed, at, who, asset, i)
         count -= len(order)
 
 
@@ -120,7 +132,8 @@ def service_writes(
             for i, t in enumerate(times):
                 who = pick(rng, sessions)
                 if asset.sizes[i] > 1 << 20:
-                    feed.s3(
+                    cloudtrail.s3(
+                        feed,
                         t,
                         who,
                         "CreateMultipartUpload",
@@ -128,7 +141,8 @@ def service_writes(
                         asset.keys[i],
                         asset=asset.asset_id,
                     )
-                    feed.s3(
+                    cloudtrail.s3(
+                        feed,
                         t + 50,
                         who,
                         "CompleteMultipartUpload",
@@ -137,7 +151,8 @@ def service_writes(
                         asset=asset.asset_id,
                     )
                 else:
-                    feed.s3(
+                    cloudtrail.s3(
+                        feed,
                         t,
                         who,
                         "PutObject",
@@ -147,7 +162,8 @@ def service_writes(
                         asset=asset.asset_id,
                     )
     for n, t in enumerate(midnight + rng.random(count) * DAY):
-        feed.s3(
+        cloudtrail.s3(
+            feed,
             float(t),
             pick(rng, sessions),
             "PutObject",
@@ -166,7 +182,7 @@ def service_copies(
         asset = pick(rng, available(pick(rng, lab.families).assets, day) or lab.families[-1].assets)
         for i in sample_indexes(asset, min(count, 90), rng):
             t += 8 * rng.random()
-            feed.copy(t, sessions[0], asset, i, f"{lab.name}-backup", BACKUP_ACCOUNT)
+            cloudtrail.copy(feed, t, sessions[0], asset, i, f"{lab.name}-backup", BACKUP_ACCOUNT)
             count -= 1
 
 
@@ -185,7 +201,8 @@ def service_calls(
             ("get", "endpoints", 3),
             ("get", "secrets", 1),
         )[v]
-        feed.k8s(
+        kubernetes.request(
+            feed,
             float(t),
             s.k8s,
             verb,
@@ -205,7 +222,8 @@ def platform_day(lab: Lab, feed: Feed, day: int, rng: np.random.Generator) -> No
     for t in midnight + rng.random(int(rng.integers(700, 900))) * DAY:
         node = f"system:node:ip-10-90-{int(rng.integers(0, 9))}-{int(rng.integers(1, 20))}"
         denied = rng.random() < 0.3
-        feed.k8s(
+        kubernetes.request(
+            feed,
             float(t),
             node,
             "watch" if denied else "get",
@@ -221,7 +239,8 @@ def platform_day(lab: Lab, feed: Feed, day: int, rng: np.random.Generator) -> No
         kind = '"type":"AWSService",' if rng.random() < 0.6 else ""
         who = Session(f'{{{kind}"invokedBy":"{name}"}}', name, name)
         asset = pick(rng, lab.families).assets[0]
-        feed.s3(
+        cloudtrail.s3(
+            feed,
             float(t),
             who,
             pick(rng, ["HeadObject", "GetObject", "ListObjects"]),
@@ -231,7 +250,8 @@ def platform_day(lab: Lab, feed: Feed, day: int, rng: np.random.Generator) -> No
         )
     open_repos = [r for r in lab.repos if r.sensitivity == 1]
     for t in midnight + rng.random(int(rng.integers(3, 25)) if open_repos else 0) * DAY:
-        feed.git(
+        github.event(
+            feed,
             float(t),
             "",
             "git.clone",

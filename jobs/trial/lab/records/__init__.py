@@ -1,0 +1,1 @@
+"""Records in the vendors' formats: one module a source, one function an action."""
