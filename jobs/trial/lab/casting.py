@@ -9,8 +9,8 @@ import numpy as np
 
 from jobs.trial.lab.case import Case
 from jobs.trial.lab.feed import Feed
+from jobs.trial.lab.habits import available
 from jobs.trial.lab.names import RESEARCH
-from jobs.trial.lab.people_days import available
 from jobs.trial.lab.records import cloudtrail
 from jobs.trial.lab.records.cloudtrail import Session
 from jobs.trial.lab.timing import spread

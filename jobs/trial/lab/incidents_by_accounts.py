@@ -21,20 +21,15 @@ from jobs.trial.lab.casting import (
     take,
     target,
 )
+from jobs.trial.lab.cluster_days import KUBECTL, exec_in_pod, forward_port, pod_name
 from jobs.trial.lab.feed import Feed
+from jobs.trial.lab.habits import available
 from jobs.trial.lab.names import RESEARCH
-from jobs.trial.lab.people_days import KUBECTL, available, exec_in_pod, pod_name
 from jobs.trial.lab.records import cloudtrail, kubernetes, slurm
+from jobs.trial.lab.records.cloudtrail import Session
 from jobs.trial.lab.service_days import hosts, night_start
 from jobs.trial.lab.timing import spread
-from jobs.trial.lab.world import (
-    DAY,
-    K8S_CLUSTER,
-    OUTSIDE_ACCOUNT,
-    Asset,
-    Lab,
-    pick,
-)
+from jobs.trial.lab.world import DAY, K8S_CLUSTER, OUTSIDE_ACCOUNT, Asset, Lab, pick
 
 
 def service_creds_outside(lab: Lab, rng: Rng, last: bool) -> Plan | None:
@@ -53,7 +48,7 @@ def service_creds_outside(lab: Lab, rng: Rng, last: bool) -> Plan | None:
             "tokenizer-build",
         ),
     )
-    asset = s and target(lab, rng, days[0], lambda a: a.sensitivity >= 3)
+    asset = target(lab, rng, days[0], lambda a: a.sensitivity >= 3) if s else None
     if s is None or asset is None:
         return None
     share, hours = float(rng.uniform(0.2, 1)), float(rng.uniform(0.7, 5))
@@ -88,6 +83,21 @@ def service_creds_outside(lab: Lab, rng: Rng, last: bool) -> Plan | None:
     )
 
 
+def probe(feed: Feed, rng: Rng, who: Session, a: Asset, at: float) -> None:
+    """One attempt on an asset, mostly refused."""
+    denied = "AccessDenied" if rng.random() < 0.7 else ""
+    verb = str(pick(rng, ["HeadBucket", "ListObjects", "HeadObject", "GetObject"]))
+    if verb == "HeadBucket":
+        cloudtrail.s3(feed, at, who, verb, a.bucket, error=denied)
+    elif verb == "ListObjects":
+        cloudtrail.s3(feed, at, who, verb, a.bucket, listing="", error=denied, asset=a.asset_id)
+    else:
+        denied = denied or ("AccessDenied" if verb == "GetObject" else "")
+        cloudtrail.s3(
+            feed, at, who, verb, a.bucket, pick(rng, a.keys), error=denied, asset=a.asset_id
+        )
+
+
 def stolen_token_enumeration(lab: Lab, rng: Rng, last: bool) -> Plan | None:
     """A stolen service token looks around, is refused a lot, then reads what it can."""
     days = recent_days(lab, rng, 1, last)
@@ -106,7 +116,7 @@ def stolen_token_enumeration(lab: Lab, rng: Rng, last: bool) -> Plan | None:
             "checkpoint-writer",
         ),
     )
-    asset = s and target(lab, rng, days[0], lambda a: True)
+    asset = target(lab, rng, days[0], lambda a: True) if s else None
     if s is None or asset is None:
         return None
     probes, reads = int(rng.integers(25, 160)), int(rng.integers(10, 70))
@@ -126,19 +136,7 @@ def stolen_token_enumeration(lab: Lab, rng: Rng, last: bool) -> Plan | None:
         cloudtrail.call(feed, t + 5, who, "ListBuckets")
         assets = [a for f in lab.families for a in available(f.assets, day)]
         for at in spread(rng, probes, t + 10, 2400):
-            a, denied = pick(rng, assets), "AccessDenied" if rng.random() < 0.7 else ""
-            verb = str(pick(rng, ["HeadBucket", "ListObjects", "HeadObject", "GetObject"]))
-            if verb == "HeadBucket":
-                cloudtrail.s3(feed, at, who, verb, a.bucket, error=denied)
-            elif verb == "ListObjects":
-                cloudtrail.s3(
-                    feed, at, who, verb, a.bucket, listing="", error=denied, asset=a.asset_id
-                )
-            else:
-                denied = denied or ("AccessDenied" if verb == "GetObject" else "")
-                cloudtrail.s3(
-                    feed, at, who, verb, a.bucket, pick(rng, a.keys), error=denied, asset=a.asset_id
-                )
+            probe(feed, rng, who, pick(rng, assets), at)
         take(feed, rng, who, asset, some_of(rng, asset, reads / len(asset.keys)), t + 2600, 3600, 1)
 
     return Plan(
@@ -191,21 +189,7 @@ def exec_into_serving(lab: Lab, rng: Rng, last: bool) -> Plan | None:
                 item,
             )
         if forward:
-            kubernetes.request(
-                feed,
-                start + 3700,
-                p.k8s,
-                "create",
-                "pods",
-                "serving",
-                pods[0],
-                ip,
-                KUBECTL,
-                sub="portforward",
-                code=101,
-                stages=2,
-                asset=ns.asset_id,
-            )
+            forward_port(feed, p.k8s, "serving", pods[0], start + 3700, ip, ns.asset_id)
 
     return Plan(
         case_of(
@@ -228,7 +212,7 @@ def copy_to_foreign_account(lab: Lab, rng: Rng, last: bool) -> Plan | None:
     """Server-side copies of shards into somebody else's account: no bytes come back."""
     days = recent_days(lab, rng, int(rng.integers(1, 4)), last)
     p = cast(lab, rng, research_user, days)
-    asset = p and target(lab, rng, days[0], lambda a: a.sensitivity >= 3)
+    asset = target(lab, rng, days[0], lambda a: a.sensitivity >= 3) if p else None
     if p is None or asset is None:
         return None
     share, hour = float(rng.uniform(0.3, 1)), p.hour + float(rng.uniform(0, 10))
@@ -267,7 +251,7 @@ def job_cover(lab: Lab, rng: Rng, last: bool) -> Plan | None:
     """Batch jobs under the own account whose role reads another team's checkpoint."""
     days = recent_days(lab, rng, int(rng.integers(1, 4)), last)
     p = cast(lab, rng, lambda p: p.team in RESEARCH and p.rate > 0.1, days)
-    asset = p and target(lab, rng, days[0], lambda a: a.team != p.team)
+    asset = target(lab, rng, days[0], lambda a: a.team != p.team) if p else None
     if p is None or asset is None:
         return None
     forget(lab, p, asset)

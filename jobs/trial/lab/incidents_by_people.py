@@ -19,14 +19,11 @@ from jobs.trial.lab.casting import (
     target,
 )
 from jobs.trial.lab.feed import Feed
-from jobs.trial.lab.people_days import available
+from jobs.trial.lab.habits import available
 from jobs.trial.lab.records import cloudtrail, github
 from jobs.trial.lab.service_days import night_start
 from jobs.trial.lab.timing import spread
-from jobs.trial.lab.world import (
-    Lab,
-    pick,
-)
+from jobs.trial.lab.world import Lab, pick
 
 # ---- incidents -------------------------------------------------------------------------------
 
@@ -35,7 +32,7 @@ def leaver_bulk_copy(lab: Lab, rng: Rng, last: bool) -> Plan | None:
     """After giving notice: a whole checkpoint of the own team in an afternoon."""
     days = recent_days(lab, rng, 1, last)
     asset = target(lab, rng, days[0], lambda a: bool(free_owners(lab, a)))
-    p = asset and cast(lab, rng, lambda p: p in free_owners(lab, asset), days)
+    p = cast(lab, rng, lambda p: p in free_owners(lab, asset), days) if asset else None
     if p is None or asset is None:
         return None
     p.notice = days[0] - int(rng.integers(1, 12))
@@ -84,7 +81,7 @@ def foreign_team_night(lab: Lab, rng: Rng, last: bool) -> Plan | None:
     """Another team's person reads a frontier checkpoint they never touched, two nights running."""
     days = recent_days(lab, rng, int(rng.integers(2, 4)), last)
     asset = target(lab, rng, days[0], lambda a: a.sensitivity >= 4)
-    p = asset and cast(lab, rng, lambda p: p.team != asset.team and p.rate > 0.05, days)
+    p = cast(lab, rng, lambda p: p.team != asset.team and p.rate > 0.05, days) if asset else None
     if asset is None or p is None:
         return None
     forget(lab, p, asset)
@@ -139,7 +136,7 @@ def slow_drip(lab: Lab, rng: Rng, last: bool) -> Plan | None:
     """A checkpoint drained over many days, a small and regular portion a day."""
     days = recent_days(lab, rng, int(rng.integers(8, 13)), last)
     p = cast(lab, rng, research_user, days)
-    asset = p and target(lab, rng, days[0], lambda a: a.sensitivity >= 3, 40)
+    asset = target(lab, rng, days[0], lambda a: a.sensitivity >= 3, 40) if p else None
     if p is None or asset is None:
         return None
     share, ip = float(rng.uniform(0.55, 1)), home_or(rng, p, "devbox", "vpn")

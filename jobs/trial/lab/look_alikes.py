@@ -6,20 +6,13 @@ import numpy as np
 
 from jobs.trial.lab.casting import Plan, Rng, any_days, case_of, cast, cast_service, take
 from jobs.trial.lab.feed import Feed
+from jobs.trial.lab.habits import available
 from jobs.trial.lab.names import RESEARCH
-from jobs.trial.lab.people_days import available
 from jobs.trial.lab.population import make_service
 from jobs.trial.lab.records import cloudtrail, github
 from jobs.trial.lab.service_days import hosts, night_start
 from jobs.trial.lab.timing import spread
-from jobs.trial.lab.world import (
-    ACCOUNT,
-    BACKUP_ACCOUNT,
-    DAY,
-    Lab,
-    Person,
-    pick,
-)
+from jobs.trial.lab.world import ACCOUNT, BACKUP_ACCOUNT, DAY, Lab, Person, pick
 
 # ---- look-alikes -----------------------------------------------------------------------------
 

@@ -1,71 +1,18 @@
-"""Everyday activity of people, services and the cluster, one day at a time."""
+"""Everyday activity of people in all sources, one day at a time."""
 
 from __future__ import annotations
 
 import numpy as np
 
 from jobs.trial.lab.case import Case
+from jobs.trial.lab.cluster_days import cluster_work
 from jobs.trial.lab.feed import Feed
-from jobs.trial.lab.names import NAMESPACES, RESEARCH, TEAMS
-from jobs.trial.lab.records import cloudtrail, github, kubernetes, slurm
+from jobs.trial.lab.habits import address, choose_asset, local_hours, sample_indexes, working
+from jobs.trial.lab.names import RESEARCH, TEAMS
+from jobs.trial.lab.records import cloudtrail, github, slurm
 from jobs.trial.lab.records.cloudtrail import Session
 from jobs.trial.lab.timing import spread
 from jobs.trial.lab.world import ACCOUNT, DAY, Asset, Lab, Person, pick, utc_offset
-
-KUBECTL = "kubectl/v1.29.3 (linux/amd64) kubernetes/6813625"
-OPERATORS = ("platform", "inference", "security")
-
-
-def working(p: Person, lab: Lab, day: int, rng: np.random.Generator) -> bool:
-    """Whether a person works on a local day at all."""
-    if day < p.start or (p.end is not None and day > p.end) or day in p.away:
-        return False
-    if day in p.surge or day in p.trip:
-        return True
-    weekend = lab.date_of(day).weekday() >= 5
-    return bool(rng.random() < (p.weekend if weekend else 0.93))
-
-
-def local_hours(p: Person, rng: np.random.Generator, count: int) -> np.ndarray:
-    """Local hours of the day's tasks: a working day with a lunch dip and some evenings."""
-    hours = p.hour + rng.beta(1.6, 1.5, count) * 9.0
-    hours = np.where(rng.random(count) < 0.12, hours + rng.normal(4.5, 1.5, count), hours)
-    dip = p.hour + 3.2
-    return np.where(np.abs(hours - dip) < 0.4, hours + 0.9, hours)
-
-
-def address(p: Person, day: int, rng: np.random.Generator, weights: tuple[float, ...]) -> str:
-    """Where somebody works from: dev machine, VPN, office or home; abroad on a trip."""
-    if day in p.trip:
-        return p.trip[day] if rng.random() < 0.8 else p.ips["vpn"]
-    return p.ips[pick(rng, ("devbox", "vpn", "corp", "home"), weights)]
-
-
-def available(assets: list[Asset], day: int) -> list[Asset]:
-    """Assets that exist by a day."""
-    return [a for a in assets if a.born < day]
-
-
-def choose_asset(p: Person, lab: Lab, day: int, rng: np.random.Generator, ip: str) -> Asset | None:
-    """An asset by this week's habits; mostly the newest of its family."""
-    weights = p.family_weights[max(0, day + 7) // 7 % len(p.family_weights)]
-    fam = lab.families[int(rng.choice(len(weights), p=weights))]
-    if fam.allowed and day in p.trip and ip == p.trip[day]:
-        return None
-    there = available(fam.assets, day)
-    if not there:
-        return None
-    return there[-1] if rng.random() < 0.55 else pick(rng, there)
-
-
-def sample_indexes(asset: Asset, count: int, rng: np.random.Generator) -> list[int]:
-    """Objects one task reads: a run of shards, or a random handful with the small files."""
-    n = len(asset.keys)
-    count = min(count, n)
-    if rng.random() < 0.6:
-        begin = int(rng.integers(0, n - count + 1))
-        return list(range(begin, begin + count))
-    return rng.choice(n, count, replace=False).tolist()
 
 
 def read_task(
@@ -305,130 +252,3 @@ def repo_work(
             "Mozilla/5.0",
             "web",
         )
-
-
-def cluster_work(
-    lab: Lab,
-    feed: Feed,
-    p: Person,
-    day: int,
-    rng: np.random.Generator,
-    midnight: float,
-    level: float,
-) -> None:
-    """kubectl use: mostly get, list and logs; operators also exec and port-forward."""
-    count = int(rng.poisson(9.0 * level))
-    if not count:
-        return
-    own = [n for n, (team, _) in NAMESPACES.items() if team == p.team]
-    ip = address(p, day, rng, (0.4, 0.35, 0.2, 0.05))
-    for hour in np.sort(local_hours(p, rng, count)):
-        ns = (
-            pick(rng, own)
-            if own and rng.random() < 0.7
-            else pick(
-                rng, list(NAMESPACES) if p.team in OPERATORS else ["evals", "notebooks", "training"]
-            )
-        )
-        t, pod, asset = midnight + float(hour) * 3600, pod_name(rng, ns), f"ns-{ns}"
-        draw, op = rng.random(), p.team in OPERATORS or ns in own
-        if draw < 0.07 and op:
-            command = pick(
-                rng, [["bash"], ["sh", "-c", "ls /models"], ["nvidia-smi"], ["cat", "/etc/hosts"]]
-            )
-            exec_in_pod(feed, rng, p.k8s, ns, pod, command, t, ip, asset)
-        elif draw < 0.09 and op:
-            kubernetes.request(
-                feed,
-                t,
-                p.k8s,
-                "create",
-                "pods",
-                ns,
-                pod,
-                ip,
-                KUBECTL,
-                sub="portforward",
-                code=101,
-                stages=2,
-                asset=asset,
-            )
-        elif draw < 0.36:
-            kubernetes.request(
-                feed,
-                t,
-                p.k8s,
-                "get",
-                "pods",
-                ns,
-                pod,
-                ip,
-                KUBECTL,
-                sub="log",
-                stages=2,
-                asset=asset,
-            )
-        elif draw < 0.39 and op:
-            kubernetes.request(
-                feed,
-                t,
-                p.k8s,
-                "get",
-                "secrets",
-                ns,
-                "app-config",
-                ip,
-                KUBECTL,
-                asset=asset,
-                code=403 if rng.random() < 0.3 else 200,
-            )
-        else:
-            kubernetes.request(
-                feed,
-                t,
-                p.k8s,
-                pick(rng, ["get", "list"]),
-                pick(rng, ["pods", "deployments", "events"]),
-                ns,
-                "",
-                ip,
-                KUBECTL,
-                asset=asset,
-            )
-
-
-def pod_name(rng: np.random.Generator, ns: str) -> str:
-    """A pod of a namespace; pods are replaced every so often."""
-    return f"{ns}-{int(rng.integers(16)):x}7c9f8d-{int(rng.integers(1, 400)):03d}xz"
-
-
-def exec_in_pod(
-    feed: Feed,
-    rng: np.random.Generator,
-    user: str,
-    ns: str,
-    pod: str,
-    command: list[str],
-    t: float,
-    ip: str,
-    asset: str,
-    item: str = "",
-) -> None:
-    """One exec session, over SPDY (create) or, with newer clients, WebSocket (get)."""
-    kubernetes.request(
-        feed,
-        t,
-        user,
-        "get" if rng.random() < 0.35 else "create",
-        "pods",
-        ns,
-        pod,
-        ip,
-        KUBECTL,
-        sub="exec",
-        code=101,
-        command=command,
-        stages=2,
-        asset=asset,
-        item=item,
-    )

@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 
 from jobs.trial.lab.feed import Feed
+from jobs.trial.lab.habits import available, sample_indexes
 from jobs.trial.lab.names import SERVICE_KINDS
-from jobs.trial.lab.people_days import available, sample_indexes
 from jobs.trial.lab.records import cloudtrail, github, kubernetes
 from jobs.trial.lab.records.cloudtrail import Session
 from jobs.trial.lab.timing import local_start, spread
