@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING, Any
 
 from jobs.inputs.config import load_config
 from jobs.platform.errors import InputError, RunError
+from models.features.rows import each_row
 from schemas.tables.access import ACCESS
 from schemas.tables.findings import FINDINGS
 from schemas.tables.spec import Table
@@ -110,7 +111,7 @@ def read_cases(truth: dict[str, Any]) -> tuple[list[Case], list[Case]]:
 def own_queue(findings: pd.DataFrame) -> Queue:
     """The queue of the ``findings`` table, below the budget too."""
     queue: Queue = {}
-    for row in findings.sort_values(["day", "queue_rank"]).itertuples(index=False):
+    for row in each_row(findings.sort_values(["day", "queue_rank"])):
         related = json.loads(row.document)["related"]["user"]
         queue.setdefault(row.day, []).append((row.entity, *related))
     return queue
@@ -119,13 +120,16 @@ def own_queue(findings: pd.DataFrame) -> Queue:
 def ranked(scores: pd.DataFrame) -> Queue:
     """Queue of a frame with day, user_id and score; higher goes first, ties by name."""
     order = scores.sort_values(["day", "score", "user_id"], ascending=[True, False, True])
-    return {day: [(u,) for u in rows["user_id"]] for day, rows in order.groupby("day")}
+    queue: Queue = {}
+    for row in each_row(order):
+        queue.setdefault(row.day, []).append((row.user_id,))
+    return queue
 
 
 def daily_bytes(access: pd.DataFrame) -> pd.DataFrame:
     """Bytes of the day."""
-    daily = access.groupby(["day", "user_id"], as_index=False)["bytes_out"].sum()
-    return daily.rename(columns={"bytes_out": "score"})
+    daily = access.groupby(["day", "user_id"])["bytes_out"].sum()
+    return daily.rename("score").reset_index()
 
 
 def bytes_z_score(access: pd.DataFrame) -> pd.DataFrame:

@@ -25,6 +25,71 @@ RECORD = (
     "resources STRUCT(ARN VARCHAR, accountId VARCHAR)[])"
 )
 
+FOLDERS_AND_ADDRESSES = """
+create table folders as
+    with f as (select distinct regexp_extract(resource, '^.*/') as folder from parsed)
+    select folder, arg_max(asset_id, length(prefix)) as asset_id,
+        max(length(prefix)) as prefix_chars
+    from f join assets on starts_with(folder, prefix) group by folder;
+create table addresses as
+    with a as (select distinct source_ip from parsed where source_ip similar to '[0-9.]+')
+    select source_ip, arg_max(zone, bits) as zone, arg_max(country, bits) as country,
+        arg_max(asn, bits) as asn
+    from a join networks on (ip(source_ip) >> (32 - bits)) = (ip(base) >> (32 - bits))
+    group by source_ip;
+"""
+
+EVENTS = """
+create table events as
+    select p.event_id, p.event_time, p.event_time::date as day, 'trail' as source,
+        'aws_cloudtrail' as format, p.principal,
+        coalesce(s.user_id, k.user_id, p.principal) as user_id,
+        coalesce(s.kind, k.kind, 'unknown') as user_kind, p.acting_as, p.credential,
+        p.action, p.action_class, p.resource, null::varchar as destination, f.asset_id,
+        substring(p.resource, coalesce(f.prefix_chars, 5) + 1) as object, p.bytes_out,
+        p.source_ip, n.country, n.zone, n.asn, p.user_agent, p.outcome, p.details
+    from (select * from parsed where event_id not in
+            (select event_id from parsed group by 1 having count(*) > 1)
+        union all by name
+        select any_value(columns(*)) from parsed where event_id in
+            (select event_id from parsed group by 1 having count(*) > 1)
+        group by event_id) p
+    left join aliases s on s.name = p.session
+    left join aliases k on k.name = p.acting_as
+    left join folders f on f.folder = regexp_extract(p.resource, '^.*/')
+    left join addresses n on n.source_ip = p.source_ip;
+"""
+
+ACCESS = """
+with h as (
+    select user_id, user_kind,
+        coalesce(asset_id, regexp_extract(resource, '^s3://[^/]*')) as asset,
+        action_class, hour(event_time) as hour, count(*) as events,
+        count(*) filter (outcome = 'failure') as failures, sum(bytes_out) as bytes_out,
+        count(distinct object) filter (outcome <> 'failure') as objects,
+        min(event_time) as first_time, max(event_time) as last_time
+    from events group by all
+), d as (
+    select user_id, user_kind,
+        coalesce(asset_id, regexp_extract(resource, '^s3://[^/]*')) as asset,
+        action_class, count(distinct object) filter (outcome <> 'failure') as objects,
+        list_sort(list(distinct action)) as actions,
+        list_sort(list(distinct source_ip)) as addresses,
+        list_sort(list(distinct concat_ws('/', zone, country, asn))) as networks,
+        list_sort(list(distinct regexp_extract(user_agent, '[A-Za-z0-9_.+-]+')))
+            as agents,
+        list_sort(list(distinct credential)) as credentials,
+        list_sort(list(distinct acting_as)) as acting_as
+    from events group by all
+)
+select d.*, sum(h.events) as events, sum(h.failures) as failures,
+    sum(h.bytes_out) as bytes_out, min(h.first_time) as first_time,
+    max(h.last_time) as last_time,
+    list({'hour': hour, 'events': h.events, 'bytes': h.bytes_out,
+        'objects': h.objects} order by hour) as hourly
+from h join d using (user_id, user_kind, asset, action_class) group by all
+"""
+
 
 def main(folder: Path, framing: str, out: Path) -> None:
     """Write ``out``/events and ``out``/access.parquet."""
@@ -33,25 +98,39 @@ def main(folder: Path, framing: str, out: Path) -> None:
     out.mkdir(parents=True, exist_ok=True)
     db = duckdb.connect(str(out / "scratch.duckdb"))
     db.execute("set threads = 2; set memory_limit = '5GB'; set preserve_insertion_order = false")
-    files = f"{folder}/{framing}/*/*/*/*.json.gz"
+    db.execute(_context(folder / "context"))
+    db.execute(_parsed(_source(f"{folder}/{framing}/*/*/*/*.json.gz", framing)))
+    db.execute(FOLDERS_AND_ADDRESSES)
+    db.execute(EVENTS)
+    db.execute(
+        f"copy events to '{out}/events' (format parquet, partition_by (day), overwrite true)"
+    )
+    db.execute(f"copy ({ACCESS}) to '{out}/access.parquet' (format parquet)")
+    db.close()
+    (out / "scratch.duckdb").unlink(missing_ok=True)
+
+
+def _source(files: str, framing: str) -> str:
+    """SQL: the records of all files, each as a struct ``r``."""
     if framing == "envelopes":
-        source = (
+        return (
             f"select unnest(Records) as r from read_json('{files}', "
             f"columns = {{'Records': '{RECORD}[]'}}, format = 'auto', "
             "maximum_object_size = 33554432)"
         )
-    else:
-        fields = RECORD.removeprefix("STRUCT(").removesuffix(")")
-        columns = ", ".join(
-            f"'{name}': '{kind}'" for name, kind in (_split(field) for field in _fields(fields))
-        )
-        source = (
-            f"select t as r from read_json('{files}', columns = {{{columns}}}, "
-            "format = 'newline_delimited') t"
-        )
-    context = folder / "context"
-    db.execute(
-        f"""
+    fields = RECORD.removeprefix("STRUCT(").removesuffix(")")
+    columns = ", ".join(
+        f"'{name}': '{kind}'" for name, kind in (_split(field) for field in _fields(fields))
+    )
+    return (
+        f"select t as r from read_json('{files}', columns = {{{columns}}}, "
+        "format = 'newline_delimited') t"
+    )
+
+
+def _context(context: Path) -> str:
+    """SQL: tables of the context files, and a macro that makes a number of an address."""
+    return f"""
         create table aliases as
             select unnest(string_split(aliases, ';')) as name, user_id, kind
             from read_csv('{context}/directory.csv', all_varchar = true);
@@ -65,6 +144,12 @@ def main(folder: Path, framing: str, out: Path) -> None:
         create macro ip(a) as (string_split(a, '.')[1]::bigint << 24)
             + (string_split(a, '.')[2]::bigint << 16) + (string_split(a, '.')[3]::bigint << 8)
             + string_split(a, '.')[4]::bigint;
+        """
+
+
+def _parsed(source: str) -> str:
+    """SQL: the wanted fields of the records of the day."""
+    return f"""
         create table parsed as
             select r.eventID as event_id, r.eventTime::timestamp as event_time,
                 r.userIdentity.arn as principal,
@@ -89,69 +174,7 @@ def main(folder: Path, framing: str, out: Path) -> None:
                     ('service', string_split(r.eventSource, '.')[1]),
                     ('vpc_endpoint', r.vpcEndpointId)] if e[2] is not null]) as details
             from ({source}) where r.eventTime like '2026-10-05%';
-        create table folders as
-            with f as (select distinct regexp_extract(resource, '^.*/') as folder from parsed)
-            select folder, arg_max(asset_id, length(prefix)) as asset_id,
-                max(length(prefix)) as prefix_chars
-            from f join assets on starts_with(folder, prefix) group by folder;
-        create table addresses as
-            with a as (select distinct source_ip from parsed where source_ip similar to '[0-9.]+')
-            select source_ip, arg_max(zone, bits) as zone, arg_max(country, bits) as country,
-                arg_max(asn, bits) as asn
-            from a join networks on (ip(source_ip) >> (32 - bits)) = (ip(base) >> (32 - bits))
-            group by source_ip;
-        create table events as
-            select p.event_id, p.event_time, p.event_time::date as day, 'trail' as source,
-                'aws_cloudtrail' as format, p.principal,
-                coalesce(s.user_id, k.user_id, p.principal) as user_id,
-                coalesce(s.kind, k.kind, 'unknown') as user_kind, p.acting_as, p.credential,
-                p.action, p.action_class, p.resource, null::varchar as destination, f.asset_id,
-                substring(p.resource, coalesce(f.prefix_chars, 5) + 1) as object, p.bytes_out,
-                p.source_ip, n.country, n.zone, n.asn, p.user_agent, p.outcome, p.details
-            from (select * from parsed where event_id not in
-                    (select event_id from parsed group by 1 having count(*) > 1)
-                union all by name
-                select any_value(columns(*)) from parsed where event_id in
-                    (select event_id from parsed group by 1 having count(*) > 1)
-                group by event_id) p
-            left join aliases s on s.name = p.session
-            left join aliases k on k.name = p.acting_as
-            left join folders f on f.folder = regexp_extract(p.resource, '^.*/')
-            left join addresses n on n.source_ip = p.source_ip;
-        copy events to '{out}/events' (format parquet, partition_by (day), overwrite true);
-        copy (
-            with h as (
-                select user_id, user_kind,
-                    coalesce(asset_id, regexp_extract(resource, '^s3://[^/]*')) as asset,
-                    action_class, hour(event_time) as hour, count(*) as events,
-                    count(*) filter (outcome = 'failure') as failures, sum(bytes_out) as bytes_out,
-                    count(distinct object) filter (outcome <> 'failure') as objects,
-                    min(event_time) as first_time, max(event_time) as last_time
-                from events group by all
-            ), d as (
-                select user_id, user_kind,
-                    coalesce(asset_id, regexp_extract(resource, '^s3://[^/]*')) as asset,
-                    action_class, count(distinct object) filter (outcome <> 'failure') as objects,
-                    list_sort(list(distinct action)) as actions,
-                    list_sort(list(distinct source_ip)) as addresses,
-                    list_sort(list(distinct concat_ws('/', zone, country, asn))) as networks,
-                    list_sort(list(distinct regexp_extract(user_agent, '[A-Za-z0-9_.+-]+')))
-                        as agents,
-                    list_sort(list(distinct credential)) as credentials,
-                    list_sort(list(distinct acting_as)) as acting_as
-                from events group by all
-            )
-            select d.*, sum(h.events) as events, sum(h.failures) as failures,
-                sum(h.bytes_out) as bytes_out, min(h.first_time) as first_time,
-                max(h.last_time) as last_time,
-                list({{'hour': hour, 'events': h.events, 'bytes': h.bytes_out,
-                    'objects': h.objects}} order by hour) as hourly
-            from h join d using (user_id, user_kind, asset, action_class) group by all
-        ) to '{out}/access.parquet' (format parquet);
         """
-    )
-    db.close()
-    (out / "scratch.duckdb").unlink(missing_ok=True)
 
 
 def _fields(text: str) -> list[str]:

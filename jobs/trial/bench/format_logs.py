@@ -10,7 +10,8 @@ from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
-from jobs.trial.bench.format_records import LOGS, Record
+from jobs.trial.bench.format_records import LOGS
+from jobs.trial.bench.record_parts import Record
 from jobs.trial.bench.records import pack, trail_record
 
 FILE_BYTES = 5_000_000

@@ -11,6 +11,7 @@ import sys
 from collections.abc import Callable
 from datetime import date
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -35,7 +36,7 @@ def make_lab(
     days: int = 35,
     end: date = date(2026, 10, 30),
     progress: Callable[[str], None] | None = None,
-) -> dict:
+) -> dict[str, Any]:
     """Write a sample lab into `folder` (new or empty) and return what `truth.json` holds.
 
     Logs are made day by day, so memory stays bounded by a few days of records.

@@ -7,6 +7,20 @@ import numpy as np
 from jobs.trial.lab.names import DATASETS, NAMESPACES, RESEARCH, STARS, TEAMS, TOPICS
 from jobs.trial.lab.world import K8S_CLUSTER, SLURM_CLUSTER, Asset, Family, pick
 
+# The more often a team is named, the more training runs are its own.
+TRAINING_TEAMS = (
+    "pretraining",
+    "posttraining",
+    "inference",
+    "pretraining",
+    "posttraining",
+    "evals",
+    "interpretability",
+    "pretraining",
+    "posttraining",
+    "safety",
+)
+
 
 def shard_keys(style: int, count: int) -> list[str]:
     """Object names of a checkpoint of `count` shards in one of the usual layouts."""
@@ -17,22 +31,12 @@ def shard_keys(style: int, count: int) -> list[str]:
     return [f"mp_rank_{i % 8:02d}_pp_{i // 8:03d}/model_states.pt" for i in range(count)]
 
 
-def build_checkpoints(rng: np.random.Generator, lab: str, days: int, sites: list[str]):
+def build_checkpoints(
+    rng: np.random.Generator, lab: str, days: int, sites: list[str]
+) -> list[Family]:
     """Training runs with their saved steps; live runs get new steps inside the window."""
     families = []
-    teams = [
-        "pretraining",
-        "posttraining",
-        "inference",
-        "pretraining",
-        "posttraining",
-        "evals",
-        "interpretability",
-        "pretraining",
-        "posttraining",
-        "safety",
-    ]
-    teams = [str(t) for t in rng.permutation(teams)]
+    teams = [str(t) for t in rng.permutation(TRAINING_TEAMS)]
     names = rng.permutation(STARS)
     for i in range(int(rng.integers(7, 10))):
         team, name = teams[i], f"{names[i]}-{pick(rng, ['7b', '34b', '70b', 'moe', 'xl', 'base'])}"
@@ -81,7 +85,7 @@ def build_checkpoints(rng: np.random.Generator, lab: str, days: int, sites: list
     return families
 
 
-def build_datasets(rng: np.random.Generator, lab: str):
+def build_datasets(rng: np.random.Generator, lab: str) -> list[Family]:
     """Datasets of Parquet parts, mostly the data team's."""
     families = []
     for name in rng.permutation(DATASETS)[: int(rng.integers(10, 14))]:

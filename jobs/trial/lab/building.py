@@ -12,7 +12,9 @@ from jobs.trial.lab.population import build_people, build_services
 from jobs.trial.lab.world import Lab, pick
 
 
-def build_networks(rng: np.random.Generator, sites: list[str]):
+def build_networks(
+    rng: np.random.Generator, sites: list[str]
+) -> tuple[list[tuple[str, str, str, str]], dict[str, list[str]], list[tuple[str, str]]]:
     """Address plan from documentation and private ranges only; countries differ by seed."""
     rows = [
         ("10.0.0.0/10", "datacenter", "US", "64512"),
@@ -63,7 +65,9 @@ def assign_habits(rng: np.random.Generator, lab: Lab) -> None:
         p.repo_weights = w / w.sum()
 
 
-def team_weights(rng: np.random.Generator, lab: Lab, team: str, partners: dict[str, list[str]]):
+def team_weights(
+    rng: np.random.Generator, lab: Lab, team: str, partners: dict[str, list[str]]
+) -> np.ndarray:
     """Base preference over families: own team first, partners less, the rest almost never."""
     w = np.zeros(len(lab.families))
     for i, f in enumerate(lab.families):
@@ -75,7 +79,8 @@ def team_weights(rng: np.random.Generator, lab: Lab, team: str, partners: dict[s
             w[i] = 0.03 * rng.gamma(0.6, 1.0)
     if not w.any():
         w[int(rng.choice([i for i, f in enumerate(lab.families) if f.kind == "dataset"]))] = 1.0
-    return w / w.sum()
+    weights: np.ndarray = w / w.sum()
+    return weights
 
 
 def build_lab(seed: int, people: int, services: int, days: int, end: date) -> Lab:

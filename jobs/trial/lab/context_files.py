@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from jobs.trial.lab.world import (
@@ -28,7 +29,7 @@ def aliases(p: Person) -> list[str]:
     )
 
 
-def _write_csv(path: Path, header: str, rows: list) -> None:
+def _write_csv(path: Path, header: str, rows: Iterable[Sequence[object]]) -> None:
     with path.open("w", encoding="utf-8", newline="") as handle:
         writer = csv.writer(handle, lineterminator="\n")
         writer.writerow(header.split(","))

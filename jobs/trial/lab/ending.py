@@ -5,37 +5,35 @@ from __future__ import annotations
 import json
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 from jobs.trial.lab.case import Case
 from jobs.trial.lab.context_files import aliases
 from jobs.trial.lab.feed import Feed
-from jobs.trial.lab.world import (
-    OWN_ACCOUNTS,
-    Lab,
-)
+from jobs.trial.lab.world import OWN_ACCOUNTS, Lab
 
 
-def finish(case: Case, lab: Lab) -> dict:
+def _instant(t: float) -> str:
+    return datetime.fromtimestamp(int(t), tz=UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def finish(case: Case, lab: Lab) -> dict[str, Any]:
     """The truth record of a case from the evidence that was really written."""
     per_day, taken, moved = [], 0, 0
     assets = case.asset_ids or sorted({asset for asset, _ in case.seen})
     everything = len(case.seen)
     for day in sorted(case.evidence):
         e = case.evidence[day]
-        taken, moved = taken + e["objects"], moved + e["bytes"]
-        times = [
-            datetime.fromtimestamp(int(e[k]), tz=UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
-            for k in ("from", "to")
-        ]
+        taken, moved = taken + e.objects, moved + e.moved
         per_day.append(
             {
                 "day": lab.iso(day),
-                "from": times[0],
-                "to": times[1],
-                "events": e["events"],
-                "new_objects": e["objects"],
+                "from": _instant(e.first),
+                "to": _instant(e.last),
+                "events": e.events,
+                "new_objects": e.objects,
                 "objects_so_far": taken,
-                "bytes": e["bytes"],
+                "bytes": e.moved,
                 "bytes_so_far": moved,
                 "artefact_fraction": round(taken / max(1, case.total or everything), 4),
                 "taken_fraction": round(taken / max(1, everything), 4),
@@ -57,7 +55,7 @@ def finish(case: Case, lab: Lab) -> dict:
     }
 
 
-def write_truth(folder: Path, lab: Lab, feed: Feed, cases: list[Case]) -> dict:
+def write_truth(folder: Path, lab: Lab, feed: Feed, cases: list[Case]) -> dict[str, Any]:
     """truth.json: the cases, what was written, and the planted defects."""
     done = [finish(c, lab) for c in cases]
     truth = {

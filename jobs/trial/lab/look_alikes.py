@@ -125,7 +125,7 @@ def weekly_eval_sweep(lab: Lab, rng: Rng, last: bool) -> Plan | None:
         assets = [
             a for f in lab.families if f.kind == "checkpoint" for a in available(f.assets, day)
         ]
-        t = lab.t0 + day * DAY + begin * 3600
+        t: float = lab.t0 + day * DAY + begin * 3600
         who = [cloudtrail.sign_in(feed, s, t, ip) for ip in hosts(s)]
         for asset in assets:
             take(
@@ -291,7 +291,7 @@ def new_backup_service(lab: Lab, rng: Rng, last: bool) -> Plan | None:
 
     def act(feed: Feed, day: int) -> None:
         assets = [a for f in lab.families for a in available(f.assets, day)]
-        t = lab.t0 + day * DAY + 1800
+        t: float = lab.t0 + day * DAY + 1800
         who = cloudtrail.sign_in(feed, s, t, hosts(s)[0])
         for asset in assets[days.index(day) :: len(days)]:
             for i in range(len(asset.keys)):

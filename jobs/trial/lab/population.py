@@ -26,22 +26,13 @@ def build_people(
     residential: dict[str, list[str]],
 ) -> list[Person]:
     """Humans with aliases, employment facts and habits."""
-    teams = list(TEAMS)[: min(count, max(5, min(len(TEAMS), count // 3)))]
-    shares = rng.dirichlet(np.array([TEAMS[t][0] for t in teams]) * 120)
-    sizes = np.maximum(1, np.floor(shares * count)).astype(int)
-    while sizes.sum() != count:
-        sizes[int(rng.integers(len(teams)))] += 1 if sizes.sum() < count else -1
-        sizes = np.maximum(sizes, 1)
+    team_of_each = _team_sizes(rng, count)
     names: set[tuple[str, str]] = set()
     site_share = np.array([0.6] + [0.4 / (len(sites) - 1)] * (len(sites) - 1))
     oidc = pick(rng, ["", "oidc:"])
     people: list[Person] = []
-    for i, team in enumerate(rng.permutation(np.repeat(teams, sizes))):
-        while True:
-            name = (pick(rng, GIVEN), pick(rng, FAMILY))
-            if name not in names:
-                names.add(name)
-                break
+    for i, team in enumerate(rng.permutation(team_of_each)):
+        name = _new_name(rng, names)
         team, country = str(team), str(pick(rng, sites, site_share))
         job = str(pick(rng, ["employee", "contractor", "vendor"], [0.86, 0.1, 0.04]))
         local = f"{name[0]}.{name[1]}".lower()
@@ -69,27 +60,8 @@ def build_people(
             weekend=float(rng.beta(1, 8)),
             chain=float(rng.random() ** 3) if rng.random() < 0.5 else 0.0,
         )
-        home = residential[country]
-        site = sites.index(country)
-        p.ips = {
-            "home": pick(rng, home),
-            "corp": f"198.51.100.{32 * site + int(rng.integers(1, 30))}",
-            "vpn": f"100.{64 + int(rng.integers(0, 60))}.{int(rng.integers(0, 250))}"
-            f".{int(rng.integers(1, 250))}",
-            "devbox": f"10.{int(rng.choice([20, 21, 80, 81]))}.{int(rng.integers(0, 250))}"
-            f".{int(rng.integers(1, 250))}",
-        }
-        py = f"3.{int(rng.integers(10, 13))}.{int(rng.integers(1, 9))}"
-        p.agent = pick(
-            rng,
-            [
-                f"[aws-cli/2.{int(rng.integers(11, 19))}.{int(rng.integers(0, 20))} Python/{py} "
-                "Linux/6.5.0 exe/x86_64]",
-                f"[Boto3/1.34.{rng.integers(1, 140)} md/Botocore#1.34 os/linux lang/python#{py}]",
-                f"[aws-cli/2.{int(rng.integers(11, 19))}.4 Python/{py} Darwin/23.4.0 exe/arm64]",
-                "[aws-sdk-go/1.44.256 (go1.20.4; linux; amd64) S3Manager]",
-            ],
-        )
+        p.ips = _addresses(rng, residential[country], sites.index(country))
+        p.agent = _client(rng)
         p.git_agent = f"git/2.{int(rng.integers(34, 47))}.{int(rng.integers(0, 4))}"
         if rng.random() < 0.35:  # a holiday
             begin, length = int(rng.integers(-4, days)), int(rng.integers(3, 12))
@@ -100,9 +72,57 @@ def build_people(
     return people
 
 
+def _team_sizes(rng: np.random.Generator, count: int) -> list[str]:
+    """The team of each of `count` people, every team with at least one of them."""
+    teams = list(TEAMS)[: min(count, max(5, min(len(TEAMS), count // 3)))]
+    shares = rng.dirichlet(np.array([TEAMS[t][0] for t in teams]) * 120)
+    sizes = np.maximum(1, np.floor(shares * count)).astype(int)
+    while sizes.sum() != count:
+        sizes[int(rng.integers(len(teams)))] += 1 if sizes.sum() < count else -1
+        sizes = np.maximum(sizes, 1)
+    return [team for team, size in zip(teams, sizes, strict=True) for _ in range(size)]
+
+
+def _new_name(rng: np.random.Generator, taken: set[tuple[str, str]]) -> tuple[str, str]:
+    """Given and family name of somebody new; added to the names that are taken."""
+    while True:
+        name = (pick(rng, GIVEN), pick(rng, FAMILY))
+        if name not in taken:
+            taken.add(name)
+            return name
+
+
+def _addresses(rng: np.random.Generator, home: list[str], site: int) -> dict[str, str]:
+    """Addresses of a person by place; `site` is the number of their office."""
+    return {
+        "home": pick(rng, home),
+        "corp": f"198.51.100.{32 * site + int(rng.integers(1, 30))}",
+        "vpn": f"100.{64 + int(rng.integers(0, 60))}.{int(rng.integers(0, 250))}"
+        f".{int(rng.integers(1, 250))}",
+        "devbox": f"10.{int(rng.choice([20, 21, 80, 81]))}.{int(rng.integers(0, 250))}"
+        f".{int(rng.integers(1, 250))}",
+    }
+
+
+def _client(rng: np.random.Generator) -> str:
+    """User agent of the client that somebody reads objects with."""
+    py = f"3.{int(rng.integers(10, 13))}.{int(rng.integers(1, 9))}"
+    client: str = pick(
+        rng,
+        [
+            f"[aws-cli/2.{int(rng.integers(11, 19))}.{int(rng.integers(0, 20))} Python/{py} "
+            "Linux/6.5.0 exe/x86_64]",
+            f"[Boto3/1.34.{rng.integers(1, 140)} md/Botocore#1.34 os/linux lang/python#{py}]",
+            f"[aws-cli/2.{int(rng.integers(11, 19))}.4 Python/{py} Darwin/23.4.0 exe/arm64]",
+            "[aws-sdk-go/1.44.256 (go1.20.4; linux; amd64) S3Manager]",
+        ],
+    )
+    return client
+
+
 def _add_managers(rng: np.random.Generator, people: list[Person]) -> None:
     """The longest-serving member leads each team; leads report to one of themselves."""
-    leads = {}
+    leads: dict[str, Person] = {}
     for p in sorted(people, key=lambda p: (p.start, p.user_id)):
         leads.setdefault(p.team, p)
     top = pick(rng, list(leads.values()))

@@ -128,7 +128,7 @@ def service_writes(
     midnight = lab.t0 + day * DAY
     if s.title == "checkpoint-writer":
         for asset in [a for f in lab.families for a in f.assets if a.born == day]:
-            times = spread(rng, len(asset.keys), midnight + 3600 * rng.integers(0, 18), 5400)
+            times = spread(rng, len(asset.keys), midnight + 3600 * int(rng.integers(0, 18)), 5400)
             for i, t in enumerate(times):
                 who = pick(rng, sessions)
                 if asset.sizes[i] > 1 << 20:
@@ -177,7 +177,7 @@ def service_copies(
     lab: Lab, feed: Feed, day: int, rng: np.random.Generator, sessions: list[Session], count: int
 ) -> None:
     """Nightly copies into the backup account, which is ours too."""
-    t = lab.t0 + day * DAY + 2 * 3600
+    t: float = lab.t0 + day * DAY + 2 * 3600
     while count > 0:
         asset = pick(rng, available(pick(rng, lab.families).assets, day) or lab.families[-1].assets)
         for i in sample_indexes(asset, min(count, 90), rng):

@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
+from typing import TypeVar
 from zoneinfo import ZoneInfo
 
 import numpy as np
+import numpy.typing as npt
 
 DAY = 86_400
 ACCOUNT, BACKUP_ACCOUNT, OUTSIDE_ACCOUNT = "111122223333", "444455556666", "999988887777"
 OWN_ACCOUNTS = (ACCOUNT, BACKUP_ACCOUNT)
 SLURM_ZONE = "America/Los_Angeles"
 K8S_CLUSTER, SLURM_CLUSTER = "prod-east", "a100"
+
+T = TypeVar("T")
+Shares = Sequence[float] | npt.NDArray[np.float64]
 
 
 @dataclass
@@ -140,6 +146,6 @@ def utc_offset(zone: str, day: date) -> float:
     return _OFFSETS[key]
 
 
-def pick(rng: np.random.Generator, items, p=None):
+def pick(rng: np.random.Generator, items: Sequence[T], p: Shares | None = None) -> T:
     """One element of a sequence (numpy's choice would turn dataclasses into arrays)."""
     return items[int(rng.choice(len(items), p=p))]
