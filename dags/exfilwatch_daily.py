@@ -139,7 +139,8 @@ class StageOperator(BaseOperator):
         result = self.hook.run_command(self.command(), env=stage_environment(os.environ))
         self.exit_code = result.exit_code
         if self.exit_code == 0:
-            return result.output
+            output: str = result.output
+            return output
         failure = f"stage {self.stage} of {self.day}: exit code {self.exit_code}"
         reason = " | ".join(self.hook.reasons) or result.output
         if self.exit_code in FINAL_EXIT_CODES:
@@ -150,7 +151,7 @@ class StageOperator(BaseOperator):
         """Stop the stage and all it started."""
         process = self.hook.sub_process
         if process is not None and process.poll() is None:
-            self.hook.send_sigterm()
+            self.hook.send_sigterm()  # type: ignore[no-untyped-call]
 
 
 with DAG(

@@ -10,7 +10,6 @@ from __future__ import annotations
 import difflib
 import logging
 import re
-import types
 import typing
 from pathlib import Path
 from typing import Any
@@ -153,7 +152,7 @@ def _model_at(location: Location) -> type[BaseModel] | None:
 
 
 def _model_in(annotation: Any) -> type[BaseModel] | None:
-    if isinstance(annotation, type) and not isinstance(annotation, types.GenericAlias):
+    if isinstance(annotation, type):
         return annotation if issubclass(annotation, BaseModel) else None
     found = (_model_in(inner) for inner in typing.get_args(annotation))
     return next((model for model in found if model), None)

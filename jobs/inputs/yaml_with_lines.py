@@ -101,6 +101,6 @@ def _walk(node: yaml.Node, keys: tuple[str, ...]) -> Iterator[tuple[tuple[str, .
 def dotted(location: Location) -> str:
     text = ""
     for part in location:
-        item = isinstance(part, int) or part.isdecimal()
-        text += f"[{part}]" if item else f".{part}" if text else part
+        name = str(part)
+        text += f"[{name}]" if name.isdecimal() else f".{name}" if text else name
     return text

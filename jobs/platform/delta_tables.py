@@ -21,7 +21,7 @@ import uuid
 from collections.abc import Sequence
 from datetime import date, timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote
 
 from jobs.platform.engine import ENGINE_OPTION
@@ -304,7 +304,8 @@ def next_writing(storage: str, tables: Sequence[Table], day: date) -> int:
 def to_frame(spark: SparkSession, rows: pd.DataFrame, table: Table) -> DataFrame:
     """A pandas frame with a table's columns as an engine frame with the table's types."""
     records = rows[table.column_names].astype(object)
-    records = records.where(records.notna(), None)
+    missing: Any = None  # which pandas takes, but its stubs do not name
+    records = records.where(records.notna(), missing)
     return spark.createDataFrame(
         [tuple(record) for record in records.itertuples(index=False)], table.ddl()
     )
@@ -331,7 +332,7 @@ def _replace_with_deltalake(
 ) -> None:
     import pyarrow as pa
     from deltalake import CommitProperties, DeltaTable, Schema, Transaction
-    from deltalake.transaction import AddAction
+    from deltalake.transaction import AddAction, RemoveAction
 
     url = _object_store_url(path)
     arrow = [field.with_nullable(True) for field in frame.limit(0).toArrow().schema]
@@ -343,7 +344,7 @@ def _replace_with_deltalake(
     files = f"day={day}/{uuid.uuid4().hex}"
     frame.drop("day").write.option("compression", "snappy").parquet(f"{path}/{files}")
     now_ms = int(time.time() * 1000)
-    adds = [
+    adds: list[AddAction | RemoveAction] = [
         AddAction(
             path=f"{files}/{name}",
             size=size,
