@@ -83,6 +83,10 @@ class Expectation:
     limits: Mapping[str, Any] = field(default_factory=dict)
 
 
+BETWEEN = "expect_column_values_to_be_between"
+LOOK = "look at the rejects (`exfilwatch events --rejects`)"
+SILENCE = "no access was seen, which does not mean there was none: "
+
 DAY_NOT_EMPTY = Expectation(
     name="day_not_empty",
     type="expect_table_row_count_to_be_between",
@@ -138,31 +142,44 @@ def event_suite(sources: Sequence[str]) -> list[Expectation]:
 
 
 def source_suite(quality: Quality) -> list[Expectation]:
-    """Expectations on a source as a whole: delivery, rejects, ids, times, identities, volume."""
-    look = "look at the rejects (`exfilwatch events --rejects`)"
-    least, most = quality.min_volume_ratio, quality.max_volume_ratio
-    silence = "no access was seen, which does not mean there was none: "
+    """Every source as a whole: delivery, rejects, ids, times, identities, volume, freshness."""
+    return [
+        _source_not_missing(quality),
+        *_rejects_few(quality),
+        *_events_sound(),
+        _identities_resolved(quality),
+        _volume_as_usual(quality),
+        _source_fresh(quality),
+    ]
+
+
+def _source_not_missing(quality: Quality) -> Expectation:
+    """A source without one event is missing."""
+    return Expectation(
+        name="source_not_missing",
+        type=BETWEEN,
+        severity=CRITICAL if quality.critical_missing_source else WARNING,
+        meaning="the source has events",
+        failure="missing source: not one event",
+        advice=SILENCE + "find out why the log is missing (path, delivery, logging off)",
+        # A plain number: later days read their history from it.
+        observed="{events}",
+        expected="1 event or more",
+        column="events",
+        limits={"min_value": 1},
+    )
+
+
+def _rejects_few(quality: Quality) -> list[Expectation]:
+    """The share of rejected records: what a day bears, and what is usual wear."""
     return [
         Expectation(
-            name="source_not_missing",
-            type="expect_column_values_to_be_between",
-            severity=CRITICAL if quality.critical_missing_source else WARNING,
-            meaning="the source has events",
-            failure="missing source: not one event",
-            advice=silence + "find out why the log is missing (path, delivery, logging off)",
-            # A plain number, because later days read their history from it.
-            observed="{events}",
-            expected="1 event or more",
-            column="events",
-            limits={"min_value": 1},
-        ),
-        Expectation(
             name="reject_share_bearable",
-            type="expect_column_values_to_be_between",
+            type=BETWEEN,
             severity=CRITICAL,
             meaning="most records are understood",
             failure="too many records are rejected to trust the rest",
-            advice=look + "; the format changed, or the source names the wrong one",
+            advice=LOOK + "; the format changed, or the source names the wrong one",
             observed="{reject_share:.4g} ({rejects} of {records} records)",
             unjudged="no records",
             expected=f"{quality.max_reject_share:g} or less",
@@ -171,20 +188,26 @@ def source_suite(quality: Quality) -> list[Expectation]:
         ),
         Expectation(
             name="reject_share_low",
-            type="expect_column_values_to_be_between",
+            type=BETWEEN,
             severity=WARNING,
             meaning="nearly all records are understood",
             failure="more records are rejected than usual wear",
-            advice=look,
+            advice=LOOK,
             observed="{reject_share:.4g} ({rejects} of {records} records)",
             unjudged="no records",
             expected=f"{quality.warn_reject_share:g} or less",
             column="reject_share",
             limits={"max_value": quality.warn_reject_share},
         ),
+    ]
+
+
+def _events_sound() -> list[Expectation]:
+    """Ids that differ, times within the day."""
+    return [
         Expectation(
             name="event_ids_unique",
-            type="expect_column_values_to_be_between",
+            type=BETWEEN,
             severity=CRITICAL,
             meaning="no two events share an id",
             failure="events share an id",
@@ -197,7 +220,7 @@ def source_suite(quality: Quality) -> list[Expectation]:
         ),
         Expectation(
             name="events_within_day",
-            type="expect_column_values_to_be_between",
+            type=BETWEEN,
             severity=CRITICAL,
             meaning="every event's time is in the day (UTC)",
             failure="events lie outside the day (UTC)",
@@ -208,51 +231,64 @@ def source_suite(quality: Quality) -> list[Expectation]:
             subject="event_time",
             limits={"max_value": 0},
         ),
-        Expectation(
-            name="identities_resolved",
-            type="expect_column_values_to_be_between",
-            severity=WARNING,
-            meaning="the directory knows the principals",
-            failure="the directory does not know many principals",
-            advice="list them with `exfilwatch doctor --identities`, add aliases to directory.csv",
-            observed="{unresolved_share:.4g} ({unresolved} of {events} events)",
-            unjudged="no events",
-            expected=f"{quality.warn_unresolved_share:g} or less",
-            column="unresolved_share",
-            subject="user_kind",
-            limits={"max_value": quality.warn_unresolved_share},
-        ),
-        Expectation(
-            name="volume_as_usual",
-            type="expect_column_values_to_be_between",
-            severity=WARNING,
-            meaning="the volume is as usual",
-            failure="the volume is far from the usual",
-            advice="less: " + silence + "check the delivery; more: find the cause",
-            observed=(
-                "{events} events, {volume_ratio:.3g} times the usual {usual_events:.0f} "
-                "({history_days} days)"
-            ),
-            unjudged="{events} events, no history",
-            expected=f"{least:g} to {most:g} times the usual",
-            column="volume_ratio",
-            limits={"min_value": least, "max_value": most},
-        ),
-        Expectation(
-            name="source_fresh",
-            type="expect_column_values_to_be_between",
-            severity=WARNING,
-            meaning="events go on until late in the day",
-            failure="stale source: it falls silent before the end of the day",
-            advice=silence + "later files may be missing; run the day again when they are there",
-            observed="{silent_hours:.1f} hours of silence",
-            unjudged="no events",
-            expected=f"{quality.max_silent_hours:g} hours or less",
-            column="silent_hours",
-            subject="event_time",
-            limits={"max_value": quality.max_silent_hours},
-        ),
     ]
+
+
+def _identities_resolved(quality: Quality) -> Expectation:
+    """The share of events whose principal the directory does not know."""
+    return Expectation(
+        name="identities_resolved",
+        type=BETWEEN,
+        severity=WARNING,
+        meaning="the directory knows the principals",
+        failure="the directory does not know many principals",
+        advice="list them with `exfilwatch doctor --identities`, add aliases to directory.csv",
+        observed="{unresolved_share:.4g} ({unresolved} of {events} events)",
+        unjudged="no events",
+        expected=f"{quality.warn_unresolved_share:g} or less",
+        column="unresolved_share",
+        subject="user_kind",
+        limits={"max_value": quality.warn_unresolved_share},
+    )
+
+
+def _volume_as_usual(quality: Quality) -> Expectation:
+    """Events of the day against the usual of its history."""
+    least, most = quality.min_volume_ratio, quality.max_volume_ratio
+    return Expectation(
+        name="volume_as_usual",
+        type=BETWEEN,
+        severity=WARNING,
+        meaning="the volume is as usual",
+        failure="the volume is far from the usual",
+        advice="less: " + SILENCE + "check the delivery; more: look who causes it",
+        observed=(
+            "{events} events, {volume_ratio:.3g} times the usual {usual_events:.0f} "
+            "({history_days} days)"
+        ),
+        unjudged="{events} events, no history",
+        expected=f"{least:g} to {most:g} times the usual",
+        column="volume_ratio",
+        limits={"min_value": least, "max_value": most},
+    )
+
+
+def _source_fresh(quality: Quality) -> Expectation:
+    """Hours from the last event to the end of the day."""
+    return Expectation(
+        name="source_fresh",
+        type=BETWEEN,
+        severity=WARNING,
+        meaning="events go on until late in the day",
+        failure="stale source: it falls silent before the end of the day",
+        advice=SILENCE + "later files may be missing; run the day again when they are there",
+        observed="{silent_hours:.1f} hours of silence",
+        unjudged="no events",
+        expected=f"{quality.max_silent_hours:g} hours or less",
+        column="silent_hours",
+        subject="event_time",
+        limits={"max_value": quality.max_silent_hours},
+    )
 
 
 def _row_expectations(table: Table) -> list[Expectation]:
@@ -280,7 +316,7 @@ def _row_expectations(table: Table) -> list[Expectation]:
     ranges = [
         Expectation(
             name="expect_column_values_to_be_between",
-            type="expect_column_values_to_be_between",
+            type=BETWEEN,
             severity=CRITICAL,
             meaning=f"`{column.name}` is {_range_text(column)}",
             failure=f"`{column.name}` is out of range",

@@ -17,8 +17,19 @@ from schemas.kibana.site import Runbook, Site
 SEVERITIES = ("low", "medium", "high", "critical")
 """Security's names of ``event.severity`` 1 to 4."""
 LOOK_BACK = "now-10d"
-"""A finding has the time of its evidence. It is published a day later, or some days later if logs
-are late or days run again. A known finding makes no second alert."""
+"""A finding's time is that of its evidence, which is published a day later, or some days where logs
+were late or days are run again. What is there already makes no second alert."""
+SHOWN_FIELDS = (
+    "event.reason",
+    "user.id",
+    "user.name",
+    "exfil.contributions.reason",
+    "exfil.assets.id",
+    "exfil.window",
+    "threat.technique.id",
+    "event.id",
+)
+"""Of the finding, at the top of its alert."""
 ATTACK = "https://attack.mitre.org"
 Technique = tuple[str, str]
 TACTICS: dict[tuple[str, str], tuple[Technique, ...]] = {
@@ -88,18 +99,7 @@ def detection_rule(site: Site, runbooks: Mapping[str, Runbook], kibana: str) -> 
             for level, severity in enumerate(SEVERITIES, start=1)
         ],
         "rule_name_override": "rule.name",
-        "investigation_fields": {
-            "field_names": [
-                "event.reason",
-                "user.id",
-                "user.name",
-                "exfil.contributions.reason",
-                "exfil.assets.id",
-                "exfil.window",
-                "threat.technique.id",
-                "event.id",
-            ]
-        },
+        "investigation_fields": {"field_names": list(SHOWN_FIELDS)},
         "threat": [_tactic(*tactic, techniques) for tactic, techniques in TACTICS.items()],
         "note": (
             "## Triage\n\nRead `event.reason`, then the person's page: "

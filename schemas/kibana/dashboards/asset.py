@@ -10,6 +10,7 @@ from schemas.kibana.data_views import (
     ASSET_DAYS_VIEW,
 )
 from schemas.kibana.lens import (
+    Chart,
     Layer,
     beside,
     count,
@@ -29,40 +30,12 @@ from schemas.kibana.site import Site
 
 
 def asset(site: Site) -> dict[str, Any]:
-    takers = table(
-        Layer(
-            ASSET_DAYS_VIEW,
-            {
-                "user": top("user.id", "Identity", by="bytes", size=50),
-                "name": beside("user.name", "Name"),
-                "objects": total("exfil.objects", "Objects"),
-                "bytes": total("exfil.bytes", "Bytes"),
-                "events": total("exfil.events", "Events"),
-                "new": least("@timestamp", "New on", "exfil.is_new: true"),
-                "last": greatest("@timestamp", "Last"),
-            },
-        ),
-        sort="bytes",
-    )
-    listed = table(
-        Layer(
-            ASSET_DAYS_VIEW,
-            {
-                "asset": top("exfil.asset.id", "Asset", by="bytes", size=50),
-                "team": beside("exfil.asset.owner_team", "Owner"),
-                "sensitivity": greatest("exfil.asset.sensitivity", "Sensitivity"),
-                "identities": distinct("user.id", "Identities"),
-                "new": count("First touches", "exfil.is_new: true"),
-                "bytes": total("exfil.bytes", "Bytes"),
-            },
-        ),
-        sort="bytes",
-    )
+    """The dashboard: who took how much of an asset, who is new to it, findings that name it."""
     rows = [
         [
-            panels.chart(site, "listed", "Assets", (24, 14), listed, "Click an id to see one."),
+            panels.chart(site, "listed", "Assets", (24, 14), _listed(), "Click an id to see one."),
             panels.chart(
-                site, "takers", "Who took how much", (24, 14), takers, "Sums of the time range."
+                site, "takers", "Who took how much", (24, 14), _takers(), "Sums of the time range."
             ),
         ],
         [
@@ -103,3 +76,40 @@ def asset(site: Site) -> dict[str, Any]:
         "new to it, and the findings that name it. Follow the link of an asset's id to get here."
     )
     return dashboard(site, "asset", description, rows, [])
+
+
+def _takers() -> Chart:
+    """Amounts by identity."""
+    return table(
+        Layer(
+            ASSET_DAYS_VIEW,
+            {
+                "user": top("user.id", "Identity", by="bytes", size=50),
+                "name": beside("user.name", "Name"),
+                "objects": total("exfil.objects", "Objects"),
+                "bytes": total("exfil.bytes", "Bytes"),
+                "events": total("exfil.events", "Events"),
+                "new": least("@timestamp", "New on", "exfil.is_new: true"),
+                "last": greatest("@timestamp", "Last"),
+            },
+        ),
+        sort="bytes",
+    )
+
+
+def _listed() -> Chart:
+    """Assets by bytes."""
+    return table(
+        Layer(
+            ASSET_DAYS_VIEW,
+            {
+                "asset": top("exfil.asset.id", "Asset", by="bytes", size=50),
+                "team": beside("exfil.asset.owner_team", "Owner"),
+                "sensitivity": greatest("exfil.asset.sensitivity", "Sensitivity"),
+                "identities": distinct("user.id", "Identities"),
+                "new": count("First touches", "exfil.is_new: true"),
+                "bytes": total("exfil.bytes", "Bytes"),
+            },
+        ),
+        sort="bytes",
+    )

@@ -1,4 +1,4 @@
-"""The dashboards: Triage queue, User, Asset, Graph, Detector and pipeline health."""
+"""The dashboard Detector and pipeline health."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from schemas.kibana.data_views import (
 )
 from schemas.kibana.lens import (
     STATUS_COLOURS,
+    Chart,
     Layer,
     count,
     distinct,
@@ -20,89 +21,20 @@ from schemas.kibana.lens import (
     top,
     total,
 )
+from schemas.kibana.panels import Panel
 from schemas.kibana.sessions import (
     FAILED_SESSION,
 )
 from schemas.kibana.site import Site
 
+OF_SOURCE = 'exfil.health.kind: "source"'
+OF_DETECTOR = 'exfil.health.kind: "detector"'
+
 
 def health(site: Site) -> dict[str, Any]:
-    of_source = 'exfil.health.kind: "source"'
-    of_detector = 'exfil.health.kind: "detector"'
-    sources = table(
-        Layer(
-            HEALTH_VIEW,
-            {
-                "source": top("exfil.health.source", "Source", by="events", size=50),
-                "last": greatest("exfil.health.last_event", "Last event"),
-                "events": total("exfil.health.events", "Events"),
-                "rejects": total("exfil.health.rejects", "Not understood"),
-            },
-        ),
-        sort="events",
-        query=of_source,
-    )
-    detectors = table(
-        Layer(
-            HEALTH_VIEW,
-            {
-                "detector": top("exfil.health.detector", "Detector", by="signals", size=50),
-                "signals": total("exfil.health.signals", "Signals"),
-                "findings": total("exfil.health.findings", "In-budget findings"),
-            },
-        ),
-        sort="findings",
-        query=of_detector,
-    )
-    verdicts = table(
-        Layer(
-            QUEUE_VIEW,
-            {
-                "detector": top("rule.name", "Leading detector", by="findings", size=50),
-                "findings": count("Findings"),
-                "open": count("Open", 'exfil.status: "open"'),
-                "confirmed": count("Confirmed", 'exfil.status: "confirmed"'),
-                "benign": count("Benign", 'exfil.status: "benign"'),
-                "duplicate": count("Duplicate", 'exfil.status: "duplicate"'),
-            },
-        ),
-        sort="findings",
-        query="exfil.in_budget: true",
-    )
+    """The dashboard: deliveries, rejects, expectations not met, detectors and verdicts."""
     rows = [
-        [
-            figure_panel(
-                site,
-                "critical",
-                "Critical expectations not met",
-                HEALTH_VIEW,
-                count("in the time range", failed("critical")),
-                STATUS_COLOURS["high"],
-            ),
-            figure_panel(
-                site,
-                "warnings",
-                "Warnings",
-                HEALTH_VIEW,
-                count("expectations not met", failed("warning")),
-            ),
-            figure_panel(
-                site,
-                "rejects",
-                "Records not understood",
-                HEALTH_VIEW,
-                total("exfil.health.rejects", "in the time range", of_source),
-            ),
-            figure_panel(
-                site,
-                "alive",
-                "Sources heard of",
-                HEALTH_VIEW,
-                distinct(
-                    "exfil.health.source", "with events", f"{of_source} and exfil.health.events > 0"
-                ),
-            ),
-        ],
+        _figures(site),
         [
             panels.chart(
                 site,
@@ -123,7 +55,7 @@ def health(site: Site) -> dict[str, Any]:
         ],
         [
             panels.chart(
-                site, "sources", "Sources", (20, 13), sources, "Last event of each source."
+                site, "sources", "Sources", (20, 13), _sources(), "When each was last heard of."
             ),
             panels.session(site, "failed", (28, 13), FAILED_SESSION),
         ],
@@ -141,7 +73,7 @@ def health(site: Site) -> dict[str, Any]:
                 "detectors",
                 "Detectors",
                 (24, 12),
-                detectors,
+                _detectors(),
                 "Signals, and the findings they gave points to.",
             ),
         ],
@@ -151,10 +83,99 @@ def health(site: Site) -> dict[str, Any]:
                 "verdicts",
                 "Verdicts by detector",
                 (48, 12),
-                verdicts,
-                "Findings in the budget, by detector and verdict.",
+                _verdicts(),
+                "Of findings in the budget: how often it was right.",
             )
         ],
     ]
     description = "Delivery and rejects of logs, expectations, signals and verdicts by detector."
     return dashboard(site, "health", description, rows, [])
+
+
+def _sources() -> Chart:
+    """Deliveries by source."""
+    return table(
+        Layer(
+            HEALTH_VIEW,
+            {
+                "source": top("exfil.health.source", "Source", by="events", size=50),
+                "last": greatest("exfil.health.last_event", "Last event"),
+                "events": total("exfil.health.events", "Events"),
+                "rejects": total("exfil.health.rejects", "Not understood"),
+            },
+        ),
+        sort="events",
+        query=OF_SOURCE,
+    )
+
+
+def _detectors() -> Chart:
+    """Signals and findings by detector."""
+    return table(
+        Layer(
+            HEALTH_VIEW,
+            {
+                "detector": top("exfil.health.detector", "Detector", by="signals", size=50),
+                "signals": total("exfil.health.signals", "Signals"),
+                "findings": total("exfil.health.findings", "In-budget findings"),
+            },
+        ),
+        sort="findings",
+        query=OF_DETECTOR,
+    )
+
+
+def _verdicts() -> Chart:
+    """Verdicts on in-budget findings by leading detector."""
+    return table(
+        Layer(
+            QUEUE_VIEW,
+            {
+                "detector": top("rule.name", "Leading detector", by="findings", size=50),
+                "findings": count("Findings"),
+                "open": count("Open", 'exfil.status: "open"'),
+                "confirmed": count("Confirmed", 'exfil.status: "confirmed"'),
+                "benign": count("Benign", 'exfil.status: "benign"'),
+                "duplicate": count("Duplicate", 'exfil.status: "duplicate"'),
+            },
+        ),
+        sort="findings",
+        query="exfil.in_budget: true",
+    )
+
+
+def _figures(site: Site) -> list[Panel]:
+    """The row of figures at the top."""
+    return [
+        figure_panel(
+            site,
+            "critical",
+            "Critical expectations not met",
+            HEALTH_VIEW,
+            count("in the time range", failed("critical")),
+            STATUS_COLOURS["high"],
+        ),
+        figure_panel(
+            site,
+            "warnings",
+            "Warnings",
+            HEALTH_VIEW,
+            count("expectations not met", failed("warning")),
+        ),
+        figure_panel(
+            site,
+            "rejects",
+            "Records not understood",
+            HEALTH_VIEW,
+            total("exfil.health.rejects", "in the time range", OF_SOURCE),
+        ),
+        figure_panel(
+            site,
+            "alive",
+            "Sources heard of",
+            HEALTH_VIEW,
+            distinct(
+                "exfil.health.source", "with events", f"{OF_SOURCE} and exfil.health.events > 0"
+            ),
+        ),
+    ]

@@ -13,6 +13,7 @@ from schemas.kibana.data_views import (
 )
 from schemas.kibana.lens import (
     STATUS_COLOURS,
+    Chart,
     Layer,
     beside,
     by_day,
@@ -23,11 +24,13 @@ from schemas.kibana.lens import (
     timeline,
     top,
 )
+from schemas.kibana.panels import Panel
 from schemas.kibana.sessions import (
     QUEUE_SESSION,
 )
 from schemas.kibana.site import Runbook, Site
 
+IN_BUDGET = "exfil.in_budget: true"
 VERDICT_HELP = """\
 A verdict is given in the shell, with the finding's `event.id`:
 
@@ -49,17 +52,60 @@ def runbook_text(runbooks: Mapping[str, Runbook]) -> str:
 
 
 def triage(site: Site) -> dict[str, Any]:
-    in_budget = "exfil.in_budget: true"
-    figures = [
+    """The dashboard: open findings, identities by gain of risk, how to give a verdict."""
+    rows = [
+        _figures(site),
+        [panels.session(site, "queue", (48, 20), QUEUE_SESSION)],
+        [
+            panels.chart(
+                site,
+                "gains",
+                "Identities by gain",
+                (28, 15),
+                _gains(),
+                "Risk of today less that of seven days ago. Not narrowed by the controls above.",
+            ),
+            panels.chart(
+                site,
+                "detectors",
+                "By detector",
+                (20, 15),
+                _by_detector(),
+                "What speaks against whom.",
+            ),
+        ],
+        [
+            panels.chart(
+                site, "days", "By day and status", (20, 12), _days(), "Set Status to any."
+            ),
+            panels.chart(
+                site, "assets", "Assets concerned", (16, 12), _assets(), "Of these findings."
+            ),
+            panels.markdown("verdict", "To give a verdict", (12, 12), VERDICT_HELP),
+        ],
+    ]
+    controls = [
+        Control("status", "Status", QUEUE_VIEW, "exfil.status", ("open",)),
+        Control("detector", "Detector", QUEUE_VIEW, "exfil.detectors"),
+        Control("severity", "Severity (4 is critical)", QUEUE_VIEW, "event.severity"),
+        Control("window", "Window", QUEUE_VIEW, "exfil.window"),
+    ]
+    description = "What to look at next: open findings by score, people by gain of risk."
+    return dashboard(site, "triage", description, rows, controls)
+
+
+def _figures(site: Site) -> list[Panel]:
+    """The row of figures at the top."""
+    return [
         figure_panel(
-            site, "waiting", "Findings", QUEUE_VIEW, count("in the day's budget", in_budget)
+            site, "waiting", "Findings", QUEUE_VIEW, count("in the day's budget", IN_BUDGET)
         ),
         figure_panel(
             site,
             "severe",
             "High and critical",
             QUEUE_VIEW,
-            count("severity 3 and 4", f"{in_budget} and event.severity >= 3"),
+            count("severity 3 and 4", f"{IN_BUDGET} and event.severity >= 3"),
             STATUS_COLOURS["high"],
         ),
         figure_panel(
@@ -67,7 +113,7 @@ def triage(site: Site) -> dict[str, Any]:
             "identities",
             "Identities",
             QUEUE_VIEW,
-            distinct("user.id", "different", in_budget),
+            distinct("user.id", "different", IN_BUDGET),
         ),
         figure_panel(
             site,
@@ -77,7 +123,11 @@ def triage(site: Site) -> dict[str, Any]:
             count("their evidence changed", "exfil.supersedes: *"),
         ),
     ]
-    gains = table(
+
+
+def _gains() -> Chart:
+    """Identities whose risk rose most."""
+    return table(
         Layer(
             ENTITIES_VIEW,
             {
@@ -94,7 +144,11 @@ def triage(site: Site) -> dict[str, Any]:
         sort="gain",
         risks=("score", "peak"),
     )
-    by_detector = table(
+
+
+def _by_detector() -> Chart:
+    """In-budget findings by detector."""
+    return table(
         Layer(
             QUEUE_VIEW,
             {
@@ -106,9 +160,13 @@ def triage(site: Site) -> dict[str, Any]:
         ),
         sort="findings",
         risks=("worst",),
-        query=in_budget,
+        query=IN_BUDGET,
     )
-    days = timeline(
+
+
+def _days() -> Chart:
+    """In-budget findings by day and status."""
+    return timeline(
         Layer(
             QUEUE_VIEW,
             {
@@ -117,9 +175,13 @@ def triage(site: Site) -> dict[str, Any]:
                 "findings": count("Findings"),
             },
         ),
-        query=in_budget,
+        query=IN_BUDGET,
     )
-    assets = table(
+
+
+def _assets() -> Chart:
+    """In-budget findings by asset."""
+    return table(
         Layer(
             QUEUE_VIEW,
             {
@@ -131,37 +193,5 @@ def triage(site: Site) -> dict[str, Any]:
         ),
         sort="worst",
         risks=("worst",),
-        query=in_budget,
+        query=IN_BUDGET,
     )
-    rows = [
-        figures,
-        [panels.session(site, "queue", (48, 20), QUEUE_SESSION)],
-        [
-            panels.chart(
-                site,
-                "gains",
-                "Identities by gain",
-                (28, 15),
-                gains,
-                "Risk today minus risk seven days ago. The controls above do not apply here.",
-            ),
-            panels.chart(
-                site, "detectors", "By detector", (20, 15), by_detector, "Findings by detector."
-            ),
-        ],
-        [
-            panels.chart(site, "days", "By day and status", (20, 12), days, "Set Status to any."),
-            panels.chart(
-                site, "assets", "Assets concerned", (16, 12), assets, "Of these findings."
-            ),
-            panels.markdown("verdict", "To give a verdict", (12, 12), VERDICT_HELP),
-        ],
-    ]
-    controls = [
-        Control("status", "Status", QUEUE_VIEW, "exfil.status", ("open",)),
-        Control("detector", "Detector", QUEUE_VIEW, "exfil.detectors"),
-        Control("severity", "Severity (4 is critical)", QUEUE_VIEW, "event.severity"),
-        Control("window", "Window", QUEUE_VIEW, "exfil.window"),
-    ]
-    description = "Next in review: open findings by score, people by gain of risk."
-    return dashboard(site, "triage", description, rows, controls)

@@ -15,6 +15,7 @@ from schemas.kibana.data_views import (
 )
 from schemas.kibana.lens import (
     STATUS_COLOURS,
+    Chart,
     Layer,
     by_day,
     greatest,
@@ -33,49 +34,15 @@ from schemas.kibana.site import Runbook, Site
 
 
 def user(site: Site, runbooks: Mapping[str, Runbook]) -> dict[str, Any]:
-    risk = timeline(
-        Layer(ENTITY_DAYS_VIEW, {"day": by_day(), "findings": total("exfil.findings", "Findings")}),
-        Layer(
-            ENTITY_DAYS_VIEW,
-            {"day": by_day(), "risk": greatest("user.risk.calculated_score_norm", "Risk")},
-        ),
-        {"findings": STATUS_COLOURS["bars"], "risk": STATUS_COLOURS["high"]},
-    )
-    new = timeline(
-        Layer(
-            ENTITY_DAYS_VIEW,
-            {
-                "day": by_day(),
-                "assets": greatest("exfil.assets", "Assets touched"),
-            },
-        ),
-        Layer(
-            ENTITY_DAYS_VIEW,
-            {"day": by_day(), "new": greatest("exfil.new_assets", "of these new")},
-        ),
-        {"assets": STATUS_COLOURS["bars"], "new": STATUS_COLOURS["high"]},
-    )
-    touched = table(
-        Layer(
-            ASSET_DAYS_VIEW,
-            {
-                "asset": top("exfil.asset.id", "Asset", by="bytes", size=50),
-                "sensitivity": greatest("exfil.asset.sensitivity", "Sensitivity"),
-                "objects": total("exfil.objects", "Objects"),
-                "bytes": total("exfil.bytes", "Bytes"),
-                "events": total("exfil.events", "Events"),
-                "new": least("@timestamp", "New on", "exfil.is_new: true"),
-                "last": greatest("@timestamp", "Last"),
-            },
-        ),
-        sort="bytes",
-    )
+    """The dashboard: trend, peers, assets, graph, verdicts and next steps of one identity."""
     alone = "Own figures beside the median and the 90th percentile of the learned peers."
     rows = [
         [panels.session(site, "person", (48, 7), PEOPLE_SESSION)],
         [
-            panels.chart(site, "risk", "Risk and findings", (24, 10), risk, "Risk is 0 to 100."),
-            panels.chart(site, "new", "Assets, and what is new", (24, 10), new, "Distinct, a day."),
+            panels.chart(site, "risk", "Risk and findings", (24, 10), _risk(), "Risk is 0 to 100."),
+            panels.chart(
+                site, "new", "Assets, and what is new", (24, 10), _new(), "Distinct, a day."
+            ),
         ],
         [
             panels.chart(site, "bytes", "Bytes and peers", (24, 10), peers("bytes"), alone),
@@ -99,7 +66,7 @@ def user(site: Site, runbooks: Mapping[str, Runbook]) -> dict[str, Any]:
         ],
         [
             panels.chart(
-                site, "touched", "Assets touched", (28, 14), touched, "Sums of the time range."
+                site, "touched", "Assets touched", (28, 14), _touched(), "Sums of the time range."
             ),
             panels.markdown("runbook", "Next steps by detector", (20, 14), runbook_text(runbooks)),
         ],
@@ -112,3 +79,52 @@ def user(site: Site, runbooks: Mapping[str, Runbook]) -> dict[str, Any]:
         "Follow the link of a user.id to get here, or choose an identity."
     )
     return dashboard(site, "user", description, rows, controls)
+
+
+def _risk() -> Chart:
+    """Risk and findings by day."""
+    return timeline(
+        Layer(ENTITY_DAYS_VIEW, {"day": by_day(), "findings": total("exfil.findings", "Findings")}),
+        Layer(
+            ENTITY_DAYS_VIEW,
+            {"day": by_day(), "risk": greatest("user.risk.calculated_score_norm", "Risk")},
+        ),
+        {"findings": STATUS_COLOURS["bars"], "risk": STATUS_COLOURS["high"]},
+    )
+
+
+def _new() -> Chart:
+    """Assets touched, and those touched for the first time, by day."""
+    return timeline(
+        Layer(
+            ENTITY_DAYS_VIEW,
+            {
+                "day": by_day(),
+                "assets": greatest("exfil.assets", "Assets touched"),
+            },
+        ),
+        Layer(
+            ENTITY_DAYS_VIEW,
+            {"day": by_day(), "new": greatest("exfil.new_assets", "of these new")},
+        ),
+        {"assets": STATUS_COLOURS["bars"], "new": STATUS_COLOURS["high"]},
+    )
+
+
+def _touched() -> Chart:
+    """Amounts by asset."""
+    return table(
+        Layer(
+            ASSET_DAYS_VIEW,
+            {
+                "asset": top("exfil.asset.id", "Asset", by="bytes", size=50),
+                "sensitivity": greatest("exfil.asset.sensitivity", "Sensitivity"),
+                "objects": total("exfil.objects", "Objects"),
+                "bytes": total("exfil.bytes", "Bytes"),
+                "events": total("exfil.events", "Events"),
+                "new": least("@timestamp", "New on", "exfil.is_new: true"),
+                "last": greatest("@timestamp", "Last"),
+            },
+        ),
+        sort="bytes",
+    )
