@@ -55,7 +55,7 @@ def health(site: Site) -> dict[str, Any]:
         ],
         [
             panels.chart(
-                site, "sources", "Sources", (20, 13), _sources(), "When each was last heard of."
+                site, "sources", "Sources", (20, 13), _sources(), "Last event of each source."
             ),
             panels.session(site, "failed", (28, 13), FAILED_SESSION),
         ],
@@ -84,7 +84,7 @@ def health(site: Site) -> dict[str, Any]:
                 "Verdicts by detector",
                 (48, 12),
                 _verdicts(),
-                "Of findings in the budget: how often it was right.",
+                "Findings in the budget, by detector and verdict.",
             )
         ],
     ]

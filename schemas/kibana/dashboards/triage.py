@@ -63,7 +63,7 @@ def triage(site: Site) -> dict[str, Any]:
                 "Identities by gain",
                 (28, 15),
                 _gains(),
-                "Risk of today less that of seven days ago. Not narrowed by the controls above.",
+                "Risk today minus risk seven days ago. The controls above do not apply here.",
             ),
             panels.chart(
                 site,
@@ -71,7 +71,7 @@ def triage(site: Site) -> dict[str, Any]:
                 "By detector",
                 (20, 15),
                 _by_detector(),
-                "What speaks against whom.",
+                "Findings by detector.",
             ),
         ],
         [
@@ -90,7 +90,7 @@ def triage(site: Site) -> dict[str, Any]:
         Control("severity", "Severity (4 is critical)", QUEUE_VIEW, "event.severity"),
         Control("window", "Window", QUEUE_VIEW, "exfil.window"),
     ]
-    description = "What to look at next: open findings by score, people by gain of risk."
+    description = "Next in review: open findings by score, people by gain of risk."
     return dashboard(site, "triage", description, rows, controls)
 
 
