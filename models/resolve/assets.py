@@ -10,6 +10,8 @@ from typing import Any
 
 import pandas as pd
 
+from models.features.rows import each_row
+
 WILDCARD = re.compile(r"[*?\[]")
 CHARACTER_CLASS = re.compile(r"\[(?P<negated>!?)(?P<members>\]?[^\]]*)\]")
 REGEX_SIGNS = re.compile(r"[\\.+*?()|\[\]{}^$#&~-]")
@@ -43,7 +45,7 @@ def asset_finder(
     below: dict[str, tuple[Rank, AssetMatch]] = {}
     globs: list[tuple[Rank, re.Pattern[str], AssetMatch]] = []
     by_sensitivity = nested == "most_sensitive" and "sensitivity" in assets
-    for row in assets.sort_values("asset_id").itertuples(index=False):
+    for row in each_row(assets.sort_values("asset_id")):
         rank = (_sensitivity(row) if by_sensitivity else 0, len(row.pattern))
         stem = row.pattern.removesuffix("/*")
         if WILDCARD.search(stem):
@@ -81,7 +83,7 @@ def concealing_patterns(assets: pd.DataFrame) -> list[str]:
     """What is wrong with patterns that are within, or equal to, another asset's pattern of higher
     sensitivity: by the longest pattern alone they would take its objects out of sight.
     """
-    rows = sorted(assets.itertuples(index=False), key=lambda row: (row.asset_id, row.pattern))
+    rows = sorted(each_row(assets), key=lambda row: (row.asset_id, row.pattern))
     literal: dict[str, list[Any]] = {}
     globs = []
     for row in rows:

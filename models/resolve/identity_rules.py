@@ -19,10 +19,12 @@ from __future__ import annotations
 
 import re
 from collections import defaultdict
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping, Set
 from dataclasses import dataclass, field
+from functools import partial
 from typing import TYPE_CHECKING
 
+from models.features.rows import each_row
 from models.resolve.marks import CHOSEN, OF_ACCOUNT
 from schemas.context import names_of, split_alias
 
@@ -113,7 +115,7 @@ def read_names(directory: pd.DataFrame, sources: Collection[str] = ()) -> Direct
     contacts: dict[str, set[Identity]] = defaultdict(set)
     within: dict[tuple[str, str], set[Identity]] = defaultdict(set)
     mere_ids = set()
-    for row in directory.itertuples(index=False):
+    for row in each_row(directory):
         identity = Identity(row.user_id, row.kind)
         for alias in row.aliases:
             scope, name = split_alias(alias, sources)
@@ -133,32 +135,41 @@ def read_names(directory: pd.DataFrame, sources: Collection[str] = ()) -> Direct
     return Directory(dict(bearers), dict(within), user_ids, frozenset(mere_ids), named)
 
 
-def near_rules(directory: pd.DataFrame, bearers: Bearers) -> dict[str, Rule]:
-    """The rules by name, the most certain first.
+@dataclass(frozen=True)
+class Addresses:
+    """E-mail addresses of the directory in lower case, and whose they are."""
 
-    ``email_case``
-        `ANA@Example.com`: mail systems and identity providers do not tell case apart, and each
-        writes an address as somebody once typed it (a SAML name id, an OIDC subject, GitHub's
-        external identity). The only rule that services may be found by.
-    ``email_tag``
-        `ana+aws@example.com` is delivered to `ana@example.com`; people tag the address they sign up
-        with. The tag of a service's mailbox is often another account, so it is for people only.
-    ``guest_name``
-        Entra ID names an invited guest `ana_example.com#EXT#@tenant.onmicrosoft.com`. No domain has
-        an underscore, so the last one was the `@`.
-    ``session_name``
-        Whoever opens a session gives it its name, so a match on that name is never certain, even
-        where it is somebody's name to the letter. EKS writes the `@` of a role session's name as
-        `-` (aws-auth's `{{SessionName}}`, user names of access entries): `ana-example.com`, alone
-        or at the end of the session's ARN or principal id.
-    ``prefixed_name``
-        Kubernetes and others put a provider before a user name: `oidc:ana@example.com`,
-        `https://issuer.example.com#ana@example.com`. What `system:` names is never a person.
-    ``email_domain``
-        `ana@corp.example.com`: the same local part under a domain above or below the person's own,
-        or, of the lab's staff, under another of the staff's domains, where nobody else has that
-        local part. The domains of contractors and vendors are not the lab's: some are mail
-        providers, where anybody gets an address.
+    everybody: Mapping[str, Collection[Identity]]
+    people: Mapping[str, Collection[Identity]]
+    """Of people only."""
+    by_session: Mapping[str, Collection[Identity]]
+    """People by their address with ``-`` in place of ``@``."""
+    by_local: Mapping[str, Collection[Identity]]
+    """Everybody by the local part."""
+    domains: Mapping[str, Collection[str]]
+    """Domains of people's addresses by the local part."""
+    own_domains: Set[str]
+    """Domains of the staff."""
+
+
+def near_rules(directory: pd.DataFrame, bearers: Bearers) -> dict[str, Rule]:
+    """The rules by name, the most certain first."""
+    addresses = _read_addresses(directory, bearers)
+    return {
+        "email_case": lambda name: addresses.everybody.get(name, ()),
+        "email_tag": partial(_by_email_tag, addresses),
+        "guest_name": partial(_by_guest_name, addresses),
+        "session_name": partial(_by_session_name, addresses),
+        "prefixed_name": partial(_by_prefixed_name, addresses),
+        "email_domain": partial(_by_email_domain, addresses),
+    }
+
+
+def _read_addresses(directory: pd.DataFrame, bearers: Bearers) -> Addresses:
+    """``email_case``: mail systems and identity providers do not tell case apart.
+
+    Each writes an address as somebody once typed it (a SAML name id, an OIDC subject, GitHub's
+    external identity). It is the only rule by which services may be found.
     """
     folded: dict[str, set[Identity]] = defaultdict(set)
     for name, identities in bearers.items():
@@ -178,50 +189,74 @@ def near_rules(directory: pd.DataFrame, bearers: Bearers) -> dict[str, Rule]:
             domains[local].add(domain)
     own_domains = {
         row.email.lower().partition("@")[2]
-        for row in directory.itertuples(index=False)
+        for row in each_row(directory)
         if row.kind == "human" and row.employment in OWN_STAFF
     }
+    return Addresses(folded, people, by_session, by_local, domains, own_domains)
 
-    def email_tag(name: str) -> Collection[Identity]:
-        address = ADDRESS.fullmatch(name)
-        if not address or "+" not in address[1]:
-            return ()
-        return people.get(f"{address[1].partition('+')[0]}@{address[2]}", ())
 
-    def guest_name(name: str) -> Collection[Identity]:
-        guest = GUEST.fullmatch(name)
-        return people.get("@".join(guest[1].rsplit("_", 1)), ()) if guest else ()
+def _by_email_tag(addresses: Addresses, name: str) -> Collection[Identity]:
+    """`ana+aws@example.com` is delivered to `ana@example.com`.
 
-    def session_name(name: str) -> Collection[Identity]:
-        session = ROLE_SESSION.fullmatch(name) or UNIQUE_ID_SESSION.fullmatch(name)
-        if session:
-            return people.get(session[1], ()) or by_session.get(session[1], ())
-        return by_session.get(name, ())
-
-    def prefixed_name(name: str) -> Collection[Identity]:
-        prefixed = PREFIXED.fullmatch(name)
-        if not prefixed or prefixed[1] in NOT_PEOPLE or UNIQUE_ID_SESSION.fullmatch(name):
-            return ()
-        return people.get(prefixed[2], ()) or by_session.get(prefixed[2], ())
-
-    def email_domain(name: str) -> Collection[Identity]:
-        address = ADDRESS.fullmatch(name)
-        if not address:
-            return ()
-        local, domain = address.groups()
-        for other in domains.get(local, ()):
-            if {domain, other} <= own_domains or _nested(domain, other):
-                return by_local[local]
+    People tag the address they sign up with. The tag of a service's mailbox is often another
+    account, so the rule is for people only.
+    """
+    address = ADDRESS.fullmatch(name)
+    if not address or "+" not in address[1]:
         return ()
+    return addresses.people.get(f"{address[1].partition('+')[0]}@{address[2]}", ())
 
-    return {
-        "email_case": lambda name: folded.get(name, ()),
-        "email_tag": email_tag,
-        "guest_name": guest_name,
-        "session_name": session_name,
-        "prefixed_name": prefixed_name,
-        "email_domain": email_domain,
-    }
+
+def _by_guest_name(addresses: Addresses, name: str) -> Collection[Identity]:
+    """Entra ID names a guest `ana_example.com#EXT#@tenant.onmicrosoft.com`.
+
+    No domain has an underscore, so the last one was the `@`.
+    """
+    guest = GUEST.fullmatch(name)
+    return addresses.people.get("@".join(guest[1].rsplit("_", 1)), ()) if guest else ()
+
+
+def _by_session_name(addresses: Addresses, name: str) -> Collection[Identity]:
+    """EKS writes the `@` of a role session's name as `-`: `ana-example.com`.
+
+    That name stands alone or at the end of the session's ARN or principal id (aws-auth's
+    `{{SessionName}}`, user names of access entries). Whoever opens a session names it, so no match
+    is certain, even one to the letter.
+    """
+    session = ROLE_SESSION.fullmatch(name) or UNIQUE_ID_SESSION.fullmatch(name)
+    if session:
+        found = addresses.people.get(session[1], ())
+        return found or addresses.by_session.get(session[1], ())
+    return addresses.by_session.get(name, ())
+
+
+def _by_prefixed_name(addresses: Addresses, name: str) -> Collection[Identity]:
+    """Kubernetes and others put a provider before a user name.
+
+    `oidc:ana@example.com`, `https://issuer.example.com#ana@example.com`. A name that begins with
+    `system:` is never a person's.
+    """
+    prefixed = PREFIXED.fullmatch(name)
+    if not prefixed or prefixed[1] in NOT_PEOPLE or UNIQUE_ID_SESSION.fullmatch(name):
+        return ()
+    return addresses.people.get(prefixed[2], ()) or addresses.by_session.get(prefixed[2], ())
+
+
+def _by_email_domain(addresses: Addresses, name: str) -> Collection[Identity]:
+    """`ana@corp.example.com`: the same local part under a related domain.
+
+    The domain is above or below the person's own. The lab's staff may also bear another of the
+    staff's domains, where nobody else has that local part. The domains of contractors and vendors
+    are not the lab's: some are mail providers, where anybody gets an address.
+    """
+    address = ADDRESS.fullmatch(name)
+    if not address:
+        return ()
+    local, domain = address.groups()
+    for other in addresses.domains.get(local, ()):
+        if {domain, other} <= addresses.own_domains or _nested(domain, other):
+            return addresses.by_local[local]
+    return ()
 
 
 def trusted_accounts(
@@ -319,7 +354,7 @@ def guess_finder(directory: pd.DataFrame) -> Callable[[str], list[str]]:
     `ana`; a display name is one as it stands.
     """
     bare: dict[str, set[str]] = defaultdict(set)
-    for row in directory.itertuples(index=False):
+    for row in each_row(directory):
         for name in (*names_of(row.aliases), row.user_id, row.email):
             bare[_bare(name)].add(row.user_id)
         bare[row.display_name.lower()].add(row.user_id)

@@ -7,11 +7,13 @@ from collections.abc import Callable
 
 import pandas as pd
 
+from models.features.rows import each_row
+
 
 def network_finder(networks: pd.DataFrame) -> Callable[[str], tuple[str, str, str] | None]:
     """A function from an address to (zone, country, asn) of the longest matching network."""
     tables: dict[tuple[int, int], dict[int, tuple[str, str, str]]] = {}
-    for row in networks.itertuples(index=False):
+    for row in each_row(networks):
         network = ipaddress.ip_network(row.cidr, strict=False)
         shift = network.max_prefixlen - network.prefixlen
         table = tables.setdefault((network.version, shift), {})
