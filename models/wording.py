@@ -17,13 +17,12 @@ def say_bytes(value: float) -> str:
     return f"{value:.3g} {BYTE_UNITS[step]}"
 
 
-def say_taken(known: int | None, estimated: int | None, assets: int = 1) -> str:
-    """Bytes that logs tell and those they don't, of one asset or several."""
+def say_taken(known: int | None, estimated: int | None) -> str:
+    """Bytes of one asset: those that logs tell, and an estimate of the others."""
     told = [] if known is None else [say_bytes(known)]
     if estimated is not None:
-        sizes = "the asset's size" if assets == 1 else "the assets' sizes"
         comma = "" if told else ","
-        told.append(f"about {say_bytes(estimated)}{comma} estimated from {sizes}")
+        told.append(f"about {say_bytes(estimated)}{comma} estimated from the asset's size")
     return " and ".join(told) or "not known"
 
 
@@ -64,6 +63,16 @@ def say_names(names: Sequence[str], shown: int = NAMES_SHOWN) -> str:
     if len(names) <= shown:
         return ", ".join(names)
     return f"{', '.join(names[:shown])} and {len(names) - shown} more"
+
+
+def say_likelihood(value: float) -> str:
+    """A probability with one figure."""
+    return f"{value:.1g}"
+
+
+def say_clock(hour: int) -> str:
+    """An hour of the day: ``08 UTC``."""
+    return f"{hour:02d} UTC"
 
 
 def say_days(days: int) -> str:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from jobs.platform.delta_tables import to_frame
 from jobs.stages.history import HISTORY_READS, read_history, settings_of
 from jobs.stages.stage import Outcome, Read, Stage, StageTables
+from models.reasons.reason import dump_reasons
 from schemas.finding import validate_finding
 from schemas.tables.findings import FINDINGS
 from schemas.tables.signals import SIGNALS
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from models.features.history import History
+    from models.findings.document import Finding
     from schemas.config import JobConfig
 
 KEPT_BUDGETS = 10
@@ -79,9 +81,9 @@ def make_findings(
     )
     scored = score_entities(today, shown_signals(signals, earlier), facts)
     kept = scored[: KEPT_BUDGETS * config.alert_budget]
-    documents = write_findings(kept, history, descriptions, config.alert_budget)
+    findings = write_findings(kept, history, descriptions, config.alert_budget)
     return pd.DataFrame(
-        [_row(document, history.day) for document in documents], columns=FINDINGS.column_names
+        [_row(finding, history.day) for finding in findings], columns=FINDINGS.column_names
     )
 
 
@@ -97,7 +99,8 @@ def shown_signals(signals: pd.DataFrame, earlier: pd.DataFrame) -> pd.DataFrame:
     return signals.loc[[key in shown for key in keys], SHOWN_COLUMNS]
 
 
-def _row(document: dict[str, Any], day: date) -> dict[str, Any]:
+def _row(finding: Finding, day: date) -> dict[str, Any]:
+    document = finding.document
     problems = validate_finding(document)
     if problems:
         raise AssertionError(f"finding of {document['user']['id']}: {'; '.join(problems)}")
@@ -110,6 +113,7 @@ def _row(document: dict[str, Any], day: date) -> dict[str, Any]:
         "queue_rank": document["exfil"]["queue_rank"],
         "in_budget": document["exfil"]["in_budget"],
         "document": json.dumps(document, ensure_ascii=False, sort_keys=True),
+        "reasons": dump_reasons(finding.reasons),
     }
 
 

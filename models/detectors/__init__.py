@@ -2,9 +2,9 @@
 
 To add one: the two files, one line in ``MODULES``, and its cases in tests/test_detectors.py.
 
-Every ``score(history, settings)`` returns a frame with ``SIGNAL_COLUMNS``, one row per (entity,
-window) that was active and not only suspicious ones, because calibration ranks a statistic among
-all of them. Higher is riskier. A detector never looks beyond ``history.day``.
+Every ``score(history, settings)`` returns a Signal for each (entity, window) that was active and
+not only for suspicious ones, because calibration ranks a statistic among all of them. A detector
+never looks beyond ``history.day``.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ from models.detectors import (
     shard_coverage,
     slow_drip,
 )
-from models.features.history import SIGNAL_COLUMNS
+from models.detectors.signal import SIGNAL_COLUMNS, signal_frame
 
 if TYPE_CHECKING:
     from models.features.history import History
@@ -171,7 +171,7 @@ def score_all(history: History, settings: Mapping[str, Mapping[str, Any]]) -> pd
     for name, module in zip(detector_names(), MODULES, strict=True):
         if not settings[name]["enabled"]:
             continue
-        rows: pd.DataFrame = module.score(history, settings[name])
+        rows = signal_frame(module.score(history, settings[name]))
         if not rows.empty:
             rows = rows.assign(detector=name, expected=rows["expected"].astype("float64"))
             frames.append(rows[["detector", *SIGNAL_COLUMNS]])

@@ -6,19 +6,14 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import pandas as pd
 
-from models.features.bursts import (
-    WINDOW_DAYS,
-    WINDOW_NAMES,
-    leading_assets_by_measure,
-    own_baseline,
-)
-from models.features.history import SIGNAL_COLUMNS
+from models.detectors.signal import Signal
+from models.features.bursts import WINDOW_DAYS, leading_assets_by_measure, own_baseline
 from models.features.novelty import neighbours
 from models.features.rows import Codes, Floats, active_kinds, log_days
 from models.features.volumes import MEASURES, Volumes, daily_volumes, taken_rows, weekly_volumes
-from models.wording import say_amount, say_times
+from models.reasons.parts import Amount, Times, Word
+from models.reasons.reason import Reason
 
 if TYPE_CHECKING:
     from models.features.history import History
@@ -26,7 +21,7 @@ if TYPE_CHECKING:
 LEAST_NEIGHBOURS = 3
 
 
-def score(history: History, settings: Mapping[str, Any]) -> pd.DataFrame:
+def score(history: History, settings: Mapping[str, Any]) -> list[Signal]:
     """The lesser of two robust z: level above the circle's, and rise above the circle's rise.
 
     The circle is the learned peers and the declared team (all of the kind where these are fewer
@@ -37,8 +32,8 @@ def score(history: History, settings: Mapping[str, Any]) -> pd.DataFrame:
     kinds = active_kinds(history)
     taken = taken_rows(history, "hourly")
     if taken.empty or not kinds:
-        return pd.DataFrame(columns=SIGNAL_COLUMNS)
-    rows: list[tuple[Any, ...]] = []
+        return []
+    rows: list[Signal] = []
     by_window = {"1d": daily_volumes(taken), "7d": weekly_volumes(taken, log_days(history))}
     for window, volumes in by_window.items():
         circles = neighbours(history, volumes.users)
@@ -52,17 +47,27 @@ def score(history: History, settings: Mapping[str, Any]) -> pd.DataFrame:
             best = int(np.nanargmax(scores[number]))
             measure, expected = MEASURES[best], float(np.expm1(compared[best][1][number]))
             observed = float(volumes.amounts[measure][number, 0])
-            reason = (
-                f"took {say_amount(observed, measure)} {WINDOW_NAMES[window]}; "
-                f"colleagues take {say_amount(round(expected), measure)}"
+            reason = Reason(
+                "takes_more_than_colleagues",
+                amount=Amount(observed, measure),
+                span=Word("span", window),
+                usual=Amount(round(expected), measure),
+                times=Times(observed, expected),
             )
-            times = say_times(observed, expected)
             rows.append(
-                (user, kinds[user], window, float(scores[number, best]), observed, expected,
-                 measure, f"{reason} ({times})" if times else reason,
-                 assets[measure].get(user, []), [])
-            )  # fmt: skip
-    return pd.DataFrame(rows, columns=SIGNAL_COLUMNS)
+                Signal(
+                    entity=user,
+                    user_kind=kinds[user],
+                    window=window,
+                    statistic=float(scores[number, best]),
+                    observed=observed,
+                    expected=expected,
+                    unit=measure,
+                    reason=reason,
+                    asset_ids=assets[measure].get(user, []),
+                )
+            )
+    return rows
 
 
 def _compare(

@@ -8,14 +8,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
+from models.detectors.signal import Signal
 from models.features.baselines import Baseline
-from models.features.bursts import (
-    WINDOW_DAYS,
-    WINDOW_NAMES,
-    leading_assets_by_measure,
-    own_baseline,
-)
-from models.features.history import SIGNAL_COLUMNS
+from models.features.bursts import WINDOW_DAYS, leading_assets_by_measure, own_baseline
 from models.features.novelty import neighbours
 from models.features.rows import Codes, Floats, active_kinds, log_days
 from models.features.volumes import (
@@ -26,13 +21,14 @@ from models.features.volumes import (
     taken_rows,
     weekly_volumes,
 )
-from models.wording import say_amount, say_times
+from models.reasons.parts import Amount, Times, Word
+from models.reasons.reason import Reason
 
 if TYPE_CHECKING:
     from models.features.history import History
 
 
-def score(history: History, settings: Mapping[str, Any]) -> pd.DataFrame:
+def score(history: History, settings: Mapping[str, Any]) -> list[Signal]:
     """Robust z of log(1 + amount), the largest over bytes, objects and assets; higher is riskier.
 
     Windows 1h (the day's largest hour), 1d and 7d. Amounts below ``min_bytes``, ``min_objects`` and
@@ -41,13 +37,13 @@ def score(history: History, settings: Mapping[str, Any]) -> pd.DataFrame:
     kinds = active_kinds(history)
     taken = taken_rows(history, "hourly")
     if taken.empty or not kinds:
-        return pd.DataFrame(columns=SIGNAL_COLUMNS)
-    rows = []
+        return []
+    rows: list[Signal] = []
     for window, volumes in volumes_by_window(history, taken, settings).items():
         circles = neighbours(history, volumes.users)
         scores, baselines = score_volumes(volumes, circles, settings)
         rows += _describe(history, taken, window, volumes, scores, baselines, kinds)
-    return pd.DataFrame(rows, columns=SIGNAL_COLUMNS)
+    return rows
 
 
 def volumes_by_window(
@@ -84,9 +80,9 @@ def _describe(
     scores: Floats,
     baselines: dict[str, Baseline],
     kinds: Mapping[str, str],
-) -> list[tuple[Any, ...]]:
+) -> list[Signal]:
     assets = leading_assets_by_measure(history, taken, WINDOW_DAYS[window])
-    rows: list[tuple[Any, ...]] = []
+    rows: list[Signal] = []
     for number in np.flatnonzero(np.isfinite(scores).any(axis=1)):
         user = str(volumes.users[number])
         if user not in kinds:
@@ -95,23 +91,24 @@ def _describe(
         measure = MEASURES[best]
         observed = float(volumes.amounts[measure][number, 0])
         expected = float(np.expm1(baselines[measure].location[number]))
-        reason = (
-            f"took {say_amount(observed, measure)} {WINDOW_NAMES[window]}; its usual is "
-            f"{say_amount(round(expected), measure)}"
+        reason = Reason(
+            "takes_more_than_usual",
+            amount=Amount(observed, measure),
+            span=Word("span", window),
+            usual=Amount(round(expected), measure),
+            times=Times(observed, expected),
         )
-        times = say_times(observed, expected)
         rows.append(
-            (
-                user,
-                kinds[user],
-                window,
-                float(scores[number, best]),
-                observed,
-                expected,
-                measure,
-                f"{reason} ({times})" if times else reason,
-                assets[measure].get(user, []),
-                [],
+            Signal(
+                entity=user,
+                user_kind=kinds[user],
+                window=window,
+                statistic=float(scores[number, best]),
+                observed=observed,
+                expected=expected,
+                unit=measure,
+                reason=reason,
+                asset_ids=assets[measure].get(user, []),
             )
         )
     return rows

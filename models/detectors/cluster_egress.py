@@ -8,12 +8,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
+from models.detectors.signal import Signal
 from models.features.assets import EVIDENCE_ASSETS, sensitivity_shares
-from models.features.history import SIGNAL_COLUMNS
 from models.features.novelty import settled
 from models.features.people import teams
 from models.features.rows import active_entities, each_row, log_days, recent
-from models.wording import say_amount, say_count, say_names
+from models.reasons.parts import Amount, Assets, Count
+from models.reasons.reason import Reason
 
 if TYPE_CHECKING:
     from models.features.history import History
@@ -22,7 +23,7 @@ ENTRIES = ("/exec", "/attach", "/portforward", "/proxy", "/cp", "ephemeralcontai
 """Parts of an action's name that mean content of a running container can be reached."""
 
 
-def score(history: History, settings: Mapping[str, Any]) -> pd.DataFrame:
+def score(history: History, settings: Mapping[str, Any]) -> list[Signal]:
     """Sum over entered namespaces of surprisal × sensitivity ÷ 5 × size; higher is riskier.
 
     The surprisal is −log10 of the smoothed share of earlier active days on which the identity
@@ -41,29 +42,32 @@ def score(history: History, settings: Mapping[str, Any]) -> pd.DataFrame:
     ]
     entries = candidates[np.array(kept, dtype=bool)]
     if active.empty:
-        return pd.DataFrame(columns=SIGNAL_COLUMNS)
+        return []
     found = _surprises(history, rows, entries, settings)
     groups = dict(iter(found.groupby("user_id")))
     trust = float(settled(log_days(history), settings["settle_days"]))
-    result: list[tuple[Any, ...]] = []
+    result: list[Signal] = []
     for user, kind in each_row(active):
         mine = groups.get(user)
         if mine is None:
-            reason = "entered no pod"
-            result.append((user, kind, "1d", 0.0, 0.0, 0.0, "sessions", reason, [], []))
+            result.append(
+                Signal(user, kind, "1d", 0.0, 0.0, 0.0, "sessions", Reason("entered_no_pod"))
+            )
             continue
         assets = [str(asset) for asset in mine["asset_id"].iloc[:EVIDENCE_ASSETS]]
         events, days = float(mine["count"].sum()), float(mine["before"].iloc[0])
         expected = float((mine["odds"] * mine["count"]).sum())
-        reason = (
-            f"entered pods by exec, copy or tunnel {say_amount(events, 'times')} in "
-            f"{say_names(assets)}, which it did there on {say_count(days)} earlier days"
+        reason = Reason(
+            "entered_pods",
+            sessions=Amount(events, "times"),
+            assets=Assets(tuple(assets)),
+            days=Count(days),
         )
         statistic = trust * float(mine["surprise"].sum())
         result.append(
-            (user, kind, "1d", statistic, events, expected, "sessions", reason, assets, [])
+            Signal(user, kind, "1d", statistic, events, expected, "sessions", reason, assets)
         )
-    return pd.DataFrame(result, columns=SIGNAL_COLUMNS)
+    return result
 
 
 def _surprises(

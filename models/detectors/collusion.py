@@ -9,14 +9,15 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from models.detectors.signal import Signal
 from models.features.assets import listed_assets
 from models.features.coverage import Objects, load_objects
-from models.features.history import SIGNAL_COLUMNS
 from models.features.novelty import settled
 from models.features.people import teams
 from models.features.rows import active_kinds, log_days
 from models.features.strangeness import facts_names
-from models.wording import say_count, say_names, say_share
+from models.reasons.parts import Assets, Count, Identities, Share
+from models.reasons.reason import Reason
 
 if TYPE_CHECKING:
     from models.features.history import History
@@ -25,7 +26,7 @@ Reads = NDArray[np.bool_]
 DAYS = 30
 
 
-def score(history: History, settings: Mapping[str, Any]) -> pd.DataFrame:
+def score(history: History, settings: Mapping[str, Any]) -> list[Signal]:
     """Largest over the artefacts read today of union × z of its disjointness; higher is riskier.
 
     For each person a group is grown greedily, up to ``most_people``, by whoever raises this
@@ -37,11 +38,11 @@ def score(history: History, settings: Mapping[str, Any]) -> pd.DataFrame:
     kinds = active_kinds(history)
     objects = load_objects(history)
     if not len(objects.touched(1)):
-        return pd.DataFrame(columns=SIGNAL_COLUMNS)
+        return []
     owners = listed_assets(history.context)["owner_team"].to_dict()
     declared, names = teams(history.context), facts_names(history)
     trust = float(settled(log_days(history), settings["settle_days"]))
-    best: dict[str, tuple[Any, ...]] = {}
+    best: dict[str, Signal] = {}
     for code, people, reads, today in _parts(objects, kinds, settings):
         asset, total = str(objects.assets[code]), max(1.0, float(objects.totals[code]))
         for number in np.flatnonzero(today):
@@ -60,22 +61,38 @@ def score(history: History, settings: Mapping[str, Any]) -> pd.DataFrame:
                 value = trust * familiar * size * share * apart
             # Whoever completes another's group is as much of it as the one it grew from.
             for member, user in zip(group, members, strict=True):
-                if not today[member] or (user in best and best[user][3] >= value):
+                if not today[member] or (user in best and best[user].statistic >= value):
                     continue
                 others = sorted(set(members) - {user})
-                name = names.get(asset, asset)
-                reason = (
-                    f"{len(group)} people read nearly disjoint parts of {name} that together make "
-                    f"{say_share(share)} of it within {DAYS} days ({say_count(union)} objects; "
-                    f"with {say_names(others)})"
-                    if others
-                    else f"nobody completes the parts of {name} that were read"
-                )
+                reason = _reason(names.get(asset, asset), others, share, union)
                 alone = min(1.0, float(reads[member].sum()) / total)
-                best[user] = (
-                    user, kinds[user], "30d", value, share, alone, "share", reason, [asset], others,
-                )  # fmt: skip
-    return pd.DataFrame([best[user] for user in sorted(best)], columns=SIGNAL_COLUMNS)
+                best[user] = Signal(
+                    entity=user,
+                    user_kind=kinds[user],
+                    window="30d",
+                    statistic=value,
+                    observed=share,
+                    expected=alone,
+                    unit="share",
+                    reason=reason,
+                    asset_ids=[asset],
+                    related_users=others,
+                )
+    return [best[user] for user in sorted(best)]
+
+
+def _reason(name: str, others: list[str], share: float, union: int) -> Reason:
+    if not others:
+        return Reason("nobody_completes", asset=Assets((name,)))
+    return Reason(
+        "parts_complete",
+        people=Count(len(others) + 1),
+        asset=Assets((name,)),
+        share=Share(share),
+        days=Count(DAYS),
+        objects=Count(union),
+        others=Identities(tuple(others)),
+    )
 
 
 def _parts(

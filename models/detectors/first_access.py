@@ -8,12 +8,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
+from models.detectors.signal import Signal
 from models.features.assets import EVIDENCE_ASSETS, listed_assets, sensitivity_shares
-from models.features.history import SIGNAL_COLUMNS
 from models.features.novelty import novelty_days, settled
 from models.features.people import teams, tenure_days
 from models.features.rows import CONTENT_CLASSES, active_entities, each_row, log_days, recent
-from models.wording import say_amount, say_names
+from models.reasons.parts import Amount, Assets, Likelihood
+from models.reasons.reason import Reason
 
 if TYPE_CHECKING:
     from models.features.history import History
@@ -24,7 +25,7 @@ RARE_NOVELTY_DAYS = 10
 LEAST_CURIOSITY = 0.35
 
 
-def score(history: History, settings: Mapping[str, Any]) -> pd.DataFrame:
+def score(history: History, settings: Mapping[str, Any]) -> list[Signal]:
     """Sum over today's new assets of −log10 probability × sensitivity ÷ 5, the k-th by 1/k.
 
     0 for whoever touched nothing new; higher is riskier. Discounted: assets of the own team, those
@@ -37,18 +38,20 @@ def score(history: History, settings: Mapping[str, Any]) -> pd.DataFrame:
     edges = edges[(edges["day"] == history.day) & edges["user_id"].isin(active["user_id"])]
     edges = edges.astype({"today": bool, "is_new": bool})
     if active.empty or edges.empty:
-        return pd.DataFrame(columns=SIGNAL_COLUMNS)
+        return []
     new = _surprises(history, edges, settings)
     new = new.sort_values(["user_id", "surprise", "asset_id"], ascending=[True, False, True])
     groups = dict(iter(new.groupby("user_id")))
     tenure = tenure_days(history, active["user_id"])
     curious = _curiosity(history)
     watched = float(settled(log_days(history), settings["settle_days"]))
-    rows: list[tuple[Any, ...]] = []
+    rows: list[Signal] = []
     for user, kind in each_row(active):
         mine = groups.get(user)
         if mine is None:
-            rows.append((user, kind, "1d", 0.0, 0.0, 0.0, "assets", "touched nothing new", [], []))
+            rows.append(
+                Signal(user, kind, "1d", 0.0, 0.0, 0.0, "assets", Reason("touched_nothing_new"))
+            )
             continue
         trust = watched * float(settled(tenure[user], settings["onboarding_days"]))
         statistic = (
@@ -58,15 +61,15 @@ def score(history: History, settings: Mapping[str, Any]) -> pd.DataFrame:
         )
         expected = float(mine["probability"].sum())
         assets = [str(asset) for asset in mine["asset_id"].iloc[:EVIDENCE_ASSETS]]
-        first = float(mine["probability"].iloc[0])
-        odds = (
-            f"{say_names(assets)}: likelihood of {first:.1g} a day by the graph of who touches what"
+        reason = Reason(
+            "touched_new",
+            count=Amount(len(mine), "assets"),
+            assets=Assets(tuple(assets)),
+            odds=Likelihood(float(mine["probability"].iloc[0])),
         )
-        reason = f"touched {say_amount(len(mine), 'assets')} for the first time ({odds})"
-        rows.append(
-            (user, kind, "1d", statistic, float(len(mine)), expected, "assets", reason, assets, [])
-        )
-    return pd.DataFrame(rows, columns=SIGNAL_COLUMNS)
+        count = float(len(mine))
+        rows.append(Signal(user, kind, "1d", statistic, count, expected, "assets", reason, assets))
+    return rows
 
 
 def _surprises(history: History, edges: pd.DataFrame, settings: Mapping[str, Any]) -> pd.DataFrame:

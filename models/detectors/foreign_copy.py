@@ -8,11 +8,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
+from models.detectors.signal import Signal
 from models.features.assets import EVIDENCE_ASSETS, sensitivity_shares
-from models.features.history import SIGNAL_COLUMNS
 from models.features.novelty import settled
 from models.features.rows import active_entities, each_row, explode, log_days, recent
-from models.wording import say_amount, say_names
+from models.reasons.parts import Amount, Destinations
+from models.reasons.reason import Reason
 from schemas.context import names_of
 
 if TYPE_CHECKING:
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
 GIVING_CLASSES = frozenset({"copy", "share"})
 
 
-def score(history: History, settings: Mapping[str, Any]) -> pd.DataFrame:
+def score(history: History, settings: Mapping[str, Any]) -> list[Signal]:
     """log2(1 + objects) × sensitivity ÷ 5 × strangeness of the destination; higher is riskier.
 
     A destination is the container, or the identity, that something is copied to or shared with,
@@ -44,7 +45,7 @@ def score(history: History, settings: Mapping[str, Any]) -> pd.DataFrame:
     giving = rows["action_class"].isin(GIVING_CLASSES) & (rows["events"] > rows["failures"])
     given = rows[giving & rows["user_id"].isin(active["user_id"])].reset_index(drop=True)
     if active.empty:
-        return pd.DataFrame(columns=SIGNAL_COLUMNS)
+        return []
     place, targets = explode(given["destinations"])
     sent = pd.DataFrame(
         {
@@ -75,26 +76,25 @@ def score(history: History, settings: Mapping[str, Any]) -> pd.DataFrame:
     return _describe(today, active)
 
 
-def _describe(today: pd.DataFrame, active: pd.DataFrame) -> pd.DataFrame:
+def _describe(today: pd.DataFrame, active: pd.DataFrame) -> list[Signal]:
     today = today.sort_values(["user_id", "value", "asset_id"], ascending=[True, False, True])
     parts = dict(iter(today[today["value"] > 0].groupby("user_id")))
-    rows: list[tuple[Any, ...]] = []
+    rows: list[Signal] = []
     for user, kind in each_row(active):
         part = parts.get(user)
         if part is None:
-            reason = "copied or shared nothing, or to known destinations only"
-            rows.append((user, kind, "1d", 0.0, 0.0, 0.0, "objects", reason, [], []))
+            nothing = Reason("gave_nothing_away")
+            rows.append(Signal(user, kind, "1d", 0.0, 0.0, 0.0, "objects", nothing))
             continue
         assets = list(dict.fromkeys(str(asset) for asset in part["asset_id"]))[:EVIDENCE_ASSETS]
         objects = float(np.maximum(1, part["objects"]).sum())
         names = sorted(set(part["to"]) - {""})
-        reason = (
-            f"copied or shared {say_amount(objects, 'objects')} to {say_names(names)}, "
-            "a destination that is not known as ours"
+        reason = Reason(
+            "gave_away", objects=Amount(objects, "objects"), places=Destinations(tuple(names))
         )
         value = float(part["value"].sum())
-        rows.append((user, kind, "1d", value, objects, 0.0, "objects", reason, assets, []))
-    return pd.DataFrame(rows, columns=SIGNAL_COLUMNS)
+        rows.append(Signal(user, kind, "1d", value, objects, 0.0, "objects", reason, assets))
+    return rows
 
 
 def _strangeness(

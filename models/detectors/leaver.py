@@ -6,25 +6,25 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import pandas as pd
 
+from models.detectors.signal import Signal
 from models.features.assets import EVIDENCE_ASSETS, repositories, sensitivity_shares
 from models.features.coverage import load_objects, measure_coverage
-from models.features.history import SIGNAL_COLUMNS
 from models.features.people import leaving
 from models.features.rows import active_entities, each_group, each_row, recent
-from models.wording import say_amount, say_count, say_names, say_share
+from models.reasons.parts import Amount, Assets, Count, Share
+from models.reasons.reason import Reason
 
 if TYPE_CHECKING:
     from models.features.history import History
 
-Found = tuple[float, float, str, str, list[str]]
+Found = tuple[float, float, str, Reason, list[str]]
 """Statistic, observed, unit, reason, assets."""
 DAYS = 7
-NOTHING: Found = (0.0, 0.0, "share", "not leaving, or takes nothing whole", [])
+NOTHING: Found = (0.0, 0.0, "share", Reason("leaver_takes_nothing"), [])
 
 
-def score(history: History, settings: Mapping[str, Any]) -> pd.DataFrame:
+def score(history: History, settings: Mapping[str, Any]) -> list[Signal]:
     """How much of artefacts or how many repositories somebody who leaves has taken in 7 days.
 
     Of artefacts read today: (share + share never read before) ÷ 2 × sensitivity ÷ 5. Of private
@@ -37,14 +37,14 @@ def score(history: History, settings: Mapping[str, Any]) -> pd.DataFrame:
     leavers = leaving(history.context, history.day, int(settings["leaver_days"]))
     several = float(settings["many_repositories"])
     of_artefacts, of_code = _artefacts(history, set(leavers)), _code(history, set(leavers), several)
-    rows: list[tuple[Any, ...]] = []
+    rows: list[Signal] = []
     for user, kind in each_row(active):
-        found = max(of_artefacts.get(user, NOTHING), of_code.get(user, NOTHING))
-        statistic, observed, unit, reason, assets = found
+        candidates = (of_artefacts.get(user, NOTHING), of_code.get(user, NOTHING))
+        statistic, observed, unit, reason, assets = max(candidates, key=lambda found: found[:3])
         if user in leavers and statistic > 0:
-            reason = f"{leavers[user]} and {reason}"
-        rows.append((user, kind, "7d", statistic, observed, None, unit, reason, assets, []))
-    return pd.DataFrame(rows, columns=SIGNAL_COLUMNS)
+            reason = Reason("leaver_takes", notice=leavers[user], taken=reason)
+        rows.append(Signal(user, kind, "7d", statistic, observed, None, unit, reason, assets))
+    return rows
 
 
 def _artefacts(history: History, leavers: set[str]) -> dict[str, Found]:
@@ -63,9 +63,13 @@ def _artefacts(history: History, leavers: set[str]) -> dict[str, Found]:
         part = part.sort_values(["value", "asset"], ascending=[False, True])
         lead = part.iloc[0]
         told = part.loc[part["value"] > lead["value"] / 2, "asset"]
-        reason = (
-            f"read {say_share(lead['share'])} of {lead['asset']} in {DAYS} days "
-            f"({say_count(lead['objects'])} of {say_count(lead['total'])} objects)"
+        reason = Reason(
+            "leaver_read",
+            share=Share(float(lead["share"])),
+            asset=Assets((str(lead["asset"]),)),
+            days=Count(DAYS),
+            objects=Count(float(lead["objects"])),
+            total=Count(float(lead["total"])),
         )
         assets = [str(asset) for asset in told.iloc[:EVIDENCE_ASSETS]]
         found[str(user)] = (float(lead["value"]), float(lead["share"]), "share", reason, assets)
@@ -90,9 +94,12 @@ def _code(history: History, leavers: set[str], several: float) -> dict[str, Foun
         value = float((len(each) + each.sum()) / 2 / several)
         order = np.argsort(~each.to_numpy(dtype=bool), kind="stable")
         assets = [str(asset) for asset in each.index[order][:EVIDENCE_ASSETS]]
-        reason = (
-            f"cloned {say_amount(len(each), 'repositories')} in {DAYS} days, "
-            f"{say_count(int(each.sum()))} never touched before ({say_names(assets)})"
+        reason = Reason(
+            "leaver_cloned",
+            count=Amount(len(each), "repositories"),
+            days=Count(DAYS),
+            new=Count(int(each.sum())),
+            assets=Assets(tuple(assets)),
         )
         found[str(user)] = (value, float(len(each)), "repositories", reason, assets)
     return found

@@ -9,13 +9,14 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from models.detectors.signal import Signal
 from models.features.assets import EVIDENCE_ASSETS, listed_assets, repositories
 from models.features.baselines import row_quantile
-from models.features.history import SIGNAL_COLUMNS
 from models.features.novelty import settled
 from models.features.people import teams, tenure_days
 from models.features.rows import HISTORY_DAYS, Floats, active_entities, explode, log_days, recent
-from models.wording import say_amount, say_count, say_days, say_names
+from models.reasons.parts import Amount, Assets, Count, Days
+from models.reasons.reason import Reason
 
 if TYPE_CHECKING:
     from models.features.history import History
@@ -27,7 +28,7 @@ USUAL_QUANTILE = 0.9
 COLUMNS = ("user_id", "asset_id", "action_class", "events", "failures", "actions", "credentials")
 
 
-def score(history: History, settings: Mapping[str, Any]) -> pd.DataFrame:
+def score(history: History, settings: Mapping[str, Any]) -> list[Signal]:
     """log2 of (1 + weighted repositories) over (1 + the identity's usual); higher is riskier.
 
     A repository weighs 1 where it was never touched before, ``known_repository`` otherwise;
@@ -40,7 +41,7 @@ def score(history: History, settings: Mapping[str, Any]) -> pd.DataFrame:
     rows = _taken(history, settings)
     today = rows[rows["ago"] == 0] if len(rows) else rows
     if today.empty or active.empty:
-        return pd.DataFrame(columns=SIGNAL_COLUMNS)
+        return []
     kinds = active.set_index("user_id")["user_kind"].to_dict()
     users = np.array(sorted(set(today["user_id"]) & set(kinds)), dtype=object)
     rows = rows[rows["user_id"].isin(users)]
@@ -48,7 +49,7 @@ def score(history: History, settings: Mapping[str, Any]) -> pd.DataFrame:
     trust = settled(log_days(history), settings["settle_days"]) * np.array(
         [settled(tenure[user], settings["onboarding_days"]) for user in users]
     )
-    found: list[tuple[Any, ...]] = []
+    found: list[Signal] = []
     for days in WINDOWS:
         weights, usual = _weights(rows, users, days, log_days(history))
         window = rows[rows["ago"] < days]
@@ -63,17 +64,28 @@ def score(history: History, settings: Mapping[str, Any]) -> pd.DataFrame:
             count, new = len(part), int(part["is_new"].sum())
             assets = [str(asset) for asset in part["asset_id"].iloc[:EVIDENCE_ASSETS]]
             archived = int(part["archived"].sum())
-            reason = (
-                f"cloned or fetched {say_amount(count, 'repositories')} in {say_days(days)}, "
-                f"{say_count(new)} never touched before"
-                + (f", {say_count(archived)} as an archive" if archived else "")
-                + f" ({say_names(assets)})"
+            reason = Reason(
+                "clones",
+                count=Amount(count, "repositories"),
+                days=Days(days),
+                new=Count(new),
+                archived=Count(archived) if archived else None,
+                assets=Assets(tuple(assets)),
             )
             found.append(
-                (user, kinds[user], WINDOWS[days], float(trust[number]) * surplus, float(new),
-                 None, "repositories", reason, assets, [])
-            )  # fmt: skip
-    return pd.DataFrame(found, columns=SIGNAL_COLUMNS)
+                Signal(
+                    entity=user,
+                    user_kind=kinds[user],
+                    window=WINDOWS[days],
+                    statistic=float(trust[number]) * surplus,
+                    observed=float(new),
+                    expected=None,
+                    unit="repositories",
+                    reason=reason,
+                    asset_ids=assets,
+                )
+            )
+    return found
 
 
 def _taken(history: History, settings: Mapping[str, Any]) -> pd.DataFrame:

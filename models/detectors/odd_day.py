@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
+from models.detectors.signal import Signal
 from models.features.assets import EVIDENCE_ASSETS, leading_assets, sensitivity_shares
 from models.features.baselines import row_quantile
-from models.features.history import SIGNAL_COLUMNS
 from models.features.rows import (
     TAKE_CLASSES,
     Codes,
@@ -20,29 +20,16 @@ from models.features.rows import (
     explode_hours,
     recent,
 )
+from models.reasons.parts import WORDS, Word
+from models.reasons.reason import Reason, Series
 
 if TYPE_CHECKING:
     from sklearn.ensemble import IsolationForest
 
     from models.features.history import History
 
-FEATURES = {
-    "bytes": "bytes taken",
-    "objects": "objects taken",
-    "assets": "assets touched",
-    "sensitive": "sensitive assets touched",
-    "clones": "repositories cloned",
-    "lists": "listings and looks",
-    "writes": "writes",
-    "executes": "commands executed",
-    "failures": "refused attempts",
-    "gives": "copies and shares",
-    "hours": "hours unlike its usual hours",
-    "networks": "networks hardly used before",
-    "agents": "programs hardly used before",
-    "credentials": "credentials or roles at once",
-}
-"""Feature and what it is in words; amounts are logs relative to the entity's own median day."""
+FEATURES = tuple(WORDS["feature"])
+"""Features of a day; amounts are logs relative to the entity's own median day."""
 COLUMNS = ("user_id", "user_kind", "asset_id", "action_class", "events", "failures", "bytes_out",
            "objects", "hourly", "networks", "agents", "acting_as")  # fmt: skip
 PUSHING_SHOWN = 3
@@ -51,7 +38,7 @@ SENSITIVE = 0.8
 """Sensitivity ÷ 5 from which an asset is a sensitive one (4 and 5)."""
 
 
-def score(history: History, settings: Mapping[str, Any]) -> pd.DataFrame:
+def score(history: History, settings: Mapping[str, Any]) -> list[Signal]:
     """Isolation score of the day's features, 0 to 1, about 0.5 on ordinary days; higher is riskier.
 
     One forest for each kind of identity, grown on the person-days of the ``train_days`` days before
@@ -64,12 +51,12 @@ def score(history: History, settings: Mapping[str, Any]) -> pd.DataFrame:
     rows = recent(history.access, history.day, COLUMNS, int(settings["train_days"]) + 1)
     rows = rows[rows["user_id"].isin(active["user_id"])].reset_index(drop=True)
     if rows.empty:
-        return pd.DataFrame(columns=SIGNAL_COLUMNS)
+        return []
     days = measure_days(rows, history)
     kinds = active.set_index("user_id")["user_kind"]
     days["kind"] = days["user_id"].map(kinds)
     assets = leading_assets(rows[rows["ago"] == 0], "events", history.context, EVIDENCE_ASSETS)
-    found: list[tuple[Any, ...]] = []
+    found: list[Signal] = []
     for _, part in days.groupby("kind"):
         past, today = part[part["ago"] > 0], part[part["ago"] == 0]
         if len(past) < int(settings["least_rows"]) or today.empty:
@@ -80,12 +67,13 @@ def score(history: History, settings: Mapping[str, Any]) -> pd.DataFrame:
         values = today[names].to_numpy(dtype=np.float64)
         scores, pushes, usual = explain(forest, values, reference)
         for number, (user, kind) in enumerate(zip(today["user_id"], today["kind"], strict=True)):
+            score_ = float(scores[number])
+            reason = _reason(values[number], reference, pushes[number])
+            leading = assets.get(user, [])
             found.append(
-                (user, kind, "1d", float(scores[number]), float(scores[number]), usual, "isolation",
-                 _reason(values[number], reference, pushes[number]), assets.get(user, []), [])
-            )  # fmt: skip
-    result = pd.DataFrame(found, columns=SIGNAL_COLUMNS)
-    return result.sort_values("entity", ignore_index=True)
+                Signal(user, kind, "1d", score_, score_, usual, "isolation", reason, leading)
+            )
+    return sorted(found, key=lambda signal: signal.entity)
 
 
 def grow_forest(past: Floats, settings: Mapping[str, Any]) -> IsolationForest:
@@ -117,15 +105,17 @@ def explain(
     return scores, scores[:, None] - usual, float(answers[-1])
 
 
-def _reason(values: Floats, reference: Floats, pushes: Floats) -> str:
+def _reason(values: Floats, reference: Floats, pushes: Floats) -> Reason:
     order = np.lexsort((np.arange(len(pushes)), -pushes))
-    words = list(FEATURES.values())
-    told = [
-        f"{'more' if values[place] >= reference[place] else 'less'} {words[place]}"
+    told = tuple(
+        Reason(
+            "more_of_feature" if values[place] >= reference[place] else "less_of_feature",
+            feature=Word("feature", FEATURES[place]),
+        )
         for place in order[:PUSHING_SHOWN]
         if pushes[place] > 0
-    ]
-    return f"an unusual day in the whole: {', '.join(told) or 'many small differences'}"
+    )
+    return Reason("odd_day", features=Series(", ", told)) if told else Reason("slightly_odd_day")
 
 
 def measure_days(rows: pd.DataFrame, history: History) -> pd.DataFrame:

@@ -8,13 +8,14 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
+from models.detectors.signal import Signal
 from models.features.assets import leading_assets
 from models.features.baselines import measure_baseline
-from models.features.history import SIGNAL_COLUMNS
 from models.features.novelty import neighbours
 from models.features.rows import HISTORY_DAYS, Floats, active_entities, recent
 from models.features.volumes import WEEK_DAYS
-from models.wording import say_amount, say_count
+from models.reasons.parts import Amount, Count
+from models.reasons.reason import Reason
 
 if TYPE_CHECKING:
     from models.features.history import History
@@ -23,7 +24,7 @@ LOOK_CLASSES = frozenset({"list", "inspect"})
 UNITS = ("assets", "attempts")
 
 
-def score(history: History, settings: Mapping[str, Any]) -> pd.DataFrame:
+def score(history: History, settings: Mapping[str, Any]) -> list[Signal]:
     """Robust z of log(1 + amount), the larger of two measures; higher is riskier.
 
     Measures: distinct assets listed or looked at, and refused attempts (distinct assets × events,
@@ -34,7 +35,7 @@ def score(history: History, settings: Mapping[str, Any]) -> pd.DataFrame:
     rows = recent(history.access, history.day, columns)
     rows = rows[rows["user_id"].isin(active["user_id"])].reset_index(drop=True)
     if rows.empty:
-        return pd.DataFrame(columns=SIGNAL_COLUMNS)
+        return []
     users, user = np.unique(rows["user_id"].to_numpy(dtype=object), return_inverse=True)
     kinds = pd.factorize(active.set_index("user_id")["user_kind"].reindex(users), sort=True)[0]
     cell = user * HISTORY_DAYS + rows["ago"].to_numpy()
@@ -77,7 +78,7 @@ def _describe(
     scores: Floats,
     amounts: tuple[Floats, Floats],
     expected: list[Floats],
-) -> pd.DataFrame:
+) -> list[Signal]:
     kinds = active.set_index("user_id")["user_kind"].to_dict()
     today = rows[rows["ago"] == 0]
     looked = today[today["action_class"].isin(LOOK_CLASSES)]
@@ -87,22 +88,32 @@ def _describe(
         leading_assets(refused, "failures", history.context),
     )
     failures = refused.groupby("user_id")["failures"].sum()
-    found: list[tuple[Any, ...]] = []
+    found: list[Signal] = []
     for number, user in enumerate(users):
         best = int(np.argmax(scores[number]))
         observed, usual = float(amounts[best][number, 0]), float(expected[best][number])
         times = float(failures.get(user, 0))
         if best == 0:
-            looks = say_amount(observed, "assets")
-            reason = f"listed or looked at {looks}; its usual is {say_count(usual)}"
+            reason = Reason("looked_at", assets=Amount(observed, "assets"), usual=Count(usual))
         elif times == 0:
-            reason = "was refused nothing"
+            reason = Reason("refused_nothing")
         else:
-            places = say_amount(len(assets[1].get(user, [])), "assets")
-            more = "more" if observed > usual else "no more"
-            reason = f"was refused {say_count(times)} times on {places}, {more} than usual"
+            reason = Reason(
+                "refused_more" if observed > usual else "refused_as_usual",
+                times=Count(times),
+                places=Amount(len(assets[1].get(user, [])), "assets"),
+            )
         found.append(
-            (user, kinds[user], "1d", float(scores[number, best]), observed, usual, UNITS[best],
-             reason, assets[best].get(user, []), [])
-        )  # fmt: skip
-    return pd.DataFrame(found, columns=SIGNAL_COLUMNS)
+            Signal(
+                entity=str(user),
+                user_kind=kinds[user],
+                window="1d",
+                statistic=float(scores[number, best]),
+                observed=observed,
+                expected=usual,
+                unit=UNITS[best],
+                reason=reason,
+                asset_ids=assets[best].get(user, []),
+            )
+        )
+    return found

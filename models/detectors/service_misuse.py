@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
+from models.detectors.signal import Signal
 from models.features.assets import EVIDENCE_ASSETS, sensitivity_shares
-from models.features.history import SIGNAL_COLUMNS
 from models.features.novelty import novelty_days
 from models.features.rows import (
     Codes,
@@ -20,7 +20,16 @@ from models.features.rows import (
     explode_hours,
     recent,
 )
-from models.wording import say_amount, say_count, say_names
+from models.reasons.parts import (
+    Actions,
+    Amount,
+    Assets,
+    Clock,
+    Count,
+    Networks,
+    Programs,
+)
+from models.reasons.reason import Reason, Series
 
 if TYPE_CHECKING:
     from models.features.history import History
@@ -36,7 +45,7 @@ COLUMNS = ("user_id", "user_kind", "asset_id", "action_class", "events", "networ
            "hourly")  # fmt: skip
 
 
-def score(history: History, settings: Mapping[str, Any]) -> pd.DataFrame:
+def score(history: History, settings: Mapping[str, Any]) -> list[Signal]:
     """Weighted sum of the largest surprisal in each dimension; higher is riskier.
 
     Dimensions: network (zone/country/asn), program, action class, hour of day, asset. The
@@ -48,11 +57,11 @@ def score(history: History, settings: Mapping[str, Any]) -> pd.DataFrame:
     rows = recent(history.access, history.day, COLUMNS)
     rows = rows[rows["user_id"].isin(kinds)].reset_index(drop=True)
     if rows.empty:
-        return pd.DataFrame(columns=SIGNAL_COLUMNS)
+        return []
     users, user = np.unique(rows["user_id"].to_numpy(dtype=object), return_inverse=True)
     days = _active_days(user, rows["ago"].to_numpy(), len(users))
     total = np.zeros(len(users))
-    told: list[list[str]] = [[] for _ in users]
+    told: list[list[Reason]] = [[] for _ in users]
     count = np.zeros(len(users))
     for dimension in DIMENSIONS:
         values = _values(rows, dimension)
@@ -66,26 +75,49 @@ def score(history: History, settings: Mapping[str, Any]) -> pd.DataFrame:
         top = found.drop_duplicates("user")
         total[top["user"]] += float(settings[f"of_{DIMENSIONS[dimension]}"]) * top["surprise"]
         for code, part in each_group(found[found["days"] == 0], "user"):
-            told[code].append(
-                f"{DIMENSIONS[dimension]} {say_names([str(v) for v in part['value']])}"
-            )
+            told[code].append(_new_values(dimension, part["value"]))
             count[code] += len(part)
     assets = _strange_assets(rows, user, users, history, days)
-    result: list[tuple[Any, ...]] = [
-        (str(name), kinds[name], "1d", float(total[code]), float(count[code]), 0.0, "novelties",
-         _reason(told[code], count[code], days[code]), assets.get(code, []), [])
+    return [
+        Signal(
+            entity=str(name),
+            user_kind=kinds[name],
+            window="1d",
+            statistic=float(total[code]),
+            observed=float(count[code]),
+            expected=0.0,
+            unit="novelties",
+            reason=_reason(told[code], float(count[code]), float(days[code])),
+            asset_ids=assets.get(code, []),
+        )
         for code, name in enumerate(users)
-    ]  # fmt: skip
-    return pd.DataFrame(result, columns=SIGNAL_COLUMNS)
+    ]
 
 
-def _reason(told: list[str], count: float, days: float) -> str:
+def _reason(told: list[Reason], count: float, days: float) -> Reason:
     if not told:
-        return "a service within its usual networks, programs, actions, hours and assets"
-    return (
-        f"a service that did {say_amount(count, 'things')} it never did in {say_count(days)} days: "
-        f"new {'; '.join(told)}"
+        return Reason("service_as_usual")
+    return Reason(
+        "service_anew",
+        count=Amount(count, "things"),
+        days=Count(days),
+        values=Series("; ", tuple(told)),
     )
+
+
+def _new_values(dimension: str, values: pd.Series) -> Reason:
+    if dimension == "hour":
+        return Reason("new_hours", values=Clock(tuple(int(hour) for hour in values)))
+    texts = tuple(str(value) for value in values)
+    match dimension:
+        case "networks":
+            return Reason("new_networks", values=Networks(texts))
+        case "agents":
+            return Reason("new_programs", values=Programs(texts))
+        case "action":
+            return Reason("new_actions", values=Actions(texts))
+        case _:
+            return Reason("new_assets", values=Assets(texts))
 
 
 def _active_days(user: Codes, ago: Codes, count: int) -> Floats:
@@ -102,7 +134,7 @@ def _values(rows: pd.DataFrame, dimension: str) -> tuple[Codes, list[Any]]:
         return np.arange(len(rows)), list(rows["action_class"])
     if dimension == "hour":
         row, hours = explode_hours(rows["hourly"])
-        return row, [f"{int(hour):02d} UTC" for hour in hours[:, 0]]
+        return row, [int(hour) for hour in hours[:, 0]]
     return explode(rows[dimension])
 
 

@@ -8,13 +8,14 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
+from models.detectors.signal import Signal
 from models.features.assets import EVIDENCE_ASSETS
 from models.features.coverage import Objects, load_objects, measure_coverage
-from models.features.history import SIGNAL_COLUMNS
 from models.features.novelty import settled
 from models.features.rows import Floats, active_kinds, each_group, log_days
 from models.features.strangeness import facts_names, read_strangeness
-from models.wording import say_amount, say_count, say_days, say_share
+from models.reasons.parts import Amount, Assets, Count, Days, Share
+from models.reasons.reason import Reason
 
 if TYPE_CHECKING:
     from models.features.history import History
@@ -26,7 +27,7 @@ TELLING_SHARE = 0.1
 """Part of the leading artefact's value from which another one is evidence too."""
 
 
-def score(history: History, settings: Mapping[str, Any]) -> pd.DataFrame:
+def score(history: History, settings: Mapping[str, Any]) -> list[Signal]:
     """Share of artefacts read, times how unlike the identity, its peers and its team that is.
 
     Over the artefacts read today: (fresh share + ``repeat_share`` × what it had read before) ÷
@@ -38,12 +39,12 @@ def score(history: History, settings: Mapping[str, Any]) -> pd.DataFrame:
     objects = load_objects(history)
     pairs = objects.touched(1)
     if len(pairs) == 0:
-        return pd.DataFrame(columns=SIGNAL_COLUMNS)
+        return []
     reach = log_days(history)
     windows = tuple(days for days, least in ((1, 0), (7, 1), (30, 7), (90, 30)) if reach >= least)
     cover = measure_coverage(objects, pairs, windows)
     trust = float(settled(reach, settings["settle_days"]))
-    rows: list[tuple[Any, ...]] = []
+    rows: list[Signal] = []
     for days in windows:
         part = cover[cover["days"] == days].reset_index(drop=True)
         share, fresh = part["share"].to_numpy(), part["fresh"].to_numpy()
@@ -53,7 +54,7 @@ def score(history: History, settings: Mapping[str, Any]) -> pd.DataFrame:
         unlike = read_strangeness(history, objects, pairs, share, days, settings)
         statistic = kept * np.minimum(1.0, size) * unlike
         rows += _describe(history, objects, part, statistic, days, kinds)
-    return pd.DataFrame(rows, columns=SIGNAL_COLUMNS)
+    return rows
 
 
 def _describe(
@@ -63,13 +64,13 @@ def _describe(
     statistic: Floats,
     days: int,
     kinds: Mapping[str, str],
-) -> list[tuple[Any, ...]]:
+) -> list[Signal]:
     pairs = part["pair"].to_numpy()
     names = facts_names(history)
     part = part.assign(
         statistic=statistic, user=objects.user_of(pairs), asset=objects.asset_of(pairs)
     ).sort_values(["user", "statistic", "asset"], ascending=[True, False, True])
-    rows: list[tuple[Any, ...]] = []
+    rows: list[Signal] = []
     for code, mine in each_group(part, "user"):
         user = str(objects.users[code])
         if user not in kinds:
@@ -79,14 +80,18 @@ def _describe(
         lead = mine.iloc[0]
         telling = mine[mine["statistic"] >= TELLING_SHARE * lead["statistic"]]
         assets = [str(asset) for asset in objects.assets[telling["asset"].iloc[:EVIDENCE_ASSETS]]]
-        size = "" if np.isnan(lead["bytes"]) else f", {say_amount(lead['bytes'], 'bytes')}"
-        reason = (
-            f"read {say_share(lead['share'])} of {names.get(assets[0], assets[0])} in "
-            f"{say_days(days)} ({say_count(lead['objects'])} of {say_count(lead['total'])} objects"
-            f"{size}), {say_share(lead['fresh'])} of it never read before"
+        size = float(lead["bytes"])
+        share = float(lead["share"])
+        reason = Reason(
+            "read_share",
+            share=Share(share),
+            asset=Assets((names.get(assets[0], assets[0]),)),
+            days=Days(days),
+            objects=Count(float(lead["objects"])),
+            total=Count(float(lead["total"])),
+            size=None if np.isnan(size) else Amount(size, "bytes"),
+            fresh=Share(float(lead["fresh"])),
         )
-        rows.append(
-            (user, kinds[user], WINDOWS[days], total, float(lead["share"]), None, "share", reason,
-             assets, [])
-        )  # fmt: skip
+        window, kind = WINDOWS[days], kinds[user]
+        rows.append(Signal(user, kind, window, total, share, None, "share", reason, assets))
     return rows

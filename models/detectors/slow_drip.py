@@ -8,12 +8,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
+from models.detectors.signal import Signal
 from models.features.assets import EVIDENCE_ASSETS
 from models.features.coverage import Objects, load_objects
-from models.features.history import SIGNAL_COLUMNS
 from models.features.rows import Codes, Floats, active_kinds, each_group, log_days
 from models.features.strangeness import facts_names, read_strangeness
-from models.wording import say_count
+from models.reasons.parts import Assets, Count
+from models.reasons.reason import Reason
 
 if TYPE_CHECKING:
     from models.features.history import History
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
 WINDOWS = {30: "30d", 90: "90d"}
 
 
-def score(history: History, settings: Mapping[str, Any]) -> pd.DataFrame:
+def score(history: History, settings: Mapping[str, Any]) -> list[Signal]:
     """How systematically artefacts are drained; higher is riskier, 0 where nothing speaks for it.
 
     Somebody who works with an artefact reads parts of it again and again. With portions of ``m``
@@ -34,8 +35,8 @@ def score(history: History, settings: Mapping[str, Any]) -> pd.DataFrame:
     objects = load_objects(history)
     pairs = objects.touched(1)
     if len(pairs) == 0:
-        return pd.DataFrame(columns=SIGNAL_COLUMNS)
-    rows: list[tuple[Any, ...]] = []
+        return []
+    rows: list[Signal] = []
     for days in (30, 90) if log_days(history) >= 30 else (30,):
         drained = drain(objects, pairs, days)
         enough = drained["portions"] >= float(settings["least_days"])
@@ -45,7 +46,7 @@ def score(history: History, settings: Mapping[str, Any]) -> pd.DataFrame:
         unlike = read_strangeness(history, objects, pairs, share, days, settings)
         drained["statistic"] = statistic * unlike
         rows += _describe(history, objects, drained, days, kinds)
-    return pd.DataFrame(rows, columns=SIGNAL_COLUMNS)
+    return rows
 
 
 def drain(objects: Objects, pairs: Codes, days: int) -> pd.DataFrame:
@@ -85,12 +86,12 @@ def _describe(
     drained: pd.DataFrame,
     days: int,
     kinds: Mapping[str, str],
-) -> list[tuple[Any, ...]]:
+) -> list[Signal]:
     names = facts_names(history)
     pairs = drained["pair"].to_numpy()
     drained = drained.assign(user=objects.user_of(pairs), asset=objects.asset_of(pairs))
     drained = drained.sort_values(["user", "statistic", "asset"], ascending=[True, False, True])
-    rows: list[tuple[Any, ...]] = []
+    rows: list[Signal] = []
     for code, mine in each_group(drained, "user"):
         user, lead = str(objects.users[code]), mine.iloc[0]
         if user not in kinds:
@@ -98,15 +99,28 @@ def _describe(
         told = mine[mine["statistic"] > 0] if lead["statistic"] > 0 else mine.iloc[:1]
         assets = [str(asset) for asset in objects.assets[told["asset"].iloc[:EVIDENCE_ASSETS]]]
         expected = float(_by_chance(lead["objects"], lead["total"]))
-        reason = (
-            f"read {names.get(assets[0], assets[0])} in portions on {say_count(lead['portions'])} "
-            f"days within {days}: {say_count(lead['objects'])} of {say_count(lead['total'])} "
-            f"objects, {say_count(lead['repeats'])} reads repeated an earlier day's"
+        reason = Reason(
+            "read_in_portions",
+            asset=Assets((names.get(assets[0], assets[0]),)),
+            portions=Count(float(lead["portions"])),
+            days=Count(days),
+            objects=Count(float(lead["objects"])),
+            total=Count(float(lead["total"])),
+            repeats=Count(float(lead["repeats"])),
         )
         rows.append(
-            (user, kinds[user], WINDOWS[days], float(lead["statistic"]), float(lead["share"]),
-             expected, "share", reason, assets, [])
-        )  # fmt: skip
+            Signal(
+                entity=user,
+                user_kind=kinds[user],
+                window=WINDOWS[days],
+                statistic=float(lead["statistic"]),
+                observed=float(lead["share"]),
+                expected=expected,
+                unit="share",
+                reason=reason,
+                asset_ids=assets,
+            )
+        )
     return rows
 
 

@@ -19,7 +19,6 @@ if TYPE_CHECKING:
     from models.features.history import History
 
 
-WINDOW_NAMES = {"1h": "in one hour", "1d": "in one day", "7d": "in 7 days"}
 WINDOW_DAYS = {"1h": 1, "1d": 1, "7d": 7}
 
 

@@ -11,25 +11,6 @@ if TYPE_CHECKING:
 
     from schemas.context import Context
 
-SIGNAL_COLUMNS = (
-    "entity",
-    "user_kind",
-    "window",
-    "statistic",
-    "observed",
-    "expected",
-    "unit",
-    "reason",
-    "asset_ids",
-    "related_users",
-)
-"""Columns of the frame that every detector returns: one row per (entity, window) that was active.
-
-``statistic`` is on the detector's own scale, higher is riskier; it is calibrated afterwards
-against the statistics of recent days, so a detector returns a row for every active entity, not
-only for suspicious ones.
-"""
-
 
 @dataclass(frozen=True)
 class History:

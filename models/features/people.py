@@ -10,6 +10,8 @@ import pandas as pd
 
 from models.features.memory import remembered
 from models.features.rows import HISTORY_DAYS, log_days, recent
+from models.reasons.parts import Day
+from models.reasons.reason import Reason
 
 if TYPE_CHECKING:
     from models.features.history import History
@@ -33,20 +35,20 @@ def teams(context: Context) -> dict[str, str]:
     return {str(user): str(team) for user, team in rows.items() if team}
 
 
-def leaving(context: Context, day: date, leaver_days: int) -> dict[str, str]:
+def leaving(context: Context, day: date, leaver_days: int) -> dict[str, Reason]:
     """What to say of whoever is within a notice or offer window, or active after the end."""
     found = {}
     for user, row in people(context).iterrows():
         notice = row["notice_date"] if isinstance(row["notice_date"], date) else None
         end = row["end_date"] if isinstance(row["end_date"], date) else None
         if end is not None and end < day <= end + timedelta(days=AFTER_END_DAYS):
-            found[str(user)] = f"active after leaving on {end}"
+            found[str(user)] = Reason("active_after_leaving", day=Day(end.isoformat()))
         elif end is not None and day <= end <= day + timedelta(days=leaver_days):
-            found[str(user)] = f"leaves on {end}"
+            found[str(user)] = Reason("leaves", day=Day(end.isoformat()))
         elif notice is not None and notice <= day <= (
             end or notice + timedelta(days=OPEN_NOTICE_DAYS)
         ):
-            found[str(user)] = f"gave notice on {notice}"
+            found[str(user)] = Reason("gave_notice", day=Day(notice.isoformat()))
     return found
 
 

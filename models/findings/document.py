@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import date, datetime
 from typing import TYPE_CHECKING, Any
 
@@ -19,8 +20,10 @@ from models.features.assets import EVIDENCE_ASSETS, listed_assets
 from models.features.coverage import load_objects, measure_coverage
 from models.features.people import people
 from models.features.rows import TAKE_CLASSES, log_days, recent
+from models.reasons.finding import TOLD_CONTRIBUTIONS, with_reasons
+from models.reasons.parts import Amount, Person, Team, Word
+from models.reasons.reason import Reason, Series
 from models.scoring.points import Contribution, ScoredEntity, severity
-from models.wording import say_taken
 from schemas.finding import MODULE, finding_id
 
 if TYPE_CHECKING:
@@ -32,7 +35,14 @@ HOST_SCHEMES = frozenset({"k8s", "slurm", "host"})
 CATEGORIES = {"cluster": "process", "identity": "iam", "novelty": "iam", "multivariate": "iam"}
 """ECS category of a family's finding; all others tell of files."""
 ADDRESSES_SHOWN = 50
-REASON_CHARACTERS = 1000
+
+
+@dataclass(frozen=True)
+class Finding:
+    """A finding's document, and the sentences in it: its own, then one for each contribution."""
+
+    document: dict[str, Any]
+    reasons: tuple[Reason, ...]
 
 
 def write_findings(
@@ -40,8 +50,8 @@ def write_findings(
     history: History,
     descriptions: Mapping[str, Description],
     budget: int,
-) -> list[dict[str, Any]]:
-    """Documents of the entities in the order given, which is that of the queue."""
+) -> list[Finding]:
+    """Findings of the entities in the order given, which is that of the queue."""
     users = {entity.entity for entity in scored}
     columns = ["user_id", "asset_id", "action_class", "bytes_out", "bytes_estimated", "objects",
                "first_time", "last_time", "addresses"]  # fmt: skip
@@ -50,7 +60,7 @@ def write_findings(
     coverage = _coverage(history, users)
     facts, names = listed_assets(history.context), people(history.context)
     reach = log_days(history)
-    documents = []
+    findings = []
     for rank, entity in enumerate(scored, start=1):
         window_days = WINDOW_DAYS[entity.window]
         mine = rows[entity.entity]
@@ -67,11 +77,13 @@ def write_findings(
                    facts, reach)
             for asset in shown
         ]  # fmt: skip
-        documents.append(
-            _document(entity, history.day, evidence, assets, names, facts, descriptions, rank,
-                      rank <= budget)
-        )  # fmt: skip
-    return documents
+        document = _document(
+            entity, history.day, evidence, assets, names, facts, descriptions, rank, rank <= budget
+        )
+        own = _own_reason(entity, _row_of(names, entity.entity), assets)
+        reasons = (own, *(contribution.reason for contribution in entity.contributions))
+        findings.append(Finding(with_reasons(document, reasons), reasons))
+    return findings
 
 
 def _document(
@@ -85,8 +97,9 @@ def _document(
     rank: int,
     in_budget: bool,
 ) -> dict[str, Any]:
+    """The document without its sentences."""
     start, end = _moment(evidence["first_time"].min()), _moment(evidence["last_time"].max())
-    told = [c for c in entity.contributions if c.points > 0] or list(entity.contributions[:1])
+    told = _telling(entity)
     known = [descriptions[contribution.detector] for contribution in told]
     person = _row_of(names, entity.entity)
     amounts = [(asset["id"], asset["objects"], asset["bytes"]) for asset in assets]
@@ -100,7 +113,6 @@ def _document(
             "module": MODULE,
             "risk_score": entity.score,
             "severity": severity(entity.score),
-            "reason": _sentence(entity, told, person, assets),
             "start": start,
             "end": end,
         },
@@ -131,27 +143,29 @@ def _document(
     }
 
 
-def _sentence(
-    entity: ScoredEntity,
-    told: Sequence[Contribution],
-    person: Any,
-    assets: Sequence[Mapping[str, Any]],
-) -> str:
+def _telling(entity: ScoredEntity) -> list[Contribution]:
+    """Contributions with points; the first one where none has any."""
+    return [c for c in entity.contributions if c.points > 0] or list(entity.contributions[:1])
+
+
+def _own_reason(entity: ScoredEntity, person: Any, assets: Sequence[Mapping[str, Any]]) -> Reason:
     """Who, the leading reasons, how much if no log tells, what else matters about the person."""
     name, team = _text(person, "display_name"), _text(person, "team")
-    kind = "service " if entity.user_kind == "service" else ""
-    who = f"{kind}{name or entity.entity}" + (f" ({team})" if team else "")
-    reasons = [contribution.reason for contribution in told[:2]]
-    text = f"{who} {'; also '.join(reasons)}"
     unknown = [asset for asset in assets if asset["bytes"] is None]
     estimated = [asset["bytes_estimated"] for asset in unknown if asset["bytes_estimated"]]
     # Of the leading asset a figure would be missed.
-    if estimated and unknown[0] is assets[0]:
-        text += f"; {say_taken(None, sum(estimated), len(estimated))}"
-    if entity.notes:
-        text += f"; {', '.join(entity.notes)}"
-    text = text if len(text) < REASON_CHARACTERS else f"{text[: REASON_CHARACTERS - 1]}…"
-    return f"{text}."
+    missed = estimated and unknown[0] is assets[0]
+    sentence = "bytes_of_one" if len(estimated) == 1 else "bytes_of_several"
+    leading = _telling(entity)[:TOLD_CONTRIBUTIONS]
+    return Reason(
+        "finding",
+        kind=Word("kind", "service") if entity.user_kind == "service" else None,
+        who=Person(entity.entity, name or entity.entity),
+        team=Team(team) if team else None,
+        told=Series("; also ", tuple(contribution.reason for contribution in leading)),
+        estimated=Reason(sentence, bytes=Amount(sum(estimated), "bytes")) if missed else None,
+        notes=Series(", ", entity.notes) if entity.notes else None,
+    )
 
 
 def _contribution(contribution: Contribution) -> dict[str, Any]:
@@ -165,7 +179,6 @@ def _contribution(contribution: Contribution) -> dict[str, Any]:
         if contribution.expected is None
         else float(f"{contribution.expected:.6g}"),
         "unit": contribution.unit,
-        "reason": contribution.reason,
     }
 
 

@@ -13,6 +13,7 @@ import pandas as pd
 from models.features.assets import listed_assets
 from models.features.people import leaving, people
 from models.features.rows import each_row
+from models.reasons.reason import Reason
 
 if TYPE_CHECKING:
     from schemas.config import Scoring, Suppression
@@ -30,7 +31,7 @@ class Circumstances:
     weights: Mapping[str, float]
     patterns: Mapping[str, str]
     approvals: Mapping[str, Sequence[tuple[str, str]]]
-    leavers: Mapping[str, str]
+    leavers: Mapping[str, Reason]
     newcomers: Mapping[str, float]
     suppressions: Sequence[Suppression]
 

@@ -30,6 +30,9 @@ from typing import Any
 import pandas as pd
 
 from models.features.rows import each_row
+from models.reasons.finding import measured_reason
+from models.reasons.parts import Day, FreeText, Tickets
+from models.reasons.reason import Reason, load_reasons
 from models.scoring.approval import approved_share
 from models.scoring.circumstances import Circumstances, repetition, suppression
 from schemas.tables.values import WINDOWS
@@ -61,7 +64,7 @@ class Contribution:
     observed: float
     expected: float | None
     unit: str
-    reason: str
+    reason: Reason
     asset_ids: tuple[str, ...]
     related_users: tuple[str, ...]
 
@@ -76,7 +79,7 @@ class ScoredEntity:
     score: float
     raw: float
     contributions: tuple[Contribution, ...]
-    notes: tuple[str, ...]
+    notes: tuple[Reason, ...]
 
 
 def severity(score: float) -> int:
@@ -133,7 +136,7 @@ def score_entity(
     kind = str(rows["user_kind"].iloc[0])
     notes = [facts.leavers[entity]] if entity in facts.leavers else []
     if entity in facts.newcomers:
-        notes.append("began only lately")
+        notes.append(Reason("began_lately"))
     return ScoredEntity(entity, kind, window, rounded, total, contributions, tuple(notes))
 
 
@@ -147,25 +150,56 @@ def weigh(row: Any, shown: Sequence[Any], facts: Circumstances) -> Contribution:
     if row.entity in facts.leavers:
         raw *= rules.leaver_factor
     raw *= facts.newcomers.get(row.entity, 1.0)
-    reason = str(row.reason)
     share, tickets = approved_share(row.entity, assets, facts)
     if share > 0:
         raw *= 1 - share * (1 - rules.approved_factor)
-        reason += f" (approved by {', '.join(tickets)})"
     repeated, since = repetition(row, shown, facts)
     if repeated > 0:
         raw *= 1 - repeated
-        reason += f" (in the queue since {since})"
     hidden = suppression(row.entity, row.detector, assets, facts.suppressions)
     if hidden is not None:
         raw = 0.0
-        reason += f" (suppressed until {hidden.until}: {hidden.reason})"
     expected = None if pd.isna(row.expected) else float(row.expected)
     return Contribution(
-        row.detector, facts.families[row.detector], row.window, raw, 0.0, float(row.p_value),
-        float(row.statistic), float(row.observed), expected, row.unit, reason, assets,
-        tuple(str(user) for user in row.related_users),
-    )  # fmt: skip
+        detector=row.detector,
+        family=facts.families[row.detector],
+        window=row.window,
+        raw=raw,
+        points=0.0,
+        p_value=float(row.p_value),
+        statistic=float(row.statistic),
+        observed=float(row.observed),
+        expected=expected,
+        unit=row.unit,
+        reason=_discounted(
+            _said(row, expected),
+            tickets=Tickets(tuple(tickets)) if share > 0 else None,
+            since=Day(since) if repeated > 0 else None,
+            until=Day(hidden.until) if hidden else None,
+            why=FreeText(hidden.reason) if hidden else None,
+        ),
+        asset_ids=assets,
+        related_users=tuple(str(user) for user in row.related_users),
+    )
+
+
+def _said(row: Any, expected: float | None) -> Reason:
+    """The signal's sentence; its figures alone if an earlier version wrote the row."""
+    stored = load_reasons(row.reason_parts)
+    return stored[0] if stored else measured_reason(float(row.observed), expected, row.unit)
+
+
+def _discounted(
+    said: Reason,
+    tickets: Tickets | None,
+    since: Day | None,
+    until: Day | None,
+    why: FreeText | None,
+) -> Reason:
+    """The sentence with the discounts that apply."""
+    if tickets is None and since is None and until is None:
+        return said
+    return Reason("discounted", said=said, tickets=tickets, since=since, until=until, why=why)
 
 
 def _effect(row: Any, settings: Mapping[str, Any]) -> float:

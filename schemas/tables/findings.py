@@ -19,5 +19,12 @@ FINDINGS = Table(
         Column("queue_rank", "int", "place in the day's queue, 1 is first", minimum=1),
         Column("in_budget", "boolean", "within the day's alert budget"),
         Column("document", "string", "the finding as one JSON document (see schemas.finding)"),
+        Column(
+            "reasons",
+            "string",
+            "its sentences with their typed parts as JSON (see models.reasons): its own, then that "
+            "of each contribution",
+            nullable=True,
+        ),
     ),
 )

@@ -22,6 +22,12 @@ SIGNALS = Table(
         Column("expected", "double", "what the baseline expects, in `unit`", nullable=True),
         Column("unit", "string", "bytes, objects, repositories, share, …"),
         Column("reason", "string", "one plain sentence with the figures that matter"),
+        Column(
+            "reason_parts",
+            "string",
+            "the same sentence with its typed parts as JSON (see models.reasons)",
+            nullable=True,
+        ),
         Column("asset_ids", "array<string>", "assets of the evidence, most telling first"),
         Column("related_users", "array<string>", "other identities in the evidence"),
     ),

@@ -26,9 +26,10 @@ from models.detectors import (
 )
 from models.detectors.collusion import disjointness
 from models.detectors.odd_day import FEATURES, grow_forest
+from models.detectors.signal import SIGNAL_COLUMNS, signal_frame
 from models.features.baselines import measure_baseline, row_quantile
 from models.features.coverage import load_objects, measure_coverage, parse_range, union_lengths
-from models.features.history import SIGNAL_COLUMNS, History
+from models.features.history import History
 from models.features.volumes import daily_volumes, hourly_volumes, taken_rows, weekly_volumes
 from schemas.tables.values import WINDOWS
 from tests.worlds.histories import (
@@ -45,9 +46,14 @@ DAY = LAST - timedelta(days=3)  # a Thursday
 SETTINGS = detector_settings({})
 TECHNIQUE = re.compile(r"T\d{4}(\.\d{3})?|AML\.T\d{4}(\.\d{3})?")
 TIME_WINDOW = re.compile(r"\b(\d+ (hour|day|week)s?|window)\b")
-SCORE_OF = {name: module.score for name, module in zip(detector_names(), MODULES, strict=True)}
+MODULE_OF = dict(zip(detector_names(), MODULES, strict=True))
 
 Plant = Callable[[World], str]
+
+
+def score_of(name: str, history: History, settings_: Any = None) -> pd.DataFrame:
+    """Signals of one detector as a frame."""
+    return signal_frame(MODULE_OF[name].score(history, settings_ or SETTINGS[name]))
 
 
 def back(days: int) -> Any:
@@ -267,7 +273,7 @@ def top(rows: pd.DataFrame, user: str) -> pd.DataFrame:
 @pytest.mark.parametrize("name", detector_names())
 def test_fires(name: str, planted: Callable[..., Any], usual: pd.DataFrame) -> None:
     history, user = planted(FIRING[name])
-    rows = SCORE_OF[name](history, SETTINGS[name])
+    rows = score_of(name, history)
     mine = top(rows, user)
     kind = mine["user_kind"].iloc[0]
     known = usual[(usual["detector"] == name) & (usual["user_kind"] == kind)]
@@ -292,7 +298,7 @@ def test_two_unknown_teams_are_not_one_team(planted: Callable[..., Any]) -> None
             directory=history.context.directory.assign(team=team),
             assets=history.context.assets.assign(owner_team=owner),
         )
-        rows = SCORE_OF["collusion"](replace(history, context=context), SETTINGS["collusion"])
+        rows = score_of("collusion", replace(history, context=context))
         return float(top(rows, user)["statistic"].iloc[0])
 
     assert statistic("evals", "evals") < statistic("evals", "serving")
@@ -302,7 +308,7 @@ def test_two_unknown_teams_are_not_one_team(planted: Callable[..., Any]) -> None
 @pytest.mark.parametrize("name", detector_names())
 def test_stays_quiet(name: str, planted: Callable[..., Any], usual: pd.DataFrame) -> None:
     history, user = planted(QUIET[name])
-    mine = top(SCORE_OF[name](history, SETTINGS[name]), user)
+    mine = top(score_of(name, history), user)
     known = usual[usual["detector"] == name]
     for row in mine.itertuples():
         reference = known.loc[known["window"] == row.window, "statistic"]
@@ -333,7 +339,7 @@ def test_corpus_of_detectors(planted: Callable[..., Any]) -> None:
     folder = Path(__file__).parents[3] / "models" / "detectors"
     names = list(detector_names())
     offenders = []
-    stems = sorted(p.stem for p in folder.glob("*.py") if p.stem != "__init__")
+    stems = sorted(p.stem for p in folder.glob("*.py") if p.stem not in ("__init__", "signal"))
     described = sorted(p.stem for p in folder.glob("*.yml"))
     if not stems == described == names == sorted(FIRING) == sorted(QUIET):
         offenders.append(f"py {stems}, yml {described}, registry {names}, cases {sorted(FIRING)}")
@@ -341,7 +347,7 @@ def test_corpus_of_detectors(planted: Callable[..., Any]) -> None:
         about = describe(name)
         history, _ = planted(FIRING[name])
         recorded = Recorded(SETTINGS[name] | {"own_accounts": ["111122223333"]})
-        rows = SCORE_OF[name](history, recorded)
+        rows = score_of(name, history, recorded)
         checks = {
             "name is the stem": about.name == name,
             "title is short and has no full stop": len(about.title) < 60 and about.title[-1] != ".",
@@ -376,7 +382,7 @@ def test_corpus_of_detectors(planted: Callable[..., Any]) -> None:
 @pytest.mark.parametrize("name", detector_names())
 def test_common_contract(name: str, planted: Callable[..., Any]) -> None:
     history, _ = planted(FIRING[name])
-    rows = SCORE_OF[name](history, SETTINGS[name])
+    rows = score_of(name, history)
     assert tuple(rows.columns) == SIGNAL_COLUMNS
     assert not rows.duplicated(["entity", "window"]).any()
     assert set(rows["window"]) <= set(WINDOWS)
@@ -391,10 +397,10 @@ def test_common_contract(name: str, planted: Callable[..., Any]) -> None:
 
 @pytest.mark.parametrize("name", detector_names())
 def test_nothing_gives_nothing(name: str, planted: Callable[..., Any]) -> None:
-    assert SCORE_OF[name](empty_history(), SETTINGS[name]).empty
+    assert score_of(name, empty_history()).empty
     history, _ = planted(FIRING[name])
     later = replace(history, day=DAY + timedelta(days=1))
-    rows = SCORE_OF[name](later, SETTINGS[name])
+    rows = score_of(name, later)
     assert tuple(rows.columns) == SIGNAL_COLUMNS
     assert rows.empty
 
@@ -445,11 +451,11 @@ def test_unknown_bytes_are_not_zero(planted: Callable[..., Any]) -> None:
     blind = replace(
         history, access=access, object_access=history.object_access.assign(bytes_out=None)
     )
-    rows = SCORE_OF["burst_self"](blind, SETTINGS["burst_self"])
+    rows = score_of("burst_self", blind)
     people = rows[(rows["user_kind"] == "human") & (rows["window"] == "1d")]
     assert people.sort_values("statistic")["entity"].iloc[-1] == user
     assert set(people["unit"]) <= {"objects", "assets"}
-    covered = SCORE_OF["shard_coverage"](blind, SETTINGS["shard_coverage"])
+    covered = score_of("shard_coverage", blind)
     mine = top(covered, user).set_index("window")
     assert mine.loc["1d", "observed"] == 1.0
 

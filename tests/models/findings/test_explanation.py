@@ -15,6 +15,8 @@ import pytest
 from jobs.stages.findings import make_findings
 from jobs.stages.signals import make_signals
 from models.features.history import History
+from models.reasons.parts import Amount
+from models.reasons.reason import Reason
 from models.wording import (
     say_amount,
     say_bytes,
@@ -231,7 +233,8 @@ def test_words() -> None:
         "not known", "5 B", "about 5 kB, estimated from the asset's size",
         "5 B and about 5 kB estimated from the asset's size",
     ]  # fmt: skip
-    assert say_taken(None, 7, 2) == "about 7 B, estimated from the assets' sizes"
+    several = Reason("bytes_of_several", bytes=Amount(7, "bytes"))
+    assert several.say() == "about 7 B, estimated from the assets' sizes"
     assert [say_count(v) for v in (3, 12345.6, 0.25)] == ["3", "12,346", "0.25"]
     assert [say_share(v) for v in (1, 0.9999, 0.29, 0.004, 0)] == [
         "100 %", "99 %", "29 %", "0.4 %", "0 %",

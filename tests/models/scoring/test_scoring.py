@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import replace
 from datetime import date, timedelta
 from typing import Any
@@ -12,6 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from models.detectors import describe, detector_names, detector_settings
+from models.reasons.reason import Reason, dump_reasons
 from models.scoring.circumstances import Circumstances, gather
 from models.scoring.points import (
     ONE_FAMILY_MOST,
@@ -70,7 +72,9 @@ def signal(detector: str = "shard_coverage", entity: str = "u1", **more: Any) ->
         "day": DAY, "entity": entity, "user_kind": "human", "detector": detector, "window": "1d",
         "statistic": 1.0, "p_value": 1e-3, "observed": 1e13 if "burst" in detector else 99.0,
         "expected": None, "unit": units.get(detector, "bytes" if "burst" in detector else "share"),
-        "reason": "did much", "asset_ids": ["ckpt-pretraining-1"], "related_users": [],
+        "reason": "was refused nothing",
+        "reason_parts": dump_reasons([Reason("refused_nothing")]),
+        "asset_ids": ["ckpt-pretraining-1"], "related_users": [],
     } | more  # fmt: skip
 
 
@@ -152,6 +156,17 @@ def test_sensitivity_weighs() -> None:
     assert frontier > public / 2
 
 
+def said(reasons: Iterable[Reason]) -> list[str]:
+    return [reason.say() for reason in reasons]
+
+
+def test_a_row_of_an_earlier_version_is_told_by_its_figures() -> None:
+    (found,) = score(signal("burst_self", reason_parts=None))
+    assert found.contributions[0].reason.say() == "observed 10 TB"
+    (found,) = score(signal("burst_self", reason_parts='[["reason","no such sentence",{}]]'))
+    assert found.contributions[0].reason.say() == "observed 10 TB"
+
+
 def test_leavers_weigh_more() -> None:
     made = world()
     made.person("u1")["notice_date"] = DAY - timedelta(days=3)
@@ -162,8 +177,8 @@ def test_leavers_weigh_more() -> None:
         for s in score(*(signal(entity=u) for u in ("u1", "u2", "u3")), facts=circumstances(made))
     }
     assert found["u1"].raw == pytest.approx(1.5 * found["u2"].raw)
-    assert found["u1"].notes == (f"gave notice on {DAY - timedelta(days=3)}",)
-    assert found["u3"].notes == (f"active after leaving on {DAY - timedelta(days=2)}",)
+    assert said(found["u1"].notes) == [f"gave notice on {DAY - timedelta(days=3)}"]
+    assert said(found["u3"].notes) == [f"active after leaving on {DAY - timedelta(days=2)}"]
     assert not found["u2"].notes
 
 
@@ -200,7 +215,7 @@ def test_approvals_that_fit_discount(ticket: dict[str, Any], approved: bool) -> 
     rules = replace(circumstances(made), rules=RULES.model_copy(update={"min_score": 0.0}))
     (found,) = score(signal(), facts=rules)
     assert (found.raw < plain) == approved
-    assert ("approved by T-1" in found.contributions[0].reason) == approved
+    assert ("approved by T-1" in found.contributions[0].reason.say()) == approved
 
 
 def test_half_covered_evidence_is_half_discounted() -> None:
@@ -218,7 +233,7 @@ def test_suppressed_signals_get_no_points() -> None:
     (found,) = score(signal(), signal("first_access"), facts=circumstances(suppressions=(rule,)))
     points = {c.detector: c.points for c in found.contributions}
     assert points["shard_coverage"] == 0 and points["first_access"] > 0
-    assert "suppressed until" in found.contributions[-1].reason
+    assert "suppressed until" in found.contributions[-1].reason.say()
 
 
 def test_suppressions_end_and_hide_nothing_else() -> None:
@@ -240,7 +255,7 @@ def test_mere_repetition_fades_from_the_queue() -> None:
     assert next_day.raw < fresh / 5
     (later,) = score(signal(), shown=shown_before(day=DAY - timedelta(days=5)))
     assert later.raw == pytest.approx(fresh / 2)
-    assert f"in the queue since {DAY - timedelta(days=5)}" in later.contributions[0].reason
+    assert f"in the queue since {DAY - timedelta(days=5)}" in later.contributions[0].reason.say()
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,275 @@
+"""The parts of a sentence, each with its type.
+
+``say`` gives a part as a person reads it. :func:`models.privacy.reasons.mask_reason` decides for
+every type whether it can name somebody.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+from models.wording import (
+    say_amount,
+    say_clock,
+    say_count,
+    say_days,
+    say_likelihood,
+    say_names,
+    say_share,
+    say_times,
+)
+from schemas.tables.values import ACTION_CLASSES
+
+UNITS = frozenset(
+    """assets attempts bytes identities isolation novelties objects repositories sessions share
+    things times""".split()
+)
+"""Units of amounts."""
+WORDS = {
+    "kind": {"service": "service"},
+    "span": {"1h": "in one hour", "1d": "in one day", "7d": "in 7 days"},
+    "feature": {
+        "bytes": "bytes taken",
+        "objects": "objects taken",
+        "assets": "assets touched",
+        "sensitive": "sensitive assets touched",
+        "clones": "repositories cloned",
+        "lists": "listings and looks",
+        "writes": "writes",
+        "executes": "commands executed",
+        "failures": "refused attempts",
+        "gives": "copies and shares",
+        "hours": "hours unlike its usual hours",
+        "networks": "networks hardly used before",
+        "agents": "programs hardly used before",
+        "credentials": "credentials or roles at once",
+    },
+}
+"""Our own words by group and key: kinds of identity, spans of time, features of a day."""
+SEPARATORS = (", ", "; ", "; also ")
+
+
+@dataclass(frozen=True, slots=True)
+class Amount:
+    """A number with its unit, one of UNITS (shares are 0–1)."""
+
+    kind: ClassVar = "amount"
+    value: float
+    unit: str
+
+    def __post_init__(self) -> None:
+        if self.unit not in UNITS:
+            raise ValueError(f"unknown unit {self.unit!r}")
+
+    def say(self) -> str:
+        return say_amount(self.value, self.unit)
+
+
+@dataclass(frozen=True, slots=True)
+class Count:
+    """A number whose unit is a word of the sentence."""
+
+    kind: ClassVar = "count"
+    value: float
+
+    def say(self) -> str:
+        return say_count(self.value)
+
+
+@dataclass(frozen=True, slots=True)
+class Share:
+    """A share, 0–1."""
+
+    kind: ClassVar = "share"
+    value: float
+
+    def say(self) -> str:
+        return say_share(self.value)
+
+
+@dataclass(frozen=True, slots=True)
+class Likelihood:
+    """A probability, 0–1, with one figure."""
+
+    kind: ClassVar = "likelihood"
+    value: float
+
+    def say(self) -> str:
+        return say_likelihood(self.value)
+
+
+@dataclass(frozen=True, slots=True)
+class Times:
+    """How many times ``expected`` was observed; says nothing where that is no news."""
+
+    kind: ClassVar = "times"
+    observed: float
+    expected: float
+
+    def say(self) -> str:
+        return say_times(self.observed, self.expected)
+
+
+@dataclass(frozen=True, slots=True)
+class Days:
+    """Length of a window in days."""
+
+    kind: ClassVar = "days"
+    value: int
+
+    def say(self) -> str:
+        return say_days(self.value)
+
+
+@dataclass(frozen=True, slots=True)
+class Day:
+    """A calendar day, ``YYYY-MM-DD``."""
+
+    kind: ClassVar = "day"
+    iso: str
+
+    def say(self) -> str:
+        return self.iso
+
+
+@dataclass(frozen=True, slots=True)
+class Clock:
+    """Hours of the day (UTC), 0–23."""
+
+    kind: ClassVar = "clock"
+    hours: tuple[int, ...]
+
+    def say(self) -> str:
+        return say_names([say_clock(hour) for hour in self.hours])
+
+
+@dataclass(frozen=True, slots=True)
+class Word:
+    """One of our own words: ``WORDS[group][key]``."""
+
+    kind: ClassVar = "word"
+    group: str
+    key: str
+
+    def __post_init__(self) -> None:
+        if self.key not in WORDS.get(self.group, {}):
+            raise ValueError(f"unknown word {self.group}.{self.key}")
+
+    def say(self) -> str:
+        return WORDS[self.group][self.key]
+
+
+@dataclass(frozen=True, slots=True)
+class Actions:
+    """Action classes."""
+
+    kind: ClassVar = "actions"
+    classes: tuple[str, ...]
+
+    def __post_init__(self) -> None:
+        if unknown := set(self.classes) - set(ACTION_CLASSES):
+            raise ValueError(f"unknown action classes {sorted(unknown)}")
+
+    def say(self) -> str:
+        return say_names(self.classes)
+
+
+@dataclass(frozen=True, slots=True)
+class Networks:
+    """Networks of networks.csv as ``zone/country/asn``."""
+
+    kind: ClassVar = "networks"
+    names: tuple[str, ...]
+
+    def say(self) -> str:
+        return say_names(self.names)
+
+
+@dataclass(frozen=True, slots=True)
+class Programs:
+    """User agents as logged."""
+
+    kind: ClassVar = "programs"
+    names: tuple[str, ...]
+
+    def say(self) -> str:
+        return say_names(self.names)
+
+
+@dataclass(frozen=True, slots=True)
+class Assets:
+    """Ids, names or URIs of assets."""
+
+    kind: ClassVar = "assets"
+    names: tuple[str, ...]
+
+    def say(self) -> str:
+        return say_names(self.names)
+
+
+@dataclass(frozen=True, slots=True)
+class Destinations:
+    """Where copies and shares go: URIs or identities, perhaps with ``#`` and an account."""
+
+    kind: ClassVar = "destinations"
+    names: tuple[str, ...]
+
+    def say(self) -> str:
+        return say_names(self.names)
+
+
+@dataclass(frozen=True, slots=True)
+class Identities:
+    """``user_id`` of people or services."""
+
+    kind: ClassVar = "identities"
+    users: tuple[str, ...]
+
+    def say(self) -> str:
+        return say_names(self.users)
+
+
+@dataclass(frozen=True, slots=True)
+class Person:
+    """Whom a finding is about: ``user_id`` and the name that is shown."""
+
+    kind: ClassVar = "person"
+    user: str
+    name: str
+
+    def say(self) -> str:
+        return self.name
+
+
+@dataclass(frozen=True, slots=True)
+class Team:
+    """A team of the directory; empty: not shown."""
+
+    kind: ClassVar = "team"
+    name: str
+
+    def say(self) -> str:
+        return self.name
+
+
+@dataclass(frozen=True, slots=True)
+class Tickets:
+    """Ticket ids of approvals.csv."""
+
+    kind: ClassVar = "tickets"
+    ids: tuple[str, ...]
+
+    def say(self) -> str:
+        return ", ".join(self.ids)
+
+
+@dataclass(frozen=True, slots=True)
+class FreeText:
+    """What a person wrote."""
+
+    kind: ClassVar = "text"
+    text: str
+
+    def say(self) -> str:
+        return self.text
