@@ -1,11 +1,13 @@
-"""Keyed pseudonyms in place of people: in identity fields, resource names and sentences.
+"""Keyed pseudonyms in place of people: in identity fields, names of resources and free text.
 
 The same key gives the same identity the same pseudonym on every day and in every place, so that
 rows still join and a trend stays a trend; without the key nobody can compute it, not even from a
 full list of the staff. Fields that hold an identity are replaced as a whole. In names of resources
-and in sentences everything that names somebody known is replaced: ids, aliases, e-mail addresses
+and in free text everything that names somebody known is replaced: ids, aliases, e-mail addresses
 and their local parts, display names and each word of them, credentials, addresses; in any case,
-with or without accents, whatever stands between the words.
+with or without accents, whatever stands between the words. Our own sentences are masked part by
+part (:mod:`models.privacy.reasons`): a word of theirs that is somebody's name as well must stay,
+because its pseudonym would tell the name.
 
 What remains is behaviour. Whoever knows that somebody read a certain dataset on a certain night
 can still tell who that was.
@@ -32,21 +34,6 @@ SHORT_ID, SHORT_NAME, SHORT_NUMBER = 2, 3, 5
 """Shorter ids, words of names and numbers are replaced in their own fields only."""
 BETWEEN = 3
 """Characters that may stand between the words of one name."""
-OWN_WORDS = frozenset(
-    """a about active action actions after all also an and archive are as asset assets at away
-    before began by bytes cloned colleagues completes copied copies copy copying day days
-    destination did differences disjoint each earlier entered estimated events exec expected fetched
-    few fewer first for from gave graph had hour hours identities identity in is it its known lately
-    leaves leaving left less likelihood listed looked make making many more most much namespaces
-    nearly network never new no nobody not nothing notice objects odd of on one only or other others
-    ours parts people person pods portions program read reading reads refused repeated repositories
-    repository s service sessions shared sharing since size sizes small such take takes than that
-    the there they thing things time times to together took touched touches tunnel two unusual up
-    usual utc was week weekend were what when which who whole with within work write
-    writes""".split()
-)
-"""Words of the detectors' own sentences. Where one stands alone in lower case in a sentence, it is
-not somebody's name; replacing it would tell what that somebody is called."""
 
 WORD = re.compile(r"[^\W_]+")
 EMAIL = re.compile(r"[\w.+%'-]+@[\w-]+(?:\.[\w-]+)+")
@@ -54,9 +41,6 @@ ADDRESS = re.compile(
     r"(?<![\w.:])(?:\d{1,3}(?:\.\d{1,3}){3}"
     r"|(?=[0-9A-Fa-f]*:[0-9A-Fa-f.]*:)[0-9A-Fa-f:.]{2,}[0-9A-Fa-f:])(?!\w)"
 )
-BEFORE_WORD = re.compile(r"[\s(]?")
-AFTER_WORD = re.compile(r"$|[\s),;:]|[.…]+(\s|$)")
-TEAM = re.compile(r" \([^()]*\)")
 PSEUDONYM = re.compile(r"user-[A-Z2-7]{16}")
 
 Meaning = tuple[str, str]
@@ -117,7 +101,7 @@ class Pseudonyms:
     hidden: frozenset[str]
     network_of: Callable[[str], str]
     given: dict[Meaning, str] = field(default_factory=dict)
-    masked: dict[tuple[str, bool], str] = field(default_factory=dict)
+    masked: dict[str, str] = field(default_factory=dict)
 
     def of(self, value: str, kind: str = "user") -> str:
         """The pseudonym of one value; the empty value has none."""
@@ -133,17 +117,18 @@ class Pseudonyms:
         return spelled_pseudonym(self.key, meaning, written)
 
 
-def mask_text(names: Pseudonyms, text: str, sentence: bool) -> str:
-    if (text, sentence) not in names.masked:
+def mask_text(names: Pseudonyms, text: str) -> str:
+    """The text without the people in it: names of resources, and what people wrote."""
+    if text not in names.masked:
         composed = unicodedata.normalize("NFC", text)
         done, place = [], 0
         for start, end, meaning in _addresses(names, composed):
-            done.append(_replace_words(names, composed, place, start, sentence))
+            done.append(_replace_words(names, composed, place, start))
             done.append(names.spelled(meaning, composed[start:end]))
             place = end
-        done.append(_replace_words(names, composed, place, len(composed), sentence))
-        names.masked[text, sentence] = "".join(done)
-    return names.masked[text, sentence]
+        done.append(_replace_words(names, composed, place, len(composed)))
+        names.masked[text] = "".join(done)
+    return names.masked[text]
 
 
 def _addresses(names: Pseudonyms, text: str) -> Iterator[tuple[int, int, Meaning]]:
@@ -171,7 +156,7 @@ def address_in(text: str) -> str | None:
         return None
 
 
-def _replace_words(names: Pseudonyms, text: str, begin: int, end: int, sentence: bool) -> str:
+def _replace_words(names: Pseudonyms, text: str, begin: int, end: int) -> str:
     matches = list(WORD.finditer(text, begin, end))
     words = [_fold(match[0]) for match in matches]
     done, place, number = [], begin, 0
@@ -181,9 +166,7 @@ def _replace_words(names: Pseudonyms, text: str, begin: int, end: int, sentence:
         while reach < len(words) and matches[reach].start() - matches[reach - 1].end() <= BETWEEN:
             reach += 1
         first, last, count = match.start(), match.end(), 1
-        if sentence and _is_own_word(text, match):
-            meaning = None
-        elif found := _longest(names.words, words[number:reach]):
+        if found := _longest(names.words, words[number:reach]):
             count, meaning = found
             last = matches[number + count - 1].end()
         elif inner := _inner(names, words[number], match[0]):
@@ -196,14 +179,6 @@ def _replace_words(names: Pseudonyms, text: str, begin: int, end: int, sentence:
             place = last
         number += count
     return "".join([*done, text[place:end]])
-
-
-def _is_own_word(text: str, match: re.Match[str]) -> bool:
-    return (
-        match[0] in OWN_WORDS
-        and BEFORE_WORD.fullmatch(text[: match.start()][-1:]) is not None
-        and AFTER_WORD.match(text, match.end()) is not None
-    )
 
 
 def _longest(tree: Tree, words: list[str]) -> tuple[int, Meaning] | None:

@@ -14,6 +14,8 @@ from typing import TYPE_CHECKING, Any
 from jobs.platform.delta_tables import open_table, table_exists
 from jobs.privacy.masked_tables import Inputs
 from jobs.stages.publish.queue_file import KEPT_PER_BUDGET
+from models.reasons.finding import with_reasons
+from models.reasons.reason import load_reasons
 from models.scoring.entity_risk import WINDOW_DAYS
 from schemas.context import Context
 from schemas.tables.access import ACCESS
@@ -85,17 +87,24 @@ def read_findings(inputs: Inputs, look_back: int = 0) -> list[dict[str, Any]]:
     Of the inputs' day and the ``look_back`` days before it.
     """
     most = inputs.config.alert_budget * KEPT_PER_BUDGET
-    columns = ["day", "queue_rank", "event_id", "document"]
+    columns = ["day", "queue_rank", "event_id", "document", "reasons"]
     rows = inputs.table(FINDINGS, inputs.day, look_back, columns)
     rows = rows[rows["queue_rank"] <= most].sort_values(["day", "queue_rank", "event_id"])
     rows = rows.groupby("day", sort=False).head(most)
-    return [_published(text, day) for text, day in zip(rows["document"], rows["day"], strict=True)]
+    cells = zip(rows["document"], rows["reasons"], rows["day"], strict=True)
+    return [_published(text, reasons, day) for text, reasons, day in cells]
 
 
-def _published(text: str, day: date) -> dict[str, Any]:
-    """The finding as it is published: with the day of its queue."""
+def _published(text: str, reasons: str | None, day: date) -> dict[str, Any]:
+    """The finding as it is published: its sentences made of their parts, the day of its queue.
+
+    A row without known parts, which another version wrote, is published as it is.
+    """
+    stored, known = json.loads(text), load_reasons(reasons) or []
+    fits = len(known) == 1 + len(stored["exfil"]["contributions"])
+    told = with_reasons(stored, known) if fits else stored
     # Names in logs may hold halves of surrogate pairs, which no UTF-8 file and no server takes.
-    sound = json.dumps(json.loads(text), ensure_ascii=False).encode("utf-8", "replace")
+    sound = json.dumps(told, ensure_ascii=False).encode("utf-8", "replace")
     document: dict[str, Any] = json.loads(sound)
     document["exfil"]["day"] = day.isoformat()
     return document
