@@ -17,6 +17,7 @@ from schemas.tables.graph import GRAPH_EDGES, GRAPH_NODES
 if TYPE_CHECKING:
     import pandas as pd
 
+    from models.detectors.settings import DetectorSettings
     from schemas.config import JobConfig
 
 
@@ -30,16 +31,19 @@ HISTORY_READS = (
 """Tables of the history and the days looked back in them."""
 
 
-def settings_of(config: JobConfig) -> dict[str, dict[str, object]]:
+def settings_of(config: JobConfig) -> dict[str, DetectorSettings]:
     """Detector settings in force; raises InputError with every problem."""
     from models.detectors import detector_settings
+    from models.detectors.foreign_copy import ForeignCopySettings
 
     try:
         settings = detector_settings(config.detectors)
     except ValueError as error:
         raise InputError(str(error).splitlines()) from error
     copies = settings["foreign_copy"]
-    copies["own_accounts"] = copies["own_accounts"] or list(config.own_accounts)
+    if isinstance(copies, ForeignCopySettings) and not copies.own_accounts:
+        accounts = {"own_accounts": list(config.own_accounts)}
+        settings["foreign_copy"] = copies.model_copy(update=accounts)
     return settings
 
 

@@ -1,6 +1,6 @@
 """The detectors: each a module ``NAME.py`` with :func:`score`, and ``NAME.yml`` that explains it.
 
-To add one: the two files, one line in ``MODULES``, and its cases in tests/test_detectors.py.
+To add one: the two files, one line in ``DETECTORS``, and its tests in tests/models/detectors.
 
 Every ``score(history, settings)`` returns a Signal for each (entity, window) that was active and
 not only for suspicious ones, because calibration ranks a statistic among all of them. A detector
@@ -9,15 +9,15 @@ never looks beyond ``history.day``.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cache
 from importlib import resources
-from types import ModuleType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 import pandas as pd
 import yaml
+from pydantic import ValidationError
 
 from models.detectors import (
     burst_peers,
@@ -34,32 +34,46 @@ from models.detectors import (
     shard_coverage,
     slow_drip,
 )
-from models.detectors.signal import SIGNAL_COLUMNS, signal_frame
+from models.detectors.settings import DetectorSettings, settings_hash
+from models.detectors.signal import SIGNAL_COLUMNS, Signal, signal_frame
 
 if TYPE_CHECKING:
+    from pydantic_core import ErrorDetails
+
     from models.features.history import History
 
-MODULES: tuple[ModuleType, ...] = (
-    burst_peers,
-    burst_self,
-    cluster_egress,
-    collusion,
-    first_access,
-    foreign_copy,
-    leaver,
-    mass_clone,
-    odd_day,
-    recon,
-    service_misuse,
-    shard_coverage,
-    slow_drip,
+OneDetectorsSettings = TypeVar("OneDetectorsSettings", bound=DetectorSettings)
+
+
+@dataclass(frozen=True)
+class Detector(Generic[OneDetectorsSettings]):
+    """A detector: what makes its signals, and the model of its settings."""
+
+    score: Callable[[History, OneDetectorsSettings], list[Signal]]
+    settings: type[OneDetectorsSettings]
+
+    @property
+    def name(self) -> str:
+        """Name of its module."""
+        return self.score.__module__.rpartition(".")[2]
+
+
+DETECTORS: tuple[Detector[Any], ...] = (
+    Detector(burst_peers.score, burst_peers.BurstPeersSettings),
+    Detector(burst_self.score, burst_self.BurstSelfSettings),
+    Detector(cluster_egress.score, cluster_egress.ClusterEgressSettings),
+    Detector(collusion.score, collusion.CollusionSettings),
+    Detector(first_access.score, first_access.FirstAccessSettings),
+    Detector(foreign_copy.score, foreign_copy.ForeignCopySettings),
+    Detector(leaver.score, leaver.LeaverSettings),
+    Detector(mass_clone.score, mass_clone.MassCloneSettings),
+    Detector(odd_day.score, odd_day.OddDaySettings),
+    Detector(recon.score, recon.ReconSettings),
+    Detector(service_misuse.score, service_misuse.ServiceMisuseSettings),
+    Detector(shard_coverage.score, shard_coverage.ShardCoverageSettings),
+    Detector(slow_drip.score, slow_drip.SlowDripSettings),
 )
 """Every detector, by name."""
-
-COMMON_SETTINGS = ("enabled", "weight")
-"""Settings that every detector has: whether it runs, and the factor on its points."""
-LEAST_PREFIX = "min_"
-"""``min_UNIT`` is the amount below which the detector's points shrink in proportion."""
 
 
 @dataclass(frozen=True)
@@ -98,7 +112,7 @@ class Description:
 
 def detector_names() -> tuple[str, ...]:
     """Names of all detectors, sorted."""
-    return tuple(module.__name__.rpartition(".")[2] for module in MODULES)
+    return tuple(detector.name for detector in DETECTORS)
 
 
 @cache
@@ -121,7 +135,9 @@ def describe(name: str) -> Description:
     )
 
 
-def detector_settings(overrides: Mapping[str, Mapping[str, Any]]) -> dict[str, dict[str, Any]]:
+def detector_settings(
+    overrides: Mapping[str, Mapping[str, Any]],
+) -> dict[str, DetectorSettings]:
     """Settings in force by detector: the defaults and what ``overrides`` changes.
 
     Raises ValueError listing every unknown detector, unknown setting and value of a wrong type.
@@ -133,49 +149,52 @@ def detector_settings(overrides: Mapping[str, Mapping[str, Any]]) -> dict[str, d
         if name not in names
     ]
     settings = {}
-    for name in names:
-        defaults = describe(name).defaults
-        changed = overrides.get(name) or {}
-        for key in sorted(changed):
-            problems += _problems(
-                f"detectors.{name}.{key}", changed[key], defaults.get(key), defaults
+    for detector in DETECTORS:
+        known = describe(detector.name).defaults
+        defaults = {key: default.value for key, default in known.items()}
+        try:
+            settings[detector.name] = detector.settings.model_validate(
+                defaults | dict(overrides.get(detector.name) or {})
             )
-        settings[name] = {key: default.value for key, default in defaults.items()} | dict(changed)
+        except ValidationError as error:
+            problems += [
+                f"detectors.{detector.name}.{item['loc'][0]}: {_problem(item, known)}"
+                for item in error.errors(include_url=False)
+            ]
     if problems:
         raise ValueError("\n".join(problems))
     return settings
 
 
-def _problems(
-    place: str, value: Any, default: Default | None, known: Mapping[str, Default]
-) -> list[str]:
+def _problem(item: ErrorDetails, known: Mapping[str, Default]) -> str:
+    """One problem that pydantic found, as the config's reader is told it."""
+    default = known.get(str(item["loc"][0]))
     if default is None:
-        return [f"{place}: no such setting; one of {', '.join(sorted(known))}"]
-    if isinstance(default.value, bool):
-        return (
-            [] if isinstance(value, bool) else [f"{place}: true or false expected, not {value!r}"]
-        )
-    if isinstance(default.value, list):
-        good = isinstance(value, list) and all(isinstance(item, str) for item in value)
-        return [] if good else [f"{place}: a list of texts expected, not {value!r}"]
-    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value < 1e18:
-        return [f"{place}: a number of at least 0 expected ({default.unit}), not {value!r}"]
-    if isinstance(default.value, int) and not float(value).is_integer():
-        return [f"{place}: a whole number expected ({default.unit}), not {value!r}"]
-    return []
+        return f"no such setting; one of {', '.join(sorted(known))}"
+    numeric = isinstance(default.value, int | float) and not isinstance(default.value, bool)
+    unit = f" ({default.unit})" if numeric else ""
+    return f"{item['msg'].removeprefix('Value error, ')}{unit}, not {item['input']!r}"
 
 
-def score_all(history: History, settings: Mapping[str, Mapping[str, Any]]) -> pd.DataFrame:
-    """Rows of every enabled detector: ``detector`` and SIGNAL_COLUMNS, sorted by key."""
+def score_all(history: History, settings: Mapping[str, DetectorSettings]) -> pd.DataFrame:
+    """Rows of every enabled detector, sorted by key.
+
+    Columns: ``detector``, ``settings_hash`` and SIGNAL_COLUMNS.
+    """
+    columns = ["detector", "settings_hash", *SIGNAL_COLUMNS]
     frames = []
-    for name, module in zip(detector_names(), MODULES, strict=True):
-        if not settings[name]["enabled"]:
-            continue
-        rows = signal_frame(module.score(history, settings[name]))
-        if not rows.empty:
-            rows = rows.assign(detector=name, expected=rows["expected"].astype("float64"))
-            frames.append(rows[["detector", *SIGNAL_COLUMNS]])
+    for detector in DETECTORS:
+        own = settings[detector.name]
+        signals = detector.score(history, own) if own.enabled else []
+        if signals:
+            rows = signal_frame(signals)
+            rows = rows.assign(
+                detector=detector.name,
+                settings_hash=settings_hash(own),
+                expected=rows["expected"].astype("float64"),
+            )
+            frames.append(rows[columns])
     if not frames:
-        return pd.DataFrame(columns=["detector", *SIGNAL_COLUMNS])
+        return pd.DataFrame(columns=columns)
     rows = pd.concat(frames, ignore_index=True)
     return rows.sort_values(["entity", "detector", "window"], ignore_index=True)

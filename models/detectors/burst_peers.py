@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
+from models.detectors.settings import DetectorSettings
 from models.detectors.signal import Signal
 from models.features.bursts import WINDOW_DAYS, leading_assets_by_measure, own_baseline
 from models.features.novelty import neighbours
 from models.features.rows import Codes, Floats, active_kinds, log_days
+from models.features.settings import Whole
 from models.features.volumes import MEASURES, Volumes, daily_volumes, taken_rows, weekly_volumes
 from models.reasons.parts import Amount, Times, Word
 from models.reasons.reason import Reason
@@ -21,7 +22,16 @@ if TYPE_CHECKING:
 LEAST_NEIGHBOURS = 3
 
 
-def score(history: History, settings: Mapping[str, Any]) -> list[Signal]:
+class BurstPeersSettings(DetectorSettings):
+    """Settings of burst_peers.yml."""
+
+    prior_days: Whole
+    min_bytes: Whole
+    min_objects: Whole
+    min_assets: Whole
+
+
+def score(history: History, settings: BurstPeersSettings) -> list[Signal]:
     """The lesser of two robust z: level above the circle's, and rise above the circle's rise.
 
     The circle is the learned peers and the declared team (all of the kind where these are fewer
@@ -71,10 +81,10 @@ def score(history: History, settings: Mapping[str, Any]) -> list[Signal]:
 
 
 def _compare(
-    volumes: Volumes, measure: str, circles: list[Codes], settings: Mapping[str, Any]
+    volumes: Volumes, measure: str, circles: list[Codes], settings: BurstPeersSettings
 ) -> tuple[Floats, Floats]:
     """Score of each user in one measure, and the circle's level (log)."""
-    logs, baseline = own_baseline(volumes, measure, circles, settings)
+    logs, baseline = own_baseline(volumes, measure, circles, settings.prior_days)
     rise = logs - baseline.location
     today = np.isfinite(rise)
     scores, levels = np.full(len(rise), np.nan), np.full(len(rise), np.nan)
@@ -100,7 +110,5 @@ def _compare(
         above = (logs[number] - level) / width
         scores[number] = min(above, (rise[number] - shared) / baseline.spread[number])
         levels[number] = level
-    gate = np.minimum(
-        1.0, volumes.amounts[measure][:, 0] / max(1.0, float(settings[f"min_{measure}"]))
-    )
+    gate = np.minimum(1.0, volumes.amounts[measure][:, 0] / max(1.0, settings.least(measure)))
     return np.where(scores > 0, scores * gate, scores), levels

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
 
+from models.detectors.settings import DetectorSettings
 from models.detectors.signal import Signal
 from models.features.baselines import Baseline
 from models.features.bursts import WINDOW_DAYS, leading_assets_by_measure, own_baseline
 from models.features.novelty import neighbours
 from models.features.rows import Codes, Floats, active_kinds, log_days
+from models.features.settings import Whole
 from models.features.volumes import (
     MEASURES,
     Volumes,
@@ -28,7 +30,17 @@ if TYPE_CHECKING:
     from models.features.history import History
 
 
-def score(history: History, settings: Mapping[str, Any]) -> list[Signal]:
+class BurstSelfSettings(DetectorSettings):
+    """Settings of burst_self.yml."""
+
+    prior_days: Whole
+    hour_days: Whole
+    min_bytes: Whole
+    min_objects: Whole
+    min_assets: Whole
+
+
+def score(history: History, settings: BurstSelfSettings) -> list[Signal]:
     """Robust z of log(1 + amount), the largest over bytes, objects and assets; higher is riskier.
 
     Windows 1h (the day's largest hour), 1d and 7d. Amounts below ``min_bytes``, ``min_objects`` and
@@ -47,26 +59,26 @@ def score(history: History, settings: Mapping[str, Any]) -> list[Signal]:
 
 
 def volumes_by_window(
-    history: History, taken: pd.DataFrame, settings: Mapping[str, Any]
+    history: History, taken: pd.DataFrame, settings: BurstSelfSettings
 ) -> dict[str, Volumes]:
     """Volumes of the three windows."""
     return {
-        "1h": hourly_volumes(taken, int(settings["hour_days"])),
+        "1h": hourly_volumes(taken, settings.hour_days),
         "1d": daily_volumes(taken),
         "7d": weekly_volumes(taken, log_days(history)),
     }
 
 
 def score_volumes(
-    volumes: Volumes, circles: list[Codes], settings: Mapping[str, Any]
+    volumes: Volumes, circles: list[Codes], settings: BurstSelfSettings
 ) -> tuple[Floats, dict[str, Baseline]]:
     """Robust z of each user (rows) and measure (columns), NaN where nothing is known."""
     scores, baselines = [], {}
     for measure in MEASURES:
         amounts = volumes.amounts[measure]
-        today, baseline = own_baseline(volumes, measure, circles, settings)
+        today, baseline = own_baseline(volumes, measure, circles, settings.prior_days)
         z = (today - baseline.location) / baseline.spread
-        gate = np.minimum(1.0, amounts[:, 0] / max(1.0, float(settings[f"min_{measure}"])))
+        gate = np.minimum(1.0, amounts[:, 0] / max(1.0, settings.least(measure)))
         scores.append(np.where(z > 0, z * gate, z))
         baselines[measure] = baseline
     return np.column_stack(scores), baselines

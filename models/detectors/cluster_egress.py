@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
 
+from models.detectors.settings import DetectorSettings
 from models.detectors.signal import Signal
 from models.features.assets import EVIDENCE_ASSETS, sensitivity_shares
 from models.features.novelty import settled
 from models.features.people import teams
 from models.features.rows import active_entities, each_row, log_days, recent
+from models.features.settings import Number, Whole
 from models.reasons.parts import Amount, Assets, Count
 from models.reasons.reason import Reason
 
@@ -23,7 +24,18 @@ ENTRIES = ("/exec", "/attach", "/portforward", "/proxy", "/cp", "ephemeralcontai
 """Parts of an action's name that mean content of a running container can be reached."""
 
 
-def score(history: History, settings: Mapping[str, Any]) -> list[Signal]:
+class ClusterEgressSettings(DetectorSettings):
+    """Settings of cluster_egress.yml."""
+
+    prior_days: Whole
+    own_share: Number
+    usual_sessions: Whole
+    surprise_cap: Whole
+    settle_days: Whole
+    min_sessions: Whole
+
+
+def score(history: History, settings: ClusterEgressSettings) -> list[Signal]:
     """Sum over entered namespaces of surprisal × sensitivity ÷ 5 × size; higher is riskier.
 
     The surprisal is −log10 of the smoothed share of earlier active days on which the identity
@@ -45,7 +57,7 @@ def score(history: History, settings: Mapping[str, Any]) -> list[Signal]:
         return []
     found = _surprises(history, rows, entries, settings)
     groups = dict(iter(found.groupby("user_id")))
-    trust = float(settled(log_days(history), settings["settle_days"]))
+    trust = float(settled(log_days(history), settings.settle_days))
     result: list[Signal] = []
     for user, kind in each_row(active):
         mine = groups.get(user)
@@ -71,10 +83,10 @@ def score(history: History, settings: Mapping[str, Any]) -> list[Signal]:
 
 
 def _surprises(
-    history: History, rows: pd.DataFrame, entries: pd.DataFrame, settings: Mapping[str, Any]
+    history: History, rows: pd.DataFrame, entries: pd.DataFrame, settings: ClusterEgressSettings
 ) -> pd.DataFrame:
     """Today's entered assets of each user with ``surprise``, ``count``, ``before``, ``odds``."""
-    prior = float(settings["prior_days"])
+    prior = settings.prior_days
     declared = teams(history.context)
     past_rows, past = rows[rows["ago"] > 0], entries[entries["ago"] > 0]
     active_days = past_rows.drop_duplicates(["user_id", "ago"])
@@ -97,14 +109,14 @@ def _surprises(
         )
         n, k = float(days.get(user, 0)), float(pair_days.get((user, asset), 0))
         anywhere = (float(any_days.get(user, 0)) + prior * by_team) / (n + prior)
-        mean = max(1e-6, by_team ** (1 - float(settings["own_share"])) * anywhere ** float(
-            settings["own_share"]))  # fmt: skip
+        of_team, of_own = by_team ** (1 - settings.own_share), anywhere**settings.own_share
+        mean = max(1e-6, of_team * of_own)
         odds = min(1.0, (k + prior * min(1.0, mean)) / (n + prior))
         records.append((user, asset, float(count), k, odds))
     found = pd.DataFrame(records, columns=["user_id", "asset_id", "count", "before", "odds"])
-    size = np.log2(1 + found["count"]) / np.log2(1 + float(settings["usual_sessions"]))
+    size = np.log2(1 + found["count"]) / np.log2(1 + settings.usual_sessions)
     size = np.clip(size, 0.5, 2.0)
     surprise = -np.log10(found["odds"].to_numpy(dtype=np.float64))
     shares = sensitivity_shares(found["asset_id"], history.context)
-    found["surprise"] = np.minimum(surprise, float(settings["surprise_cap"])) * size * shares
+    found["surprise"] = np.minimum(surprise, settings.surprise_cap) * size * shares
     return found.sort_values(["user_id", "surprise", "asset_id"], ascending=[True, False, True])

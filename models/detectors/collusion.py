@@ -9,12 +9,14 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from models.detectors.settings import DetectorSettings
 from models.detectors.signal import Signal
 from models.features.assets import listed_assets
 from models.features.coverage import Objects, load_objects
 from models.features.novelty import settled
 from models.features.people import teams
 from models.features.rows import active_kinds, log_days
+from models.features.settings import Number, Whole
 from models.features.strangeness import facts_names
 from models.reasons.parts import Assets, Count, Identities, Share
 from models.reasons.reason import Reason
@@ -26,7 +28,20 @@ Reads = NDArray[np.bool_]
 DAYS = 30
 
 
-def score(history: History, settings: Mapping[str, Any]) -> list[Signal]:
+class CollusionSettings(DetectorSettings):
+    """Settings of collusion.yml."""
+
+    most_people: Whole
+    most_share: Number
+    least_share: Number
+    most_overlap: Number
+    own_team: Number
+    least_objects: Whole
+    settle_days: Whole
+    min_share: Number
+
+
+def score(history: History, settings: CollusionSettings) -> list[Signal]:
     """Largest over the artefacts read today of union × z of its disjointness; higher is riskier.
 
     For each person a group is grown greedily, up to ``most_people``, by whoever raises this
@@ -41,7 +56,7 @@ def score(history: History, settings: Mapping[str, Any]) -> list[Signal]:
         return []
     owners = listed_assets(history.context)["owner_team"].to_dict()
     declared, names = teams(history.context), facts_names(history)
-    trust = float(settled(log_days(history), settings["settle_days"]))
+    trust = float(settled(log_days(history), settings.settle_days))
     best: dict[str, Signal] = {}
     for code, people, reads, today in _parts(objects, kinds, settings):
         asset, total = str(objects.assets[code]), max(1.0, float(objects.totals[code]))
@@ -55,8 +70,8 @@ def score(history: History, settings: Mapping[str, Any]) -> list[Signal]:
                 owner = owners.get(asset)
                 # An unknown team is nobody's own.
                 owned = np.mean([bool(owner) and declared.get(m) == owner for m in members])
-                familiar = 1 - (1 - float(settings["own_team"])) * float(owned)
-                size = min(1.0, union / max(1.0, float(settings["least_objects"])))
+                familiar = 1 - (1 - settings.own_team) * float(owned)
+                size = min(1.0, union / max(1.0, settings.least_objects))
                 apart = max(0.0, disjointness(reads[group], total))
                 value = trust * familiar * size * share * apart
             # Whoever completes another's group is as much of it as the one it grew from.
@@ -96,7 +111,7 @@ def _reason(name: str, others: list[str], share: float, union: int) -> Reason:
 
 
 def _parts(
-    objects: Objects, kinds: Mapping[str, str], settings: Mapping[str, Any]
+    objects: Objects, kinds: Mapping[str, str], settings: CollusionSettings
 ) -> list[tuple[int, NDArray[Any], Reads, Reads]]:
     """Per artefact read today: its code, people (codes), their reads (people × objects), today."""
     rows = objects.rows
@@ -113,7 +128,7 @@ def _parts(
         reads[person, thing] = True
         total = max(1.0, float(objects.totals[code]))
         share = reads.sum(axis=1) / total
-        fits = (share <= float(settings["most_share"])) & (share >= float(settings["least_share"]))
+        fits = (share <= settings.most_share) & (share >= settings.least_share)
         if fits.sum() == 0:
             continue
         acted = np.zeros(len(people), dtype=bool)
@@ -123,7 +138,7 @@ def _parts(
     return parts
 
 
-def grow_group(reads: Reads, start: int, total: float, settings: Mapping[str, Any]) -> list[int]:
+def grow_group(reads: Reads, start: int, total: float, settings: CollusionSettings) -> list[int]:
     """Rows of ``reads`` (people × objects) that complement ``start``, itself first.
 
     Each step takes whoever raises union × disjointness most, while it rises; nobody who shares more
@@ -131,9 +146,9 @@ def grow_group(reads: Reads, start: int, total: float, settings: Mapping[str, An
     """
     group, union, value = [start], reads[start].copy(), 0.0
     own = reads.sum(axis=1)
-    while len(group) < int(settings["most_people"]):
+    while len(group) < settings.most_people:
         shared = (reads & union).sum(axis=1)
-        fits = shared <= float(settings["most_overlap"]) * own
+        fits = shared <= settings.most_overlap * own
         fits[group] = False
         candidates = np.flatnonzero(fits)
         if len(candidates) == 0:

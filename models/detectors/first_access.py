@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
 
+from models.detectors.settings import DetectorSettings
 from models.detectors.signal import Signal
 from models.features.assets import EVIDENCE_ASSETS, listed_assets, sensitivity_shares
 from models.features.novelty import novelty_days, settled
 from models.features.people import teams, tenure_days
 from models.features.rows import CONTENT_CLASSES, active_entities, each_row, log_days, recent
+from models.features.settings import Number, Whole
 from models.reasons.parts import Amount, Assets, Likelihood
 from models.reasons.reason import Reason
 
@@ -25,7 +27,22 @@ RARE_NOVELTY_DAYS = 10
 LEAST_CURIOSITY = 0.35
 
 
-def score(history: History, settings: Mapping[str, Any]) -> list[Signal]:
+class FirstAccessSettings(DetectorSettings):
+    """Settings of first_access.yml."""
+
+    surprise_cap: Whole
+    own_team: Number
+    known_sibling: Number
+    look_only: Number
+    shared_today: Number
+    young_days: Whole
+    young_asset: Number
+    onboarding_days: Whole
+    settle_days: Whole
+    min_assets: Whole
+
+
+def score(history: History, settings: FirstAccessSettings) -> list[Signal]:
     """Sum over today's new assets of −log10 probability × sensitivity ÷ 5, the k-th by 1/k.
 
     0 for whoever touched nothing new; higher is riskier. Discounted: assets of the own team, those
@@ -44,7 +61,7 @@ def score(history: History, settings: Mapping[str, Any]) -> list[Signal]:
     groups = dict(iter(new.groupby("user_id")))
     tenure = tenure_days(history, active["user_id"])
     curious = _curiosity(history)
-    watched = float(settled(log_days(history), settings["settle_days"]))
+    watched = float(settled(log_days(history), settings.settle_days))
     rows: list[Signal] = []
     for user, kind in each_row(active):
         mine = groups.get(user)
@@ -53,7 +70,7 @@ def score(history: History, settings: Mapping[str, Any]) -> list[Signal]:
                 Signal(user, kind, "1d", 0.0, 0.0, 0.0, "assets", Reason("touched_nothing_new"))
             )
             continue
-        trust = watched * float(settled(tenure[user], settings["onboarding_days"]))
+        trust = watched * float(settled(tenure[user], settings.onboarding_days))
         statistic = (
             trust
             * curious.get(user, 1.0)
@@ -72,7 +89,9 @@ def score(history: History, settings: Mapping[str, Any]) -> list[Signal]:
     return rows
 
 
-def _surprises(history: History, edges: pd.DataFrame, settings: Mapping[str, Any]) -> pd.DataFrame:
+def _surprises(
+    history: History, edges: pd.DataFrame, settings: FirstAccessSettings
+) -> pd.DataFrame:
     """Today's new edges with ``surprise``."""
     facts = listed_assets(history.context)
     group = edges["asset_id"].map(facts["group"]).fillna("")
@@ -91,8 +110,8 @@ def _surprises(history: History, edges: pd.DataFrame, settings: Mapping[str, Any
     touched = set(zip(content["user_id"], content["asset_id"], strict=True))
     declared, owners = teams(history.context), facts["owner_team"].to_dict()
     colleagues = _team_readers(history, edges, declared)
-    shared, of_team = float(settings["shared_today"]), float(settings["own_team"])
-    of_sibling, of_look = float(settings["known_sibling"]), float(settings["look_only"])
+    shared, of_team = settings.shared_today, settings.own_team
+    of_sibling, of_look = settings.known_sibling, settings.look_only
     factors = [
         (of_team if _owns(declared.get(user), owners.get(asset)) else 1.0)
         * (of_sibling if (user, name) in known else 1.0)
@@ -100,12 +119,12 @@ def _surprises(history: History, edges: pd.DataFrame, settings: Mapping[str, Any
         / (1 + shared * (colleagues.get((declared.get(user, ""), asset), 1) - 1))
         for user, asset, name in zip(edges["user_id"], edges["asset_id"], groups, strict=True)
     ]
-    young = edges["asset_id"].map(born).fillna(0).to_numpy() < float(settings["young_days"])
+    young = edges["asset_id"].map(born).fillna(0).to_numpy() < settings.young_days
     odds = np.clip(edges["probability"].to_numpy(dtype=np.float64), 1e-9, 1.0)
-    surprise = np.minimum(-np.log10(odds), float(settings["surprise_cap"]))
+    surprise = np.minimum(-np.log10(odds), settings.surprise_cap)
     surprise = surprise * np.array(factors) * sensitivity_shares(edges["asset_id"], history.context)
     # Of an asset that nobody touched before, the graph can say little.
-    surprise = np.where(young, surprise * float(settings["young_asset"]), surprise)
+    surprise = np.where(young, surprise * settings.young_asset, surprise)
     return edges.assign(surprise=surprise)[["user_id", "asset_id", "probability", "surprise"]]
 
 

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
 
+from models.detectors.settings import DetectorSettings
 from models.detectors.signal import Signal
 from models.features.assets import EVIDENCE_ASSETS, sensitivity_shares
 from models.features.novelty import settled
 from models.features.rows import active_entities, each_row, explode, log_days, recent
+from models.features.settings import Number, Texts, Whole
 from models.reasons.parts import Amount, Destinations
 from models.reasons.reason import Reason
 from schemas.context import names_of
@@ -22,7 +23,17 @@ if TYPE_CHECKING:
 GIVING_CLASSES = frozenset({"copy", "share"})
 
 
-def score(history: History, settings: Mapping[str, Any]) -> list[Signal]:
+class ForeignCopySettings(DetectorSettings):
+    """Settings of foreign_copy.yml."""
+
+    own_accounts: Texts
+    foreign: Number
+    known_days: Whole
+    settle_days: Whole
+    min_objects: Whole
+
+
+def score(history: History, settings: ForeignCopySettings) -> list[Signal]:
     """log2(1 + objects) × sensitivity ÷ 5 × strangeness of the destination; higher is riskier.
 
     A destination is the container, or the identity, that something is copied to or shared with,
@@ -55,11 +66,11 @@ def score(history: History, settings: Mapping[str, Any]) -> list[Signal]:
             "ago": given["ago"].to_numpy()[place],
         }
     )
-    own = {str(account) for account in settings["own_accounts"]}
+    own = {str(account) for account in settings.own_accounts}
     ours = {container_of(str(asset)) for asset in rows["asset_id"].unique() if "://" in str(asset)}
     ours |= {container_of(str(pattern)) for pattern in history.context.assets["pattern"]}
     ours |= _identities(history)
-    trust = float(settled(log_days(history), settings["settle_days"]))
+    trust = float(settled(log_days(history), settings.settle_days))
     strange = {
         name: _strangeness(name, sent, own, ours, trust, settings)
         for name in sorted(set(sent.loc[sent["ago"] == 0, "container"]))
@@ -103,17 +114,17 @@ def _strangeness(
     own: set[str],
     ours: set[str],
     trust: float,
-    settings: Mapping[str, Any],
+    settings: ForeignCopySettings,
 ) -> float:
     """0 for what is surely ours, 1 for what is surely not, between by how often it was used."""
     container, _, account = name.partition("#")
     if account and own:
-        return 0.0 if account in own else float(settings["foreign"])
+        return 0.0 if account in own else settings.foreign
     if container_of(container) in ours:
         return 0.0
     before = sent[(sent["container"] == name) & (sent["ago"] > 0)]
     days, users = before["ago"].nunique(), before["user"].nunique()
-    known = max(days / max(1.0, float(settings["known_days"])), (users - 1.0))
+    known = max(days / max(1.0, settings.known_days), (users - 1.0))
     return trust * max(0.0, 1.0 - known) if len(before) else trust
 
 

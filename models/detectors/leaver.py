@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
+from models.detectors.settings import DetectorSettings
 from models.detectors.signal import Signal
 from models.features.assets import EVIDENCE_ASSETS, repositories, sensitivity_shares
 from models.features.coverage import load_objects, measure_coverage
 from models.features.people import leaving
 from models.features.rows import active_entities, each_group, each_row, recent
+from models.features.settings import Number, Whole
 from models.reasons.parts import Amount, Assets, Count, Share
 from models.reasons.reason import Reason
 
@@ -24,7 +25,16 @@ DAYS = 7
 NOTHING: Found = (0.0, 0.0, "share", Reason("leaver_takes_nothing"), [])
 
 
-def score(history: History, settings: Mapping[str, Any]) -> list[Signal]:
+class LeaverSettings(DetectorSettings):
+    """Settings of leaver.yml."""
+
+    leaver_days: Whole
+    many_repositories: Whole
+    min_share: Number
+    min_repositories: Whole
+
+
+def score(history: History, settings: LeaverSettings) -> list[Signal]:
     """How much of artefacts or how many repositories somebody who leaves has taken in 7 days.
 
     Of artefacts read today: (share + share never read before) ÷ 2 × sensitivity ÷ 5. Of private
@@ -34,8 +44,8 @@ def score(history: History, settings: Mapping[str, Any]) -> list[Signal]:
     work on. Row 7d for everyone.
     """
     active = active_entities(history)
-    leavers = leaving(history.context, history.day, int(settings["leaver_days"]))
-    several = float(settings["many_repositories"])
+    leavers = leaving(history.context, history.day, settings.leaver_days)
+    several = settings.many_repositories
     of_artefacts, of_code = _artefacts(history, set(leavers)), _code(history, set(leavers), several)
     rows: list[Signal] = []
     for user, kind in each_row(active):

@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from models.detectors.settings import DetectorSettings
 from models.detectors.signal import Signal
 from models.features.assets import EVIDENCE_ASSETS, listed_assets, repositories
 from models.features.baselines import row_quantile
 from models.features.novelty import settled
 from models.features.people import teams, tenure_days
 from models.features.rows import HISTORY_DAYS, Floats, active_entities, explode, log_days, recent
+from models.features.settings import Number, Whole
 from models.reasons.parts import Amount, Assets, Count, Days
 from models.reasons.reason import Reason
 
@@ -28,7 +29,20 @@ USUAL_QUANTILE = 0.9
 COLUMNS = ("user_id", "asset_id", "action_class", "events", "failures", "actions", "credentials")
 
 
-def score(history: History, settings: Mapping[str, Any]) -> list[Signal]:
+class MassCloneSettings(DetectorSettings):
+    """Settings of mass_clone.yml."""
+
+    known_repository: Number
+    fetch: Number
+    own_team: Number
+    archive: Number
+    new_credential: Number
+    onboarding_days: Whole
+    settle_days: Whole
+    min_repositories: Whole
+
+
+def score(history: History, settings: MassCloneSettings) -> list[Signal]:
     """log2 of (1 + weighted repositories) over (1 + the identity's usual); higher is riskier.
 
     A repository weighs 1 where it was never touched before, ``known_repository`` otherwise;
@@ -46,8 +60,8 @@ def score(history: History, settings: Mapping[str, Any]) -> list[Signal]:
     users = np.array(sorted(set(today["user_id"]) & set(kinds)), dtype=object)
     rows = rows[rows["user_id"].isin(users)]
     tenure = tenure_days(history, users)
-    trust = settled(log_days(history), settings["settle_days"]) * np.array(
-        [settled(tenure[user], settings["onboarding_days"]) for user in users]
+    trust = settled(log_days(history), settings.settle_days) * np.array(
+        [settled(tenure[user], settings.onboarding_days) for user in users]
     )
     found: list[Signal] = []
     for days in WINDOWS:
@@ -88,7 +102,7 @@ def score(history: History, settings: Mapping[str, Any]) -> list[Signal]:
     return found
 
 
-def _taken(history: History, settings: Mapping[str, Any]) -> pd.DataFrame:
+def _taken(history: History, settings: MassCloneSettings) -> pd.DataFrame:
     """Clones and fetches of private repositories with ``weight``, ``is_new``, ``archived``."""
     rows = recent(history.access, history.day, COLUMNS)
     private = {
@@ -110,11 +124,11 @@ def _taken(history: History, settings: Mapping[str, Any]) -> pd.DataFrame:
         for user, asset in zip(rows["user_id"], rows["asset_id"], strict=True)
     ]
     weight = np.minimum(rows["asset_id"].map(private).to_numpy(dtype=np.float64) / 3, 1.0)
-    weight *= np.where(rows["is_new"], 1.0, float(settings["known_repository"]))
-    weight *= np.where(rows["action_class"] == "clone", 1.0, float(settings["fetch"]))
-    weight *= np.where(np.array(own, dtype=bool), float(settings["own_team"]), 1.0)
-    weight *= np.where(rows["archived"], float(settings["archive"]), 1.0)
-    weight *= np.where(_new_credential(rows), float(settings["new_credential"]), 1.0)
+    weight *= np.where(rows["is_new"], 1.0, settings.known_repository)
+    weight *= np.where(rows["action_class"] == "clone", 1.0, settings.fetch)
+    weight *= np.where(np.array(own, dtype=bool), settings.own_team, 1.0)
+    weight *= np.where(rows["archived"], settings.archive, 1.0)
+    weight *= np.where(_new_credential(rows), settings.new_credential, 1.0)
     return rows.assign(weight=weight)
 
 

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
 
+from models.detectors.settings import DetectorSettings
 from models.detectors.signal import Signal
 from models.features.assets import EVIDENCE_ASSETS, leading_assets, sensitivity_shares
 from models.features.baselines import row_quantile
@@ -20,6 +20,7 @@ from models.features.rows import (
     explode_hours,
     recent,
 )
+from models.features.settings import Whole
 from models.reasons.parts import WORDS, Word
 from models.reasons.reason import Reason, Series
 
@@ -38,7 +39,17 @@ SENSITIVE = 0.8
 """Sensitivity ÷ 5 from which an asset is a sensitive one (4 and 5)."""
 
 
-def score(history: History, settings: Mapping[str, Any]) -> list[Signal]:
+class OddDaySettings(DetectorSettings):
+    """Settings of odd_day.yml."""
+
+    train_days: Whole
+    least_rows: Whole
+    trees: Whole
+    sample: Whole
+    seed: Whole
+
+
+def score(history: History, settings: OddDaySettings) -> list[Signal]:
     """Isolation score of the day's features, 0 to 1, about 0.5 on ordinary days; higher is riskier.
 
     One forest for each kind of identity, grown on the person-days of the ``train_days`` days before
@@ -48,7 +59,7 @@ def score(history: History, settings: Mapping[str, Any]) -> list[Signal]:
     where odd days lie close together.
     """
     active = active_entities(history)
-    rows = recent(history.access, history.day, COLUMNS, int(settings["train_days"]) + 1)
+    rows = recent(history.access, history.day, COLUMNS, settings.train_days + 1)
     rows = rows[rows["user_id"].isin(active["user_id"])].reset_index(drop=True)
     if rows.empty:
         return []
@@ -59,7 +70,7 @@ def score(history: History, settings: Mapping[str, Any]) -> list[Signal]:
     found: list[Signal] = []
     for _, part in days.groupby("kind"):
         past, today = part[part["ago"] > 0], part[part["ago"] == 0]
-        if len(past) < int(settings["least_rows"]) or today.empty:
+        if len(past) < settings.least_rows or today.empty:
             continue
         names = list(FEATURES)
         forest = grow_forest(past[names].to_numpy(dtype=np.float64), settings)
@@ -76,14 +87,14 @@ def score(history: History, settings: Mapping[str, Any]) -> list[Signal]:
     return sorted(found, key=lambda signal: signal.entity)
 
 
-def grow_forest(past: Floats, settings: Mapping[str, Any]) -> IsolationForest:
+def grow_forest(past: Floats, settings: OddDaySettings) -> IsolationForest:
     """The forest over earlier days, (days, features)."""
     from sklearn.ensemble import IsolationForest
 
     forest = IsolationForest(
-        n_estimators=int(settings["trees"]),
-        max_samples=min(int(settings["sample"]), len(past)),
-        random_state=int(settings["seed"]),
+        n_estimators=settings.trees,
+        max_samples=min(settings.sample, len(past)),
+        random_state=settings.seed,
     )
     return forest.fit(past)
 

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
 
+from models.detectors.settings import DetectorSettings
 from models.detectors.signal import Signal
 from models.features.assets import leading_assets
 from models.features.baselines import measure_baseline
 from models.features.novelty import neighbours
 from models.features.rows import HISTORY_DAYS, Floats, active_entities, recent
+from models.features.settings import Whole
 from models.features.volumes import WEEK_DAYS
 from models.reasons.parts import Amount, Count
 from models.reasons.reason import Reason
@@ -24,7 +25,15 @@ LOOK_CLASSES = frozenset({"list", "inspect"})
 UNITS = ("assets", "attempts")
 
 
-def score(history: History, settings: Mapping[str, Any]) -> list[Signal]:
+class ReconSettings(DetectorSettings):
+    """Settings of recon.yml."""
+
+    prior_days: Whole
+    min_assets: Whole
+    min_attempts: Whole
+
+
+def score(history: History, settings: ReconSettings) -> list[Signal]:
     """Robust z of log(1 + amount), the larger of two measures; higher is riskier.
 
     Measures: distinct assets listed or looked at, and refused attempts (distinct assets × events,
@@ -49,10 +58,10 @@ def score(history: History, settings: Mapping[str, Any]) -> list[Signal]:
         # A day at work without any is a day with none, unlike a day off.
         logs = np.where(present, np.log1p(values), np.nan)
         baseline = measure_baseline(
-            logs[:, 1:], logs[:, 0], kinds, circles, float(settings["prior_days"]), logs[:, same]
+            logs[:, 1:], logs[:, 0], kinds, circles, settings.prior_days, logs[:, same]
         )
         z = (logs[:, 0] - baseline.location) / baseline.spread
-        gate = np.minimum(1.0, values[:, 0] / max(1.0, float(settings[f"min_{unit}"])))
+        gate = np.minimum(1.0, values[:, 0] / max(1.0, settings.least(unit)))
         scores.append(np.where(z > 0, z * gate, z))
         expected.append(np.expm1(baseline.location))
     return _describe(history, rows, users, active, np.column_stack(scores), amounts, expected)

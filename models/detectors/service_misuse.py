@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
 
+from models.detectors.settings import DetectorSettings
 from models.detectors.signal import Signal
 from models.features.assets import EVIDENCE_ASSETS, sensitivity_shares
 from models.features.novelty import novelty_days
@@ -20,6 +20,7 @@ from models.features.rows import (
     explode_hours,
     recent,
 )
+from models.features.settings import Number, Whole
 from models.reasons.parts import (
     Actions,
     Amount,
@@ -39,13 +40,26 @@ INTERACTIVE = ("aws-cli", "aws-shell", "console", "mozilla", "chrome", "safari",
                "cyberduck", "postman", "winscp", "github-desktop", "insomnia")  # fmt: skip
 """Programs that people use; a service that begins to use one is in a person's hands."""
 SETTLE_DAYS = 7
-DIMENSIONS = {"networks": "network", "agents": "program", "action": "action", "hour": "hour",
-              "asset_id": "asset"}  # fmt: skip
+DIMENSIONS = ("networks", "agents", "action", "hour", "asset_id")
 COLUMNS = ("user_id", "user_kind", "asset_id", "action_class", "events", "networks", "agents",
            "hourly")  # fmt: skip
 
 
-def score(history: History, settings: Mapping[str, Any]) -> list[Signal]:
+class ServiceMisuseSettings(DetectorSettings):
+    """Settings of service_misuse.yml."""
+
+    prior_days: Number
+    of_network: Number
+    of_program: Number
+    of_action: Number
+    of_hour: Number
+    of_asset: Number
+    interactive: Number
+    external: Number
+    min_novelties: Whole
+
+
+def score(history: History, settings: ServiceMisuseSettings) -> list[Signal]:
     """Weighted sum of the largest surprisal in each dimension; higher is riskier.
 
     Dimensions: network (zone/country/asn), program, action class, hour of day, asset. The
@@ -63,17 +77,22 @@ def score(history: History, settings: Mapping[str, Any]) -> list[Signal]:
     total = np.zeros(len(users))
     told: list[list[Reason]] = [[] for _ in users]
     count = np.zeros(len(users))
+    weights = {
+        "networks": settings.of_network,
+        "agents": settings.of_program,
+        "action": settings.of_action,
+        "hour": settings.of_hour,
+        "asset_id": settings.of_asset,
+    }
     for dimension in DIMENSIONS:
         values = _values(rows, dimension)
-        found = _surprises(
-            user, rows["ago"].to_numpy(), values, days, float(settings["prior_days"])
-        )
+        found = _surprises(user, rows["ago"].to_numpy(), values, days, settings.prior_days)
         found["surprise"] *= _emphasis(dimension, found["value"], settings)
         if dimension == "asset_id":
             found["surprise"] *= sensitivity_shares(found["value"], history.context)
         found = found.sort_values(["user", "surprise", "value"], ascending=[True, False, True])
         top = found.drop_duplicates("user")
-        total[top["user"]] += float(settings[f"of_{DIMENSIONS[dimension]}"]) * top["surprise"]
+        total[top["user"]] += weights[dimension] * top["surprise"]
         for code, part in each_group(found[found["days"] == 0], "user"):
             told[code].append(_new_values(dimension, part["value"]))
             count[code] += len(part)
@@ -161,13 +180,13 @@ def _surprises(
     return found.assign(surprise=np.where(settled_down, np.minimum(surprise, unheard), surprise))
 
 
-def _emphasis(dimension: str, values: pd.Series, settings: Mapping[str, Any]) -> Floats:
+def _emphasis(dimension: str, values: pd.Series, settings: ServiceMisuseSettings) -> Floats:
     if dimension == "agents":
         hits = [any(word in str(value).lower() for word in INTERACTIVE) for value in values]
-        return np.where(hits, float(settings["interactive"]), 1.0)
+        return np.where(hits, settings.interactive, 1.0)
     if dimension == "networks":
         hits = [str(value).startswith("external") for value in values]
-        return np.where(hits, float(settings["external"]), 1.0)
+        return np.where(hits, settings.external, 1.0)
     return np.ones(len(values))
 
 

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
 
+from models.detectors.settings import DetectorSettings
 from models.detectors.signal import Signal
 from models.features.assets import EVIDENCE_ASSETS
 from models.features.coverage import Objects, load_objects, measure_coverage
 from models.features.novelty import settled
 from models.features.rows import Floats, active_kinds, each_group, log_days
-from models.features.strangeness import facts_names, read_strangeness
+from models.features.settings import Number, Whole
+from models.features.strangeness import HabitSettings, facts_names, read_strangeness
 from models.reasons.parts import Amount, Assets, Count, Days, Share
 from models.reasons.reason import Reason
 
@@ -27,7 +29,16 @@ TELLING_SHARE = 0.1
 """Part of the leading artefact's value from which another one is evidence too."""
 
 
-def score(history: History, settings: Mapping[str, Any]) -> list[Signal]:
+class ShardCoverageSettings(DetectorSettings, HabitSettings):
+    """Settings of shard_coverage.yml."""
+
+    repeat_share: Number
+    least_objects: Whole
+    settle_days: Whole
+    min_share: Number
+
+
+def score(history: History, settings: ShardCoverageSettings) -> list[Signal]:
     """Share of artefacts read, times how unlike the identity, its peers and its team that is.
 
     Over the artefacts read today: (fresh share + ``repeat_share`` × what it had read before) ÷
@@ -43,14 +54,14 @@ def score(history: History, settings: Mapping[str, Any]) -> list[Signal]:
     reach = log_days(history)
     windows = tuple(days for days, least in ((1, 0), (7, 1), (30, 7), (90, 30)) if reach >= least)
     cover = measure_coverage(objects, pairs, windows)
-    trust = float(settled(reach, settings["settle_days"]))
+    trust = float(settled(reach, settings.settle_days))
     rows: list[Signal] = []
     for days in windows:
         part = cover[cover["days"] == days].reset_index(drop=True)
         share, fresh = part["share"].to_numpy(), part["fresh"].to_numpy()
-        repeat = float(settings["repeat_share"])
+        repeat = settings.repeat_share
         kept = trust * fresh + repeat * (share - trust * fresh)
-        size = part["objects"].to_numpy() / max(1.0, float(settings["least_objects"]))
+        size = part["objects"].to_numpy() / max(1.0, settings.least_objects)
         unlike = read_strangeness(history, objects, pairs, share, days, settings)
         statistic = kept * np.minimum(1.0, size) * unlike
         rows += _describe(history, objects, part, statistic, days, kinds)

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
 
+from models.detectors.settings import DetectorSettings
 from models.detectors.signal import Signal
 from models.features.assets import EVIDENCE_ASSETS
 from models.features.coverage import Objects, load_objects
 from models.features.rows import Codes, Floats, active_kinds, each_group, log_days
-from models.features.strangeness import facts_names, read_strangeness
+from models.features.settings import Number, Whole
+from models.features.strangeness import HabitSettings, facts_names, read_strangeness
 from models.reasons.parts import Assets, Count
 from models.reasons.reason import Reason
 
@@ -22,7 +24,15 @@ if TYPE_CHECKING:
 WINDOWS = {30: "30d", 90: "90d"}
 
 
-def score(history: History, settings: Mapping[str, Any]) -> list[Signal]:
+class SlowDripSettings(DetectorSettings, HabitSettings):
+    """Settings of slow_drip.yml."""
+
+    least_days: Whole
+    least_objects: Whole
+    min_share: Number
+
+
+def score(history: History, settings: SlowDripSettings) -> list[Signal]:
     """How systematically artefacts are drained; higher is riskier, 0 where nothing speaks for it.
 
     Somebody who works with an artefact reads parts of it again and again. With portions of ``m``
@@ -39,8 +49,8 @@ def score(history: History, settings: Mapping[str, Any]) -> list[Signal]:
     rows: list[Signal] = []
     for days in (30, 90) if log_days(history) >= 30 else (30,):
         drained = drain(objects, pairs, days)
-        enough = drained["portions"] >= float(settings["least_days"])
-        size = np.minimum(1.0, drained["objects"] / max(1.0, float(settings["least_objects"])))
+        enough = drained["portions"] >= settings.least_days
+        size = np.minimum(1.0, drained["objects"] / max(1.0, settings.least_objects))
         share = drained["share"].to_numpy()
         statistic = np.where(enough, drained["z"].clip(lower=0) * share * size, 0.0)
         unlike = read_strangeness(history, objects, pairs, share, days, settings)

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
@@ -23,9 +22,12 @@ WINDOW_DAYS = {"1h": 1, "1d": 1, "7d": 7}
 
 
 def own_baseline(
-    volumes: Volumes, measure: str, circles: list[Codes], settings: Mapping[str, Any]
+    volumes: Volumes, measure: str, circles: list[Codes], prior_days: float
 ) -> tuple[Floats, Baseline]:
-    """log(1 + amount) of the window that ends today, (users,), and what each one's past expects."""
+    """log(1 + amount) of the window that ends today, (users,), and what each one's past expects.
+
+    ``prior_days``: see :func:`models.features.baselines.measure_baseline`.
+    """
     logs = np.log1p(volumes.amounts[measure])
     same = logs[:, volumes.same_weekday] if len(volumes.same_weekday) else None
     baseline = measure_baseline(
@@ -33,7 +35,7 @@ def own_baseline(
         logs[:, 0],
         volumes.kinds,
         circles,
-        float(settings["prior_days"]),
+        prior_days,
         same,
     )
     return logs[:, 0], baseline

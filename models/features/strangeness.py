@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
@@ -12,6 +11,8 @@ from models.features.assets import listed_assets
 from models.features.coverage import Objects
 from models.features.people import teams
 from models.features.rows import HISTORY_DAYS, Codes, Floats
+from models.features.settings import Number, Whole
+from schemas.settings import Settings
 
 if TYPE_CHECKING:
     from models.features.history import History
@@ -22,13 +23,22 @@ LIKE_SHARE = 0.8
 """Part of the share in question that makes an earlier reading a reading alike."""
 
 
+class HabitSettings(Settings):
+    """How far habits excuse a reading; units and effects are in the detectors' yml."""
+
+    habit_gap_days: Whole
+    other_habit: Number
+    other_reader: Number
+    own_team: Number
+
+
 def read_strangeness(
     history: History,
     objects: Objects,
     pairs: Codes,
     share: Floats,
     days: int,
-    settings: Mapping[str, Any],
+    settings: HabitSettings,
 ) -> Floats:
     """How unlike earlier habits a reading of ``share`` within ``days`` is, by pair, 0–1.
 
@@ -45,7 +55,7 @@ def read_strangeness(
     groups = pd.factorize(np.array(labels, dtype=object))[0]
     circle, team = _circles(history, objects)
     owner = facts["owner_team"].reindex(objects.assets).to_numpy(dtype=object)
-    own = _earlier_shares(objects, days, int(settings["habit_gap_days"]))
+    own = _earlier_shares(objects, days, settings.habit_gap_days)
     own_groups, own_shares = groups[own["asset"].to_numpy()], own["share"].to_numpy()
     by_user = _positions(own["user"].to_numpy())
     others = _earlier_shares(objects, days, 1)
@@ -59,13 +69,13 @@ def read_strangeness(
         group, like = int(groups[asset]), LIKE_SHARE * share[number]
         mine = by_user.get(int(user), nobody)
         alike, same = own_shares[mine] >= like, own_groups[mine] == group
-        habits = (alike & same).sum() + float(settings["other_habit"]) * (alike & ~same).sum()
+        habits = (alike & same).sum() + settings.other_habit * (alike & ~same).sum()
         theirs = by_group.get(group, nobody)
         near = (circle[readers[theirs]] == circle[user]) & (readers[theirs] != user)
         colleagues = (near & (reader_shares[theirs] >= like)).sum()
-        factor[number] /= (1 + habits) * (1 + float(settings["other_reader"]) * colleagues)
+        factor[number] /= (1 + habits) * (1 + settings.other_reader * colleagues)
         if team[user] and team[user] == owner[asset]:
-            factor[number] *= float(settings["own_team"])
+            factor[number] *= settings.own_team
     return factor
 
 

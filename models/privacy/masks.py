@@ -130,8 +130,8 @@ COLUMN_MASKS: dict[str, Mask] = {
 """How a column of the warehouse is masked; one that is in no list is taken for free text."""
 KEPT_COLUMNS = frozenset(
     """action action_class actions agents asn column country day detector expectation
-    event_time first_time format hourly kind last_time networks node_type outcome ranges severity
-    source sources unit user_kind window zone""".split()
+    event_time first_time format hourly kind last_time networks node_type outcome ranges
+    settings_hash severity source sources unit user_kind window zone""".split()
 )
 """Columns that name nobody: times, closed sets, names of our own config, programs, networks."""
 KEPT_FIELDS = frozenset(

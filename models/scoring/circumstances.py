@@ -16,6 +16,7 @@ from models.features.rows import each_row
 from models.reasons.reason import Reason
 
 if TYPE_CHECKING:
+    from models.detectors.settings import DetectorSettings
     from schemas.config import Scoring, Suppression
     from schemas.context import Context
 
@@ -26,7 +27,7 @@ class Circumstances:
 
     day: date
     rules: Scoring
-    settings: Mapping[str, Mapping[str, Any]]
+    settings: Mapping[str, DetectorSettings]
     families: Mapping[str, str]
     weights: Mapping[str, float]
     patterns: Mapping[str, str]
@@ -40,7 +41,7 @@ def gather(
     day: date,
     context: Context,
     rules: Scoring,
-    settings: Mapping[str, Mapping[str, Any]],
+    settings: Mapping[str, DetectorSettings],
     families: Mapping[str, str],
     suppressions: Sequence[Suppression],
     tenure: Mapping[str, float],

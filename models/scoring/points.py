@@ -29,6 +29,7 @@ from typing import Any
 
 import pandas as pd
 
+from models.detectors.settings import DetectorSettings
 from models.features.rows import each_row
 from models.reasons.finding import measured_reason
 from models.reasons.parts import Day, FreeText, Tickets
@@ -145,7 +146,7 @@ def weigh(row: Any, shown: Sequence[Any], facts: Circumstances) -> Contribution:
     settings, rules = facts.settings[row.detector], facts.rules
     assets = tuple(str(asset) for asset in row.asset_ids)
     surprise = min(rules.points_cap, -math.log10(min(1.0, row.p_value * row.windows)))
-    raw = float(settings["weight"]) * max(0.0, surprise) * _effect(row, settings)
+    raw = settings.weight * max(0.0, surprise) * _effect(row, settings)
     raw *= facts.weights.get(assets[0] if assets else "", rules.unknown_sensitivity_weight)
     if row.entity in facts.leavers:
         raw *= rules.leaver_factor
@@ -202,9 +203,9 @@ def _discounted(
     return Reason("discounted", said=said, tickets=tickets, since=since, until=until, why=why)
 
 
-def _effect(row: Any, settings: Mapping[str, Any]) -> float:
+def _effect(row: Any, settings: DetectorSettings) -> float:
     """Observed amount ÷ the least that counts fully, 0 to 1."""
-    least = float(settings.get(f"min_{row.unit}", 0))
+    least = settings.least(row.unit)
     return min(1.0, max(0.0, float(row.observed) / least)) if least > 0 else 1.0
 
 

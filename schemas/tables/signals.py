@@ -28,6 +28,12 @@ SIGNALS = Table(
             "the same sentence with its typed parts as JSON (see models.reasons)",
             nullable=True,
         ),
+        Column(
+            "settings_hash",
+            "string",
+            "hash of the detector's settings; signals of equal settings compare",
+            nullable=True,
+        ),
         Column("asset_ids", "array<string>", "assets of the evidence, most telling first"),
         Column("related_users", "array<string>", "other identities in the evidence"),
     ),

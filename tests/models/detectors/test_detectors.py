@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
@@ -16,9 +16,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from models.detectors import (
-    COMMON_SETTINGS,
-    LEAST_PREFIX,
-    MODULES,
+    DETECTORS,
     describe,
     detector_names,
     detector_settings,
@@ -26,6 +24,7 @@ from models.detectors import (
 )
 from models.detectors.collusion import disjointness
 from models.detectors.odd_day import FEATURES, grow_forest
+from models.detectors.settings import DetectorSettings
 from models.detectors.signal import SIGNAL_COLUMNS, signal_frame
 from models.features.baselines import measure_baseline, row_quantile
 from models.features.coverage import load_objects, measure_coverage, parse_range, union_lengths
@@ -46,14 +45,14 @@ DAY = LAST - timedelta(days=3)  # a Thursday
 SETTINGS = detector_settings({})
 TECHNIQUE = re.compile(r"T\d{4}(\.\d{3})?|AML\.T\d{4}(\.\d{3})?")
 TIME_WINDOW = re.compile(r"\b(\d+ (hour|day|week)s?|window)\b")
-MODULE_OF = dict(zip(detector_names(), MODULES, strict=True))
+DETECTOR_OF = {detector.name: detector for detector in DETECTORS}
 
 Plant = Callable[[World], str]
 
 
 def score_of(name: str, history: History, settings_: Any = None) -> pd.DataFrame:
     """Signals of one detector as a frame."""
-    return signal_frame(MODULE_OF[name].score(history, settings_ or SETTINGS[name]))
+    return signal_frame(DETECTOR_OF[name].score(history, settings_ or SETTINGS[name]))
 
 
 def back(days: int) -> Any:
@@ -317,36 +316,33 @@ def test_stays_quiet(name: str, planted: Callable[..., Any], usual: pd.DataFrame
         )
 
 
-class Recorded(Mapping[str, Any]):
+class Recorded:
     """Settings that remember what was asked of them."""
 
-    def __init__(self, values: Mapping[str, Any]) -> None:
-        self.values_, self.asked = values, set[str]()
+    def __init__(self, settings: DetectorSettings) -> None:
+        self._settings, self.asked = settings, set[str]()
 
-    def __getitem__(self, key: str) -> Any:
+    def __getattr__(self, key: str) -> Any:
         self.asked.add(key)
-        return self.values_[key]
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(self.values_)
-
-    def __len__(self) -> int:
-        return len(self.values_)
+        return getattr(self._settings, key)
 
 
 def test_corpus_of_detectors(planted: Callable[..., Any]) -> None:
     """Walks every detector and lists all offenders at once."""
     folder = Path(__file__).parents[3] / "models" / "detectors"
     names = list(detector_names())
+    given = detector_settings({"foreign_copy": {"own_accounts": ["111122223333"]}})
     offenders = []
-    stems = sorted(p.stem for p in folder.glob("*.py") if p.stem not in ("__init__", "signal"))
+    stems = sorted(
+        p.stem for p in folder.glob("*.py") if p.stem not in ("__init__", "settings", "signal")
+    )
     described = sorted(p.stem for p in folder.glob("*.yml"))
     if not stems == described == names == sorted(FIRING) == sorted(QUIET):
         offenders.append(f"py {stems}, yml {described}, registry {names}, cases {sorted(FIRING)}")
     for name in names:
         about = describe(name)
         history, _ = planted(FIRING[name])
-        recorded = Recorded(SETTINGS[name] | {"own_accounts": ["111122223333"]})
+        recorded = Recorded(given[name])
         rows = score_of(name, history, recorded)
         checks = {
             "name is the stem": about.name == name,
@@ -364,15 +360,16 @@ def test_corpus_of_detectors(planted: Callable[..., Any]) -> None:
             "each step names a field": all(
                 re.search(r"[a-z]+[._][a-z_]+", step) or "related" in step for step in about.runbook
             ),
-            "common settings": set(COMMON_SETTINGS) <= set(about.defaults),
+            "its model has the settings of the yml": set(about.defaults)
+            == set(DETECTOR_OF[name].settings.model_fields),
             "every setting is used": recorded.asked
             >= {
                 key
                 for key in about.defaults
-                if key not in COMMON_SETTINGS and not key.startswith(LEAST_PREFIX)
+                if key not in DetectorSettings.model_fields and not key.startswith("min_")
             },
             "settings explained": all(d.unit and d.raising for d in about.defaults.values()),
-            "every unit has its least amount": {f"{LEAST_PREFIX}{u}" for u in rows["unit"]}
+            "every unit has its least amount": {f"min_{u}" for u in rows["unit"]}
             <= set(about.defaults) | {"min_isolation"},
         }
         offenders += [f"{name}: {what}" for what, good in checks.items() if not good]
@@ -465,9 +462,21 @@ def test_unknown_bytes_are_not_zero(planted: Callable[..., Any]) -> None:
 
 def test_overrides_change_only_what_they_name() -> None:
     changed = detector_settings({"recon": {"weight": 0.1}})
-    assert changed["recon"]["weight"] == 0.1
-    changed["recon"]["weight"] = SETTINGS["recon"]["weight"]
-    assert changed == SETTINGS
+    assert changed["recon"].weight == 0.1
+    weight = SETTINGS["recon"].weight
+    assert changed | {"recon": changed["recon"].model_copy(update={"weight": weight})} == SETTINGS
+
+
+def test_a_hash_tells_which_settings_are_in_force(planted: Callable[..., Any]) -> None:
+    history, _ = planted(leaver_copies_everything)
+    changed = detector_settings({"recon": {"weight": 0.1}})
+    hashes = [
+        score_all(history, each).groupby("detector")["settings_hash"].unique()
+        for each in (SETTINGS, SETTINGS, changed)
+    ]
+    assert all(len(each) == 1 for found in hashes for each in found)
+    assert hashes[0].equals(hashes[1])
+    assert [name for name in hashes[0].index if hashes[0][name] != hashes[2][name]] == ["recon"]
 
 
 def test_all_wrong_settings_are_listed() -> None:
@@ -477,8 +486,16 @@ def test_all_wrong_settings_are_listed() -> None:
              "odd_day": {"trees": 1.5, "seed": -1}, "foreign_copy": {"own_accounts": [1]}}
         )  # fmt: skip
     lines = str(error.value).splitlines()
-    assert len(lines) == 7
-    assert any(line.startswith("detectors.recon.wieght: no such setting") for line in lines)
+    known = ", ".join(sorted(describe("recon").defaults))
+    assert sorted(lines) == [
+        f"detectors.bursts: no such detector; one of {', '.join(detector_names())}",
+        "detectors.foreign_copy.own_accounts: a list of texts expected, not [1]",
+        "detectors.odd_day.seed: a number of at least 0 expected (whole number), not -1",
+        "detectors.odd_day.trees: a whole number expected (trees), not 1.5",
+        "detectors.recon.enabled: true or false expected, not 1",
+        "detectors.recon.weight: a number of at least 0 expected (factor), not 'much'",
+        f"detectors.recon.wieght: no such setting; one of {known}",
+    ]
 
 
 def test_disabled_detectors_are_silent(planted: Callable[..., Any]) -> None:
