@@ -1,25 +1,28 @@
-"""The finding: its fields, the recipe of its id, and a check of whole documents.
+"""The finding: its model, the recipe of its id, and a check of whole documents.
 
 A document is nested objects throughout (``{"event": {"id": …}}``), ECS names where ECS has them.
-Times are ISO 8601 in UTC with ``Z``.
+Times are ISO 8601 in UTC with ``Z``. ``finding.schema.json`` is the JSON Schema of
+:class:`PublishedFinding`, for those who read findings.
 """
 
 from __future__ import annotations
 
 import hashlib
 import json
-import math
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime
-from typing import Any
+from datetime import date
+from typing import Annotated, Any, get_args
 
+from pydantic import Field as Member
+from pydantic import ValidationError, WithJsonSchema
+
+from schemas.finding_values import Boolean, Float, Integer, Keyword, Kind, Part, Ratio, Text, Time
 from schemas.tables.values import WINDOWS
 
 MODULE = "exfilwatch"
 TYPES = ("keyword", "date", "float", "integer", "text", "boolean", "nested")
-TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{1,6})?Z")
 ID = re.compile(r"[0-9a-f]{32}")
 SEVERITY_FROM = (0, 22, 48, 74)
 """Least score of severity 1 low, 2 medium, 3 high, 4 critical."""
@@ -36,55 +39,201 @@ class Field:
     nullable: bool = False
 
 
-FIELDS = (
-    Field("@timestamp", "date", "when the window's evidence ends"),
-    Field("event.id", "keyword", "deterministic id, see finding_id"),
-    Field("event.kind", "keyword", "always `alert`"),
-    Field("event.category", "keyword", "ECS categories that fit", many=True),
-    Field("event.module", "keyword", "name of the product"),
-    Field("event.risk_score", "float", "0–100, the sum of the contributions' points"),
-    Field("event.severity", "integer", "1 low, 2 medium, 3 high, 4 critical"),
-    Field("event.reason", "text", "one plain sentence with the figures that matter"),
-    Field("event.start", "date", "first event of the evidence"),
-    Field("event.end", "date", "last event of the evidence"),
-    Field("user.id", "keyword", "user_id of the directory, else the raw principal"),
-    Field("user.name", "keyword", "display name, else the id"),
-    Field("user.email", "keyword", "of the directory", nullable=True),
-    Field("related.user", "keyword", "all identities in the evidence", many=True),
-    Field("related.ip", "keyword", "all addresses in the evidence", many=True),
-    Field("related.hosts", "keyword", "all hosts and clusters in the evidence", many=True),
-    Field("rule.name", "keyword", "detector with the most points"),
-    Field("threat.technique.id", "keyword", "ATT&CK and ATLAS ids", many=True),
-    Field("threat.tactic.name", "keyword", "names of their tactics", many=True),
-    Field("exfil.assets", "nested", "assets of the evidence, most telling first", many=True),
-    Field("exfil.assets.id", "keyword", "asset_id, or the URI of a container that is not listed"),
-    Field("exfil.assets.kind", "keyword", "kind of asset", nullable=True),
-    Field("exfil.assets.owner_team", "keyword", "team that owns it", nullable=True),
-    Field("exfil.assets.sensitivity", "integer", "1 public to 5 frontier weights", nullable=True),
-    Field("exfil.assets.objects", "integer", "distinct objects touched in the window"),
-    Field("exfil.assets.objects_total", "integer", "objects of the whole asset", nullable=True),
-    Field("exfil.assets.bytes", "integer", "bytes taken in the window", nullable=True),
-    Field(
-        "exfil.assets.bytes_estimated",
-        "integer",
-        "bytes taken besides, which no log tells, estimated from the asset's size",
-        nullable=True,
-    ),
-    Field("exfil.assets.coverage", "float", "share of the asset read, 0–1", nullable=True),
-    Field("exfil.assets.first_access", "boolean", "first touched within the window"),
-    Field("exfil.contributions", "nested", "what the score is made of", many=True),
-    Field("exfil.contributions.detector", "keyword", "name of the detector"),
-    Field("exfil.contributions.family", "keyword", "detectors that see the same facts"),
-    Field("exfil.contributions.points", "float", "part of the score"),
-    Field("exfil.contributions.p_value", "float", "calibrated, lower is more unusual"),
-    Field("exfil.contributions.observed", "float", "what was seen, in `unit`"),
-    Field("exfil.contributions.expected", "float", "what was expected, in `unit`", nullable=True),
-    Field("exfil.contributions.unit", "keyword", "unit of observed and expected"),
-    Field("exfil.contributions.reason", "text", "one plain sentence"),
-    Field("exfil.queue_rank", "integer", "place in the day's queue, 1 is first"),
-    Field("exfil.in_budget", "boolean", "within the day's alert budget"),
-    Field("exfil.window", "keyword", "1h, 1d, 7d, 30d or 90d"),
-)
+class Event(Part):
+    """How the finding stands in the queue of an analyst."""
+
+    id: Keyword = Member(json_schema_extra={"pattern": f"^{ID.pattern}$"})
+    """deterministic id, see finding_id"""
+    kind: Keyword = Member(json_schema_extra={"const": "alert"})
+    """always `alert`"""
+    category: list[Keyword]
+    """ECS categories that fit"""
+    module: Keyword = Member(json_schema_extra={"const": MODULE})
+    """name of the product"""
+    risk_score: Float = Member(json_schema_extra={"minimum": 0, "maximum": 100})
+    """0–100, the sum of the contributions' points"""
+    severity: Integer = Member(json_schema_extra={"enum": [1, 2, 3, 4]})
+    """1 low, 2 medium, 3 high, 4 critical"""
+    reason: Text
+    """one plain sentence with the figures that matter"""
+    start: Time
+    """first event of the evidence"""
+    end: Time
+    """last event of the evidence"""
+
+
+class User(Part):
+    """Whom it is about."""
+
+    id: Keyword
+    """user_id of the directory, else the raw principal"""
+    name: Keyword
+    """display name, else the id"""
+    email: Keyword | None
+    """of the directory"""
+
+
+class Related(Part):
+    """Who and what else is in the evidence."""
+
+    user: list[Keyword]
+    """all identities in the evidence"""
+    ip: list[Keyword]
+    """all addresses in the evidence"""
+    hosts: list[Keyword]
+    """all hosts and clusters in the evidence"""
+
+
+class Rule(Part):
+    """What found it."""
+
+    name: Keyword
+    """detector with the most points"""
+
+
+class Technique(Part):
+    """Techniques of ATT&CK and ATLAS."""
+
+    id: list[Keyword]
+    """ATT&CK and ATLAS ids"""
+
+
+class Tactic(Part):
+    """Their tactics."""
+
+    name: list[Keyword]
+    """names of their tactics"""
+
+
+class Threat(Part):
+    """What others call such a deed."""
+
+    technique: Technique
+    """techniques"""
+    tactic: Tactic
+    """their tactics"""
+
+
+class Asset(Part):
+    """One asset of the evidence."""
+
+    id: Keyword
+    """asset_id, or the URI of a container that is not listed"""
+    kind: Keyword | None
+    """kind of asset"""
+    owner_team: Keyword | None
+    """team that owns it"""
+    sensitivity: Integer | None
+    """1 public to 5 frontier weights"""
+    objects: Integer
+    """distinct objects touched in the window"""
+    objects_total: Integer | None
+    """objects of the whole asset"""
+    bytes: Integer | None
+    """bytes taken in the window"""
+    bytes_estimated: Integer | None
+    """bytes taken besides, which no log tells, estimated from the asset's size"""
+    coverage: Ratio | None
+    """share of the asset read, 0–1"""
+    first_access: Boolean
+    """first touched within the window"""
+
+
+class Contribution(Part):
+    """Part of the score that one detector gave."""
+
+    detector: Keyword
+    """name of the detector"""
+    family: Keyword
+    """detectors that see the same facts"""
+    points: Float = Member(json_schema_extra={"minimum": 0})
+    """part of the score"""
+    p_value: Ratio
+    """calibrated, lower is more unusual"""
+    observed: Float
+    """what was seen, in `unit`"""
+    expected: Float | None
+    """what was expected, in `unit`"""
+    unit: Keyword
+    """unit of observed and expected"""
+    reason: Text
+    """one plain sentence"""
+
+
+class Exfil(Part):
+    """What ECS has no names for."""
+
+    assets: list[Asset]
+    """assets of the evidence, most telling first"""
+    contributions: list[Contribution]
+    """what the score is made of"""
+    queue_rank: Integer = Member(json_schema_extra={"minimum": 1})
+    """place in the day's queue, 1 is first"""
+    in_budget: Boolean
+    """within the day's alert budget"""
+    window: Keyword = Member(json_schema_extra={"enum": [*WINDOWS]})
+    """1h, 1d, 7d, 30d or 90d"""
+
+
+class Finding(Part):
+    """One identity in one window, with everything that speaks against it."""
+
+    timestamp: Annotated[Time, Member(alias="@timestamp")]
+    """when the window's evidence ends"""
+    event: Event
+    """how it stands in the queue"""
+    user: User
+    """whom it is about"""
+    related: Related
+    """who and what else is in the evidence"""
+    rule: Rule
+    """what found it"""
+    threat: Threat
+    """what others call such a deed"""
+    exfil: Exfil
+    """what ECS has no names for"""
+
+
+class PublishedExfil(Exfil):
+    """The same with the day of the queue."""
+
+    day: Annotated[str, WithJsonSchema({"type": "string", "format": "date"})]
+    """day whose queue it is in; its evidence may end before"""
+
+
+class PublishedFinding(Finding):
+    """A finding as a line of findings.ndjson or a document of Elasticsearch holds it."""
+
+    exfil: PublishedExfil
+    """what ECS has no names for"""
+
+
+def _fields(model: type[Part], prefix: str = "") -> Iterator[Field]:
+    """The fields below ``prefix``; objects that are no list have none of their own."""
+    for name, member in model.model_fields.items():
+        path, meaning = f"{prefix}{member.alias or name}", member.description or ""
+        kinds = [each for each in member.metadata if isinstance(each, Kind)]
+        inner, many, nullable = _unpacked(member.annotation)
+        if isinstance(inner, type) and issubclass(inner, Part):
+            if many:
+                yield Field(path, "nested", meaning, many=True)
+            yield from _fields(inner, f"{path}.")
+        else:
+            kinds += [each for each in get_args(inner) if isinstance(each, Kind)]
+            yield Field(path, kinds[0].name, meaning, many, nullable)
+
+
+def _unpacked(annotation: Any) -> tuple[Any, bool, bool]:
+    """What a list or an optional value holds, whether it is a list, whether it may be null."""
+    inner = get_args(annotation)
+    if type(None) in inner:
+        return inner[0], False, True
+    if getattr(annotation, "__origin__", None) is list:
+        return inner[0], True, False
+    return annotation, False, False
+
+
+FIELDS = tuple(_fields(Finding))
 """Every field of a finding; a document has all of them and no other."""
 
 
@@ -114,10 +263,11 @@ def detectors_of(finding: Mapping[str, Any]) -> list[str]:
 
 def validate_finding(document: Mapping[str, Any]) -> list[str]:
     """Every way in which a document breaks the contract, one sentence each; empty if none."""
+    try:
+        Finding.model_validate(document)
+    except ValidationError as error:
+        return sorted({_problem(dict(item)) for item in error.errors(include_url=False)})
     problems: list[str] = []
-    _check_object(document, "", problems)
-    if problems:
-        return problems
     event, exfil = document["event"], document["exfil"]
     score, points = event["risk_score"], [c["points"] for c in exfil["contributions"]]
     if not 0 <= score <= 100:
@@ -153,56 +303,17 @@ def validate_finding(document: Mapping[str, Any]) -> list[str]:
     return problems
 
 
-def _check_object(value: Mapping[str, Any], prefix: str, problems: list[str]) -> None:
-    """Fields below ``prefix``: all there, none else, each of its type."""
-    below = [field for field in FIELDS if field.path.startswith(prefix)]
-    names = {field.path[len(prefix) :].split(".")[0] for field in below}
-    problems += [f"{prefix}{name}: no such field" for name in sorted(set(value) - names)]
-    for name in sorted(names):
-        path = f"{prefix}{name}"
-        if name not in value:
-            problems.append(f"{path}: missing")
-            continue
-        field = next((field for field in below if field.path == path), None)
-        if field is None:
-            _check_inner(value[name], path, problems)
-        else:
-            _check_value(value[name], field, problems)
-
-
-def _check_inner(value: Any, path: str, problems: list[str]) -> None:
-    if isinstance(value, Mapping):
-        _check_object(value, f"{path}.", problems)
-    else:
-        problems.append(f"{path}: an object expected")
-
-
-def _check_value(value: Any, field: Field, problems: list[str]) -> None:
-    if field.many and not isinstance(value, list):
-        problems.append(f"{field.path}: a list expected")
-        return
-    for item in value if field.many else [value]:
-        if field.type == "nested":
-            _check_inner(item, field.path, problems)
-        elif not (item is None and field.nullable) and not _fits(item, field.type):
-            problems.append(f"{field.path}: {field.type} expected, not {item!r}")
-
-
-def _fits(value: Any, type_: str) -> bool:
-    if type_ in ("keyword", "text"):
-        return isinstance(value, str) and bool(value)
-    if type_ == "boolean":
-        return isinstance(value, bool)
-    if type_ == "date":
-        return isinstance(value, str) and bool(TIME.fullmatch(value)) and _is_time(value)
-    if isinstance(value, bool) or not isinstance(value, int | float):
-        return False
-    return isinstance(value, int) if type_ == "integer" else math.isfinite(value)
-
-
-def _is_time(text: str) -> bool:
-    try:
-        datetime.fromisoformat(text)
-    except ValueError:
-        return False
-    return True
+def _problem(item: dict[str, Any]) -> str:
+    """One problem that pydantic found, by the field's path."""
+    path = ".".join(str(part) for part in item["loc"] if not isinstance(part, int))
+    match item["type"]:
+        case "missing":
+            return f"{path}: missing"
+        case "extra_forbidden":
+            return f"{path}: no such field"
+        case "model_type" | "dict_type":
+            return f"{path}: an object expected"
+        case "list_type":
+            return f"{path}: a list expected"
+        case _:
+            return f"{path}: {item['msg'].removeprefix('Value error, ')}, not {item['input']!r}"
