@@ -17,7 +17,6 @@ from jobs.platform.documents import install_templates, send
 from jobs.platform.elasticsearch import connect, session
 from jobs.platform.errors import InputError, RunError
 from jobs.privacy.identities_file import append_lines, read_identities
-from jobs.privacy.masked_tables import Inputs
 from jobs.review.unmasking import unmask
 from schemas.elasticsearch.indices import (
     IDENTITIES,
@@ -27,6 +26,7 @@ from schemas.elasticsearch.indices import (
     search_name,
 )
 from tests.worlds.masked_people import KEY, KEY_VARIABLE, as_, of, people, write_directory
+from tests.worlds.published import inputs_of
 
 if TYPE_CHECKING:
     from schemas.config import Elasticsearch
@@ -72,7 +72,7 @@ def test_a_run_without_a_good_key_does_not_begin(
     )
     config = load_config(job)
     with pytest.raises(InputError, match="pseudonymize is on"):
-        _ = Inputs(config, LAST_DAY).names
+        _ = inputs_of(config, LAST_DAY).names
 
 
 def test_the_mapping_does_not_lie_where_all_may_read(job: Path) -> None:
@@ -100,9 +100,9 @@ def test_lines_are_added_and_private(tmp_path: Path) -> None:
 
 def test_unmasking_is_told_once_it_is_logged(job: Path, capsys: pytest.CaptureFixture[str]) -> None:
     config = load_config(job)
-    Inputs(config, LAST_DAY).context(LAST_DAY)
+    inputs_of(config, LAST_DAY).context(LAST_DAY)
     before = read_identities(config)
-    Inputs(config, LAST_DAY).context(LAST_DAY)
+    inputs_of(config, LAST_DAY).context(LAST_DAY)
     assert read_identities(config) == before
     ask = [
         "unmask",
@@ -147,7 +147,7 @@ def test_only_the_privacy_officer_reads_who_it_is(
     server = secure_elasticsearch
     monkeypatch.setenv("EXFILWATCH_ES_PASSWORD", server.password)
     config = load_config(job)
-    inputs = Inputs(config, LAST_DAY)
+    inputs = inputs_of(config, LAST_DAY)
     inputs.context(LAST_DAY)
 
     def settings(user: str) -> Elasticsearch:

@@ -12,13 +12,13 @@ from deltalake import write_deltalake
 
 from jobs.inputs.config import load_config
 from jobs.platform.delta_tables import table_path
-from jobs.privacy.masked_tables import Inputs
 from jobs.stages.publish.elasticsearch.inputs import read_findings
 from models.reasons.parts import Assets, Person
 from models.reasons.reason import Reason, Series, dump_reasons
 from schemas.finding import validate_finding
 from schemas.tables.findings import FINDINGS
 from tests.worlds.masked_people import KEY, KEY_VARIABLE, as_, of, people, write_directory
+from tests.worlds.published import inputs_of
 from tests.worlds.sample_findings import DAY, make_finding
 
 PARTS = Reason("nobody_completes", asset=Assets(("s3://home/zquill",)))
@@ -56,7 +56,7 @@ def published(job: Path, pseudonymize: bool, **columns: Any) -> dict[str, Any]:
     config = load_config(path)
     table = pa.Table.from_pylist([row | columns])
     write_deltalake(table_path(config.storage, FINDINGS), table, partition_by=["day"])
-    (found,) = read_findings(Inputs(config, DAY))
+    (found,) = read_findings(inputs_of(config, DAY))
     assert found["exfil"].pop("day") == DAY.isoformat()
     assert validate_finding(found) == []
     return found

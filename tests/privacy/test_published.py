@@ -153,7 +153,7 @@ def files_of(config: JobConfig) -> dict[str, str]:
 def masked(lab: Path, sail: SparkSession) -> JobConfig:
     config = config_for(lab, "masked", True)
     for day in DAYS:
-        publish.run(sail, config, day)
+        publish.STAGE.run(sail, config, day)
     return config
 
 
@@ -175,7 +175,7 @@ def test_nobody_is_in_the_files(lab: Path, masked: JobConfig) -> None:
 def test_without_pseudonyms_the_same_search_finds_everybody(lab: Path, sail: SparkSession) -> None:
     config = config_for(lab, "plain", False)
     for day in DAYS:
-        publish.run(sail, config, day)
+        publish.STAGE.run(sail, config, day)
     found = "\n".join(leaks(lab, files_of(config)))
     named = [row for row in directory_of(lab) if row["display_name"].lower() in found]
     assert len(named) >= 5
@@ -195,13 +195,13 @@ def test_pseudonyms_stay_over_days_and_runs(
     assert pairs == {(entity, of(entity)) for entity in whose.values()}
     before = files_of(masked)
     lines = read_identities(masked)
-    publish.run(sail, masked, DAYS[0])
-    publish.run(sail, masked, DAYS[1])
+    publish.STAGE.run(sail, masked, DAYS[0])
+    publish.STAGE.run(sail, masked, DAYS[1])
     assert files_of(masked) == before
     assert read_identities(masked) == lines
     elsewhere = config_for(lab, "again", True)
     for day in DAYS:
-        publish.run(sail, elsewhere, day)
+        publish.STAGE.run(sail, elsewhere, day)
     assert files_of(elsewhere)["findings.ndjson"] == before["findings.ndjson"]
 
 
@@ -235,7 +235,7 @@ def test_what_was_published_otherwise_is_not_mixed_in(
     )
     before = files_of(masked)
     with pytest.raises(RunError, match=r"hold pseudonyms, and privacy\.pseudonymize is off"):
-        publish.run(sail, plain, LAST_DAY)
+        publish.STAGE.run(sail, plain, LAST_DAY)
     assert files_of(masked) == before
 
 
@@ -247,7 +247,7 @@ def test_nobody_is_in_elasticsearch(lab: Path, sail: SparkSession, elasticsearch
             lab, f"es-{name}", name == "masked", url=elasticsearch_url, prefix=prefix
         )
         for day in DAYS:
-            publish.run(sail, config, day)
+            publish.STAGE.run(sail, config, day)
         published[name] = documents_of(config)
     private = {f"{prefixes['masked']}-identities"}
     indices = {place.partition("/")[0] for place in published["masked"]}
