@@ -11,16 +11,18 @@ import json
 import os
 import re
 import ssl
-import urllib.error
-import urllib.request
+import time
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
+import httpx
+
 from jobs.platform.elasticsearch import is_loopback
 from jobs.platform.errors import InputError, RunError
+from jobs.platform.errors_in_words import chain, one_line
 from schemas.kibana import as_ndjson, saved_objects
 from schemas.kibana.rule import detection_rule
 from schemas.kibana.site import DEFAULT_SPACE, Runbook, Site
@@ -42,13 +44,6 @@ class Kibana:
     url: str
     username: str | None = None
     ca_certs: Path | None = None
-
-
-class _NoRedirect(urllib.request.HTTPRedirectHandler):
-    """Redirects are errors: following one would carry the credentials along."""
-
-    def redirect_request(self, *_: Any) -> None:
-        return None
 
 
 def site(prefix: str, space: str) -> Site:
@@ -104,38 +99,29 @@ def _runbooks() -> dict[str, Runbook]:
 
 
 def _post(kibana: Kibana, at: Site, path: str, ndjson: str) -> dict[str, Any]:
-    headers = _headers(kibana)
-    boundary = "exfilwatch-" + os.urandom(16).hex()
-    body = (
-        f"--{boundary}\r\n"
-        'Content-Disposition: form-data; name="file"; filename="exfilwatch.ndjson"\r\n'
-        "Content-Type: application/ndjson\r\n\r\n"
-        f"{ndjson}\r\n--{boundary}--\r\n"
-    ).encode()
-    request = urllib.request.Request(  # noqa: S310  the scheme is checked
-        f"{kibana.url.rstrip('/')}{_space_path(at)}{path}?overwrite=true",
-        data=body,
-        headers={
-            **headers,
-            "kbn-xsrf": "true",
-            "Content-Type": f"multipart/form-data; boundary={boundary}",
-        },
-        method="POST",
-    )
-    opener = urllib.request.build_opener(
-        urllib.request.ProxyHandler({}),
-        urllib.request.HTTPSHandler(context=_trust(kibana)),
-        _NoRedirect(),
-    )
+    """Send a file as a form does, and give what Kibana answers."""
+    headers = {**_headers(kibana), "kbn-xsrf": "true", "Accept-Encoding": "identity"}
     try:
-        with opener.open(request, timeout=REQUEST_SECONDS) as reply:
-            text = reply.read(MAX_ANSWER_BYTES)
-    except urllib.error.HTTPError as error:
-        with error:
-            said = _said(error.read(MAX_ANSWER_BYTES))
-        raise RunError(_refusal(kibana, at, error, said)) from error
-    except OSError as error:
+        # Settings of the environment (proxies, netrc) would send the credentials elsewhere.
+        with (
+            httpx.Client(
+                verify=_trust(kibana),
+                trust_env=False,
+                follow_redirects=False,
+                timeout=REQUEST_SECONDS,
+            ) as client,
+            client.stream(
+                "POST",
+                f"{kibana.url.rstrip('/')}{_space_path(at)}{path}?overwrite=true",
+                headers=headers,
+                files={"file": ("exfilwatch.ndjson", ndjson, "application/ndjson")},
+            ) as reply,
+        ):
+            text = _body(reply)
+    except httpx.HTTPError as error:
         raise RunError(_unreachable(kibana, error)) from error
+    if not reply.is_success:
+        raise RunError(_refusal(kibana, at, reply, _said(text)))
     try:
         answer = json.loads(text)
     except ValueError:
@@ -143,6 +129,20 @@ def _post(kibana: Kibana, at: Site, path: str, ndjson: str) -> dict[str, Any]:
     if not isinstance(answer, dict) or "success" not in answer:
         raise RunError(f"{kibana.url} does not answer as Kibana does; check --url")
     return answer
+
+
+def _body(reply: httpx.Response) -> bytes:
+    """The answer's body, of which no more is read than the limits of size and time allow."""
+    end = time.monotonic() + REQUEST_SECONDS
+    body = b""
+    for part in reply.iter_raw():
+        body += part
+        if len(body) > MAX_ANSWER_BYTES or time.monotonic() > end:
+            raise httpx.ReadError(
+                f"the answer is larger than {MAX_ANSWER_BYTES:,} bytes or takes longer than "
+                f"{REQUEST_SECONDS} s"
+            )
+    return body
 
 
 def _headers(kibana: Kibana) -> dict[str, str]:
@@ -165,7 +165,9 @@ def _headers(kibana: Kibana) -> dict[str, str]:
         pair = base64.b64encode(f"{kibana.username}:{password}".encode()).decode()
         headers = {"Authorization": f"Basic {pair}"}
     else:
-        api_key = os.environ.get(KEY_VARIABLE)
+        api_key = os.environ.get(KEY_VARIABLE, "")
+        if not (api_key.isascii() and api_key.isprintable()):
+            raise InputError([f"{KEY_VARIABLE} holds a line break or another odd character"])
         headers = {"Authorization": f"ApiKey {api_key}"} if api_key else {}
     if headers and address.scheme == "http" and not is_loopback(host):
         raise InputError(
@@ -199,7 +201,7 @@ def _said(body: bytes) -> str:
     return " ".join(str(message).split())[:500] if message else ""
 
 
-def _refusal(kibana: Kibana, at: Site, error: urllib.error.HTTPError, said: str) -> str:
+def _refusal(kibana: Kibana, at: Site, reply: httpx.Response, said: str) -> str:
     who = (
         f"--username and {PASSWORD_VARIABLE}"
         if kibana.username is not None
@@ -221,18 +223,18 @@ def _refusal(kibana: Kibana, at: Site, error: urllib.error.HTTPError, said: str)
         413: "the file is too large for this Kibana; raise savedObjects.maxImportPayloadBytes",
         422: f"the file does not fit this Kibana; {LEAST_VERSION} or later is needed",
     }
-    if error.code in (301, 302, 303, 307, 308):
-        to = " ".join((error.headers.get("Location") or "elsewhere").split())[:200]
+    status = reply.status_code
+    if status in (301, 302, 303, 307, 308):
+        to = " ".join((reply.headers.get("Location") or "elsewhere").split())[:200]
         meant = f"it sends us to {to}; give the final address as --url"
     else:
-        meant = advice.get(error.code, "try again; Kibana's own log tells more")
-    return f"Kibana at {kibana.url} answered {error.code}: {meant}" + (f" ({said})" if said else "")
+        meant = advice.get(status, "try again; Kibana's own log tells more")
+    return f"Kibana at {kibana.url} answered {status}: {meant}" + (f" ({said})" if said else "")
 
 
-def _unreachable(kibana: Kibana, error: OSError) -> str:
-    cause = error.reason if isinstance(error, urllib.error.URLError) else error
-    told = " ".join(str(cause).split())[:300]
-    if isinstance(cause, ssl.SSLError):
+def _unreachable(kibana: Kibana, error: httpx.HTTPError) -> str:
+    told = one_line(error)[:300]
+    if any(isinstance(cause, ssl.SSLError) for cause in chain(error)):
         return (
             f"Kibana at {kibana.url}: no trusted TLS connection ({told}); check that the address "
             f"is right and that --ca-certs ({kibana.ca_certs or 'not given'}) is the authority of "

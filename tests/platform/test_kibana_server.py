@@ -19,6 +19,7 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 
 from jobs.cli import app as cli
+from jobs.platform import kibana_server
 from jobs.platform.errors import InputError, RunError
 from jobs.platform.kibana_server import (
     KEY_VARIABLE,
@@ -276,6 +277,28 @@ def test_another_answer_is_no_success(kibana: FakeKibana, answer: Any) -> None:
         install_objects(Kibana(kibana.url), Site())
 
 
+def test_an_endless_answer_is_read_up_to_a_limit(
+    kibana: FakeKibana, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(kibana_server, "MAX_ANSWER_BYTES", 1000)
+    kibana.answer = {"success": True, "successCount": 1, "warnings": ["x" * 1000]}
+    with pytest.raises(RunError, match="larger than 1,000 bytes"):
+        install_objects(Kibana(kibana.url), Site())
+
+
+def test_a_proxy_of_the_environment_gets_no_credentials(
+    kibana: FakeKibana, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(KEY_VARIABLE, SECRET)
+    kibana.authorization = f"ApiKey {SECRET}"
+    proxy = FakeKibana()
+    with serve(proxy) as address:
+        monkeypatch.setenv("HTTP_PROXY", address)
+        monkeypatch.setenv("ALL_PROXY", address)
+        install_objects(Kibana(kibana.url), Site())
+    assert proxy.requests == 0
+
+
 def test_credentials_follow_no_redirect(
     kibana: FakeKibana, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -300,6 +323,7 @@ def test_credentials_follow_no_redirect(
         ("http://kibana.example:5601", None, {KEY_VARIABLE: SECRET}, "unencrypted; use https"),
         ("http://kibana.example", "ana", {PASSWORD_VARIABLE: SECRET}, "unencrypted; use https"),
         ("https://kibana.example", "ana", {}, f"{PASSWORD_VARIABLE} is not set"),
+        ("https://kibana.example", None, {KEY_VARIABLE: f"{SECRET}\n"}, "holds a line break"),
     ],
 )
 def test_what_cannot_be_used_is_refused_before_anything_is_sent(
