@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Literal
 
 from jobs.platform.errors import InputError, RunError
-from jobs.platform.terminal_text import printable
+from jobs.platform.terminal_text import printable, styled
 from jobs.stages.ingest.listing import (
     Found,
     any_day,
@@ -46,6 +46,9 @@ PACKAGES = (
     "pydantic",
     "pyyaml",
     "jinja2",
+    "typer",
+    "rich",
+    "httpx",
 )
 OLDEST_PYTHON = (3, 11)
 OLDEST_JAVA = 17
@@ -54,6 +57,7 @@ MOST_FILES = 1_000_000
 """Files of a source, of all its days, beyond which they are not listed any more."""
 FEWEST_OPEN_FILES = 1024
 """Files that a run may want open at once, with those of the engine and of its tables."""
+STYLES = {"ok": "green", "warning": "yellow", "missing": "bold red"}
 REINSTALL = "run `make env`, or install the pinned packages of requirements.lock"
 
 
@@ -67,7 +71,8 @@ class Check:
     remedy: str = ""
 
     def __str__(self) -> str:
-        line = printable(f"{self.state:<8} {self.name}: {self.found}")
+        state = styled(f"{self.state:<8}", STYLES[self.state])
+        line = f"{state} {printable(f'{self.name}: {self.found}')}"
         return f"{line}\n         → {printable(self.remedy)}" if self.remedy else line
 
 

@@ -9,7 +9,7 @@ from datetime import UTC, date, datetime
 from typing import TYPE_CHECKING, Any
 
 from jobs.platform.stored_rows import stored_rows
-from jobs.platform.terminal_text import plain_table
+from jobs.platform.terminal_text import table
 from schemas.tables.events import EVENTS, REJECTS
 
 if TYPE_CHECKING:
@@ -84,7 +84,7 @@ def as_ndjson(rows: list[dict[str, Any]]) -> Iterator[str]:
 def as_table(rows: list[dict[str, Any]], header: tuple[str, ...]) -> str:
     """The columns of ``header`` as aligned text; control characters are shown as escapes."""
     cells = [[_plain(row[name]) for name in header] for row in rows]
-    return plain_table(header, cells, {"resource": 80, "line": 100, "reason": 80, "file": 80})
+    return table(header, cells, {"resource": 80, "line": 100, "reason": 80, "file": 80})
 
 
 def instant(moment: datetime) -> str:

@@ -11,7 +11,7 @@ from jobs.cli.events import EVENT_HEADER, as_table, instant
 from jobs.platform.delta_tables import table_exists
 from jobs.platform.errors import InputError
 from jobs.platform.stored_rows import stored_rows
-from jobs.platform.terminal_text import plain_table, printable
+from jobs.platform.terminal_text import printable, table
 from jobs.review.queue_table import entity_name
 from schemas.tables.access import ACCESS
 from schemas.tables.events import EVENTS
@@ -141,7 +141,7 @@ def _of(rows: list[dict[str, Any]], total: int) -> str:
 def _contributions(contributions: list[dict[str, Any]]) -> str:
     header = ("points", "family", "detector", "p_value", "observed", "expected", "unit", "reason")
     ordered = sorted(contributions, key=lambda item: -item["points"])
-    return plain_table(
+    return table(
         header, [[item.get(name) for name in header] for item in ordered], {"reason": REASON_CHARS}
     )
 
@@ -165,7 +165,7 @@ def _assets(assets: list[dict[str, Any]]) -> str:
         ]
         for asset in assets
     ]
-    return plain_table((*header, "coverage", "first access"), rows)
+    return table((*header, "coverage", "first access"), rows)
 
 
 def _access(rows: list[dict[str, Any]]) -> str:
@@ -196,4 +196,4 @@ def _access(rows: list[dict[str, Any]]) -> str:
         ]
         for row in rows
     ]
-    return plain_table(header, cells)
+    return table(header, cells)

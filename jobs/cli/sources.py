@@ -9,7 +9,7 @@ from collections.abc import Iterator
 import yaml
 
 from jobs.platform.errors import InputError
-from jobs.platform.terminal_text import plain_table
+from jobs.platform.terminal_text import table
 from jobs.stages.ingest.formats import LOG_FORMATS
 from schemas.formats import FORMATS, Answer
 from schemas.formats.field_map import field_map
@@ -34,7 +34,7 @@ def as_overview() -> str:
         [name, *(getattr(form, question).told for question in QUESTIONS), form.title]
         for name, form in FORMATS.items()
     ]
-    return plain_table(["format", *QUESTIONS, "what it is"], rows)
+    return table(["format", *QUESTIONS, "what it is"], rows)
 
 
 def as_entry(format_id: str, width: int) -> str:

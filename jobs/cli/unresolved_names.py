@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 from jobs.inputs.context import load_context
 from jobs.platform.delta_tables import open_table, table_exists
 from jobs.platform.errors import RunError
-from jobs.platform.terminal_text import plain_table
+from jobs.platform.terminal_text import table
 from models.resolve.identity_rules import guess_finder
 from schemas.config import JobConfig
 from schemas.tables.events import EVENTS
@@ -213,4 +213,4 @@ def _told(row: Row, guesses: list[str]) -> Row:
 def _table(rows: list[Row]) -> str:
     header = [name for name in rows[0] if name != "identity_candidates"]
     widths = {"principal": 80, "hint": 100, "identity_name": 80}
-    return plain_table(header, [[row[name] for name in header] for row in rows], widths)
+    return table(header, [[row[name] for name in header] for row in rows], widths)

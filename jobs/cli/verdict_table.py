@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from jobs.platform.terminal_text import plain_table
+from jobs.platform.terminal_text import table
 from jobs.review.queue import Verdict
 from jobs.review.queue_table import ID_CHARS
 
@@ -18,4 +18,4 @@ def as_table(verdicts: Sequence[Verdict]) -> str:
         (given.finding[:ID_CHARS], given.verdict, given.at, given.by, given.reason)
         for given in verdicts
     ]
-    return plain_table(HEADER, rows, WIDTHS)
+    return table(HEADER, rows, WIDTHS)

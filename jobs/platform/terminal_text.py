@@ -3,9 +3,20 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+import sys
+from collections.abc import Iterable, Mapping, Sequence
+from shutil import get_terminal_size
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from rich.console import Console
 
 MAX_CELL_CHARS = 60
+LEAST_WRAPPED_CHARS = 20
+"""A column that wraps is no narrower, even if the table is then wider than the terminal."""
+GAP_CHARS = 2
+RULE = "    \n    \n -- \n    \n    \n    \n    \n    \n"
+"""A table's lines as rich notes them: a rule below the header and nothing else."""
 COLOURS = re.compile(r"\x1b\[[0-9;]*m")
 
 
@@ -40,33 +51,74 @@ def cut(text: str, length: int = MAX_CELL_CHARS) -> str:
     return f"{text[: length - 1 - end]}…{text[len(text) - end :]}"
 
 
-def plain_table(
+def table(
     header: Sequence[str],
     rows: Sequence[Sequence[object]],
-    widths: dict[str, int] | None = None,
+    widths: Mapping[str, int] | None = None,
 ) -> str:
     """A table of aligned columns, numbers to the right; None is an empty cell.
 
-    ``widths``: name of a column → most characters of its cells (default 60).
+    Cells are cut at the column's length in ``widths`` (characters; default 60). A terminal shows
+    the columns of ``widths`` on several lines where the table is wider than it. Elsewhere every
+    row is one line.
     """
+    from rich.box import Box
+    from rich.cells import cell_len
+    from rich.table import Table
+    from rich.text import Text
+
     limits = [(widths or {}).get(name, MAX_CELL_CHARS) for name in header]
     cells = [
         [cut(_cell(value), limit) for value, limit in zip(row, limits, strict=True)] for row in rows
     ]
-    columns = list(zip(header, *cells, strict=True))
-    lengths = [max(len(cell) for cell in column) for column in columns]
-    numeric = [
-        bool(rows) and all(isinstance(row[place], int | float | None) for row in rows)
-        for place in range(len(header))
-    ]
-    lines = [
-        "  ".join(
-            cell.rjust(length) if right else cell.ljust(length)
-            for cell, length, right in zip(line, lengths, numeric, strict=True)
-        ).rstrip()
-        for line in (header, ["-" * length for length in lengths], *cells)
-    ]
-    return "\n".join(lines)
+    on_terminal = sys.stdout.isatty()
+    shown = Table(box=Box(RULE), show_edge=False, pad_edge=False, padding=(0, 1, 0, 0))
+    width = 0
+    for place, name in enumerate(header):
+        length = max(cell_len(line[place]) for line in (header, *cells))
+        wraps = on_terminal and widths is not None and name in widths
+        least = min(length, LEAST_WRAPPED_CHARS) if wraps else length
+        width += least + GAP_CHARS
+        shown.add_column(
+            Text(name),
+            justify="right" if rows and _numeric(row[place] for row in rows) else "left",
+            width=None if wraps else length,
+            min_width=least,
+            no_wrap=not wraps,
+            overflow="fold",
+        )
+    for line in cells:
+        # Text, unlike str, takes no markup: [red] is printed as it stands.
+        shown.add_row(*map(Text, line))
+    console = _console(max(width, get_terminal_size().columns if on_terminal else 0))
+    with console.capture() as captured:
+        console.print(shown, crop=False)
+    return "\n".join(line.rstrip() for line in captured.get().rstrip("\n").split("\n"))
+
+
+def styled(text: str, style: str) -> str:
+    """``text``, in rich's ``style`` if it goes to a terminal."""
+    if not sys.stdout.isatty():
+        return text
+    from rich.text import Text
+
+    console = _console(len(text) + 1)
+    with console.capture() as captured:
+        console.print(Text(text, style=style), end="")
+    return captured.get()
+
+
+def _console(width: int) -> Console:
+    """Rich for standard output: no markup, and no colours elsewhere than on a terminal."""
+    from rich.console import Console
+
+    return Console(
+        width=width,
+        force_terminal=sys.stdout.isatty(),
+        markup=False,
+        emoji=False,
+        highlight=False,
+    )
 
 
 def number(value: object) -> str:
@@ -80,6 +132,10 @@ def number(value: object) -> str:
             return f"{value:.1e}"
         return f"{value:,.0f}" if abs(value) >= 1000 else f"{value:.4g}"
     return str(value)
+
+
+def _numeric(column: Iterable[object]) -> bool:
+    return all(isinstance(value, int | float | None) for value in column)
 
 
 def _cell(value: object) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from jobs.platform.terminal_text import plain_table
+from jobs.platform.terminal_text import table
 
 HEADER = ("rank", "score", "severity", "entity", "assets", "reason", "finding")
 WIDTHS = {"entity": 32, "assets": 40, "reason": 110}
@@ -19,7 +19,7 @@ def queue_table(documents: Sequence[dict[str, Any]]) -> str:
     if not documents:
         return "The queue is empty."
     ranked = sorted(documents, key=lambda document: document["exfil"]["queue_rank"])
-    return plain_table(HEADER, [_row(document) for document in ranked], WIDTHS)
+    return table(HEADER, [_row(document) for document in ranked], WIDTHS)
 
 
 def entity_name(document: dict[str, Any]) -> str:

@@ -47,8 +47,7 @@ def run_demo(
     run_dag(config_path, LAST_DAY, Path(config.output), folder / "airflow", progress=progress)
     progress("")
     progress(f"Review queue of {LAST_DAY}")
-    for line in queue_table(queue_of(config, LAST_DAY)).split("\n"):
-        progress(line)
+    print(queue_table(queue_of(config, LAST_DAY)), flush=True)
     progress("")
     progress(f"Report:   {Path(config.output) / 'report.html'}")
     progress(f"Findings: {Path(config.output) / 'findings.ndjson'}")

@@ -23,8 +23,6 @@ from jobs.inputs.config import load_config
 from jobs.platform import run_lock
 from jobs.platform.delta_tables import replace_day, to_frame
 from jobs.platform.errors import GateError, InputError, RunError
-from jobs.platform.terminal_text import cut, plain_table, printable
-from jobs.review.queue_table import queue_table
 from jobs.stages.stage import Outcome, Read, Stage, StageTables
 from jobs.trial import demo
 from schemas.config import JobConfig
@@ -671,34 +669,6 @@ def test_explain_without_findings(job: Path, capsys: pytest.CaptureFixture[str])
     code, _, err = run(capsys, "explain", "ab", "--config", job)
     assert code == 2
     assert "there are no findings" in err
-
-
-def test_queue_is_in_order_of_rank() -> None:
-    lines = queue_table([document("b" * 64, 2), document("a" * 64, 1)]).splitlines()
-    assert lines[0].split() == [
-        "rank",
-        "score",
-        "severity",
-        "entity",
-        "assets",
-        "reason",
-        "finding",
-    ]
-    assert [line.split()[0] for line in lines[2:]] == ["1", "2"]
-    assert "Ana Silva (u1)" in lines[2]
-    assert "ckpt, s3://scratch" in lines[2]
-    assert "\\x1b[2J\\u202e" in lines[2]
-    assert queue_table([]) == "The queue is empty."
-
-
-def test_plain_table_aligns_and_cuts() -> None:
-    rows = [["a", 5, None], ["b" * 50, 1234, "x\ny"]]
-    assert plain_table(["name", "n", "z"], rows, {"name": 4}) == (
-        "name      n  z\n----  -----  ----\na         5\nbb…b  1,234  x\\ny"
-    )
-    assert cut("s3://lab/ckpt/shard-7", 15) == "s3://la…shard-7"
-    assert cut("a plain sentence", 10) == "a plain s…"
-    assert printable("tab\tdel\x7fzero\u200b") == "tab\\tdel\\x7fzero\\u200b"
 
 
 # The doctor and the demo
