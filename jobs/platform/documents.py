@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sized
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -14,6 +14,7 @@ from jobs.platform.elasticsearch import (
     installed_versions,
 )
 from jobs.platform.errors import RunError
+from jobs.platform.progress import advance
 from schemas.elasticsearch.indices import (
     INDICES,
     Index,
@@ -73,7 +74,9 @@ def send(
     Every document goes through this function. Searches find a document after at most a second, or
     after :func:`refresh`.
     """
-    return _bulk(client, (_action(prefix, index, document) for document in documents), index.name)
+    actions = (_action(prefix, index, document) for document in documents)
+    number = len(documents) if isinstance(documents, Sized) else None
+    return _bulk(client, actions, index.name, number)
 
 
 def refresh(client: Elasticsearch, prefix: str, index: Index) -> None:
@@ -100,7 +103,7 @@ def send_day(
     gone = (hit for hit in find(client, name, earlier, source=False) if hit["_id"] not in kept)
     removals = [{"_op_type": "delete", "_index": hit["_index"], "_id": hit["_id"]} for hit in gone]
     if removals:
-        _bulk(client, removals, index.name)
+        _bulk(client, removals, index.name, len(removals))
         refresh(client, prefix, index)
     return sent
 
@@ -133,7 +136,9 @@ def _action(prefix: str, index: Index, document: dict[str, Any]) -> dict[str, An
     return action
 
 
-def _bulk(client: Elasticsearch, actions: Iterable[dict[str, Any]], what: str) -> Sent:
+def _bulk(
+    client: Elasticsearch, actions: Iterable[dict[str, Any]], what: str, number: int | None
+) -> Sent:
     from elasticsearch.helpers import streaming_bulk
 
     written = kept = 0
@@ -147,6 +152,7 @@ def _bulk(client: Elasticsearch, actions: Iterable[dict[str, Any]], what: str) -
         max_retries=RETRIES,
         initial_backoff=FIRST_BACKOFF_SECONDS,
     ):
+        advance(f"documents ({what})", 1, number)
         operation, item = next(iter(answer.items()))
         if accepted:
             written += 1

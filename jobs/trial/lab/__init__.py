@@ -15,6 +15,7 @@ from typing import Any
 
 import numpy as np
 
+from jobs.platform.progress import advance
 from jobs.trial.lab.building import build_lab
 from jobs.trial.lab.context_files import write_config, write_context
 from jobs.trial.lab.delivery import deliver
@@ -67,6 +68,7 @@ def make_lab(
                     feed.case = None
             if progress:
                 progress(f"{lab.iso(day)}: {sum(feed.counts.values())} events so far")
+            advance("days of the sample lab's logs", 1, days)
         deliver(feed, day - 1)
     for day in range(days, days + 3):
         deliver(feed, day)
