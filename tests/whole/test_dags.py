@@ -142,18 +142,18 @@ def test_every_task_is_retried_with_growing_pauses_and_ends_in_time(dag: dict[st
 
 
 def test_each_command_is_one_that_the_job_parses(dag: dict[str, Any]) -> None:
-    from jobs.cli.app import build_parser
+    from tests.cli.running import parsed
 
     for name, commands in dag["commands"].items():
         for kind, command in commands.items():
             assert command[0] == "exfilwatch"
-            args = build_parser().parse_args(command[1:])
-            assert args.name == name
-            assert args.day == (date(2026, 1, 31) if kind == "override" else DAY)
-            assert str(args.config) == (
+            args = parsed(command[1:])
+            assert args["name"] == name
+            assert args["day"] == (date(2026, 1, 31) if kind == "override" else DAY)
+            assert str(args["config"]) == (
                 HOSTILE if kind == "hostile" else "/etc/exfilwatch/config.yml"
             )
-            assert args.out == (Path(HOSTILE) if kind == "hostile" else None)
+            assert args["out"] == (Path(HOSTILE) if kind == "hostile" else None)
 
 
 def test_a_task_without_its_day_fails_instead_of_guessing(dag: dict[str, Any]) -> None:

@@ -1,0 +1,122 @@
+"""``exfilwatch run``, ``stage`` and ``publish``: what writes tables and results."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import date
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from jobs.cli.arguments import (
+    Config,
+    Day,
+    End,
+    LogFormat,
+    MaybeDay,
+    Out,
+    Start,
+    Verbose,
+    completed,
+    examples,
+    one_of,
+    span,
+)
+
+STAGE_NAMES = ("ingest", "check", "aggregate", "graph", "signals", "findings", "publish")
+"""As ``jobs.pipeline.STAGES``, whose import takes too long for a help text."""
+app = typer.Typer()
+
+
+@app.command(
+    epilog=examples(
+        "exfilwatch run --config job.yml",
+        "exfilwatch run --config job.yml --day 2026-10-05",
+        "exfilwatch run --config job.yml --start 2026-09-01 --end 2026-10-05 --out results",
+        "exfilwatch run --config job.yml --log-format json",
+    )
+)
+def run(
+    context: typer.Context,
+    config: Config,
+    out: Out = None,
+    day: MaybeDay = None,
+    start: Start = None,
+    end: End = None,
+    _log_format: LogFormat = "text",
+    _verbose: Verbose = False,
+) -> None:
+    """Run every stage for each day in order.
+
+    Without a day it is yesterday (UTC), the last whole one. Running a day again replaces it.
+    """
+    _run_days(context, config, out, span(day, start, end), None)
+
+
+@app.command(
+    epilog=examples(
+        "exfilwatch stage ingest --config job.yml --day 2026-10-05",
+        "exfilwatch stage publish --config job.yml --day 2026-10-05 --out results",
+    ),
+    help=f"Run one stage for one day.\n\nIn the order of the data: {', '.join(STAGE_NAMES)}.",
+)
+def stage(
+    context: typer.Context,
+    name: Annotated[
+        str,
+        typer.Argument(
+            metavar="NAME",
+            parser=one_of(STAGE_NAMES),
+            autocompletion=completed(STAGE_NAMES),
+            help="Name of the stage.",
+        ),
+    ],
+    config: Config,
+    day: Day,
+    out: Out = None,
+    _log_format: LogFormat = "text",
+    _verbose: Verbose = False,
+) -> None:
+    """Run one stage for one day."""
+    _run_days(context, config, out, [day], [name])
+
+
+@app.command(
+    epilog=examples(
+        "exfilwatch publish --config job.yml --day 2026-10-05",
+        "exfilwatch publish --config job.yml --start 2026-09-01 --end 2026-10-05",
+    )
+)
+def publish(
+    context: typer.Context,
+    config: Config,
+    out: Out = None,
+    day: MaybeDay = None,
+    start: Start = None,
+    end: End = None,
+    _log_format: LogFormat = "text",
+    _verbose: Verbose = False,
+) -> None:
+    """Publish days again from the tables.
+
+    They go to the output folder and to Elasticsearch: what was not sent is sent, what is there is
+    kept or brought up to date with the verdicts. No engine is started.
+    """
+    _run_days(context, config, out, span(day, start, end), ["publish"])
+
+
+def _run_days(
+    context: typer.Context,
+    path: Path,
+    out: Path | None,
+    days: Sequence[date],
+    stages: Sequence[str] | None,
+) -> None:
+    from jobs.cli.progress import followed
+    from jobs.inputs.config import load_config
+    from jobs.pipeline import run_days
+
+    config = load_config(path, out)
+    with followed(context.obj, days, stages or STAGE_NAMES) as tell:
+        run_days(config, days, stages, tell)

@@ -1,0 +1,134 @@
+"""What a command says: lines for a person, or one JSON object a line for a log collector.
+
+Data go to stdout, errors and the records of ``logging`` to stderr. Log values are
+attacker-controlled, so control characters are escaped in every line.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import sys
+import traceback
+import uuid
+import warnings
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Literal
+
+from jobs.platform.errors import InputError, RunError
+from jobs.platform.terminal_text import printable
+
+LOGGER = "exfilwatch"
+"""Name of the logger of what no module logs: progress and the error that ends a command."""
+
+
+@dataclass
+class Invocation:
+    """One command: how it was called, and where in its work it is."""
+
+    verbose: bool = False
+    log_format: Literal["text", "json"] = "text"
+    config: Path | None = None
+    day: str | None = None
+    stage: str | None = None
+    run: str = field(default_factory=lambda: uuid.uuid4().hex)
+
+
+def say(text: str) -> None:
+    """Print a message to stderr; lines after the first are indented."""
+    # A line break within a name that was logged must not look like a message of its own.
+    for number, line in enumerate(text.split("\n")):
+        indent = "  " if number else ""
+        print(f"exfilwatch: {indent}{printable(line)}", file=sys.stderr, flush=True)
+
+
+def print_line(line: str) -> None:
+    """Print exactly one line; a line break in it is shown as its escape."""
+    print(printable(line), flush=True)
+
+
+def json_line(invocation: Invocation, level: str, logger: str, message: str, **more: object) -> str:
+    """One JSON object in ASCII, with the day and the stage that are at work.
+
+    Keys with None in ``more`` are left out.
+    """
+    record = {
+        "timestamp": datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z"),
+        "level": level,
+        "logger": logger,
+        "run": invocation.run,
+        "day": invocation.day,
+        "stage": invocation.stage,
+        "message": message,
+        **{name: value for name, value in more.items() if value is not None},
+    }
+    # DEL is the one control character that json leaves as it is.
+    return json.dumps(record, ensure_ascii=True).replace("\x7f", "\\u007f")
+
+
+def tell_error(invocation: Invocation, error: Exception) -> None:
+    """Print every problem of an error, with its notes; where it happened only if verbose."""
+    trace = _trace(error) if invocation.verbose else None
+    where = "".join(f"{note}: " for note in getattr(error, "__notes__", []))
+    problems = error.problems if isinstance(error, InputError) else [_message(error)]
+    if invocation.log_format == "text":
+        if trace:
+            print(_indented(trace), file=sys.stderr)
+        for problem in problems:
+            say(f"{where}{problem}")
+        return
+    for problem in problems:
+        line = json_line(invocation, "ERROR", LOGGER, f"{where}{problem}", exception=trace)
+        print(line, file=sys.stderr, flush=True)
+
+
+def set_up_logging(invocation: Invocation) -> None:
+    """Send our own warnings to stderr; those of libraries only if verbose, for they help a search.
+
+    Whatever is an error is always sent.
+    """
+    handler = _Handler(invocation)
+    logging.captureWarnings(invocation.verbose)
+    if not invocation.verbose:
+        handler.addFilter(
+            lambda record: record.name.startswith("jobs.") or record.levelno >= logging.ERROR
+        )
+        warnings.simplefilter("ignore")
+    logging.basicConfig(handlers=[handler])
+
+
+class _Handler(logging.Handler):
+    """Prints records to whatever ``sys.stderr`` is, which a progress bar takes for its time."""
+
+    def __init__(self, invocation: Invocation) -> None:
+        super().__init__()
+        self.invocation = invocation
+
+    def emit(self, record: logging.LogRecord) -> None:
+        error = record.exc_info[1] if record.exc_info else None
+        trace = _trace(error) if error else None
+        message = record.getMessage()
+        if self.invocation.log_format == "json":
+            told = (record.levelname, record.name, message)
+            lines = [json_line(self.invocation, *told, exception=trace)]
+        else:
+            lines = [f"exfilwatch: {record.levelname}: {printable(message)}"]
+            lines += [_indented(trace)] if trace else []
+        print("\n".join(lines), file=sys.stderr, flush=True)
+
+
+def _trace(error: BaseException) -> str:
+    return "".join(traceback.format_exception(error)).rstrip()
+
+
+def _indented(trace: str) -> str:
+    """A traceback whose lines cannot be taken for ours, whatever its messages hold."""
+    return "\n".join(f"  {printable(line)}" for line in trace.split("\n"))
+
+
+def _message(error: Exception) -> str:
+    if isinstance(error, RunError):
+        return str(error)
+    return f"{type(error).__name__}: {' '.join(str(error).split())} (-v shows where)"

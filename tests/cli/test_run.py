@@ -1,0 +1,143 @@
+"""Running stages: their lines, their errors, and their engines that do not start."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from jobs import pipeline
+from jobs.platform.errors import GateError, InputError, RunError
+from tests.cli.running import ROOT, run, stage_of, stand_in
+from tests.cli.stored import DAY
+
+
+def test_every_stage_is_run_for_each_day_in_order(
+    job: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for name in pipeline.STAGES:
+        stage_of(monkeypatch, name, f"did {name}")
+    code, out, err = run(
+        capsys, "run", "--config", job, "--start", "2026-10-05", "--end", "2026-10-06"
+    )
+    assert (code, err) == (0, "")
+    lines = [line.split() for line in out.splitlines()]
+    assert [(line[0], line[1]) for line in lines] == [
+        (day, name) for day in ("2026-10-05", "2026-10-06") for name in pipeline.STAGES
+    ]
+    assert re.fullmatch(r"2026-10-05  ingest +\d+\.\d s  did ingest", out.splitlines()[0])
+
+
+@pytest.mark.parametrize(
+    ("error", "code", "message"),
+    [
+        (RunError("no file for logs"), 1, "2026-10-05 check: no file for logs"),
+        (GateError("60 % rejected"), 3, "2026-10-05 check: 60 % rejected"),
+        (
+            InputError(["a: x", "b: y"]),
+            2,
+            "2026-10-05 check: a: x\nexfilwatch: 2026-10-05 check: b",
+        ),
+        (KeyError("day"), 1, "2026-10-05 check: KeyError: 'day' (-v shows where)"),
+        (ValueError("a\n  b\x1b[2J"), 1, "2026-10-05 check: ValueError: a b\\x1b[2J (-v"),
+    ],
+)
+def test_a_failed_stage_ends_the_run_with_its_code(
+    error: Exception,
+    code: int,
+    message: str,
+    job: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    ingested = stage_of(monkeypatch, "ingest", "done")
+    stage_of(monkeypatch, "check", error)
+    aggregated = stage_of(monkeypatch, "aggregate", "done")
+    argv = ["run", "--config", job, "--start", "2026-10-05", "--end", "2026-10-06"]
+    found, out, err = run(capsys, *argv)
+    assert found == code
+    assert f"exfilwatch: {message}" in err
+    assert "Traceback" not in err
+    assert out.count("\n") == 1
+    assert ingested == [DAY]
+    assert aggregated == []
+
+
+FORGED = "logs\n2026-10-05  publish   0.1 s  0 findings\x1b[2J\u202e\x85\u2028"
+LOG_FORGED = f"""
+import logging, sys
+from jobs.cli.messages import Invocation, set_up_logging
+set_up_logging(Invocation())
+logging.getLogger("jobs.stages.ingest").warning("source %s is odd", {FORGED!r})
+try:
+    raise ValueError({FORGED!r})
+except ValueError:
+    logging.getLogger("jobs.stages.ingest").exception("source %s", {FORGED!r})
+"""
+
+
+def test_no_name_forges_a_line(
+    job: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    stage_of(monkeypatch, "ingest", f"unknown fields: {FORGED}")
+    stage_of(monkeypatch, "check", RunError(f"no file for {FORGED}"))
+    code, out, err = run(capsys, "run", "--config", job, "--day", "2026-10-05", "-v")
+    assert code == 1
+    assert out.count("\n") == 1
+    assert "logs\\n2026-10-05  publish" in out
+    log = [sys.executable, "-c", LOG_FORGED]
+    err += subprocess.run(log, cwd=ROOT, capture_output=True, text=True, check=True).stderr
+    assert err.count("2026-10-05  publish") == 5
+    for line in (out + err).split("\n"):
+        assert line.isprintable()
+        assert not line.startswith(("2026-10-05  publish", "exfilwatch: 2026-10-05  publish"))
+
+
+def test_verbose_shows_where(
+    job: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    stage_of(monkeypatch, "graph", KeyError("day"))
+    code, _, err = run(capsys, "stage", "graph", "--config", job, "--day", "2026-10-05", "-v")
+    assert code == 1
+    assert "Traceback" in err
+    assert "raise answer" in err
+
+
+def test_an_engine_that_does_not_start(job: Path) -> None:
+    job.write_text(job.read_text() + "engine: local[1]\n")
+    without_java = {"PATH": "/nowhere", "PYTHONPATH": str(ROOT)}
+    argv = ["stage", "ingest", "--config", str(job), "--day", "2026-10-05"]
+    answer = subprocess.run(
+        [sys.executable, "-m", "jobs.cli.app", *argv],
+        cwd=job.parent,
+        env=without_java,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert answer.returncode == 1
+    assert "the engine local[1] did not start" in answer.stderr
+    assert "exfilwatch doctor" in answer.stderr
+    assert "Traceback" not in answer.stderr
+
+
+def test_a_connect_server_that_is_not_there(job: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    job.write_text(job.read_text() + "engine: sc://127.0.0.1:1/;token=hunter2\n")
+    code, _, err = run(capsys, "stage", "ingest", "--config", job, "--day", "2026-10-05")
+    assert code == 1
+    assert "the engine sc://127.0.0.1:1 cannot be reached" in err
+    assert "hunter2" not in err
+
+
+def test_out_goes_to_the_stage(
+    job: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setitem(pipeline.STAGES, "publish", pipeline.STAGES["publish"])
+    stand_in("publish", lambda spark, config, day: f"into {config.output}")
+    argv = ["stage", "publish", "--config", job, "--day", "2026-10-05", "--out", tmp_path / "r"]
+    code, out, _ = run(capsys, *argv)
+    assert code == 0
+    assert f"into {tmp_path}/r" in out
