@@ -29,7 +29,7 @@ from jobs.cli.commands import (
     unmask,
     verdicts,
 )
-from jobs.cli.messages import Invocation, say, tell_error
+from jobs.cli.messages import Invocation, tell, tell_error
 from jobs.platform.errors import RunError
 from jobs.platform.terminal_text import printable
 
@@ -137,7 +137,7 @@ def _answer(argv: Sequence[str]) -> int:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return EXIT_BROKEN_PIPE
     except KeyboardInterrupt:
-        say("interrupted")
+        tell(invocation, "interrupted")
         return EXIT_INTERRUPTED
     except typer.TyperException as error:
         return _tell_usage(error)

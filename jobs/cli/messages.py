@@ -68,20 +68,24 @@ def json_line(invocation: Invocation, level: str, logger: str, message: str, **m
     return json.dumps(record, ensure_ascii=True).replace("\x7f", "\\u007f")
 
 
+def tell(invocation: Invocation, problem: str, trace: str | None = None) -> None:
+    """Print to stderr what ends a command, and where it happened."""
+    if invocation.log_format == "json":
+        line = json_line(invocation, "ERROR", LOGGER, problem, exception=trace)
+        print(line, file=sys.stderr, flush=True)
+        return
+    if trace:
+        print(_indented(trace), file=sys.stderr)
+    say(problem)
+
+
 def tell_error(invocation: Invocation, error: Exception) -> None:
     """Print every problem of an error, with its notes; where it happened only if verbose."""
     trace = _trace(error) if invocation.verbose else None
     where = "".join(f"{note}: " for note in getattr(error, "__notes__", []))
     problems = error.problems if isinstance(error, InputError) else [_message(error)]
-    if invocation.log_format == "text":
-        if trace:
-            print(_indented(trace), file=sys.stderr)
-        for problem in problems:
-            say(f"{where}{problem}")
-        return
-    for problem in problems:
-        line = json_line(invocation, "ERROR", LOGGER, f"{where}{problem}", exception=trace)
-        print(line, file=sys.stderr, flush=True)
+    for number, problem in enumerate(problems):
+        tell(invocation, f"{where}{problem}", None if number else trace)
 
 
 def set_up_logging(invocation: Invocation) -> None:

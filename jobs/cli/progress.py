@@ -12,7 +12,8 @@ from jobs.cli.messages import LOGGER, Invocation, json_line, print_line
 from jobs.platform.progress import Report, advance, reported_to
 
 LINE = re.compile(
-    r"(?P<day>\d{4}-\d\d-\d\d)  (?P<stage>[a-z]+) +(?:(?P<seconds>\d+\.\d) s)?  (?P<message>.*)",
+    r"(?P<day>\d{4}-\d\d-\d\d)  (?P<stage>[a-z]+) {2,}"
+    r"(?:(?P<seconds>\d+\.\d) s  )?(?P<message>.*)",
     re.DOTALL,
 )
 """A line of ``jobs.pipeline.run_days``; with seconds, the stage is done."""

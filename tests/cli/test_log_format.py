@@ -12,8 +12,11 @@ from typing import Any
 import pytest
 
 from jobs import pipeline
+from jobs.cli.messages import Invocation
+from jobs.cli.progress import followed
 from jobs.platform.errors import InputError, RunError
 from tests.cli.running import ROOT, ndjson, run, stage_of
+from tests.cli.stored import DAY
 
 FORGED = 'logs\n{"level": "INFO"}\x1b[2J\u202e\x85\u2028\x7f'
 KEYS = {"timestamp", "level", "logger", "run", "day", "stage", "message"}
@@ -78,7 +81,26 @@ def test_the_error_that_ends_a_run_names_its_day_and_stage(
     for record in told:
         assert (record["level"], record["day"], record["stage"]) == ("ERROR", "2026-10-05", "check")
         assert record["run"] == ingested["run"]
-        assert "Traceback" in record["exception"]
+    assert "Traceback" in told[0]["exception"]
+
+
+@pytest.mark.parametrize(
+    ("line", "stage", "message"),
+    [
+        ("2026-10-05  ingest     1000.2 s  done", "ingest", "done"),
+        ("2026-10-05  aggregate  the engine was lost", "ingest", "the engine was lost"),
+        ("2026-10-06 was scored from the old 2026-10-05", "ingest", None),
+    ],
+)
+def test_a_line_without_seconds_ends_no_stage(
+    line: str, stage: str, message: str | None, capsys: pytest.CaptureFixture[str]
+) -> None:
+    invocation = Invocation(log_format="json")
+    with followed(invocation, [DAY], ["ingest", "aggregate"]) as tell:
+        tell(line)
+    (record,) = records(capsys.readouterr().out)
+    assert (record["stage"], record["message"]) == (stage, message or line)
+    assert invocation.stage == ("aggregate" if "seconds" in record else "ingest")
 
 
 LOGGED = f"""

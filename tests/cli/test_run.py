@@ -141,3 +141,38 @@ def test_out_goes_to_the_stage(
     code, out, _ = run(capsys, *argv)
     assert code == 0
     assert f"into {tmp_path}/r" in out
+
+
+INTERRUPTED = """
+import os, signal, time
+from tests.cli.running import stand_in
+from jobs.cli.app import main
+
+def wait(spark, config, day):
+    os.kill(os.getpid(), signal.SIGINT)
+    time.sleep(60)
+
+stand_in("publish", wait)
+main()
+"""
+
+
+@pytest.mark.parametrize(
+    ("options", "told"),
+    [
+        ([], "exfilwatch: interrupted\n"),
+        (["--log-format", "json"], '"message": "interrupted"}\n'),
+    ],
+)
+def test_ctrl_c_ends_a_run_in_a_word(options: list[str], told: str, job: Path) -> None:
+    argv = ["publish", "--config", str(job), "--day", "2026-10-05", *options]
+    done = subprocess.run(
+        [sys.executable, "-c", INTERRUPTED, *argv],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (done.returncode, done.stdout) == (130, "")
+    assert done.stderr.endswith(told)
+    assert done.stderr.count("\n") == 1

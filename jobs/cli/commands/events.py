@@ -12,6 +12,32 @@ from jobs.platform.errors import InputError
 from schemas.tables.values import ACTION_CLASSES, OUTCOMES
 
 DEFAULT_ROWS = 1000
+ActionClass = Annotated[
+    str | None,
+    typer.Option(
+        metavar="CLASS",
+        parser=one_of(ACTION_CLASSES),
+        autocompletion=completed(ACTION_CLASSES),
+        help="Such as read.",
+    ),
+]
+Outcome = Annotated[
+    str | None,
+    typer.Option(
+        metavar="|".join(OUTCOMES),
+        parser=one_of(OUTCOMES),
+        autocompletion=completed(OUTCOMES),
+        help="How it ended.",
+    ),
+]
+Contains = Annotated[
+    str | None,
+    typer.Option(
+        metavar="TEXT",
+        help="Exact text within resource, principal, action, destination or user agent (rejects: "
+        "file, reason or line).",
+    ),
+]
 app = typer.Typer()
 
 
@@ -34,31 +60,9 @@ def events(
         str | None, typer.Option(metavar="ID", help="user_id, or principal as in the log.")
     ] = None,
     asset: Annotated[str | None, typer.Option(metavar="ID", help="asset_id.")] = None,
-    action_class: Annotated[
-        str | None,
-        typer.Option(
-            metavar="CLASS",
-            parser=one_of(ACTION_CLASSES),
-            autocompletion=completed(ACTION_CLASSES),
-            help="Such as read.",
-        ),
-    ] = None,
-    outcome: Annotated[
-        str | None,
-        typer.Option(
-            metavar="|".join(OUTCOMES),
-            parser=one_of(OUTCOMES),
-            autocompletion=completed(OUTCOMES),
-        ),
-    ] = None,
-    contains: Annotated[
-        str | None,
-        typer.Option(
-            metavar="TEXT",
-            help="Exact text within resource, principal, action, destination or user agent "
-            "(rejects: file, reason or line).",
-        ),
-    ] = None,
+    action_class: ActionClass = None,
+    outcome: Outcome = None,
+    contains: Contains = None,
     form: Annotated[Literal["ndjson", "table"], typer.Option("--format")] = "ndjson",
     limit: Annotated[
         int, typer.Option(parser=at_least(0), metavar="N", help="Rows (0: all, held in memory).")
