@@ -150,7 +150,7 @@ def run_days(
 
 def _stale_note(config: JobConfig, days: Sequence[date]) -> str:
     """One line about later days that were scored from the days before they were run again."""
-    look_back = max(read.days for stage in STAGES.values() for read in stage().reads)
+    look_back = max((r.days for make in STAGES.values() for r in make().reads), default=0)
     stale = written_days(config.storage, SIGNALS, max(days), look_back)
     if not stale:
         return ""

@@ -10,7 +10,6 @@ import sys
 from collections.abc import Callable, Sequence
 from datetime import date
 from pathlib import Path
-from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -20,6 +19,8 @@ from typer.main import get_command
 from jobs import pipeline
 from jobs.cli import app as cli
 from jobs.cli.messages import Invocation
+from jobs.stages.stage import Outcome, Stage, StageTables
+from schemas.config import JobConfig
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
@@ -55,10 +56,12 @@ def stage_of(monkeypatch: pytest.MonkeyPatch, name: str, answer: str | Exception
 
 def stand_in(name: str, run_stage: Callable[..., str]) -> None:
     """Put a stage that needs no input in place of another."""
-    module = ModuleType(f"stand_in_{name}")
-    module.run = run_stage  # type: ignore[attr-defined]
-    module.INPUTS = ()  # type: ignore[attr-defined]
-    pipeline.STAGES[name] = lambda: module
+
+    def work(tables: StageTables, config: JobConfig, day: date) -> Outcome:
+        return Outcome({}, (run_stage(tables.engine, config, day),))
+
+    stage = Stage(name, reads=(), writes=(), work=work)
+    pipeline.STAGES[name] = lambda: stage
 
 
 def parsed(argv: Sequence[str]) -> dict[str, Any]:
