@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from jobs.cli import app as cli
+from jobs.inputs.csv_rows import COLUMNS
 from jobs.trial import reference
 from models.detectors import detector_names
 from schemas.tables import TABLES
@@ -21,9 +22,8 @@ FENCE = re.compile(r"^```.*?^```$", re.MULTILINE | re.DOTALL)
 LINK = re.compile(r"\[[^\]]*\]\(([^)\s]+)\)")
 HEADING = re.compile(r"^#+ (.+)$", re.MULTILINE)
 COMMAND = re.compile(r"(?:^ {4}|`)(exfilwatch [a-z][^`\n]*)", re.MULTILINE)
-MODULE = re.compile(r"python -m ((?:jobs|tests)\.[a-z_.]+)")
+MODULE = re.compile(r"python -m ((?:jobs|schemas|tests)\.[a-z_.]+)")
 MAKE = re.compile(r"(?:^ {4}|`)make ([a-z]+)", re.MULTILINE)
-# A part that a reader types and that is no folder or file of the repository.
 FOLDER = re.compile(r"`((?:jobs|models|schemas|dags|tests|docs)/[\w./-]*)`")
 
 
@@ -91,6 +91,23 @@ def test_the_readme_names_every_detector() -> None:
 def test_layout_names_every_table() -> None:
     text = text_of(ROOT / "docs" / "layout.md")
     assert not [table.name for table in TABLES if f"tables.md#{table.name})" not in text]
+
+
+def test_layout_names_every_room() -> None:
+    """A room is a package directly under `jobs`, `models` or `schemas`."""
+    text = text_of(ROOT / "docs" / "layout.md")
+    inits = (path for top in ("jobs", "models", "schemas") for path in ROOT.glob(f"{top}/*/"))
+    rooms = [path.relative_to(ROOT).as_posix() for path in inits if (path / "__init__.py").exists()]
+    assert len(rooms) > 10
+    # `jobs/stages/N/` stands for every stage.
+    assert not [room for room in rooms if f"`{room}/" not in text]
+
+
+def test_the_columns_of_context_files_are_listed() -> None:
+    text = text_of(ROOT / "docs" / "context.md")
+    listed = dict(re.findall(r"^\| `(\w+)\.csv` \| ([\w, ]+) \|", text, re.MULTILINE))
+    columns = {kind: ", ".join(names) for kind, names in COLUMNS.items()}
+    assert listed == columns
 
 
 def test_every_link_leads_somewhere() -> None:
