@@ -138,7 +138,7 @@ def test_dated_files_replace_from_their_day_on(tmp_path: Path) -> None:
     assert files_in_force(tmp_path, DAY)["assets"] == tmp_path / "assets.2026-10-05.csv"
 
 
-def test_every_cell_that_is_wrong_is_named(tmp_path: Path) -> None:
+def test_every_cell_that_is_wrong_in_directory_and_assets_is_named(tmp_path: Path) -> None:
     write(
         tmp_path,
         "directory.csv",
@@ -157,17 +157,6 @@ def test_every_cell_that_is_wrong_is_named(tmp_path: Path) -> None:
         "d,dataset,,,,,,,",
         "e,dataset,,,,,,,s3://",
         "f,dataset,,,,,,,s3://lab/[]ab]/[!]]*",
-    )
-    write(
-        tmp_path,
-        "approvals.csv",
-        APPROVALS,
-        "T1,u1,s3://lab/*,2026-10-05,2026-10-04,u2,",
-        "T2,u1,lab,yesterday,2026-10-04T25:00,u2,",
-        ",,s3://lab/*,,,,",
-    )
-    write(
-        tmp_path, "networks.csv", NETWORKS, "10.0.0.1/8,corp,,", "example.com,corp,,", "::/0,home,,"
     )
     assert problems_of(tmp_path) == [
         "directory.csv:2: kind: one of human, service is expected, not 'robot'",
@@ -190,6 +179,22 @@ def test_every_cell_that_is_wrong_is_named(tmp_path: Path) -> None:
         "s3://bucket/prefix/*), not ''",
         "assets.csv:6: pattern: a glob over resource URIs is expected (such as "
         "s3://bucket/prefix/*), not 's3://'",
+    ]
+
+
+def test_every_cell_that_is_wrong_in_approvals_and_networks_is_named(tmp_path: Path) -> None:
+    write(
+        tmp_path,
+        "approvals.csv",
+        APPROVALS,
+        "T1,u1,s3://lab/*,2026-10-05,2026-10-04,u2,",
+        "T2,u1,lab,yesterday,2026-10-04T25:00,u2,",
+        ",,s3://lab/*,,,,",
+    )
+    write(
+        tmp_path, "networks.csv", NETWORKS, "10.0.0.1/8,corp,,", "example.com,corp,,", "::/0,home,,"
+    )
+    assert problems_of(tmp_path) == [
         "approvals.csv:2: end: 2026-10-04 23:59:59.999999, before the start 2026-10-05 00:00:00",
         "approvals.csv:3: pattern: a glob over resource URIs is expected (such as "
         "s3://bucket/prefix/*), not 'lab'",

@@ -1,22 +1,17 @@
-"""Publishing to Elasticsearch, against the real server."""
+"""Publishing to the real Elasticsearch server: templates, indices, documents."""
 
 from __future__ import annotations
 
 import json
-import signal
-import subprocess
-import sys
-import threading
-import uuid
 from collections.abc import Iterator
-from datetime import date, timedelta
+from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from jobs.platform.documents import SHOWN_FAILURES, Sent, install_templates, send
-from jobs.platform.elasticsearch import check_ready, connect, session
+from jobs.platform.elasticsearch import connect
 from jobs.platform.errors import RunError
 from jobs.trial.bench import documents
 from schemas.config import Elasticsearch as Settings
@@ -30,85 +25,14 @@ from schemas.elasticsearch.indices import (
     search_name,
 )
 from schemas.elasticsearch.templates import TEMPLATE_VERSION, mapping, template
-from tests.worlds.sample_findings import DAY, make_finding, published
+from tests.worlds.publishing import count, findings, index_of, publish_findings, settings_for
+from tests.worlds.sample_findings import make_finding, published
 
 if TYPE_CHECKING:
     from elasticsearch import Elasticsearch
 
-    from tests.worlds.elastic_server import SecureServer
 
 pytest_plugins = ("tests.worlds.elastic_server",)
-
-KEY_VARIABLE = "TEST_ELASTIC_API_KEY"
-PASSWORD_VARIABLE = "TEST_ELASTIC_PASSWORD"
-SECRET = "c2VjcmV0LW9mLXRoZS10ZXN0"
-PUBLISH_HALF = """\
-import json, sys, time
-import jobs.platform.documents as documents
-from jobs.platform.elasticsearch import session
-from schemas.config import Elasticsearch
-from schemas.elasticsearch.indices import FINDINGS
-
-documents.CHUNK_DOCUMENTS = 20
-settings = Elasticsearch(**json.loads(sys.argv[1]))
-
-def half():
-    for number, line in enumerate(open(sys.argv[2])):
-        if number == 200:
-            print("half", flush=True)
-            time.sleep(60)
-        yield json.loads(line)
-
-with session(settings, "pipeline", "") as client:
-    documents.install_templates(client, settings.prefix)
-    documents.send(client, settings.prefix, FINDINGS, half())
-"""
-
-
-def settings_for(url: str | None, prefix: str = "exfilwatch", **changes: Any) -> Settings:
-    values = {
-        "url": url,
-        "api_key_env": KEY_VARIABLE,
-        "username": None,
-        "password_env": PASSWORD_VARIABLE,
-        "ca_certs": None,
-        "prefix": prefix,
-        **changes,
-    }
-    return Settings(**values)
-
-
-def findings(number: int, day: date = DAY) -> list[dict[str, Any]]:
-    return [published(make_finding(f"u{n:04d}", day, n + 1), day) for n in range(number)]
-
-
-def publish_findings(settings: Settings, documents: list[dict[str, Any]]) -> Sent:
-    with session(settings, "pipeline", "nothing is lost") as client:
-        check_ready(client, settings.prefix)
-        install_templates(client, settings.prefix)
-        return send(client, settings.prefix, FINDINGS, documents)
-
-
-def index_of(settings: Settings, document: dict[str, Any]) -> str:
-    return index_name(FINDINGS, settings.prefix, document)
-
-
-@pytest.fixture
-def settings(elasticsearch_url: str) -> Settings:
-    """The plain server, with indices that no other test uses."""
-    return settings_for(elasticsearch_url, f"t{uuid.uuid4().hex[:10]}")
-
-
-@pytest.fixture
-def client(settings: Settings) -> Iterator[Elasticsearch]:
-    with connect(settings) as client:
-        yield client
-
-
-def count(client: Elasticsearch, settings: Settings) -> int:
-    alias = search_name(FINDINGS, settings.prefix)
-    client.indices.refresh(index=alias)
-    return int(client.count(index=alias)["count"])
 
 
 def test_index_follows_the_documents_own_date() -> None:
@@ -259,105 +183,6 @@ def test_refused_documents_are_named_and_the_others_kept(
     assert publish_findings(settings, findings(6)) == Sent(written=4, kept=2)
 
 
-def test_nothing_is_doubled_or_lost_when_killed_half_way(
-    client: Elasticsearch, settings: Settings, tmp_path: Path
-) -> None:
-    documents = findings(400)
-    file = tmp_path / "findings.ndjson"
-    file.write_text("".join(json.dumps(document) + "\n" for document in documents))
-    process = subprocess.Popen(
-        [sys.executable, "-c", PUBLISH_HALF, settings.model_dump_json(), str(file)],
-        cwd=Path(__file__).parents[2],
-        stdout=subprocess.PIPE,
-    )
-    assert process.stdout is not None
-    assert process.stdout.readline() == b"half\n"
-    process.send_signal(signal.SIGKILL)
-    assert process.wait() == -signal.SIGKILL
-    process.stdout.close()
-    sent = count(client, settings)
-    assert 0 < sent < 400
-    answer = publish_findings(settings, documents)
-    assert answer == Sent(written=400 - sent, kept=sent)
-    assert count(client, settings) == 400
-    alias = search_name(FINDINGS, settings.prefix)
-    found = client.search(index=alias, size=400, source=False)["hits"]["hits"]
-    assert {hit["_id"] for hit in found} == {document["event"]["id"] for document in documents}
-
-
-@pytest.mark.parametrize(
-    ("block", "name"),
-    [
-        ("index.blocks.write", "write"),
-        ("index.blocks.read_only", "read_only"),
-        ("index.blocks.read_only_allow_delete", "read_only_allow_delete"),
-    ],
-)
-def test_nothing_is_sent_to_a_blocked_index(
-    client: Elasticsearch, settings: Settings, block: str, name: str
-) -> None:
-    """Read-only, or of a server whose disk is full: said before anything is sent."""
-    publish_findings(settings, findings(1))
-    index = index_of(settings, findings(1)[0])
-    client.indices.put_settings(index=index, settings={block: True})
-    with pytest.raises(RunError) as raised:
-        publish_findings(settings, findings(3))
-    assert f"{index} is blocked by index.blocks.{name}" in str(raised.value)
-    assert "disk is full" in str(raised.value)
-    client.indices.put_settings(index=index, settings={block: None})
-    assert publish_findings(settings, findings(3)) == Sent(written=2, kept=1)
-
-
-def test_a_disk_that_fills_up_is_waited_for_and_then_explained(
-    client: Elasticsearch, settings: Settings, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """The server answers 429 to writes while its disk is full, as it does when it is busy."""
-    monkeypatch.setattr("jobs.platform.documents.FIRST_BACKOFF_SECONDS", 0.2)
-    publish_findings(settings, findings(1))
-    index = index_of(settings, findings(1)[0])
-    block = "index.blocks.read_only_allow_delete"
-    client.indices.put_settings(index=index, settings={block: True})
-    lift = threading.Timer(
-        0.7, lambda: client.indices.put_settings(index=index, settings={block: None})
-    )
-    lift.start()
-    try:
-        assert send(client, settings.prefix, FINDINGS, findings(3)) == Sent(written=2, kept=1)
-    finally:
-        lift.join()
-    client.indices.put_settings(index=index, settings={block: True})
-    monkeypatch.setattr("jobs.platform.documents.RETRIES", 1)
-    with pytest.raises(RunError, match=r"(?s)refused 4 of 4.*\(429\).*disk is full"):
-        send(client, settings.prefix, FINDINGS, findings(4))
-    client.indices.put_settings(index=index, settings={block: None})
-
-
-def test_only_what_failed_is_tried_again(
-    client: Elasticsearch, settings: Settings, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """One of two months is full for a while: the other month's findings are sent once."""
-    monkeypatch.setattr("jobs.platform.documents.FIRST_BACKOFF_SECONDS", 0.2)
-    november = date(2026, 11, 2)
-    publish_findings(settings, [*findings(1), *findings(1, november)])
-    index = index_of(settings, findings(1)[0])
-    block = "index.blocks.read_only_allow_delete"
-    client.indices.put_settings(index=index, settings={block: True})
-    asked: list[int] = []
-    bulk = type(client).bulk
-
-    def counted(self: Elasticsearch, **options: Any) -> Any:
-        asked.append(len(options["operations"]))
-        if len(asked) == 2:
-            client.indices.put_settings(index=index, settings={block: None})
-        return bulk(self, **options)
-
-    monkeypatch.setattr(type(client), "bulk", counted)
-    mixed = [*findings(4), *findings(5, november)]
-    assert send(client, settings.prefix, FINDINGS, mixed) == Sent(written=7, kept=2)
-    # An action and a document each: nine, then the four of the full month.
-    assert asked == [18, 8]
-
-
 def test_an_older_document_never_replaces_a_newer(
     client: Elasticsearch, settings: Settings
 ) -> None:
@@ -424,115 +249,6 @@ def test_the_next_major_takes_everything(elasticsearch_9_url: str) -> None:
         )
     with pytest.raises(RunError, match="is blocked by index"):
         publish_findings(settings, findings(1))
-
-
-def test_a_server_that_is_not_there_is_named() -> None:
-    with pytest.raises(RunError, match=r"http://127\.0\.0\.1:1 cannot be reached .*check"):
-        publish_findings(settings_for("http://127.0.0.1:1"), findings(1))
-
-
-def test_another_server_is_not_taken_for_elasticsearch(tmp_path: Path) -> None:
-    import http.server
-
-    class Handler(http.server.SimpleHTTPRequestHandler):
-        def log_message(self, *args: object) -> None:
-            pass
-
-    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    thread = threading.Thread(target=server.serve_forever)
-    thread.start()
-    try:
-        with pytest.raises(RunError, match="Elasticsearch at"):
-            publish_findings(settings_for(f"http://127.0.0.1:{server.server_port}"), findings(1))
-    finally:
-        server.shutdown()
-        thread.join()
-        server.server_close()
-
-
-@pytest.mark.parametrize(
-    ("url", "changes", "variables", "message"),
-    [
-        ("http://es.example:9200", {}, {KEY_VARIABLE: SECRET}, "unencrypted; use https"),
-        (
-            "http://es.example:9200",
-            {"username": "pipeline"},
-            {PASSWORD_VARIABLE: SECRET},
-            "unencrypted; use https",
-        ),
-        ("https://es.example:9200", {"username": "pipeline"}, {}, PASSWORD_VARIABLE),
-        ("https://es.example:9200", {"ca_certs": "/no/such.pem"}, {}, "/no/such.pem is not a file"),
-        ("http://es.example:port", {}, {}, "expected https://host:9200"),
-    ],
-)
-def test_settings_that_cannot_be_used_are_refused(
-    url: str,
-    changes: dict[str, str],
-    variables: dict[str, str],
-    message: str,
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    for name, value in variables.items():
-        monkeypatch.setenv(name, value)
-    with (
-        pytest.raises(RunError) as raised,
-        connect(settings_for(url, **changes)),
-    ):
-        pass
-    assert message in str(raised.value)
-    assert SECRET not in str(raised.value)
-
-
-def test_api_key_is_sent_as_such(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The test server knows no API keys, so what is sent is looked at."""
-    monkeypatch.setenv(KEY_VARIABLE, SECRET)
-    with connect(settings_for("https://es.example")) as client:
-        assert client._headers["authorization"] == f"ApiKey {SECRET}"
-        node = next(iter(client.transport.node_pool.all()))
-        assert node.config.port == 443
-        assert node.config.verify_certs
-
-
-def test_users_certificates_and_privileges(
-    secure_elasticsearch: SecureServer, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """TLS and the documented least privileges; every refusal says what to do, none the secret."""
-    server = secure_elasticsearch
-    monkeypatch.setenv(PASSWORD_VARIABLE, server.password)
-    good = settings_for(server.url, username="pipeline", ca_certs=server.ca_certs)
-    assert publish_findings(good, findings(2)) == Sent(written=2, kept=0)
-    assert publish_findings(good, findings(3)) == Sent(written=1, kept=2)
-    later = findings(1, DAY + timedelta(days=31))
-    assert publish_findings(good, later) == Sent(written=1, kept=0)
-    refusals = {
-        "no trusted TLS connection": good.model_copy(update={"ca_certs": server.other_ca_certs}),
-        "ca_certs (not set)": good.model_copy(update={"ca_certs": None}),
-        "exfilwatch-graph: delete": good.model_copy(update={"username": "analyst"}),
-        "cluster: manage_index_templates": good.model_copy(update={"username": "analyst"}),
-        "does not accept the credentials (401)": good.model_copy(update={"username": "nobody"}),
-    }
-    for message, settings in refusals.items():
-        with pytest.raises(RunError) as raised:
-            publish_findings(settings, findings(4))
-        assert message in str(raised.value)
-        assert server.password not in str(raised.value)
-    monkeypatch.setenv(KEY_VARIABLE, SECRET)
-    keyed = settings_for(server.url, ca_certs=server.ca_certs)
-    with pytest.raises(RunError, match="API key in " + KEY_VARIABLE) as raised:
-        publish_findings(keyed, findings(1))
-    assert SECRET not in str(raised.value)
-
-
-def test_the_role_for_upgrades_may_upgrade(
-    secure_elasticsearch: SecureServer, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    server = secure_elasticsearch
-    monkeypatch.setenv(PASSWORD_VARIABLE, server.password)
-    good = settings_for(server.url, username="pipeline", ca_certs=server.ca_certs)
-    publish_findings(good, findings(1, date(2026, 12, 1)))
-    monkeypatch.setattr("jobs.platform.documents.TEMPLATE_VERSION", TEMPLATE_VERSION + 1)
-    upgrading = good.model_copy(update={"username": "upgrade"})
-    assert publish_findings(upgrading, findings(2, date(2026, 12, 1))) == Sent(written=1, kept=1)
 
 
 def test_the_benchmark_leaves_nothing_behind(

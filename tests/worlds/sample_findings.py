@@ -48,21 +48,7 @@ def make_finding(
             "tactic": {"name": ["Collection"]},
         },
         "exfil": {
-            "assets": [
-                {
-                    "id": asset,
-                    "kind": "checkpoint",
-                    "owner_team": "pretraining",
-                    "sensitivity": 5,
-                    "objects": 142,
-                    "objects_total": 200,
-                    "bytes": 412_000_000_000,
-                    "bytes_estimated": None,
-                    "coverage": 0.71,
-                    "first_access": True,
-                }
-                for asset in assets
-            ],
+            "assets": [_asset(asset) for asset in assets],
             "contributions": [
                 _contribution(detector, "coverage", score - 10, 0.71, 0.04, "share"),
                 _contribution("burst_self", "volume", 10.0, 4.12e11, None, "bytes"),
@@ -79,6 +65,21 @@ def make_finding(
 def published(document: dict[str, Any], day: date = DAY) -> dict[str, Any]:
     """The finding as it is published: with the day of its queue."""
     return {**document, "exfil": {**document["exfil"], "day": day.isoformat()}}
+
+
+def _asset(asset: str) -> dict[str, Any]:
+    return {
+        "id": asset,
+        "kind": "checkpoint",
+        "owner_team": "pretraining",
+        "sensitivity": 5,
+        "objects": 142,
+        "objects_total": 200,
+        "bytes": 412_000_000_000,
+        "bytes_estimated": None,
+        "coverage": 0.71,
+        "first_access": True,
+    }
 
 
 def _contribution(
