@@ -1,4 +1,4 @@
-"""Score one day of access logs, stage by stage, every morning.
+r"""Score one day of access logs, stage by stage, every morning.
 
 A run at 06:00 UTC handles the day that its data interval began on: the run of 2 March handles
 1 March. Each task is one `exfilwatch stage` command that replaces its own day in its own tables,
@@ -24,7 +24,7 @@ failed day, and want clearing too once it is mended.
 `late_days` later, run the settled days again, here 1 and 2 March (a run is dated 06:00 of the day
 it handles, so `--to-date` is the midnight after the last):
 
-    airflow backfill create --dag-id exfilwatch_daily --from-date 2026-03-01 --to-date 2026-03-03 \\
+    airflow backfill create --dag-id exfilwatch_daily --from-date 2026-03-01 --to-date 2026-03-03 \
         --reprocess-behavior completed --max-active-runs 1
 
 **Backfills** want `--max-active-runs 1` as well: a day is scored against the days before it.

@@ -131,8 +131,9 @@ def schema_suite(table: Table) -> list[Expectation]:
 
 
 def event_suite(sources: Sequence[str]) -> list[Expectation]:
-    """Expectations on each row of ``events``: nulls, closed sets and ranges of the spec, and a
-    source and a format of the config.
+    """Expectations on each row of ``events``: those of the spec, and the names of the config.
+
+    The spec gives nulls, closed sets and ranges; the config gives the sources and their formats.
     """
     known = [
         _closed_set("source", sorted(sources), "run the ingest stage of this day with this config"),

@@ -162,7 +162,7 @@ def _tokens(pattern: str) -> list[tuple[str, str]]:
     return tokens
 
 
-def _part(letters: str) -> tuple[str | None, str]:
+def _part(letters: str) -> tuple[str | None, str]:  # noqa: C901, PLR0912  # a line a letter
     """The part of a time for a run of one letter, and the regular expression of its text.
 
     The part is None for text without a meaning for the time, such as a weekday. The expression is

@@ -124,6 +124,7 @@ def parse_cells(
 
 
 def frame_of(kind: str, rows: list[dict[str, Any]]) -> pd.DataFrame:
+    """The rows of a context file with its columns; whole numbers as Int64, all else as objects."""
     frame = pd.DataFrame(rows, columns=list(COLUMNS[kind]), dtype=object)
     present = [column for column in INTEGER_COLUMNS if column in frame]
     return frame.astype(dict.fromkeys(present, "Int64"))
@@ -178,6 +179,7 @@ def _whole_number(lowest: int, highest: int) -> Parser:
 
 
 def iso_day_of(text: str) -> date | None:
+    """The day of a text such as 2026-10-05; None if it is no such day."""
     try:
         return date.fromisoformat(text) if ISO_DAY.fullmatch(text) else None
     except ValueError:

@@ -99,6 +99,7 @@ def _walk(node: yaml.Node, keys: tuple[str, ...]) -> Iterator[tuple[tuple[str, .
 
 
 def dotted(location: Location) -> str:
+    """A place in a config as people write it, such as ``sources[0].path``."""
     text = ""
     for part in location:
         name = str(part)

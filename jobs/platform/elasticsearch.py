@@ -186,6 +186,7 @@ def installed_versions(client: Elasticsearch, prefix: str) -> dict[str, int]:
 
 
 def arguments(wanted: dict[str, Any]) -> dict[str, Any]:
+    """Arguments of a client call from the keys of a request body."""
     return {("meta" if key == "_meta" else key): value for key, value in wanted.items()}
 
 

@@ -79,7 +79,7 @@ def run_dag(
 
 
 def _environment(home: Path, commands: Path) -> dict[str, str]:
-    """This process's environment with an Airflow of its own and our commands first."""
+    """The environment of this process with an Airflow of its own and our commands first."""
     own = {key: value for key, value in os.environ.items() if not key.startswith("AIRFLOW")}
     return {
         **own,

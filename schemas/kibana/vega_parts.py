@@ -26,6 +26,7 @@ LEGEND = (
 def search(
     site: Site, element: str, size: int, sort: list[dict[str, str]], columns: list[str]
 ) -> dict[str, Any]:
+    """A search for nodes or edges (``element``) of the graph, as Vega's data take it."""
     return {
         "index": search_name(GRAPH, site.prefix),
         "body": {
@@ -47,11 +48,13 @@ def search(
 
 
 def legend() -> dict[str, Any]:
+    """The rows of the legend, as Vega data."""
     names = ("x", "mark", "colour", "text")
     return {"name": "legend", "values": [dict(zip(names, row, strict=True)) for row in LEGEND]}
 
 
 def legend_marks() -> list[dict[str, Any]]:
+    """The marks that draw the legend."""
     return [
         {
             "type": "symbol",
@@ -126,4 +129,5 @@ def add_filter(fields: tuple[str, ...], value: str, index: str) -> str:
 
 
 def formula_steps(expressions: dict[str, str]) -> list[dict[str, str]]:
+    """A Vega transform for each new field and its expression."""
     return [{"type": "formula", "as": name, "expr": expr} for name, expr in expressions.items()]

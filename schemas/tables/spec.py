@@ -30,6 +30,7 @@ class Table:
 
     @property
     def column_names(self) -> list[str]:
+        """Names of the columns, in order."""
         return [column.name for column in self.columns]
 
     def ddl(self) -> str:

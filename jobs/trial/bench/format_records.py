@@ -8,8 +8,10 @@ from typing import Any
 
 @dataclass(frozen=True)
 class Log:
-    """A format's log: templates of its lines, each as likely, or of several lines that belong
-    together; the first line, if it names columns; and what the config says of the source.
+    """A format's log: templates of lines or of several lines that belong together.
+
+    All templates are equally likely. ``header`` is the first line of a file, if it names columns;
+    ``source`` holds the settings of the source in the config.
     """
 
     lines: tuple[str, ...]

@@ -25,6 +25,7 @@ class Record(dict[str, str]):
         return value
 
     def filled(self, template: str) -> str:
+        """A template with the parts that it names."""
         pieces = _pieces(template)
         return "".join([self[each] if n % 2 else each for n, each in enumerate(pieces)])
 

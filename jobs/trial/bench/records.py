@@ -136,11 +136,13 @@ def _write_file(job: tuple[Path, Path, int, int, int]) -> None:
 
 
 def pack(path: Path, text: str) -> None:
+    """Write a gzip file whose bytes depend on the text alone."""
     with path.open("wb") as raw, gzip.GzipFile("", "wb", 6, raw, mtime=0) as file:
         file.write(text.encode())
 
 
 def trail_record(rng: random.Random) -> str:
+    """One CloudTrail record as JSON."""
     bits = rng.getrandbits
     person = rng.random() < 0.6
     who = int(rng.paretovariate(0.7)) % (PEOPLE if person else SERVICES)

@@ -51,6 +51,7 @@ class Control:
 
 
 def failed(severity: str) -> str:
+    """KQL: expectations of a severity that were not met."""
     return (
         'exfil.health.kind: "expectation" and exfil.health.success: false '
         f'and exfil.health.severity: "{severity}"'
@@ -58,6 +59,7 @@ def failed(severity: str) -> str:
 
 
 def peers(measure: str) -> Any:
+    """A measure by day, beside the median and 90th percentile of the peers."""
     return timeline(
         Layer(
             ENTITY_DAYS_VIEW,
@@ -80,6 +82,7 @@ def peers(measure: str) -> Any:
 
 
 def by_identity(field: str) -> Any:
+    """A sum by day and identity, the eight largest identities."""
     return timeline(
         Layer(
             ASSET_DAYS_VIEW,
@@ -93,6 +96,7 @@ def by_identity(field: str) -> Any:
 
 
 def health_days(kind: str, figures: str) -> Any:
+    """A sum of health figures by day and source or detector (``kind``), the fifteen largest."""
     return timeline(
         Layer(
             HEALTH_VIEW,
@@ -113,6 +117,7 @@ def figure_panel(
     column: dict[str, Any],
     colour: str = STATUS_COLOURS["middle"],
 ) -> Panel:
+    """A panel of one number."""
     return panels.chart(
         site, name, title, (12, 5), figure(Layer(view, {"figure": column}), colour), ""
     )
