@@ -3,7 +3,7 @@ SHELL := bash
 .SHELLFLAGS := -eu -o pipefail -c
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help env demo test lint format elastic bench evaluate fuzz lock clean
+.PHONY: help env demo test quick lint format elastic bench evaluate fuzz lock clean
 
 VENV := .venv
 BIN := $(VENV)/bin
@@ -13,6 +13,9 @@ PYTHONS := $(or $(PYTHON),python3.13 python3.12 python3.11 python3)
 FIT := import ensurepip, sys, venv; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))
 SEEDS ?= 201
 MAJOR ?= 8
+QUICK := not engine and not spark and not elasticsearch and not browser and not airflow
+# Of whole runs only, as some tests cover some of the code; the floor is in pyproject.toml.
+COVERAGE := --cov=schemas --cov=models --cov=jobs --cov-report=term:skip-covered
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 
 help: ## what there is
@@ -23,8 +26,11 @@ env: $(VENV)/.ready ## make .venv from the lock file; the command is .venv/bin/e
 demo: env ## make a sample lab's logs in demo/, run every day, show the review queue
 	@$(BIN)/exfilwatch demo
 
-test: lint ## lint, then all tests (PYTEST="-k ingest" for some of them)
-	$(BIN)/python -m pytest $(PYTEST)
+test: lint ## lint, then all tests with coverage (PYTEST="-k ingest" for some, without it)
+	$(BIN)/python -m pytest $(or $(PYTEST),$(COVERAGE))
+
+quick: lint ## lint, then the tests that need no engine, server or browser: under a minute
+	$(BIN)/python -m pytest -m "$(QUICK)" $(PYTEST)
 
 lint: env ## style, types, direction of imports
 	$(BIN)/ruff check .
@@ -57,7 +63,7 @@ lock: env ## make requirements.lock again from pyproject.toml (LOCK=--upgrade: n
 		--custom-compile-command "make lock" $(LOCK) --output-file requirements.lock pyproject.toml
 
 clean: ## remove the environment, the demo and all caches
-	rm -rf $(VENV) demo evaluation build dist *.egg-info .hypothesis .mypy_cache .pytest_cache .ruff_cache
+	rm -rf $(VENV) demo evaluation build dist *.egg-info .coverage .hypothesis .mypy_cache .pytest_cache .ruff_cache
 	find dags jobs models schemas tests -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # What installs is itself pinned by hash: setuptools (builds pyspark and this package) and uv come

@@ -14,6 +14,31 @@ from jobs.platform.engine import engine_session
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
 
+MARKERS = {
+    "sail": "engine",
+    "good": "engine",
+    "apache_spark": "spark",
+    "hdfs_url": "spark",
+    "elasticsearch_url": "elasticsearch",
+    "elasticsearch_9_url": "elasticsearch",
+    "secure_elasticsearch": "elasticsearch",
+    "browser": "browser",
+    "dag": "airflow",
+}
+"""The marker of every test that uses a fixture, itself or through other fixtures."""
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark tests by their fixtures, before ``-m`` selects by marker."""
+    for item in items:
+        assert isinstance(item, pytest.Function)
+        # A parameter may be the name of a fixture, as of the engine to test on.
+        parameters = item.callspec.params.values() if hasattr(item, "callspec") else ()
+        names = {*item.fixturenames, *(each for each in parameters if isinstance(each, str))}
+        for marker in sorted({MARKERS[name] for name in names & MARKERS.keys()}):
+            item.add_marker(marker)
+
 
 def skip_unless(available: bool, reason: str) -> None:
     """Skip with the reason on a bare machine; fail in CI, where nothing may be missing."""

@@ -1,0 +1,49 @@
+"""The targets of the Makefile: checks before a commit, tests without servers, markers."""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from tests.conftest import MARKERS
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+def makefile() -> str:
+    """The Makefile with its variables for the environment put in."""
+    return (ROOT / "Makefile").read_text().replace("$(BIN)", ".venv/bin")
+
+
+def recipe(target: str) -> list[str]:
+    """The commands of a target."""
+    found = re.search(rf"^{target}:.*\n((?:\t.*\n)+)", makefile(), re.MULTILINE)
+    assert found is not None, f"the Makefile has no target {target}"
+    return [line.strip() for line in found[1].splitlines()]
+
+
+def pytest_settings() -> dict[str, Any]:
+    """The settings of pytest."""
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())
+    settings: dict[str, Any] = project["tool"]["pytest"]["ini_options"]
+    return settings
+
+
+def test_checks_before_a_commit_are_those_of_make_lint() -> None:
+    config = yaml.safe_load((ROOT / ".pre-commit-config.yaml").read_text())
+    hooks = [hook for repository in config["repos"] for hook in repository["hooks"]]
+    assert [hook["entry"] for hook in hooks] == recipe("lint")
+    assert all(hook["always_run"] and not hook["pass_filenames"] for hook in hooks)
+
+
+def test_every_marker_is_declared_and_left_out_of_the_quick_tests() -> None:
+    declared = {line.partition(":")[0] for line in pytest_settings()["markers"]}
+    assert declared == set(MARKERS.values())
+    left_out = re.search(r"^QUICK := (.*)$", makefile(), re.MULTILINE)
+    assert left_out is not None
+    assert {part.removeprefix("not ") for part in left_out[1].split(" and ")} == declared
+    assert any('-m "$(QUICK)"' in command for command in recipe("quick"))
