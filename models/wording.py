@@ -5,6 +5,8 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
+from schemas.tables.values import WINDOW_DAYS
+
 BYTE_UNITS = ("B", "kB", "MB", "GB", "TB", "PB", "EB")
 NAMES_SHOWN = 3
 
@@ -78,3 +80,8 @@ def say_clock(hour: int) -> str:
 def say_days(days: int) -> str:
     """Length of a window."""
     return "one day" if days == 1 else f"{days} days"
+
+
+def say_window(window: str) -> str:
+    """A window of WINDOWS: ``one hour``, ``one day``, ``7 days``."""
+    return "one hour" if window == "1h" else say_days(WINDOW_DAYS[window])

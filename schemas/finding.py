@@ -26,6 +26,10 @@ TYPES = ("keyword", "date", "float", "integer", "text", "boolean", "nested")
 ID = re.compile(r"[0-9a-f]{32}")
 SEVERITY_FROM = (0, 22, 48, 74)
 """Least score of severity 1 low, 2 medium, 3 high, 4 critical."""
+SEVERITIES = ("low", "medium", "high", "critical")
+"""Names of severity 1 to 4."""
+KEPT_PER_BUDGET = 10
+"""Findings of a day that are kept, as a multiple of the day's alert budget."""
 
 
 @dataclass(frozen=True)
@@ -255,6 +259,11 @@ def finding_id(
     return hashlib.sha256(text.encode()).hexdigest()[:32]
 
 
+def severity(score: float) -> int:
+    """Severity of a score of 0 to 100: 1 low, 2 medium, 3 high, 4 critical."""
+    return sum(score >= least for least in SEVERITY_FROM)
+
+
 def detectors_of(finding: Mapping[str, Any]) -> list[str]:
     """Detectors that gave points to a finding, in its order."""
     parts = finding["exfil"]["contributions"]
@@ -274,7 +283,7 @@ def validate_finding(document: Mapping[str, Any]) -> list[str]:
         problems.append(f"event.risk_score: 0 to 100 expected, not {score}")
     if sum(points) != score:
         problems.append(f"exfil.contributions: points sum to {sum(points)}, not to {score}")
-    level = sum(score >= least for least in SEVERITY_FROM)
+    level = severity(score)
     if event["severity"] != level:
         problems.append(f"event.severity: {level} expected for {score}, not {event['severity']}")
     if not ID.fullmatch(event["id"]):

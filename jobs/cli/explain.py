@@ -16,11 +16,11 @@ from jobs.review.queue_table import entity_name
 from schemas.tables.access import ACCESS
 from schemas.tables.events import EVENTS
 from schemas.tables.findings import FINDINGS
+from schemas.tables.values import WINDOW_DAYS
 
 if TYPE_CHECKING:
     import pyarrow.compute as pc
 
-WINDOW_DAYS = {"1h": 1, "1d": 1, "7d": 7, "30d": 30, "90d": 90}
 SHOWN_CANDIDATES = 10
 REASON_CHARS = 500
 

@@ -19,7 +19,6 @@ from jobs.inputs.context import every_directory, load_context
 from jobs.platform.delta_tables import open_table, stored_frame, table_exists
 from jobs.platform.errors import RunError
 from jobs.privacy.identities_file import FILE_NAME, append_lines, pseudonym_key, read_identities
-from models.features.rows import HISTORY_DAYS
 from models.privacy.masks import mask_context, mask_table
 from models.privacy.names import known_people
 from models.privacy.pseudonyms import Pseudonyms, finding_pseudonym, is_pseudonym
@@ -29,6 +28,7 @@ from schemas.context import names_of
 from schemas.tables.access import ACCESS
 from schemas.tables.findings import FINDINGS
 from schemas.tables.spec import Table
+from schemas.tables.values import HISTORY_DAYS
 
 if TYPE_CHECKING:
     import pandas as pd

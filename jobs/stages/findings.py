@@ -10,9 +10,10 @@ from jobs.platform.delta_tables import to_frame
 from jobs.stages.history import HISTORY_READS, read_history, settings_of
 from jobs.stages.stage import Outcome, Read, Stage, StageTables
 from models.reasons.reason import dump_reasons
-from schemas.finding import validate_finding
+from schemas.finding import KEPT_PER_BUDGET, validate_finding
 from schemas.tables.findings import FINDINGS
 from schemas.tables.signals import SIGNALS
+from schemas.tables.values import HISTORY_DAYS
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -21,9 +22,6 @@ if TYPE_CHECKING:
     from models.findings.document import Finding
     from schemas.config import JobConfig
 
-KEPT_BUDGETS = 10
-"""Findings kept a day, in alert budgets."""
-LONGEST_MEMORY_DAYS = 89
 MEMORY_HALF_LIVES = 4
 """Half-lives after which a finding that was shown is forgotten (a sixteenth is left)."""
 SHOWN_COLUMNS = ["day", "entity", "detector", "window", "statistic", "asset_ids"]
@@ -46,9 +44,7 @@ def queue_day(tables: StageTables, config: JobConfig, day: date) -> Outcome:
 
 def memory_days(config: JobConfig) -> int:
     """Days for which a finding that was shown lowers its repetition."""
-    return min(
-        LONGEST_MEMORY_DAYS, max(1, round(MEMORY_HALF_LIVES * config.scoring.half_life_days))
-    )
+    return min(HISTORY_DAYS - 1, max(1, round(MEMORY_HALF_LIVES * config.scoring.half_life_days)))
 
 
 def make_findings(
@@ -80,7 +76,7 @@ def make_findings(
         tenure_days(history, today["entity"].unique()),
     )
     scored = score_entities(today, shown_signals(signals, earlier), facts)
-    kept = scored[: KEPT_BUDGETS * config.alert_budget]
+    kept = scored[: KEPT_PER_BUDGET * config.alert_budget]
     findings = write_findings(kept, history, descriptions, config.alert_budget)
     return pd.DataFrame(
         [_row(finding, history.day) for finding in findings], columns=FINDINGS.column_names
@@ -119,7 +115,7 @@ def _row(finding: Finding, day: date) -> dict[str, Any]:
 
 STAGE = Stage(
     name="findings",
-    reads=(*HISTORY_READS, Read(SIGNALS, LONGEST_MEMORY_DAYS), Read(FINDINGS, LONGEST_MEMORY_DAYS)),
+    reads=(*HISTORY_READS, Read(SIGNALS, HISTORY_DAYS - 1), Read(FINDINGS, HISTORY_DAYS - 1)),
     writes=(FINDINGS,),
     work=queue_day,
     needs=(SIGNALS, *(read.table for read in HISTORY_READS)),

@@ -14,9 +14,7 @@ from jobs.stages.stage import Outcome, Read, Stage, StageTables
 from schemas.config import JobConfig
 from schemas.tables.access import ACCESS
 from schemas.tables.graph import GRAPH_EDGES, GRAPH_NODES
-
-LOOK_BACK_DAYS = 89
-"""Most days before the day that `graph.window_days` allows."""
+from schemas.tables.values import HISTORY_DAYS
 
 
 def make_graph(tables: StageTables, config: JobConfig, day: date) -> Outcome:
@@ -40,7 +38,7 @@ def make_graph(tables: StageTables, config: JobConfig, day: date) -> Outcome:
 
 STAGE = Stage(
     name="graph",
-    reads=(Read(ACCESS, LOOK_BACK_DAYS),),
+    reads=(Read(ACCESS, HISTORY_DAYS - 1),),
     writes=(GRAPH_NODES, GRAPH_EDGES),
     work=make_graph,
     needs=(ACCESS,),

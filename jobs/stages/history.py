@@ -13,6 +13,7 @@ from jobs.stages.stage import Read, StageTables
 from models.features.history import History
 from schemas.tables.access import ACCESS, OBJECT_ACCESS
 from schemas.tables.graph import GRAPH_EDGES, GRAPH_NODES
+from schemas.tables.values import HISTORY_DAYS
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
     from schemas.config import JobConfig
 
 
-LOOK_BACK_DAYS = 89
+LOOK_BACK_DAYS = HISTORY_DAYS - 1
 HISTORY_READS = (
     Read(ACCESS, LOOK_BACK_DAYS),
     Read(OBJECT_ACCESS, LOOK_BACK_DAYS),

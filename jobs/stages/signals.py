@@ -10,6 +10,7 @@ from jobs.stages.history import HISTORY_READS, read_history, settings_of
 from jobs.stages.stage import Outcome, Read, Stage, StageTables
 from models.features.history import History
 from schemas.tables.signals import SIGNALS
+from schemas.tables.values import HISTORY_DAYS
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -18,8 +19,6 @@ if TYPE_CHECKING:
 
 CALIBRATED = ("detector", "window", "user_kind", "statistic")
 """Columns of earlier signals that calibrate the day's."""
-LONGEST_CALIBRATION_DAYS = 90
-"""Most that `scoring.calibration_days` may be."""
 
 
 def score_day(tables: StageTables, config: JobConfig, day: date) -> Outcome:
@@ -46,7 +45,7 @@ def make_signals(history: History, past: pd.DataFrame, config: JobConfig) -> pd.
 
 STAGE = Stage(
     name="signals",
-    reads=(*HISTORY_READS, Read(SIGNALS, LONGEST_CALIBRATION_DAYS)),
+    reads=(*HISTORY_READS, Read(SIGNALS, HISTORY_DAYS)),
     writes=(SIGNALS,),
     work=score_day,
     needs=tuple(read.table for read in HISTORY_READS),

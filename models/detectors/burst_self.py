@@ -11,7 +11,7 @@ import pandas as pd
 from models.detectors.settings import DetectorSettings
 from models.detectors.signal import Signal
 from models.features.baselines import Baseline
-from models.features.bursts import WINDOW_DAYS, leading_assets_by_measure, own_baseline
+from models.features.bursts import leading_assets_by_measure, own_baseline
 from models.features.novelty import neighbours
 from models.features.rows import Codes, Floats, active_kinds, log_days
 from models.features.settings import Whole
@@ -25,6 +25,7 @@ from models.features.volumes import (
 )
 from models.reasons.parts import Amount, Times, Word
 from models.reasons.reason import Reason
+from schemas.tables.values import WINDOW_DAYS
 
 if TYPE_CHECKING:
     from models.features.history import History

@@ -16,11 +16,12 @@ from models.features.rows import active_entities, each_row, log_days, recent
 from models.features.settings import Number, Whole
 from models.reasons.parts import Amount, Assets, Count
 from models.reasons.reason import Reason
+from schemas.tables.values import POD_ENTRIES
 
 if TYPE_CHECKING:
     from models.features.history import History
 
-ENTRIES = ("/exec", "/attach", "/portforward", "/proxy", "/cp", "ephemeralcontainers")
+ENTRIES = (*(f"/{entry}" for entry in POD_ENTRIES), "/cp", "ephemeralcontainers")
 """Parts of an action's name that mean content of a running container can be reached."""
 
 

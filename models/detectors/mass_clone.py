@@ -14,15 +14,15 @@ from models.features.assets import EVIDENCE_ASSETS, listed_assets, repositories
 from models.features.baselines import row_quantile
 from models.features.novelty import settled
 from models.features.people import teams, tenure_days
-from models.features.rows import HISTORY_DAYS, Floats, active_entities, explode, log_days, recent
+from models.features.rows import Floats, active_entities, explode, log_days, recent
 from models.features.settings import Number, Whole
 from models.reasons.parts import Amount, Assets, Count, Days
 from models.reasons.reason import Reason
+from schemas.tables.values import HISTORY_DAYS, WINDOW_DAYS
 
 if TYPE_CHECKING:
     from models.features.history import History
 
-WINDOWS = {1: "1d", 7: "7d"}
 Flags = NDArray[np.bool_]
 ARCHIVE_WORDS = ("zip", "archive", "tarball", "bundle")
 USUAL_QUANTILE = 0.9
@@ -64,14 +64,13 @@ def score(history: History, settings: MassCloneSettings) -> list[Signal]:
         [settled(tenure[user], settings.onboarding_days) for user in users]
     )
     found: list[Signal] = []
-    for days in WINDOWS:
+    for window in ("1d", "7d"):
+        days = WINDOW_DAYS[window]
         weights, usual = _weights(rows, users, days, log_days(history))
-        window = rows[rows["ago"] < days]
-        window = window.sort_values(
-            ["user_id", "weight", "asset_id"], ascending=[True, False, True]
-        )
-        window = window.drop_duplicates(["user_id", "asset_id"])
-        parts = dict(iter(window.groupby("user_id")))
+        near = rows[rows["ago"] < days]
+        near = near.sort_values(["user_id", "weight", "asset_id"], ascending=[True, False, True])
+        near = near.drop_duplicates(["user_id", "asset_id"])
+        parts = dict(iter(near.groupby("user_id")))
         for number, user in enumerate(users):
             part = parts[user]
             surplus = max(0.0, float(np.log2((1 + weights[number]) / (1 + usual[number]))))
@@ -90,7 +89,7 @@ def score(history: History, settings: MassCloneSettings) -> list[Signal]:
                 Signal(
                     entity=user,
                     user_kind=kinds[user],
-                    window=WINDOWS[days],
+                    window=window,
                     statistic=float(trust[number]) * surplus,
                     observed=float(new),
                     expected=None,

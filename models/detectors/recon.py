@@ -12,11 +12,12 @@ from models.detectors.signal import Signal
 from models.features.assets import leading_assets
 from models.features.baselines import measure_baseline
 from models.features.novelty import neighbours
-from models.features.rows import HISTORY_DAYS, Floats, active_entities, recent
+from models.features.rows import Floats, active_entities, recent
 from models.features.settings import Whole
 from models.features.volumes import WEEK_DAYS
 from models.reasons.parts import Amount, Count
 from models.reasons.reason import Reason
+from schemas.tables.values import HISTORY_DAYS
 
 if TYPE_CHECKING:
     from models.features.history import History

@@ -18,11 +18,13 @@ from models.features.settings import Number, Whole
 from models.features.strangeness import HabitSettings, facts_names, read_strangeness
 from models.reasons.parts import Amount, Assets, Count, Days, Share
 from models.reasons.reason import Reason
+from schemas.tables.values import WINDOW_DAYS
 
 if TYPE_CHECKING:
     from models.features.history import History
 
-WINDOWS = {1: "1d", 7: "7d", 30: "30d", 90: "90d"}
+LEAST_REACH = {"1d": 0, "7d": 1, "30d": 7, "90d": 30}
+"""Windows, and the days that a log must reach back for each."""
 FURTHER_ASSETS = 1.5
 """The k-th artefact of an identity counts 1/k^1.5."""
 TELLING_SHARE = 0.1
@@ -52,11 +54,12 @@ def score(history: History, settings: ShardCoverageSettings) -> list[Signal]:
     if len(pairs) == 0:
         return []
     reach = log_days(history)
-    windows = tuple(days for days, least in ((1, 0), (7, 1), (30, 7), (90, 30)) if reach >= least)
-    cover = measure_coverage(objects, pairs, windows)
+    windows = [window for window, least in LEAST_REACH.items() if reach >= least]
+    cover = measure_coverage(objects, pairs, tuple(WINDOW_DAYS[window] for window in windows))
     trust = float(settled(reach, settings.settle_days))
     rows: list[Signal] = []
-    for days in windows:
+    for window in windows:
+        days = WINDOW_DAYS[window]
         part = cover[cover["days"] == days].reset_index(drop=True)
         share, fresh = part["share"].to_numpy(), part["fresh"].to_numpy()
         repeat = settings.repeat_share
@@ -64,7 +67,7 @@ def score(history: History, settings: ShardCoverageSettings) -> list[Signal]:
         size = part["objects"].to_numpy() / max(1.0, settings.least_objects)
         unlike = read_strangeness(history, objects, pairs, share, days, settings)
         statistic = kept * np.minimum(1.0, size) * unlike
-        rows += _describe(history, objects, part, statistic, days, kinds)
+        rows += _describe(history, objects, part, statistic, window, kinds)
     return rows
 
 
@@ -73,7 +76,7 @@ def _describe(
     objects: Objects,
     part: pd.DataFrame,
     statistic: Floats,
-    days: int,
+    window: str,
     kinds: Mapping[str, str],
 ) -> list[Signal]:
     pairs = part["pair"].to_numpy()
@@ -97,12 +100,11 @@ def _describe(
             "read_share",
             share=Share(share),
             asset=Assets((names.get(assets[0], assets[0]),)),
-            days=Days(days),
+            days=Days(WINDOW_DAYS[window]),
             objects=Count(float(lead["objects"])),
             total=Count(float(lead["total"])),
             size=None if np.isnan(size) else Amount(size, "bytes"),
             fresh=Share(float(lead["fresh"])),
         )
-        window, kind = WINDOWS[days], kinds[user]
-        rows.append(Signal(user, kind, window, total, share, None, "share", reason, assets))
+        rows.append(Signal(user, kinds[user], window, total, share, None, "share", reason, assets))
     return rows

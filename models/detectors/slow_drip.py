@@ -17,11 +17,10 @@ from models.features.settings import Number, Whole
 from models.features.strangeness import HabitSettings, facts_names, read_strangeness
 from models.reasons.parts import Assets, Count
 from models.reasons.reason import Reason
+from schemas.tables.values import WINDOW_DAYS
 
 if TYPE_CHECKING:
     from models.features.history import History
-
-WINDOWS = {30: "30d", 90: "90d"}
 
 
 class SlowDripSettings(DetectorSettings, HabitSettings):
@@ -47,7 +46,8 @@ def score(history: History, settings: SlowDripSettings) -> list[Signal]:
     if len(pairs) == 0:
         return []
     rows: list[Signal] = []
-    for days in (30, 90) if log_days(history) >= 30 else (30,):
+    for window in ("30d", "90d") if log_days(history) >= WINDOW_DAYS["30d"] else ("30d",):
+        days = WINDOW_DAYS[window]
         drained = drain(objects, pairs, days)
         enough = drained["portions"] >= settings.least_days
         size = np.minimum(1.0, drained["objects"] / max(1.0, settings.least_objects))
@@ -55,7 +55,7 @@ def score(history: History, settings: SlowDripSettings) -> list[Signal]:
         statistic = np.where(enough, drained["z"].clip(lower=0) * share * size, 0.0)
         unlike = read_strangeness(history, objects, pairs, share, days, settings)
         drained["statistic"] = statistic * unlike
-        rows += _describe(history, objects, drained, days, kinds)
+        rows += _describe(history, objects, drained, window, kinds)
     return rows
 
 
@@ -94,7 +94,7 @@ def _describe(
     history: History,
     objects: Objects,
     drained: pd.DataFrame,
-    days: int,
+    window: str,
     kinds: Mapping[str, str],
 ) -> list[Signal]:
     names = facts_names(history)
@@ -113,7 +113,7 @@ def _describe(
             "read_in_portions",
             asset=Assets((names.get(assets[0], assets[0]),)),
             portions=Count(float(lead["portions"])),
-            days=Count(days),
+            days=Count(WINDOW_DAYS[window]),
             objects=Count(float(lead["objects"])),
             total=Count(float(lead["total"])),
             repeats=Count(float(lead["repeats"])),
@@ -122,7 +122,7 @@ def _describe(
             Signal(
                 entity=user,
                 user_kind=kinds[user],
-                window=WINDOWS[days],
+                window=window,
                 statistic=float(lead["statistic"]),
                 observed=float(lead["share"]),
                 expected=expected,

@@ -10,6 +10,7 @@ import pandas as pd
 
 from models.features.memory import remembered
 from models.features.rows import Floats
+from schemas.context import MANIFEST_KINDS
 
 if TYPE_CHECKING:
     from schemas.context import Context
@@ -32,7 +33,7 @@ def listed_assets(context: Context) -> pd.DataFrame:
     for name in ("sensitivity", "objects", "bytes"):
         rows[name] = pd.to_numeric(rows[name], errors="coerce").astype("float64")
     rows["group"] = [
-        _folder(str(pattern)) if kind in ("checkpoint", "dataset") else ""
+        _folder(str(pattern)) if kind in MANIFEST_KINDS else ""
         for pattern, kind in zip(rows["pattern"], rows["kind"], strict=True)
     ]
     return rows

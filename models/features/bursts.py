@@ -18,9 +18,6 @@ if TYPE_CHECKING:
     from models.features.history import History
 
 
-WINDOW_DAYS = {"1h": 1, "1d": 1, "7d": 7}
-
-
 def own_baseline(
     volumes: Volumes, measure: str, circles: list[Codes], prior_days: float
 ) -> tuple[Floats, Baseline]:

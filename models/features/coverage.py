@@ -27,7 +27,8 @@ from numpy.typing import NDArray
 
 from models.features.assets import listed_assets
 from models.features.memory import remembered
-from models.features.rows import HISTORY_DAYS, Codes, Floats, explode, recent
+from models.features.rows import Codes, Floats, explode, recent
+from schemas.tables.values import HISTORY_DAYS
 
 if TYPE_CHECKING:
     from models.features.history import History

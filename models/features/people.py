@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING
 import pandas as pd
 
 from models.features.memory import remembered
-from models.features.rows import HISTORY_DAYS, log_days, recent
+from models.features.rows import log_days, recent
 from models.reasons.parts import Day
 from models.reasons.reason import Reason
+from schemas.tables.values import HISTORY_DAYS
 
 if TYPE_CHECKING:
     from models.features.history import History

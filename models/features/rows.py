@@ -12,6 +12,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from models.features.memory import remembered
+from schemas.tables.values import HISTORY_DAYS
 
 if TYPE_CHECKING:
     from models.features.history import History
@@ -19,7 +20,6 @@ if TYPE_CHECKING:
 Floats = NDArray[np.float64]
 Codes = NDArray[np.int64]
 
-HISTORY_DAYS = 90
 TAKE_CLASSES = frozenset({"read", "copy", "clone", "share", "query"})
 """Classes by which content reaches the caller or a place of the caller's choosing."""
 CONTENT_CLASSES = TAKE_CLASSES | {"execute"}

@@ -10,9 +10,10 @@ import pandas as pd
 from models.features.assets import listed_assets
 from models.features.coverage import Objects
 from models.features.people import teams
-from models.features.rows import HISTORY_DAYS, Codes, Floats
+from models.features.rows import Codes, Floats
 from models.features.settings import Number, Whole
 from schemas.settings import Settings
+from schemas.tables.values import HISTORY_DAYS
 
 if TYPE_CHECKING:
     from models.features.history import History

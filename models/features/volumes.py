@@ -14,7 +14,8 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from models.features.memory import remembered
-from models.features.rows import HISTORY_DAYS, TAKE_CLASSES, Codes, Floats, explode_hours, recent
+from models.features.rows import TAKE_CLASSES, Codes, Floats, explode_hours, recent
+from schemas.tables.values import HISTORY_DAYS
 
 if TYPE_CHECKING:
     from models.features.history import History

@@ -23,14 +23,14 @@ from models.features.rows import TAKE_CLASSES, log_days, recent
 from models.reasons.finding import TOLD_CONTRIBUTIONS, with_reasons
 from models.reasons.parts import Amount, Person, Team, Word
 from models.reasons.reason import Reason, Series
-from models.scoring.points import Contribution, ScoredEntity, severity
-from schemas.finding import MODULE, finding_id
+from models.scoring.points import Contribution, ScoredEntity
+from schemas.finding import MODULE, finding_id, severity
+from schemas.tables.values import WINDOW_DAYS
 
 if TYPE_CHECKING:
     from models.detectors import Description
     from models.features.history import History
 
-WINDOW_DAYS = {"1h": 1, "1d": 1, "7d": 7, "30d": 30, "90d": 90}
 HOST_SCHEMES = frozenset({"k8s", "slurm", "host"})
 CATEGORIES = {"cluster": "process", "identity": "iam", "novelty": "iam", "multivariate": "iam"}
 """ECS category of a family's finding; all others tell of files."""

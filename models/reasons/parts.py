@@ -18,8 +18,9 @@ from models.wording import (
     say_names,
     say_share,
     say_times,
+    say_window,
 )
-from schemas.tables.values import ACTION_CLASSES
+from schemas.tables.values import ACTION_CLASSES, WINDOWS
 
 UNITS = frozenset(
     """assets attempts bytes identities isolation novelties objects repositories sessions share
@@ -28,7 +29,7 @@ UNITS = frozenset(
 """Units of amounts."""
 WORDS = {
     "kind": {"service": "service"},
-    "span": {"1h": "in one hour", "1d": "in one day", "7d": "in 7 days"},
+    "span": {window: f"in {say_window(window)}" for window in WINDOWS},
     "feature": {
         "bytes": "bytes taken",
         "objects": "objects taken",

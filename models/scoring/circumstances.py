@@ -4,16 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import date
 from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING, Any
 
-import pandas as pd
-
 from models.features.assets import listed_assets
 from models.features.people import leaving, people
-from models.features.rows import each_row
 from models.reasons.reason import Reason
+from models.scoring.approval import Ticket, tickets_by_user
 
 if TYPE_CHECKING:
     from models.detectors.settings import DetectorSettings
@@ -31,7 +29,7 @@ class Circumstances:
     families: Mapping[str, str]
     weights: Mapping[str, float]
     patterns: Mapping[str, str]
-    approvals: Mapping[str, Sequence[tuple[str, str]]]
+    approvals: Mapping[str, Sequence[Ticket]]
     leavers: Mapping[str, Reason]
     newcomers: Mapping[str, float]
     suppressions: Sequence[Suppression]
@@ -59,34 +57,11 @@ def gather(
         families=families,
         weights=weights,
         patterns={str(asset): str(text) for asset, text in assets["pattern"].items()},
-        approvals=_approvals(context, day),
+        approvals=tickets_by_user(context.approvals, day),
         leavers=leaving(context, day, rules.leaver_days),
         newcomers=_newcomers(context, rules, tenure),
         suppressions=[rule for rule in suppressions if day <= date.fromisoformat(rule.until)],
     )
-
-
-def _approvals(context: Context, day: date) -> dict[str, list[tuple[str, str]]]:
-    """Tickets and patterns in force on the day, by user; not those approved by oneself."""
-    begin = datetime.combine(day, time(), tzinfo=UTC)
-    end = begin + timedelta(days=1)
-    approvals: dict[str, list[tuple[str, str]]] = {}
-    rows = context.approvals
-    for row in each_row(rows):
-        if not row.approver_id or row.approver_id == row.user_id:
-            continue
-        starts, ends = _instant(row.start), _instant(row.end)
-        if (starts is not None and starts >= end) or (ends is not None and ends < begin):
-            continue
-        approvals.setdefault(row.user_id, []).append((str(row.ticket_id), str(row.pattern)))
-    return {user: sorted(found) for user, found in approvals.items()}
-
-
-def _instant(value: Any) -> datetime | None:
-    if value is None or pd.isna(value):
-        return None
-    moment: datetime = pd.Timestamp(value).to_pydatetime()
-    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
 
 
 def _newcomers(context: Context, rules: Scoring, tenure: Mapping[str, float]) -> dict[str, float]:

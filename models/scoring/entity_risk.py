@@ -16,7 +16,7 @@ import math
 from collections.abc import Iterable
 from datetime import date, timedelta
 
-WINDOW_DAYS = 30
+RISK_DAYS = 30
 EXPONENT = 1.5
 ZETA = 2.612375348685488
 """Riemann's ζ(1.5), the sum of r^-1.5 over all ranks."""
@@ -33,7 +33,7 @@ def combine(scores: Iterable[float]) -> float:
 
 def risk_on(day: date, findings: Iterable[tuple[date, float]]) -> float:
     """Risk on ``day`` by the findings (day, score) of the 30 days that end with it."""
-    first = day - timedelta(days=WINDOW_DAYS - 1)
+    first = day - timedelta(days=RISK_DAYS - 1)
     return combine(score for found, score in findings if first <= found <= day)
 
 

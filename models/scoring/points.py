@@ -47,8 +47,6 @@ FAMILY_LEAST = 1.0
 DERIVED_FAMILIES = frozenset({"multivariate"})
 """Families that see the same amounts as others and so are no second witness."""
 WINDOW_SHARE = 0.1
-SEVERITY_BANDS = ((74.0, 4), (48.0, 3), (22.0, 2))
-"""Least score of critical, high and medium; below is low (1)."""
 
 
 @dataclass(frozen=True)
@@ -81,11 +79,6 @@ class ScoredEntity:
     raw: float
     contributions: tuple[Contribution, ...]
     notes: tuple[Reason, ...]
-
-
-def severity(score: float) -> int:
-    """1 low, 2 medium, 3 high, 4 critical."""
-    return next((level for least, level in SEVERITY_BANDS if score >= least), 1)
 
 
 def score_entities(
@@ -151,7 +144,7 @@ def weigh(row: Any, shown: Sequence[Any], facts: Circumstances) -> Contribution:
     if row.entity in facts.leavers:
         raw *= rules.leaver_factor
     raw *= facts.newcomers.get(row.entity, 1.0)
-    share, tickets = approved_share(row.entity, assets, facts)
+    share, tickets = approved_share(assets, facts.approvals.get(row.entity, ()), facts.patterns)
     if share > 0:
         raw *= 1 - share * (1 - rules.approved_factor)
     repeated, since = repetition(row, shown, facts)

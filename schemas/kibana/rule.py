@@ -10,12 +10,10 @@ from collections.abc import Mapping
 from typing import Any
 
 from schemas.elasticsearch.indices import FINDINGS, search_name
-from schemas.finding import MODULE
+from schemas.finding import MODULE, SEVERITIES
 from schemas.kibana.dashboards.triage import runbook_text
 from schemas.kibana.site import Runbook, Site
 
-SEVERITIES = ("low", "medium", "high", "critical")
-"""Security's names of ``event.severity`` 1 to 4."""
 LOOK_BACK = "now-10d"
 """A finding's time is that of its evidence, which is published a day later, or some days where logs
 were late or days are run again. What is there already makes no second alert."""

@@ -26,6 +26,10 @@ IDENTITY_DETAILS = ("identity_rule", "identity_name", "identity_candidates")
 and the logged name, or the candidates (user_ids, `;` between them) of which none was picked.
 """
 ZONES = ("corp", "vpn", "datacenter", "cloud", "external")
-WINDOWS = ("1h", "1d", "7d", "30d", "90d")
-URI_SCHEMES = ("s3", "gs", "az", "minio", "github", "gitlab", "k8s", "slurm", "host", "model")
-"""Schemes the vendors' formats produce; a ``mapped`` source may bring others (``file://…``)."""
+WINDOW_DAYS = {"1h": 1, "1d": 1, "7d": 7, "30d": 30, "90d": 90}
+"""Windows, the shortest first, and the days they reach into; the hour is one of the day."""
+WINDOWS = tuple(WINDOW_DAYS)
+HISTORY_DAYS = 90
+"""Days that detectors look at, the day scored included."""
+POD_ENTRIES = ("exec", "attach", "portforward", "proxy")
+"""Subresources of a pod by which one enters it."""

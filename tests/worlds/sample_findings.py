@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import date
 from typing import Any
 
-from schemas.finding import SEVERITY_FROM, finding_id, validate_finding
+from schemas.finding import finding_id, severity, validate_finding
 
 DAY = date(2026, 10, 5)
 
@@ -35,7 +35,7 @@ def make_finding(
             "category": ["file"],
             "module": "exfilwatch",
             "risk_score": score,
-            "severity": sum(score >= least for least in SEVERITY_FROM),
+            "severity": severity(score),
             "reason": told,
             "start": start,
             "end": end,

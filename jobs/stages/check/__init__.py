@@ -23,6 +23,7 @@ from schemas.config import JobConfig
 from schemas.expectations import CRITICAL, Expectation
 from schemas.tables.events import EVENTS, REJECTS
 from schemas.tables.quality import QUALITY
+from schemas.tables.values import HISTORY_DAYS
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -104,7 +105,7 @@ def quality_rows(outcomes: Sequence[Judgement], day: date) -> pd.DataFrame:
 
 STAGE = Stage(
     name="check",
-    reads=(Read(EVENTS), Read(REJECTS), Read(QUALITY, 90)),
+    reads=(Read(EVENTS), Read(REJECTS), Read(QUALITY, HISTORY_DAYS)),
     writes=(QUALITY,),
     work=check_stage,
     needs=(EVENTS, REJECTS),

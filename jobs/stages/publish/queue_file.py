@@ -16,8 +16,6 @@ from typing import Any
 from jobs.platform.errors import RunError
 
 FILE_NAME = "findings.ndjson"
-KEPT_PER_BUDGET = 10
-"""Findings of a day in the file, as a multiple of the day's alert budget."""
 
 
 def with_day(

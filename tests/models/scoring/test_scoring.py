@@ -19,11 +19,10 @@ from models.scoring.points import (
     ONE_FAMILY_MOST,
     ScoredEntity,
     score_entities,
-    severity,
     share_points,
 )
 from schemas.config import Scoring, Suppression
-from schemas.finding import SEVERITY_FROM
+from schemas.finding import SEVERITY_FROM, severity
 from tests.worlds import histories
 
 DAY = date(2026, 9, 10)

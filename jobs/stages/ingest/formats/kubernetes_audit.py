@@ -31,6 +31,7 @@ from jobs.stages.sql import (
     url_decoded,
 )
 from schemas.formats.field_map import field_map, field_tree, record_type
+from schemas.tables.values import POD_ENTRIES
 
 ADDRESSES = "r.sourceIPs"
 CLUSTER = "coalesce(cluster, '-')"
@@ -64,7 +65,7 @@ WORKLOADS = (
 def event_class(verb: str, resource: str, subresource: str) -> str:
     """SQL of the class of a request; the subresource says more than the verb."""
     return (
-        f"case when {subresource} in ('exec', 'attach', 'portforward', 'proxy') then 'execute' "
+        f"case when {subresource} in {POD_ENTRIES} then 'execute' "
         f"when {subresource} = 'ephemeralcontainers' and {verb} in {CHANGES} then 'execute' "
         f"when {subresource} = 'log' and {verb} = 'get' then 'read' "
         f"when {subresource} = 'token' and {verb} = 'create' then 'assume' "

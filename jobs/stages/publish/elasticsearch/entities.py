@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 
 from jobs.stages.publish.elasticsearch.inputs import Tables
-from models.scoring.entity_risk import WINDOW_DAYS, level, risk_on
+from models.scoring.entity_risk import RISK_DAYS, level, risk_on
 from schemas.finding import detectors_of
 
 COUNTED = ("open", "confirmed")
@@ -190,8 +190,8 @@ def _rate(day: date, findings: list[dict[str, Any]]) -> Entity:
         (date.fromisoformat(finding["exfil"]["day"]), float(finding["event"]["risk_score"]))
         for finding in findings
     ]
-    risks = [risk_on(day - timedelta(days=back), scored) for back in range(WINDOW_DAYS)]
-    first = (day - timedelta(days=WINDOW_DAYS - 1)).isoformat()
+    risks = [risk_on(day - timedelta(days=back), scored) for back in range(RISK_DAYS)]
+    first = (day - timedelta(days=RISK_DAYS - 1)).isoformat()
     counted = [finding for finding in findings if finding["exfil"]["day"] >= first]
     return Entity(risks[0], risks[GAIN_DAYS], max(risks), sorted(counted, key=_strongest_first))
 

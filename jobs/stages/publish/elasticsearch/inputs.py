@@ -13,11 +13,11 @@ from typing import TYPE_CHECKING, Any
 
 from jobs.platform.delta_tables import open_table, table_exists
 from jobs.privacy.masked_tables import Inputs
-from jobs.stages.publish.queue_file import KEPT_PER_BUDGET
 from models.reasons.finding import with_reasons
 from models.reasons.reason import load_reasons
-from models.scoring.entity_risk import WINDOW_DAYS
+from models.scoring.entity_risk import RISK_DAYS
 from schemas.context import Context
+from schemas.finding import KEPT_PER_BUDGET
 from schemas.tables.access import ACCESS
 from schemas.tables.events import EVENTS, REJECTS
 from schemas.tables.findings import FINDINGS
@@ -28,7 +28,7 @@ from schemas.tables.signals import SIGNALS
 if TYPE_CHECKING:
     import pandas as pd
 
-FINDING_DAYS = 2 * WINDOW_DAYS - 1
+FINDING_DAYS = 2 * RISK_DAYS - 1
 """Days of findings that tell the highest risk of as many days as a risk looks back."""
 
 

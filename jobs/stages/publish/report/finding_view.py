@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
-from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
@@ -29,7 +28,8 @@ from jobs.stages.publish.report.pictures import (
     stacked_score,
     trail_picture,
 )
-from models.wording import say_amount, say_taken
+from models.scoring.approval import approved_by_another, covers, in_force, instant
+from models.wording import say_amount, say_taken, say_window
 
 if TYPE_CHECKING:
     from models.detectors import Description
@@ -141,7 +141,7 @@ class Pages:
             "score": event["risk_score"],
             "score_said": score,
             "severity": event["severity"],
-            "severity_name": words.SEVERITIES.get(event["severity"], str(event["severity"])),
+            "severity_name": words.say_severity(event["severity"]),
             "reason": event["reason"],
             "name": name,
             "user_id": user["id"],
@@ -150,7 +150,7 @@ class Pages:
             "person": _person(around.people.get(user["id"])),
             "detector": lead,
             "detector_name": words.say_detector(lead),
-            "window": words.WINDOW_NAMES.get(exfil["window"], exfil["window"]),
+            "window": say_window(exfil["window"]),
             "span": words.say_span(event["start"], event["end"]),
             "start": event["start"],
             "end": event["end"],
@@ -289,28 +289,28 @@ def _given(value: Any) -> bool:
 
 
 def _approvals(around: _Surroundings, finding: Finding) -> list[dict[str, Any]]:
-    """Approvals of the user whose time meets the finding's window, and what they cover."""
-    start = words.parse_time(finding["event"]["start"])
-    end = words.parse_time(finding["event"]["end"])
-    found = []
-    for row in around.approvals.get(finding["user"]["id"], []):
-        begins = words.parse_time(str(row["start"])) if _given(row["start"]) else None
-        ends = words.parse_time(str(row["end"])) if _given(row["end"]) else None
-        if (begins is not None and begins > end) or (ends is not None and ends < start):
+    """Approvals of the user that are in force on the queue's day, and what each covers.
+
+    An approval that the score does not count covers nothing.
+    """
+    user, found = finding["user"]["id"], []
+    for row in around.approvals.get(user, []):
+        if not in_force(row["start"], row["end"], queue_day(finding)):
             continue
+        begins, ends = instant(row["start"]), instant(row["end"])
+        counts = approved_by_another(user, row["approver_id"])
         covered = [
             asset["id"]
             for asset in finding["exfil"]["assets"]
-            if fnmatchcase(around.patterns.get(asset["id"], asset["id"]), row["pattern"])
+            if counts and covers(row["pattern"], asset["id"], around.patterns)
         ]
-        own = row["approver_id"] == finding["user"]["id"]
         found.append(
             {
                 "ticket": row["ticket_id"],
                 "pattern": row["pattern"],
                 "reason": row["reason"],
                 "approver": row["approver_id"],
-                "own": own,
+                "own": row["approver_id"] == user,
                 "from": words.say_day(begins.date()) if begins else "",
                 "until": words.say_day(ends.date()) if ends else "",
                 "covered": covered,

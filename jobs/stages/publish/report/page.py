@@ -37,6 +37,7 @@ from jobs.stages.publish.report.pictures import (
     map_symbol,
     overview_picture,
 )
+from schemas.finding import SEVERITIES
 
 REPORT_DAYS = 7
 """Days whose queue is in the page, the latest included."""
@@ -101,7 +102,7 @@ def render_report(queue: Sequence[Finding], data: ReportData, latest: date) -> s
         ],
         findings=views,
         articles=articles,
-        severities=[(n, words.SEVERITIES[n]) for n in sorted(words.SEVERITIES, reverse=True)],
+        severities=[(n, words.say_severity(n)) for n in range(len(SEVERITIES), 0, -1)],
         detectors=sorted({(v["detector"], v["detector_name"]) for v in views}),
         style=style,
         script=script,

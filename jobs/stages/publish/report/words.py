@@ -4,16 +4,10 @@ from __future__ import annotations
 
 from datetime import UTC, date, datetime
 
+from schemas.finding import SEVERITIES
+
 MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 """Not the locale's, so that the same findings give the same bytes everywhere."""
-WINDOW_NAMES = {
-    "1h": "one hour",
-    "1d": "one day",
-    "7d": "7 days",
-    "30d": "30 days",
-    "90d": "90 days",
-}
-SEVERITIES = {1: "Low", 2: "Medium", 3: "High", 4: "Critical"}
 
 
 def say_chance(p_value: float) -> str:
@@ -25,6 +19,11 @@ def say_chance(p_value: float) -> str:
     times = 1 / p_value
     unit = 10 ** max(0, len(str(int(times))) - 2)
     return f"1 in {round(times / unit) * unit:,}"
+
+
+def say_severity(severity: int) -> str:
+    """``Critical`` for 4."""
+    return SEVERITIES[severity - 1].capitalize()
 
 
 def say_day(day: date) -> str:
