@@ -144,4 +144,5 @@ def store(spark: SparkSession, storage: Path, table: Table, rows: list[dict[str,
     """Put the rows into their days of a table."""
     for day in sorted({row["day"] for row in rows}):
         frame = pd.DataFrame([row for row in rows if row["day"] == day])
+        frame = frame.reindex(columns=table.column_names)
         replace_day(to_frame(spark, frame, table), str(storage), table, day)
