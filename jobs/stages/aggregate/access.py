@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from jobs.stages.sql import CONTAINER
 
 if TYPE_CHECKING:
-    from pyspark.sql import DataFrame
+    from pyspark.sql import Column, DataFrame
 
     from schemas.context import Context
 
@@ -19,16 +19,6 @@ MAX_RANGES = 10_000
 # another; as a row has one kind, the one that says more is kept.
 KIND = "min(user_kind) as user_kind"
 KEYS = ("user_id", "asset_id", "action_class")
-LISTED = (
-    "actions",
-    "addresses",
-    "networks",
-    "agents",
-    "credentials",
-    "acting_as",
-    "destinations",
-    "sources",
-)
 # `[aws-cli/2.15 Python/3.11 …]` → `aws-cli`: versions change weekly, programs do not.
 AGENT_FAMILY = "lower(nullif(regexp_extract(user_agent, '^[\\\\[\"]?([A-Za-z0-9_.+-]+)', 1), ''))"
 DESTINATION = (
@@ -49,6 +39,36 @@ NOT_TOLD = {"object_bytes": "cast(null as bigint)", "is_part": "false"}
 
 ASSET = f"coalesce(asset_id, nullif({CONTAINER}, ''), resource)"
 """What was touched: the asset, else what holds the resource."""
+
+WAYS = (
+    "user_id",
+    "asset_id",
+    "action_class",
+    "hour",
+    "action",
+    "source_ip",
+    "zone",
+    "country",
+    "asn",
+    "user_agent",
+    "credential",
+    "acting_as",
+    "destination",
+    "source",
+)
+"""Columns by which :func:`ways_of_access` counts."""
+LISTED = {
+    "actions": "action",
+    "addresses": "source_ip",
+    "networks": "case when zone is not null or country is not null or asn is not null then "
+    "concat_ws('/', coalesce(zone, '-'), coalesce(country, '-'), coalesce(asn, '-')) end",
+    "agents": AGENT_FAMILY,
+    "credentials": "credential",
+    "acting_as": "acting_as",
+    "destinations": "destination",
+    "sources": "source",
+}
+"""Lists of ``access`` and the SQL of their values."""
 
 
 def ways_of_access(events: DataFrame) -> DataFrame:
@@ -73,33 +93,35 @@ def ways_of_access(events: DataFrame) -> DataFrame:
         "outcome",
         "bytes_out",
     )
-    described.createOrReplaceTempView("described_events")
-    columns = (
-        "user_id, asset_id, action_class, hour, action, source_ip, zone, country, asn, "
-        "user_agent, credential, acting_as, destination, source"
-    )
-    return events.sparkSession.sql(
-        f"select {columns}, count(*) as events, count_if(outcome = 'failure') as failures, "
-        f"{KIND}, sum(bytes_out) as bytes_out, min(event_time) as first_time, "
-        "max(event_time) as last_time "
-        f"from described_events group by {columns}"
+    return described.groupBy(*WAYS).agg(
+        *_exprs(
+            "count(*) as events",
+            "count_if(outcome = 'failure') as failures",
+            KIND,
+            "sum(bytes_out) as bytes_out",
+            "min(event_time) as first_time",
+            "max(event_time) as last_time",
+        )
     )
 
 
 def touched_objects(events: DataFrame) -> DataFrame:
     """Successful events counted by user, asset, action class and object; hours as a bit mask."""
-    events.createOrReplaceTempView("day_events")
-    return events.sparkSession.sql(
-        f"""
-        select user_id, {ASSET} as asset_id,
-            action_class, coalesce(object, resource) as object, {KIND}, count(*) as reads,
-            sum(bytes_out) as bytes_out, max(object_bytes) as object_bytes,
-            min(event_time) as first_time, max(event_time) as last_time,
-            bit_or(shiftleft(1, hour(event_time))) as hours
-        from day_events where outcome <> 'failure'
-        group by 1, 2, 3, 4
-        """
+    succeeded = events.where("outcome <> 'failure'").selectExpr(
+        "*", f"{ASSET} as touched", "coalesce(object, resource) as one"
     )
+    counted = succeeded.groupBy("user_id", "touched", "action_class", "one").agg(
+        *_exprs(
+            KIND,
+            "count(*) as reads",
+            "sum(bytes_out) as bytes_out",
+            "max(object_bytes) as object_bytes",
+            "min(event_time) as first_time",
+            "max(event_time) as last_time",
+            "bit_or(shiftleft(1, hour(event_time))) as hours",
+        )
+    )
+    return counted.withColumnsRenamed({"touched": "asset_id", "one": "object"})
 
 
 def asset_sizes(context: Context) -> list[tuple[str, float | None, float]]:
@@ -114,72 +136,98 @@ def asset_sizes(context: Context) -> list[tuple[str, float | None, float]]:
 
 
 def access_rows(ways: DataFrame, objects: DataFrame, sizes: DataFrame, day: date) -> DataFrame:
-    """``access`` of the day from both scratch tables and the sizes of assets."""
-    sizes.createOrReplaceTempView("asset_sizes")
-    ways.createOrReplaceTempView("ways")
-    objects.createOrReplaceTempView("objects")
-    keys = ", ".join(KEYS)
-    hourly_objects = ", ".join(f"count_if((hours & {1 << hour}) <> 0)" for hour in range(24))
-    listed = ", ".join(
-        f"slice(sort_array(array_distinct(collect_list({value}))), 1, {MAX_DISTINCT}) as {name}"
-        for name, value in zip(
-            LISTED,
-            (
-                "action",
-                "source_ip",
-                "case when zone is not null or country is not null or asn is not null then "
-                "concat_ws('/', coalesce(zone, '-'), coalesce(country, '-'), coalesce(asn, '-')) "
-                "end",
-                AGENT_FAMILY,
-                "credential",
-                "acting_as",
-                "destination",
-                "source",
-            ),
-            strict=True,
+    """``access`` of the day, from :func:`ways_of_access` and :func:`touched_objects`.
+
+    ``sizes``: rows of :func:`asset_sizes`.
+    """
+    distinct = _distinct_objects(objects)
+    return (
+        _totals(ways)
+        .join(_hours(ways, distinct), [*KEYS])
+        .join(distinct.select(*KEYS, "objects"), [*KEYS], "left")
+        .join(_estimates(objects, sizes), [*KEYS], "left")
+        .selectExpr(
+            f"date'{day}' as day",
+            "user_id",
+            "user_kind",
+            "asset_id",
+            "action_class",
+            "events",
+            "failures",
+            "bytes_out",
+            "nullif(cast(round(least(amount, whole)) as bigint), 0) as bytes_estimated",
+            "coalesce(objects, 0) as objects",
+            "first_time",
+            "last_time",
+            "hourly",
+            *LISTED,
         )
     )
-    totals = (
-        f"select {keys}, {KIND}, sum(events) as events, sum(failures) as failures, "
-        "sum(bytes_out) as bytes_out, min(first_time) as first_time, max(last_time) as last_time, "
-        f"{listed} from ways group by {keys}"
+
+
+def _totals(ways: DataFrame) -> DataFrame:
+    """Sums and lists of distinct values by :data:`KEYS`."""
+    lists = (
+        f"slice(sort_array(array_distinct(collect_list({value}))), 1, {MAX_DISTINCT}) as {name}"
+        for name, value in LISTED.items()
     )
-    by_hour = (
-        f"select {keys}, hour, sum(events) as events, coalesce(sum(bytes_out), 0) as bytes "
-        f"from ways group by {keys}, hour"
+    return ways.groupBy(*KEYS).agg(
+        *_exprs(
+            KIND,
+            "sum(events) as events",
+            "sum(failures) as failures",
+            "sum(bytes_out) as bytes_out",
+            "min(first_time) as first_time",
+            "max(last_time) as last_time",
+            *lists,
+        )
     )
-    distinct = (
-        f"select {keys}, count(*) as objects, array({hourly_objects}) as by_hour "
-        f"from objects group by {keys}"
+
+
+def _distinct_objects(objects: DataFrame) -> DataFrame:
+    """Number of distinct objects by :data:`KEYS`, and an array of that number for each hour."""
+    by_hour = ", ".join(f"count_if((hours & {1 << hour}) <> 0)" for hour in range(24))
+    return objects.groupBy(*KEYS).agg(
+        *_exprs("count(*) as objects", f"array({by_hour}) as objects_by_hour")
     )
-    # One multiplication instead of a sum of fractions, which depends on the order of its terms.
-    unknown = "bytes_out is null and object_bytes is null"
-    estimated = (
-        f"select {keys}, coalesce(sum(case when bytes_out is null then object_bytes end), 0) + "
-        "coalesce(case when action_class = 'clone' then max(whole) else max(each) end "
-        f"* count_if({unknown}), 0) as amount, max(whole) as whole "
-        "from objects left join asset_sizes using (asset_id) "
-        f"where action_class in ('read', 'copy', 'clone') group by {keys}"
+
+
+def _hours(ways: DataFrame, distinct: DataFrame) -> DataFrame:
+    """Column ``hourly`` by :data:`KEYS`: amounts of each hour that has events."""
+    by_hour = ways.groupBy(*KEYS, "hour").agg(
+        *_exprs("sum(events) as events", "coalesce(sum(bytes_out), 0) as bytes")
     )
-    same_estimate = " and ".join(f"t.{key} = e.{key}" for key in KEYS)
-    same = " and ".join(f"t.{key} = h.{key}" for key in KEYS)
-    same_objects = " and ".join(f"t.{key} = o.{key}" for key in KEYS)
-    hours = f"""
-        select {", ".join(f"h.{key}" for key in KEYS)}, sort_array(collect_list(named_struct(
-            'hour', h.hour, 'events', h.events, 'bytes', h.bytes,
-            'objects', coalesce(get(t.by_hour, h.hour), 0)))) as hourly
-        from ({by_hour}) h left join ({distinct}) t on {same}
-        group by {", ".join(f"h.{key}" for key in KEYS)}
+    structs = (
+        "sort_array(collect_list(named_struct('hour', hour, 'events', events, 'bytes', bytes, "
+        "'objects', coalesce(get(objects_by_hour, hour), 0)))) as hourly"
+    )
+    counted = distinct.select(*KEYS, "objects_by_hour")
+    return by_hour.join(counted, [*KEYS], "left").groupBy(*KEYS).agg(*_exprs(structs))
+
+
+def _estimates(objects: DataFrame, sizes: DataFrame) -> DataFrame:
+    """Bytes that no log says, estimated from sizes (``amount``), and the asset's size (``whole``).
+
+    Unknown objects take one multiplication, because a sum of fractions depends on its order.
     """
-    return ways.sparkSession.sql(
-        f"""
-        select date'{day}' as day, t.user_id, t.user_kind, t.asset_id, t.action_class, t.events,
-            t.failures, t.bytes_out,
-            nullif(cast(round(least(e.amount, e.whole)) as bigint), 0) as bytes_estimated,
-            coalesce(o.objects, 0) as objects, t.first_time, t.last_time, h.hourly,
-            {", ".join(f"t.{name}" for name in LISTED)}
-        from ({totals}) t join ({hours}) h on {same}
-        left join ({distinct}) o on {same_objects}
-        left join ({estimated}) e on {same_estimate}
-        """
+    unknown = "bytes_out is null and object_bytes is null"
+    of_group = "max(if(action_class = 'clone', whole, each))"
+    return (
+        objects.where("action_class in ('read', 'copy', 'clone')")
+        .join(sizes, ["asset_id"], "left")
+        .groupBy(*KEYS)
+        .agg(
+            *_exprs(
+                "coalesce(sum(case when bytes_out is null then object_bytes end), 0) + "
+                f"coalesce({of_group} * count_if({unknown}), 0) as amount",
+                "max(whole) as whole",
+            )
+        )
     )
+
+
+def _exprs(*sql: str) -> list[Column]:
+    """SQL of aggregates as columns."""
+    from pyspark.sql.functions import expr
+
+    return [expr(each) for each in sql]

@@ -41,12 +41,43 @@ def each_access_once(
 
     What is found is put down at ``path``. None and nothing to do where no sources may overlap.
     """
+    from pyspark.sql.functions import expr
+
     shared = overlapping(sources)
     if not shared:
         return events, None
+    spark, keyed = events.sparkSession, _keyed(events, shared)
+    # As with duplicates, candidates are found by a hash alone: there may be none, few, or all.
+    places = keyed.groupBy("id_hash").agg(expr("min(place) < max(place) as several"))
+    hashes = places.where("several").select("id_hash")
+    found = hashes.limit(FEW_DUPLICATES + 1).collect()
+    if not found:
+        return events, 0
+    few = len(found) <= FEW_DUPLICATES
+    if few:
+        rows = [(row.id_hash,) for row in found]
+        hashes = spark.createDataFrame(rows, "id_hash bigint").hint("broadcast")
+    changes = _changes(keyed.join(hashes, "id_hash", "left_semi"))
+    changes.write.parquet(path)
+    told = spark.read.schema(changes.schema).parquet(path)
+    dropped = told.where("not counted").count()
+    once = (
+        events.join(told.hint("broadcast") if few else told, ["source", "event_id"], "left")
+        .where("coalesce(counted, true)")
+        .selectExpr(
+            *(name for name in events.columns if name not in ("bytes_out", "object_bytes")),
+            "coalesce(bytes_out, told_bytes) as bytes_out",
+            "coalesce(object_bytes, told_size) as object_bytes",
+        )
+    )
+    return once, dropped
+
+
+def _keyed(events: DataFrame, shared: Sequence[Source]) -> DataFrame:
+    """Events of the ``shared`` sources with the keys of one access, and a hash of these."""
     names = [source.name for source in shared]
     logs = sorted({_log(source) for source in shared})
-    keyed = (
+    return (
         events.selectExpr(
             "source",
             "event_id",
@@ -63,22 +94,12 @@ def each_access_once(
         .where("place is not null")
         .selectExpr("*", f"xxhash64({ACCESS}) as id_hash")
     )
-    # As with duplicates, candidates are found by a hash alone: there may be none, few, or all.
-    keyed.createOrReplaceTempView("keyed_events")
-    spark = events.sparkSession
-    hashes = spark.sql(
-        "select id_hash from keyed_events group by id_hash having min(place) < max(place)"
-    )
-    found = hashes.limit(FEW_DUPLICATES + 1).collect()
-    if not found:
-        return events, 0
-    few = len(found) <= FEW_DUPLICATES
-    if few:
-        rows = [(row.id_hash,) for row in found]
-        hashes = spark.createDataFrame(rows, "id_hash bigint").hint("broadcast")
-    changes = (
-        keyed.join(hashes, "id_hash", "left_semi")
-        .selectExpr(
+
+
+def _changes(candidates: DataFrame) -> DataFrame:
+    """Events that do not count, and those that take a figure from another event."""
+    return (
+        candidates.selectExpr(
             "source",
             "event_id",
             "bytes_out",
@@ -93,19 +114,6 @@ def each_access_once(
         )
         .drop("bytes_out", "object_bytes")
     )
-    changes.write.parquet(path)
-    told = spark.read.schema(changes.schema).parquet(path)
-    dropped = told.where("not counted").count()
-    once = (
-        events.join(told.hint("broadcast") if few else told, ["source", "event_id"], "left")
-        .where("coalesce(counted, true)")
-        .selectExpr(
-            *(name for name in events.columns if name not in ("bytes_out", "object_bytes")),
-            "coalesce(bytes_out, told_bytes) as bytes_out",
-            "coalesce(object_bytes, told_size) as object_bytes",
-        )
-    )
-    return once, dropped
 
 
 def overlapping(sources: Sequence[Source]) -> list[Source]:
