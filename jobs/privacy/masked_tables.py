@@ -130,10 +130,10 @@ def stored_id(config: JobConfig, finding_id: str) -> str:
 
 def _known_people(key: bytes, config: JobConfig, day: date) -> Pseudonyms:
     sources = [source.name for source in config.sources]
-    directories = [
-        rows.assign(aliases=[names_of(aliases, sources) for aliases in rows["aliases"]])
-        for rows in every_directory(config.context)
-    ]
+    directories = []
+    for rows in every_directory(config.context):
+        aliases: list[Any] = [names_of(each, sources) for each in rows["aliases"]]
+        directories.append(rows.assign(aliases=aliases))
     known = {user for rows in directories for user in rows["user_id"]}
     return known_people(
         key,

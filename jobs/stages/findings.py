@@ -85,9 +85,11 @@ def make_findings(
 
 def shown_signals(signals: pd.DataFrame, earlier: pd.DataFrame) -> pd.DataFrame:
     """Signals of earlier days whose detector gave points to a finding in that day's queue."""
+    from models.features.rows import each_row
+
     shown = {
         (row.day, row.entity, contribution["detector"])
-        for row in earlier.itertuples(index=False)
+        for row in each_row(earlier)
         for contribution in json.loads(row.document)["exfil"]["contributions"]
         if contribution["points"] > 0
     }

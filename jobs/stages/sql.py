@@ -34,8 +34,9 @@ def chosen(name: str) -> str:
 
 
 def of_account(account: str) -> str:
-    """SQL of a line for ``one_a_line`` that says the account or tenant, given as SQL, of the one
-    who acted; null where it is empty.
+    """SQL of a line for ``one_a_line`` with the actor's account or tenant; null where empty.
+
+    ``account``: SQL of the account or tenant.
     """
     return f"concat('{OF_ACCOUNT}', nullif({account}, {EMPTY}))"
 

@@ -67,8 +67,11 @@ def aggregate_day(tables: StageTables, config: JobConfig, day: date) -> Outcome:
 
 
 def in_order(frame: DataFrame, table: Table) -> DataFrame:
-    """Rows by the table's key, as one file: sums of fractions depend on the order of their terms,
-    and a day run again must give the same signals to the last digit."""
+    """Rows by the table's key, as one file.
+
+    Sums of fractions depend on the order of their terms, and a day that is run again must give the
+    same signals to the last digit.
+    """
     return frame.coalesce(1).sortWithinPartitions(*table.key)
 
 

@@ -132,7 +132,7 @@ def asset_sizes(context: Context) -> list[tuple[str, float | None, float]]:
     # What is fetched of a repository is not one of its files.
     counted = known.query("objects > 0 and kind != 'repo'")
     each = (counted["bytes"] / counted["objects"]).to_dict()
-    return [(asset, each.get(asset), whole) for asset, whole in known["bytes"].items()]
+    return [(str(asset), each.get(asset), whole) for asset, whole in known["bytes"].items()]
 
 
 def access_rows(ways: DataFrame, objects: DataFrame, sizes: DataFrame, day: date) -> DataFrame:

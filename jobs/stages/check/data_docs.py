@@ -35,11 +35,12 @@ def render_day(
     of a dozen other sites whenever somebody looks at it, so that page is replaced.
     """
     from great_expectations.render.renderer.page_renderer import ValidationResultsPageRenderer
-    from great_expectations.render.view import DefaultJinjaPageView
+    from great_expectations.render.view.view import DefaultJinjaPageView
     from jinja2 import ChoiceLoader, DictLoader
 
     view = DefaultJinjaPageView()
-    view.env.loader = ChoiceLoader([DictLoader({"page.j2": DAY_PAGE}), view.env.loader])
+    own = DictLoader({"page.j2": DAY_PAGE})
+    view.env.loader = ChoiceLoader([own, *([view.env.loader] if view.env.loader else [])])
     renderer = ValidationResultsPageRenderer(run_info_at_end=False)
     suites = []
     for result in results:

@@ -27,7 +27,9 @@ if TYPE_CHECKING:
         ExpectationSuiteValidationResult,
         ExpectationValidationResult,
     )
-    from great_expectations.data_context.data_context import EphemeralDataContext
+    from great_expectations.data_context.data_context.ephemeral_data_context import (
+        EphemeralDataContext,
+    )
     from pyspark.sql import Column, DataFrame, SparkSession
 
     Judged = list[tuple[Expectation, ExpectationValidationResult]]
@@ -141,7 +143,8 @@ def _judge(
         }
         for position, expectation in enumerate(suite)
     ]
-    asset = context.data_sources.get(ENGINE).add_dataframe_asset(name)
+    source: Any = context.data_sources.get(ENGINE)
+    asset = source.add_dataframe_asset(name)
     batch = asset.add_batch_definition_whole_dataframe("day")
     gx_suite = context.suites.add(gx.ExpectationSuite(name=name, expectations=configurations))
     result = gx.ValidationDefinition(name=name, data=batch, suite=gx_suite).run(
@@ -149,8 +152,14 @@ def _judge(
         result_format=result_format,
         run_id=RunIdentifier(run_name=name, run_time=RUN_TIME),
     )
-    judged = [(suite[r.expectation_config.meta["position"]], r) for r in result.results]
+    judged = [(suite[_position(answer)], answer) for answer in result.results]
     return judged, result
+
+
+def _position(answer: ExpectationValidationResult) -> int:
+    """Place in the suite of the expectation that is answered."""
+    config: Any = answer.expectation_config
+    return int(config.meta["position"])
 
 
 def _require_answers(judged: Judged) -> None:

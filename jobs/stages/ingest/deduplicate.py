@@ -66,8 +66,9 @@ def without_duplicates(spark: SparkSession, good: DataFrame, formats: Iterable[s
 
 
 def _same_event(formats: Iterable[str]) -> tuple[str, str]:
-    """SQL of a hash of that in which all records of one event agree, and of the event's number
-    among those that agree in it, 0 but for formats with stages.
+    """SQL: a hash of the values in which all records of one event agree, and the event's number.
+
+    The number tells events apart that agree in these values. It is 0 but for formats with stages.
     """
     cases, staged = [], []
     for name in sorted(set(formats)):

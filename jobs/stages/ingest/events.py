@@ -187,8 +187,9 @@ def _networks(
 def _issued_keys(
     good: DataFrame,
 ) -> list[tuple[str, tuple[str, str, str], str | None]]:
-    """(key handed out, names, source and format of who asked, the key that one used), all of one
-    record for each key: of the one that says most, then of the first.
+    """For each key handed out: the key, (names, source, format) of the asker, the asker's own key.
+
+    All are of one record of the key: of the one that says most, then of the first.
     """
     rows = (
         good.where("issued_credential is not null")

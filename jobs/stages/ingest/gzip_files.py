@@ -61,6 +61,7 @@ def read_chunks(path: str | Path) -> Iterator[bytes]:
 
 
 def is_packed(path: str | Path) -> bool:
+    """Whether a file begins as gz data does."""
     with Path(path).open("rb") as file:
         return file.read(len(GZIP_MAGIC)) == GZIP_MAGIC
 

@@ -18,6 +18,7 @@ from schemas.context import Context
 
 
 def sum_of_records(parts: dict[str, int]) -> str:
+    """The number of records and its parts, in words."""
     named = " + ".join(f"{count:,} {name}" for name, count in parts.items())
     return f"{sum(parts.values()):,} records = {named}"
 
@@ -62,6 +63,7 @@ def assets_note(context: Context, config: JobConfig) -> str:
 
 
 def missing_note(inputs: list[SourceFiles]) -> str:
+    """Sources without a file that can be opened; empty if there are none."""
     missing = [e.source.name for e in inputs if all(f.refused for f in e.files)]
     return f"NO FILE for {', '.join(missing)}" if missing else ""
 

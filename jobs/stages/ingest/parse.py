@@ -11,7 +11,7 @@ from jobs.stages.ingest.addresses import forwarded, last_untrusted
 from jobs.stages.ingest.formats import LOG_FORMATS
 from jobs.stages.ingest.formats.log_format import PARSED, Link, LogFormat
 from jobs.stages.ingest.raw_file import RawFile
-from jobs.stages.ingest.salvage.records import MAX_NESTING
+from jobs.stages.ingest.salvage.broken_json import MAX_NESTING
 from jobs.stages.sql import NO_TEXT, quoted
 from schemas.config import JobConfig
 from schemas.sources import Source
@@ -84,25 +84,16 @@ def read_json(spark: SparkSession, source: Source, kind: RawFile, paths: list[st
 
 
 def read_text(spark: SparkSession, source: Source, kind: RawFile, paths: list[str]) -> DataFrame:
-    """One row a raw record: struct ``r``, text ``raw``, its place in an envelope file, ``fault``:
-    why it is none of its format or does not fit its header, and the cluster if it names one.
+    """One row for each raw record.
+
+    Columns: the struct ``r``, the text ``raw``, the place in an envelope file, the ``fault`` of a
+    record that is none of its format or does not fit its header, and the cluster if it names one.
     """
     form = LOG_FORMATS[source.format]
-    # Some engines refuse text that is not UTF-8, others hand it on, and even write it.
-    sail = spark.conf.get(ENGINE_OPTION) == "sail"
-    text = "value" if sail else "make_valid_utf8(value)"
-    without_end = "rtrim('\\r\\0', value) as value"
-    if not sail:
-        # Spark walks through all of a text to trim its end.
-        ends = "endswith(value, '\\r') or endswith(value, '\\0')"
-        without_end = f"if({ends}, rtrim('\\r\\0', value), value) as value"
     lines = (
-        spark.read.option("lineSep", "\n")
-        .text(paths)
-        .selectExpr(f"ltrim('\\0', {text}) as value")
-        .where("octet_length(trim(leading '\\t\\r \\0' from value)) > 0")
+        _texts(spark.read.option("lineSep", "\n").text(paths))
         # A lone carriage return is no line break here nor in the salvage path.
-        .selectExpr(without_end)
+        .where("octet_length(trim(leading '\\t\\r \\0' from value)) > 0")
     )
     if kind.header is not None:
         return _rows_of_text(lines, kind.header, source)
@@ -118,9 +109,7 @@ def read_text(spark: SparkSession, source: Source, kind: RawFile, paths: list[st
     else:
         documents = lines
         if not kind.per_line:
-            documents = spark.read.text(paths, wholetext=True)
-            documents = documents.selectExpr(f"ltrim('\\0', {text}) as value")
-            documents = documents.selectExpr(without_end)
+            documents = _texts(spark.read.text(paths, wholetext=True))
         records = _elements(spark, form, kind.framing, outer_type, documents)
     if wrapper is None:
         return records.selectExpr(
@@ -143,6 +132,19 @@ def read_text(spark: SparkSession, source: Source, kind: RawFile, paths: list[st
         "raw",
         f"{wrapper.fault} as fault",
         f"nullif({wrapper.cluster}, '') as named_cluster",
+    )
+
+
+def _texts(read: DataFrame) -> DataFrame:
+    """Texts as valid UTF-8, without NUL at either end and without carriage returns at the end."""
+    if read.sparkSession.conf.get(ENGINE_OPTION) == "sail":
+        return read.selectExpr("ltrim('\\0', value) as value").selectExpr(
+            "rtrim('\\r\\0', value) as value"
+        )
+    # Spark hands on text that is not UTF-8, and walks through all of a text to trim its end.
+    ends = "endswith(value, '\\r') or endswith(value, '\\0')"
+    return read.selectExpr("ltrim('\\0', make_valid_utf8(value)) as value").selectExpr(
+        f"if({ends}, rtrim('\\r\\0', value), value) as value"
     )
 
 
@@ -264,34 +266,42 @@ def staging_rows(
         "file_chars",
         "place",
     )
+    return _of_day(_with_problems(parsed, source, config, day), source)
+
+
+ORIGIN = ("raw", "file_crc", "file_chars", "place")
+
+
+def _with_problems(parsed: DataFrame, source: Source, config: JobConfig, day: date) -> DataFrame:
+    """Parsed records with the problem of their time or size, and whether they are of ``day``."""
     clock = time_problem(source, day, config.late_days)
-    origin = ("raw", "file_crc", "file_chars", "place")
     # The names are given, as asking a frame for them makes the engine plan it.
-    parsed = parsed.selectExpr(*PARSED, *origin, f"{clock} as clock").selectExpr(
-        *(name for name in (*PARSED, *origin) if name not in ("event_time", "problem")),
+    timed = parsed.selectExpr(*PARSED, *ORIGIN, f"{clock} as clock").selectExpr(
+        *(name for name in (*PARSED, *ORIGIN) if name not in ("event_time", "problem")),
         "if(clock is null, event_time, null) as event_time",
         "coalesce(problem, clock) as problem",
     )
     max_bytes = config.ingest.max_record_bytes
     too_long = f"more than the {max_bytes:,} bytes to keep that `ingest.max_record_bytes` allows"
-    timed = parsed.selectExpr(
+    return timed.selectExpr(
         *(name for name in PARSED if name != "problem"),
         "case when problem is null and event_time is null then 'no time that is understood' "
         f"when problem is null and {KEPT_BYTES} > {max_bytes} then {quoted(too_long)} "
         "else problem end as problem",
         # A record whose time is not understood is looked at in the run of its file's own day.
         f"event_time is null or to_date(event_time) = date'{day}' as in_day",
-        "raw",
-        "file_crc",
-        "file_chars",
-        "place",
+        *ORIGIN,
     )
+
+
+def _of_day(records: DataFrame, source: Source) -> DataFrame:
+    """Staging rows: the columns of records of other days are null."""
     kept = [
         name
         for name in STAGED
         if name not in ("source", "format", "in_day", "late_file", "lookup", "digest")
     ]
-    return timed.selectExpr(
+    return records.selectExpr(
         *(f"if(in_day, {name}, null) as {name}" for name in kept),
         "in_day",
         # Not the text, which may be as large as a file and would be sent to this process.

@@ -68,8 +68,9 @@ IN_ESCAPED_STRING = r"[^\"\\]*(?:(?:\\[^\"\\]|\\\\(?:\\\")?)[^\"\\]*){0,200}"
 
 
 def _named(quotes: dict[str, str]) -> list[str]:
-    """Patterns of a name and its secret; ``quotes``: how a quotation mark may be written, and what
-    may stand between two of them.
+    """Patterns of a name and its secret.
+
+    ``quotes``: spellings of a quotation mark, each with the pattern of text between two of them.
     """
     word = "[A-Za-z0-9_-]*"
     name = f"(?:{word}(?:{'|'.join(NAMES_IN_TEXT)})|(?:{word}[_-])?sig)"

@@ -50,10 +50,12 @@ class SourceFiles:
 
     @property
     def good(self) -> list[RawFile]:
+        """Files that the engine can be given."""
         return [raw_file for raw_file in self.files if raw_file.damage is None]
 
     @property
     def damaged(self) -> list[RawFile]:
+        """Files that are read one record after the other."""
         return [raw_file for raw_file in self.files if raw_file.damage is not None]
 
 

@@ -172,6 +172,7 @@ class LogFormat:
 
     @property
     def envelopes(self) -> tuple[str, ...]:
+        """Those of its JSON records; empty where it has none."""
         return self.json.envelopes if self.json else ()
 
     def wrapper(self, name: str) -> Wrapper:

@@ -78,9 +78,7 @@ def missing_fields(header: str, source: Source) -> list[str]:
 
 
 def parts(line: str, header: str, source: Source) -> str:
-    """SQL of whether a CSV line is odd: not just fields, as many as its header's, of which some
-    stand in quotes.
-    """
+    """SQL: whether a CSV line has quotes and is not just as many fields as its header."""
     return f"instr({line}, '\"') > 0 and not {line} rlike {_simple(header, source)}"
 
 

@@ -118,8 +118,10 @@ NUMBER = "[0-9]+(?:[.][0-9]+)?"
 
 
 def _nanoseconds(text: str) -> str:
-    """SQL of nanoseconds from a duration as Go writes it (`12m30.25s`, `350ms`) or from a number
-    of nanoseconds; 0 where it is neither.
+    """SQL of nanoseconds.
+
+    ``text``: a duration as Go writes it (`12m30.25s`, `350ms`) or a number of nanoseconds; anything
+    else counts as 0.
     """
     small = " ".join(
         f"when {text} rlike '^{NUMBER}{unit}$' "

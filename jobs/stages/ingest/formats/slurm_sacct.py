@@ -87,8 +87,9 @@ def parts(line: str, header: str, source: Source) -> str:
 
 
 def joined_parts(line: str, header: str, source: Source) -> str:
-    """SQL of the array of a row's fields, null where they cannot be told; the fields that cannot
-    be told apart, as one text, are one element more.
+    """SQL of the array of a row's fields; null where the fields are not known.
+
+    Fields that cannot be told apart are one more element: their common text.
     """
     names, row = _names(header), _row(line, header)
     extra, free = _extra_fields(header), _free_text(names)

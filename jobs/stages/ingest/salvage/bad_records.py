@@ -70,7 +70,7 @@ class Saved:
         key = (source.name, header, record.wrapper, late)
         if key not in self.files:
             path = Path(f"{self.folder}/salvaged-{len(self.files)}.txt")
-            lines = path.open("w", encoding="utf-8", newline="\n")
+            lines: TextIO = path.open("w", encoding="utf-8", newline="\n")
             if header is not None:
                 lines.write(f"{header}\n")
             self.files[key] = path, lines, path.with_suffix(".origin").open("w", encoding="utf-8")
@@ -79,6 +79,7 @@ class Saved:
         origins.write(json.dumps([record.file, record.position]) + "\n")
 
     def close(self) -> None:
+        """Close all files, after which :meth:`find` may read them."""
         for _, *files in self.files.values():
             for file in files:
                 file.close()
@@ -201,8 +202,8 @@ def _look_at(
         entry = next(entry for entry in inputs if entry.source.name == name)
         source, form = entry.source, LOG_FORMATS[entry.source.format]
         files = [f for f in entry.good if (f.day not in (None, rejects.day)) == late]
-        for row, header, record in _find_records(files, wanted, form):
-            group = None if row is None else _group_of(row)
+        for found, header, record in _find_records(files, wanted, form):
+            group = None if found is None else _group_of(found)
             if group is not None:
                 seen[group] += 1
             if record is None:
@@ -210,8 +211,8 @@ def _look_at(
             # Text that happens to be JSON is a bad line all the same.
             readable = form.json is not None and header is None
             parts = _parts(record, form) if readable else [record]
-            if row is not None and group is not None and not group.whole and parts == [record]:
-                rejects.add(source, record, row.reason, group.timed)
+            if found is not None and group is not None and not group.whole and parts == [record]:
+                rejects.add(source, record, found.reason, group.timed)
                 continue
             if group is not None:
                 savable.add(group)

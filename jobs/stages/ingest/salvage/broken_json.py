@@ -115,7 +115,8 @@ def split_elements(text: str, array: str, cut: bool) -> Iterator[Piece]:
                 place = stray
                 if not between:
                     continue
-                piece, fault = between, "not JSON: text between the records"
+                piece = between
+                fault: str | None = "not JSON: text between the records"
             else:
                 piece, fault, place = _element(text, place, likeness, array, cut)
             number += 1

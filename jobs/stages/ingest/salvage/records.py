@@ -68,6 +68,7 @@ def read_records(
     raw_file: RawFile, max_file_bytes: int, breaks: Breaks | None = None
 ) -> Iterator[RawRecord]:
     """All records of a damaged file, good and bad, in order; what is beyond saving comes last."""
+    pieces: Iterator[tuple[str, str, str | None]]
     problem = raw_file.refused or too_large(raw_file.path, max_file_bytes)
     if problem:
         pieces = iter([("byte 1", "", f"{problem}; the file is not read")])

@@ -50,7 +50,7 @@ def entity_documents(
 ) -> list[dict[str, Any]]:
     """One document for everybody of the directory, of the graph or rated."""
     people = _directory(tables)
-    nodes = {row["node_id"]: row for row in _user_nodes(tables).to_dict("records")}
+    nodes = by_key(_user_nodes(tables), "node_id")
     fresh = _new_assets(tables)
     kinds = dict(zip(tables.access["user_id"], tables.access["user_kind"], strict=True))
     documents = []
@@ -101,14 +101,14 @@ def entity_documents(
 def entity_day_documents(tables: Tables, rated: Mapping[str, Entity]) -> list[dict[str, Any]]:
     """One document for everybody who was active on the day or has a risk."""
     people = _directory(tables)
-    totals = _totals(tables.access, ["user_id"]).set_index("user_id")
+    active = by_key(_totals(tables.access, ["user_id"]), "user_id")
     assets = tables.access.groupby("user_id")["asset_id"].nunique()
-    peers = {row["node_id"]: _peers(row) for row in _user_nodes(tables).to_dict("records")}
+    nodes = by_key(_user_nodes(tables), "node_id")
+    peers = {user: _peers(node) for user, node in nodes.items()}
     fresh = _new_assets(tables)
     found: dict[str, int] = defaultdict(int)
     for finding in tables.queue:
         found[finding["user"]["id"]] += 1
-    active = totals.to_dict("index")
     risky = {user for user, entity in rated.items() if entity.risk > 0}
     documents = []
     for user in sorted({*active, *risky, *found}):
@@ -209,8 +209,13 @@ def _first_few(sentences: Any) -> list[str]:
 
 
 def _directory(tables: Tables) -> dict[str, dict[str, Any]]:
-    rows: dict[str, dict[str, Any]] = tables.context.directory.set_index("user_id").to_dict("index")
-    return rows
+    """Rows of the directory by user_id."""
+    return by_key(tables.context.directory, "user_id")
+
+
+def by_key(rows: pd.DataFrame, key: str) -> dict[str, dict[str, Any]]:
+    """Rows by their value of ``key``, which is unique."""
+    return {str(row[key]): {str(k): v for k, v in row.items()} for row in rows.to_dict("records")}
 
 
 def _user(user: str, people: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:

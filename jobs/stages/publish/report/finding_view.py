@@ -326,6 +326,7 @@ def _texts(values: Iterable[Any] | None) -> list[str]:
 
 
 def day_view(day: date) -> dict[str, str]:
+    """A day as ISO 8601, in words, and in short words."""
     return {
         "iso": day.isoformat(),
         "said": words.say_day(day),
@@ -339,4 +340,5 @@ def calendar(days: Sequence[date]) -> list[date]:
 
 
 def place(finding: Finding) -> tuple[int, int]:
+    """Key that sorts findings: the latest day first, then by rank."""
     return -queue_day(finding).toordinal(), finding["exfil"]["queue_rank"]

@@ -65,8 +65,10 @@ def _edges(
     findings: Sequence[dict[str, Any]],
     peers: dict[tuple[date, str], list[str]],
 ) -> pd.DataFrame:
-    """The graph's edges of the findings' users and their peers, and the strongest ones of each of
-    their assets: a popular asset has thousands, of which a dozen are drawn."""
+    """Edges of the findings' users and their peers, and the strongest edges of their assets.
+
+    A popular asset has thousands of edges, of which a dozen are drawn.
+    """
     users = {(day, user) for (day, own), others in peers.items() for user in (own, *others)}
     assets = {(queue_day(f), asset["id"]) for f in findings for asset in f["exfil"]["assets"]}
     columns = ["day", "user_id", "asset_id", "weight", "is_new"]
