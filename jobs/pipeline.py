@@ -10,6 +10,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager, suppress
+from dataclasses import dataclass
 from datetime import date
 from typing import TYPE_CHECKING
 
@@ -93,7 +94,23 @@ SIGNS_OF_A_LOST_ENGINE = (
     "SESSION_NOT_FOUND",
 )
 
-Progress = Callable[[str], None]
+
+@dataclass(frozen=True)
+class Done:
+    """A stage of a day that is done, and the seconds that it took."""
+
+    day: date
+    stage: str
+    seconds: float
+    outcome: Outcome
+
+    def __str__(self) -> str:
+        """The progress line."""
+        return f"{self.day}  {self.stage:<9}  {self.seconds:6.1f} s  {self.outcome}"
+
+
+Progress = Callable[[Done | str], None]
+"""Takes each stage that is done, and remarks in words between the stages."""
 
 
 def run_days(
@@ -102,7 +119,9 @@ def run_days(
     stages: Sequence[str] | None = None,
     progress: Progress = print,
 ) -> None:
-    """Run ``stages`` (None: all) for each of ``days`` in order; one progress line per stage.
+    """Run ``stages`` (None: all) for each of ``days`` in order.
+
+    ``progress`` is called with each stage that is done, and with remarks.
 
     Raises the stage's own :class:`RunError`, any other error of a stage as one, each with a note
     that names the day and the stage.
@@ -142,8 +161,7 @@ def run_days(
                         engine.close()
                     spark = engine.enter_context(_started(config.engine))
                     outcome = run_stage(spark, config, day, name)
-                seconds = time.monotonic() - began
-                progress(f"{day}  {name:<9}  {seconds:6.1f} s  {outcome}")
+                progress(Done(day, name, time.monotonic() - began, outcome))
         if stages is None and (note := _stale_note(config, days)):
             progress(note)
 

@@ -2,21 +2,18 @@
 
 from __future__ import annotations
 
-import re
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import date
+from typing import TYPE_CHECKING
 
 from jobs.cli.messages import LOGGER, Invocation, json_line, print_line
 from jobs.platform.progress import Report, advance, reported_to
 
-LINE = re.compile(
-    r"(?P<day>\d{4}-\d\d-\d\d)  (?P<stage>[a-z]+) {2,}"
-    r"(?:(?P<seconds>\d+\.\d) s  )?(?P<message>.*)",
-    re.DOTALL,
-)
-"""A line of ``jobs.pipeline.run_days``; with seconds, the stage is done."""
+if TYPE_CHECKING:
+    from jobs.pipeline import Done, Progress
+
 STEPS = "stages"
 SPEED_SECONDS = 24 * 3600
 """Past over which the speed is averaged: the stages of a day differ, the days hardly do."""
@@ -25,26 +22,28 @@ SPEED_SECONDS = 24 * 3600
 @contextmanager
 def followed(
     invocation: Invocation, days: Sequence[date], stages: Sequence[str]
-) -> Iterator[Callable[[str], None]]:
-    """Give the function to which ``run_days`` tells its lines, for these days and stages.
+) -> Iterator[Progress]:
+    """Give the function to which ``run_days`` reports its progress, for these days and stages.
 
-    Lines go to stdout as they are, or as JSON. Each that ends a stage moves the bar.
+    Lines go to stdout as they are, or as JSON. Each stage that is done moves the bar.
     """
+    from jobs.pipeline import Done
+
     steps = [(str(day), stage) for day in days for stage in stages]
     number = len(steps)
 
-    def tell(line: str) -> None:
-        found = LINE.fullmatch(line)
-        if found and found["seconds"]:
-            invocation.day, invocation.stage = found["day"], found["stage"]
+    def tell(said: Done | str) -> None:
+        if isinstance(said, Done):
+            invocation.day, invocation.stage = str(said.day), said.stage
         if invocation.log_format == "text":
-            print_line(line)
+            print_line(str(said))
+        elif isinstance(said, Done):
+            figures = {"seconds": round(said.seconds, 1), "rows": dict(said.outcome.rows)}
+            line = json_line(invocation, "INFO", LOGGER, str(said.outcome), **figures)
+            print(line, flush=True)
         else:
-            seconds = found["seconds"] if found else None
-            message = found["message"] if found else line
-            told = {"seconds": None if seconds is None else float(seconds)}
-            print(json_line(invocation, "INFO", LOGGER, message, **told), flush=True)
-        if found and found["seconds"]:
+            print(json_line(invocation, "INFO", LOGGER, said), flush=True)
+        if isinstance(said, Done):
             advance(STEPS, 1, number)
             _go_on(invocation, steps)
 

@@ -14,7 +14,9 @@ import pytest
 from jobs import pipeline
 from jobs.cli.messages import Invocation
 from jobs.cli.progress import followed
+from jobs.pipeline import Done
 from jobs.platform.errors import InputError, RunError
+from jobs.stages.stage import Outcome
 from tests.cli.running import ROOT, ndjson, run, stage_of
 from tests.cli.stored import DAY
 
@@ -84,23 +86,28 @@ def test_the_error_that_ends_a_run_names_its_day_and_stage(
     assert "Traceback" in told[0]["exception"]
 
 
-@pytest.mark.parametrize(
-    ("line", "stage", "message"),
-    [
-        ("2026-10-05  ingest     1000.2 s  done", "ingest", "done"),
-        ("2026-10-05  aggregate  the engine was lost", "ingest", "the engine was lost"),
-        ("2026-10-06 was scored from the old 2026-10-05", "ingest", None),
-    ],
-)
-def test_a_line_without_seconds_ends_no_stage(
-    line: str, stage: str, message: str | None, capsys: pytest.CaptureFixture[str]
+def test_a_stage_that_is_done_moves_on_and_counts_its_rows(
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
     invocation = Invocation(log_format="json")
+    outcome = Outcome({"events": 3}, ("3 records", "NO FILE for a"))
     with followed(invocation, [DAY], ["ingest", "aggregate"]) as tell:
-        tell(line)
+        tell(Done(DAY, "ingest", 1000.24, outcome))
     (record,) = records(capsys.readouterr().out)
-    assert (record["stage"], record["message"]) == (stage, message or line)
-    assert invocation.stage == ("aggregate" if "seconds" in record else "ingest")
+    assert (record["day"], record["stage"]) == ("2026-10-05", "ingest")
+    assert (record["message"], record["seconds"]) == ("3 records; NO FILE for a", 1000.2)
+    assert record["rows"] == {"events": 3}
+    assert invocation.stage == "aggregate"
+
+
+def test_a_remark_ends_no_stage(capsys: pytest.CaptureFixture[str]) -> None:
+    invocation = Invocation(log_format="json")
+    with followed(invocation, [DAY], ["ingest", "aggregate"]) as tell:
+        tell("2026-10-06 was scored from the old 2026-10-05")
+    (record,) = records(capsys.readouterr().out)
+    assert record["message"] == "2026-10-06 was scored from the old 2026-10-05"
+    assert "seconds" not in record
+    assert record["stage"] == invocation.stage == "ingest"
 
 
 LOGGED = f"""

@@ -189,7 +189,7 @@ def test_a_stage_that_loses_its_engine_is_run_once_more(
     before = rows_of(sail_run.storage)
     sessions = stage_that_loses_its_engine(monkeypatch, "aggregate", times=1)
     lines: list[str] = []
-    run_days(sail_run, [LAST_DAY], ["aggregate", "graph"], lines.append)
+    run_days(sail_run, [LAST_DAY], ["aggregate", "graph"], lambda said: lines.append(str(said)))
     assert len(set(map(id, sessions))) == 2
     lost, again, graph = lines
     assert lost == f"{LAST_DAY}  aggregate  the engine was lost; once more in a new session"

@@ -44,6 +44,6 @@ def demo(
     from jobs.cli.progress import followed
     from jobs.trial.demo import LAST_DAY, run_demo
 
-    run = [LAST_DAY - timedelta(days=back) for back in reversed(range(days))]
+    run = [LAST_DAY - timedelta(days=back) for back in reversed(range(1, days))]
     with followed(context.obj, run, STAGE_NAMES) as tell:
         run_demo(out, seed, people, services, days, tell)

@@ -134,7 +134,7 @@ def _run_stages(config: Path) -> int:
     return 0
 
 
-def _note(line: str) -> None:
+def _note(line: object) -> None:
     print(f"  {line}", file=sys.stderr, flush=True)
 
 
