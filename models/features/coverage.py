@@ -193,59 +193,94 @@ def measure_coverage(objects: Objects, pairs: Codes, windows: tuple[int, ...]) -
     by parts, that ``bytes`` lacks as their size is not known), ``total`` (objects of the artefact).
     Rows for every pair and window, sorted.
     """
+    reads = _reads(objects, pairs)
+    everything = reads.parts(0, HISTORY_DAYS)
+    frames = [_cover_window(objects, pairs, reads, everything, days) for days in windows]
+    return pd.concat(frames, ignore_index=True)
+
+
+@dataclass(frozen=True)
+class Reads:
+    """What was read of each cell, i.e. of each object by each pair.
+
+    Of cells: ``pair`` (position), ``sizes`` (bytes, NaN: not known). Of rows of OBJECT_ACCESS:
+    ``cell``, ``ago``, ``ranged``, ``part_bytes`` (NaN: whole or by ranges). Of spans of ranges:
+    ``span_cell``, ``span_ago``, ``spans`` (spans, 2).
+    """
+
+    pair: Codes
+    sizes: Floats
+    cell: Codes
+    ago: Codes
+    ranged: NDArray[np.bool_]
+    part_bytes: Floats
+    span_cell: Codes
+    span_ago: Codes
+    spans: Codes
+
+    def parts(self, low: int, high: int) -> Floats:
+        """Part of each cell, 0–1, read from ``low`` to ``high`` (exclusive) days ago."""
+        count, unplaced = len(self.pair), np.isfinite(self.part_bytes)
+        inside = (self.ago >= low) & (self.ago < high)
+        whole = np.bincount(self.cell[inside & ~self.ranged & ~unplaced], minlength=count) > 0
+        near = (self.span_ago >= low) & (self.span_ago < high)
+        spans = self.spans[near]
+        union = union_lengths(self.span_cell[near], spans[:, 0], spans[:, 1], count)
+        some = inside & unplaced
+        union += np.bincount(self.cell[some], self.part_bytes[some], count)
+        part = np.where(np.isfinite(self.sizes), union / self.sizes, union > 0)
+        return np.where(whole, 1.0, np.clip(part, 0.0, 1.0))
+
+
+def _reads(objects: Objects, pairs: Codes) -> Reads:
+    """The reads of the pairs."""
     rows = objects.rows[np.isin(objects.rows["pair"].to_numpy(), pairs)].reset_index(drop=True)
     things = max(1, len(objects.sizes))
     cells, cell = np.unique(
         rows["pair"].to_numpy() * things + rows["object"].to_numpy(), return_inverse=True
     )
-    thing, pair = cells % things, np.searchsorted(pairs, cells // things)
-    asset = objects.asset_of(pairs)
-    sizes = objects.sizes[thing]
+    sizes, ago = objects.sizes[cells % things], rows["ago"].to_numpy()
     ranged = _has_ranges(rows)
     row, spans = _spans(rows[ranged])
-    span_cell, span_ago = cell[ranged][row], rows["ago"].to_numpy()[ranged][row]
+    span_cell = cell[ranged][row]
     limit = np.where(np.isfinite(sizes), sizes, FURTHEST_BYTE).astype(np.int64)[span_cell]
-    spans = _within(spans, limit)
-    ago = rows["ago"].to_numpy()
-    part_bytes = rows["part_bytes"].to_numpy()
-    unplaced = np.isfinite(part_bytes)
+    return Reads(
+        pair=np.searchsorted(pairs, cells // things),
+        sizes=sizes,
+        cell=cell,
+        ago=ago,
+        ranged=ranged,
+        part_bytes=rows["part_bytes"].to_numpy(),
+        span_cell=span_cell,
+        span_ago=ago[ranged][row],
+        spans=_within(spans, limit),
+    )
 
-    def parts(low: int, high: int) -> Floats:
-        """Part of each cell read from ``low`` to ``high`` (exclusive) days ago."""
-        inside = (ago >= low) & (ago < high)
-        whole = np.bincount(cell[inside & ~ranged & ~unplaced], minlength=len(cells)) > 0
-        near = (span_ago >= low) & (span_ago < high)
-        union = union_lengths(span_cell[near], spans[near, 0], spans[near, 1], len(cells))
-        some = inside & unplaced
-        union += np.bincount(cell[some], part_bytes[some], len(cells))
-        part = np.where(np.isfinite(sizes), union / sizes, union > 0)
-        return np.where(whole, 1.0, np.clip(part, 0.0, 1.0))
 
-    everything = parts(0, HISTORY_DAYS)
+def _cover_window(
+    objects: Objects, pairs: Codes, reads: Reads, everything: Floats, days: int
+) -> pd.DataFrame:
+    """Rows of :func:`measure_coverage` of one window; ``everything``: parts read in all days."""
+    asset, pair, sizes = objects.asset_of(pairs), reads.pair, reads.sizes
     totals, total_bytes = objects.totals[asset], objects.total_bytes[asset]
-    frames = []
-    for days in windows:
-        part = parts(0, days)
-        new = np.clip(everything - parts(days, HISTORY_DAYS), 0.0, part)
-        read = np.bincount(pair, part, len(pairs))
-        amounts = np.bincount(pair, np.nan_to_num(part * sizes), len(pairs))
-        by_bytes = np.where(total_bytes > 0, amounts / total_bytes, 0.0)
-        share = np.clip(np.fmax(read / np.maximum(totals, 1), by_bytes), 0.0, 1.0)
-        frames.append(
-            pd.DataFrame(
-                {
-                    "pair": pairs,
-                    "days": days,
-                    "objects": np.bincount(pair, part > 0, len(pairs)),
-                    "share": share,
-                    "fresh": share * np.bincount(pair, new, len(pairs)) / np.maximum(read, 1e-12),
-                    "bytes": np.where(amounts > 0, amounts, np.nan),
-                    "unsized": np.bincount(pair, part * ~np.isfinite(sizes), len(pairs)),
-                    "total": totals,
-                }
-            )
-        )
-    return pd.concat(frames, ignore_index=True)
+    part = reads.parts(0, days)
+    new = np.clip(everything - reads.parts(days, HISTORY_DAYS), 0.0, part)
+    read = np.bincount(pair, part, len(pairs))
+    amounts = np.bincount(pair, np.nan_to_num(part * sizes), len(pairs))
+    by_bytes = np.where(total_bytes > 0, amounts / total_bytes, 0.0)
+    share = np.clip(np.fmax(read / np.maximum(totals, 1), by_bytes), 0.0, 1.0)
+    return pd.DataFrame(
+        {
+            "pair": pairs,
+            "days": days,
+            "objects": np.bincount(pair, part > 0, len(pairs)),
+            "share": share,
+            "fresh": share * np.bincount(pair, new, len(pairs)) / np.maximum(read, 1e-12),
+            "bytes": np.where(amounts > 0, amounts, np.nan),
+            "unsized": np.bincount(pair, part * ~np.isfinite(sizes), len(pairs)),
+            "total": totals,
+        }
+    )
 
 
 def _within(spans: Codes, limit: Codes) -> Codes:

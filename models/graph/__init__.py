@@ -29,7 +29,7 @@ from models.graph.communities import find_communities
 from models.graph.layout import lay_out
 from models.graph.likeness import choose_peers, weigh_profiles
 from models.graph.probability import link_probabilities
-from models.graph.window import damp, declared_teams, read_window
+from models.graph.window import Floats, Window, damp, declared_teams, read_window
 from schemas.tables.graph import GRAPH_EDGES, GRAPH_NODES
 
 if TYPE_CHECKING:
@@ -60,12 +60,15 @@ def build_graph(
             pd.DataFrame(columns=GRAPH_NODES.column_names),
             pd.DataFrame(columns=GRAPH_EDGES.column_names),
         )
-    pairs = window.pairs
-    weights = damp(pairs["days"].to_numpy(), pairs["events"].to_numpy())
+    weights = damp(window.pairs["days"].to_numpy(), window.pairs["events"].to_numpy())
     teams = declared_teams(window.users, context)
-    profiles = weigh_profiles(window, weights)
-    communities = find_communities(window, weights, profiles, settings.seed)
-    places = lay_out(window, weights, communities, settings.seed)
+    probability = link_probabilities(window, teams, context, settings)
+    edges = _edges(window, weights, probability, day)
+    return _nodes(window, weights, edges, teams, context, day, settings), edges
+
+
+def _edges(window: Window, weights: Floats, probability: Floats, day: date) -> pd.DataFrame:
+    pairs = window.pairs
     edges = pd.DataFrame(
         {
             "day": day,
@@ -75,12 +78,25 @@ def build_graph(
             "active_days": pairs["days"],
             "today": pairs["today"],
             "is_new": pairs["before_days"] == 0,
-            "probability": link_probabilities(window, teams, context, settings),
+            "probability": probability,
         }
     )
+    return edges[GRAPH_EDGES.column_names]
+
+
+def _nodes(
+    window: Window,
+    weights: Floats,
+    edges: pd.DataFrame,
+    teams: list[str],
+    context: Context,
+    day: date,
+    settings: Graph,
+) -> pd.DataFrame:
+    profiles = weigh_profiles(window, weights)
+    communities = find_communities(window, weights, profiles, settings.seed)
+    places = lay_out(window, weights, communities, settings.seed)
     asset_kinds = context.assets.drop_duplicates("asset_id").set_index("asset_id")["kind"]
-    n_users, n_assets = len(window.users), len(window.assets)
-    kinds = [*window.kinds, *(asset_kinds.get(asset) or None for asset in window.assets)]
     graph = bipartite_graph(edges)
     keys = [("user", user) for user in window.users] + [("asset", a) for a in window.assets]
     nodes = pd.DataFrame(
@@ -88,21 +104,24 @@ def build_graph(
             "day": day,
             "node_id": [node_id for _, node_id in keys],
             "node_type": [node_type for node_type, _ in keys],
-            "kind": kinds,
+            "kind": [
+                *window.kinds,
+                *(asset_kinds.get(asset) or None for asset in window.assets),
+            ],
             "community": communities,
             "degree": [graph.degree(key) for key in keys],
             "strength": [round(graph.degree(key, weight="weight"), 6) for key in keys],
             "peers": [
                 *choose_peers(window, profiles, teams, settings.peers),
-                *([] for _ in range(n_assets)),
+                *([] for _ in window.assets),
             ],
             "x": places[:, 0],
             "y": places[:, 1],
         },
-        index=range(n_users + n_assets),
+        index=range(len(keys)),
     )
     nodes = nodes.sort_values(["node_type", "node_id"], ignore_index=True)
-    return nodes[GRAPH_NODES.column_names], edges[GRAPH_EDGES.column_names]
+    return nodes[GRAPH_NODES.column_names]
 
 
 def bipartite_graph(edges: pd.DataFrame) -> nx.Graph:
@@ -114,12 +133,3 @@ def bipartite_graph(edges: pd.DataFrame) -> nx.Graph:
     graph.add_nodes_from(assets, bipartite=1)
     graph.add_weighted_edges_from(zip(users, assets, edges["weight"], strict=True))
     return graph
-
-
-def peer_groups(nodes: pd.DataFrame) -> dict[str, list[str]]:
-    """From user_id to peers, nearest first, of rows of GRAPH_NODES (also as read from a table)."""
-    users = nodes[nodes["node_type"] == "user"]
-    return {
-        user: [str(peer) for peer in peers]
-        for user, peers in zip(users["node_id"], users["peers"], strict=True)
-    }

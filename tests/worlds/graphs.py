@@ -1,0 +1,114 @@
+"""Graphs to test with: rows of access, context, blocks of users that belong together."""
+
+from __future__ import annotations
+
+import math
+from datetime import date, timedelta
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from schemas.config import Graph
+from schemas.context import (
+    APPROVAL_COLUMNS,
+    ASSET_COLUMNS,
+    DIRECTORY_COLUMNS,
+    NETWORK_COLUMNS,
+    Context,
+)
+
+DAY = date(2026, 3, 31)
+SETTINGS = Graph(window_days=30, peers=5, factors=10, seed=7)
+
+Touch = tuple[int, str, str]
+"""Days before DAY, user, asset."""
+
+
+def access_of(touches: list[Touch], **columns: Any) -> pd.DataFrame:
+    """Rows of ACCESS with one successful event each, unless ``columns`` say otherwise."""
+    rows = pd.DataFrame(
+        {
+            "day": [DAY - timedelta(days=ago) for ago, _, _ in touches],
+            "user_id": [user for _, user, _ in touches],
+            "user_kind": "human",
+            "asset_id": [asset for _, _, asset in touches],
+            "action_class": "read",
+            "events": 1,
+            "failures": 0,
+        }
+    )
+    return rows.assign(**columns)
+
+
+def context_of(
+    teams: dict[str, str] | None = None, assets: list[dict[str, str]] | None = None
+) -> Context:
+    people = [{"user_id": user, "kind": "human", "team": t} for user, t in (teams or {}).items()]
+    return Context(
+        directory=pd.DataFrame(people, columns=DIRECTORY_COLUMNS).fillna(""),
+        assets=pd.DataFrame(assets or [], columns=ASSET_COLUMNS).fillna(""),
+        approvals=pd.DataFrame(columns=APPROVAL_COLUMNS),
+        networks=pd.DataFrame(columns=NETWORK_COLUMNS),
+    )
+
+
+def two_cliques() -> list[Touch]:
+    """Four users on three assets, three users on three others, on five days; one common asset."""
+    large = [(ago, f"l{u}", f"x{a}") for ago in range(5) for u in range(4) for a in range(3)]
+    small = [(ago, f"s{u}", f"y{a}") for ago in range(5) for u in range(3) for a in range(3)]
+    wiki = [(1, user, "wiki") for user in ("l0", "l1", "l2", "l3", "s0", "s1", "s2")]
+    return large + small + wiki
+
+
+def planted_blocks(
+    n_users: int, n_assets: int, n_blocks: int, seed: int, habit_shape: float = math.inf
+) -> tuple[pd.DataFrame, pd.DataFrame, dict[str, int], dict[str, int]]:
+    """Access of 30 days where users touch assets of their own block or a few common ones.
+
+    Users differ in activity and assets in popularity; the rates of single pairs spread about that
+    like a Gamma variable of shape ``habit_shape`` (infinite: not at all). Returns access, the
+    foreign touches of DAY (random pairs across blocks, not in access), the blocks of users and of
+    assets (common ones -1).
+    """
+    rng = np.random.default_rng(seed)
+    user_blocks = rng.integers(n_blocks, size=n_users)
+    asset_blocks = np.where(rng.random(n_assets) < 0.03, -1, rng.integers(n_blocks, size=n_assets))
+    activity, popularity = rng.gamma(1.5, 1 / 1.5, n_users), rng.gamma(0.7, 1 / 0.7, n_assets)
+    own = (user_blocks[:, None] == asset_blocks) * 0.02 + (asset_blocks == -1) * 0.05
+    rates = own * np.outer(activity, popularity)
+    if math.isfinite(habit_shape):
+        rates *= rng.gamma(habit_shape, 1 / habit_shape, rates.shape)
+    chance = 1 - np.exp(-rates)
+    touches = [
+        (ago, f"u{user:03d}", f"a{asset:03d}")
+        for ago in range(30)
+        for user, asset in np.argwhere(rng.random(chance.shape) < chance)
+    ]
+    pairs = zip(rng.integers(n_users, size=300), rng.integers(n_assets, size=300), strict=True)
+    foreign = {
+        (0, f"u{user:03d}", f"a{asset:03d}")
+        for user, asset in pairs
+        if asset_blocks[asset] not in (-1, user_blocks[user])
+    }
+    return (
+        access_of(touches),
+        access_of(sorted(foreign)),
+        {f"u{user:03d}": int(block) for user, block in enumerate(user_blocks)},
+        {f"a{asset:03d}": int(block) for asset, block in enumerate(asset_blocks)},
+    )
+
+
+def share_ranked_higher(legitimate: pd.Series, foreign: pd.Series) -> float:
+    """AUC, the obvious way: how often a legitimate value beats a foreign one; ties count half."""
+    left, right = legitimate.to_numpy()[:, None], foreign.to_numpy()[None, :]
+    return float(((left > right) + 0.5 * (left == right)).mean())
+
+
+def peer_groups(nodes: pd.DataFrame) -> dict[str, list[str]]:
+    """From user_id to peers, nearest first, of rows of GRAPH_NODES (also as read from a table)."""
+    users = nodes[nodes["node_type"] == "user"]
+    return {
+        user: [str(peer) for peer in peers]
+        for user, peers in zip(users["node_id"], users["peers"], strict=True)
+    }
