@@ -22,9 +22,7 @@ from jobs.stages import graph as stage
 from models.graph import build_graph
 from models.graph.probability import PROBABILITY_FLOOR
 from schemas.config import Graph, JobConfig
-from schemas.context import (
-    DIRECTORY_COLUMNS,
-)
+from schemas.context import DIRECTORY_COLUMNS
 from schemas.tables.access import ACCESS
 from schemas.tables.graph import GRAPH_EDGES, GRAPH_NODES
 

@@ -15,12 +15,7 @@ from hypothesis import strategies as st
 from models.detectors import describe, detector_names, detector_settings
 from models.reasons.reason import Reason, dump_reasons
 from models.scoring.circumstances import Circumstances, gather
-from models.scoring.points import (
-    ONE_FAMILY_MOST,
-    ScoredEntity,
-    score_entities,
-    share_points,
-)
+from models.scoring.points import ONE_FAMILY_MOST, ScoredEntity, score_entities, share_points
 from schemas.config import Scoring, Suppression
 from schemas.finding import SEVERITY_FROM, severity
 from tests.worlds import histories

@@ -1,0 +1,43 @@
+"""burst_self: speaks of its case, and not of its look-alike."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+import pandas as pd
+
+from tests.worlds.plants import (
+    Planted,
+    assert_fires,
+    assert_quiet,
+    leaver_copies_everything,
+    score_of,
+    signals_of,
+    sweep_on_its_weekday,
+)
+
+
+def test_fires(planted: Planted, usual: pd.DataFrame) -> None:
+    assert_fires("burst_self", *planted(leaver_copies_everything), usual)
+
+
+def test_stays_quiet(planted: Planted, usual: pd.DataFrame) -> None:
+    assert_quiet("burst_self", *planted(sweep_on_its_weekday), usual)
+
+
+def test_unknown_bytes_are_not_zero(planted: Callable[..., Any]) -> None:
+    """Where no bytes are logged, objects speak: the thief stays on top."""
+    history, user = planted(leaver_copies_everything)
+    access = history.access.assign(bytes_out=None)
+    access["hourly"] = [[h | {"bytes": 0} for h in hours] for hours in access["hourly"]]
+    blind = replace(
+        history, access=access, object_access=history.object_access.assign(bytes_out=None)
+    )
+    rows = score_of("burst_self", blind)
+    people = rows[(rows["user_kind"] == "human") & (rows["window"] == "1d")]
+    assert people.sort_values("statistic")["entity"].iloc[-1] == user
+    assert set(people["unit"]) <= {"objects", "assets"}
+    mine = signals_of("shard_coverage", blind, user).set_index("window")
+    assert mine.loc["1d", "observed"] == 1.0

@@ -1,0 +1,21 @@
+"""first_access: speaks of its case, and not of its look-alike."""
+
+from __future__ import annotations
+
+import pandas as pd
+
+from tests.worlds.plants import (
+    Planted,
+    assert_fires,
+    assert_quiet,
+    new_step_of_the_own_run,
+    stranger_reads_frontier_checkpoint,
+)
+
+
+def test_fires(planted: Planted, usual: pd.DataFrame) -> None:
+    assert_fires("first_access", *planted(stranger_reads_frontier_checkpoint), usual)
+
+
+def test_stays_quiet(planted: Planted, usual: pd.DataFrame) -> None:
+    assert_quiet("first_access", *planted(new_step_of_the_own_run), usual)

@@ -1,0 +1,21 @@
+"""leaver: speaks of its case, and not of its look-alike."""
+
+from __future__ import annotations
+
+import pandas as pd
+
+from tests.worlds.plants import (
+    Planted,
+    assert_fires,
+    assert_quiet,
+    leaver_copies_everything,
+    leaver_works_on,
+)
+
+
+def test_fires(planted: Planted, usual: pd.DataFrame) -> None:
+    assert_fires("leaver", *planted(leaver_copies_everything), usual)
+
+
+def test_stays_quiet(planted: Planted, usual: pd.DataFrame) -> None:
+    assert_quiet("leaver", *planted(leaver_works_on), usual)

@@ -1,0 +1,240 @@
+"""Cases on which each detector speaks, and look-alikes on which it does not."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import timedelta
+from typing import Any
+
+import pandas as pd
+
+from models.detectors import DETECTORS, detector_settings
+from models.detectors.signal import signal_frame
+from models.features.history import History
+from tests.worlds.histories import HOME, LAST, World
+
+DAY = LAST - timedelta(days=3)  # a Thursday
+SETTINGS = detector_settings({})
+DETECTOR_OF = {detector.name: detector for detector in DETECTORS}
+
+Plant = Callable[[World], str]
+"""Adds a case to a world; gives the identity that it is about."""
+Planted = Callable[[Plant], tuple[History, str]]
+"""A planted world and the identity that the case is about."""
+
+
+def back(days: int) -> Any:
+    """So many days before the day scored."""
+    return DAY - timedelta(days=days)
+
+
+def leaver_copies_everything(world: World) -> str:
+    world.person("u010")["notice_date"] = back(5)
+    for step in (1, 2, 3):
+        asset = f"ckpt-pretraining-{step}"
+        world.read(DAY, "u010", asset, world.shards(asset), 13)
+    return "u010"
+
+
+def stranger_reads_frontier_checkpoint(world: World) -> str:
+    world.read(DAY, "u016", "ckpt-pretraining-2", world.shards("ckpt-pretraining-2")[:45], 2)
+    return "u016"
+
+
+def drip_of_five_shards_a_day(world: World) -> str:
+    shards = world.shards("ckpt-pretraining-3")
+    for day in range(25):
+        part = shards[day * 5 : day * 5 + 5]
+        world.read(back(24 - day), "u022", "ckpt-pretraining-3", part, 15)
+    return "u022"
+
+
+def three_read_a_third_each(world: World) -> str:
+    shards = world.shards("ckpt-posttraining-1")
+    for place, user in enumerate(("u015", "u020", "u028")):
+        world.read(DAY, user, "ckpt-posttraining-1", shards[place::3], 11)
+    return "u020"
+
+
+def night_of_clones(world: World) -> str:
+    for i in range(30):
+        world.act(DAY, "u010", f"repo-{i}", "clone", hour=22, object=f"repo-{i}", network=HOME,
+                  action="git.clone", credential="new-token", agent="git")  # fmt: skip
+    return "u010"
+
+
+def service_key_on_a_laptop(world: World) -> str:
+    world.read(DAY, "svc-serve", "ckpt-inference-1", world.shards("ckpt-inference-1")[:9], 23,
+               network="external/RO/64800", agent="aws-cli", kind="service")  # fmt: skip
+    return "svc-serve"
+
+
+def researcher_enters_serving_pods(world: World) -> str:
+    for pod in range(4):
+        world.act(DAY, "u018", "ns-inference", "execute", object=f"pod-{pod}", action="pods/exec",
+                  agent="kubectl", hour=19)  # fmt: skip
+    return "u018"
+
+
+def copies_to_a_strange_bucket(world: World) -> str:
+    for name in world.shards("ckpt-evals-1"):
+        world.act(DAY, "u009", "ckpt-evals-1", "copy", object=name, action="CopyObject",
+                  destination="s3://elsewhere#999988887777")  # fmt: skip
+    return "u009"
+
+
+def looks_at_everything_and_is_refused(world: World) -> str:
+    for asset in world.assets:
+        world.act(DAY, "u023", asset, "list", action="ListObjects", hour=3, failed=asset[-1] == "2")
+    return "u023"
+
+
+def everything_at_once(world: World) -> str:
+    stranger = "u034"
+    for asset in ("ckpt-inference-1", "ckpt-pretraining-1"):
+        world.read(
+            DAY, stranger, asset, world.shards(asset), 1, network="external/XX/1", agent="curl"
+        )
+    looks = [a for a in world.assets if a.startswith(("ckpt", "ns"))]
+    for asset in looks:
+        world.act(DAY, stranger, asset, "list", hour=2, network="external/XX/1", failed=True)
+    return stranger
+
+
+def whole_team_crunches(world: World) -> str:
+    for number in range(3, 48, 6):
+        for asset in ("ckpt-evals-1", "ckpt-evals-3"):
+            world.read(DAY, f"u{number:03d}", asset, world.shards(asset)[:60], 18)
+    return "u021"
+
+
+def sweep_on_its_weekday(world: World) -> str:
+    """The weekly sweep takes place on Mondays; move it all to Thursdays."""
+    shift = timedelta(days=3)
+    for place, event in enumerate(world.events):
+        if event.user == "svc-eval" and event.asset.startswith("ckpt") and event.day + shift <= DAY:
+            world.events[place] = replace(event, day=event.day + shift)
+    return "svc-eval"
+
+
+def operator_enters_pods(world: World) -> str:
+    for offset in range(28):
+        world.act(back(offset), "u005", "ns-inference", "execute", object="pod", action="pods/exec")
+    return "u005"
+
+
+def reads_the_same_shards_daily(world: World) -> str:
+    part = world.shards("ckpt-inference-3")[:40]
+    for offset in range(20):
+        world.read(back(offset), "u002", "ckpt-inference-3", part, 10)
+    return "u002"
+
+
+def team_reads_in_parallel(world: World) -> str:
+    for number in range(2, 48, 6):
+        world.read(DAY, f"u{number:03d}", "ckpt-inference-3", world.shards("ckpt-inference-3")[:50])
+    return "u008"
+
+
+def known_repositories_again(world: World) -> str:
+    mine = sorted({e.asset for e in world.events if e.user == "u010" and "repo" in e.asset})
+    for repo in mine:
+        world.act(
+            DAY, "u010", repo, "clone", object=repo, action="git.clone", credential="key-u010"
+        )
+    return "u010"
+
+
+def new_step_of_the_own_run(world: World) -> str:
+    world.assets["ckpt-evals-4"] = world.assets["ckpt-evals-1"] | {
+        "asset_id": "ckpt-evals-4", "pattern": "s3://ckpt/evals/run/step-4/*",
+    }  # fmt: skip
+    for user in ("u003", "u009", "u015", "u021"):
+        world.read(DAY, user, "ckpt-evals-4", world.shards("ckpt-evals-4")[:3])
+    return "u009"
+
+
+def leaver_works_on(world: World) -> str:
+    world.person("u011")["notice_date"] = back(9)
+    world.read(DAY, "u011", "ckpt-evals-3", world.shards("ckpt-evals-3")[:6])
+    return "u011"
+
+
+def backup_as_every_night(world: World) -> str:
+    return "svc-backup"
+
+
+FIRING: dict[str, Plant] = {
+    "burst_peers": leaver_copies_everything,
+    "burst_self": leaver_copies_everything,
+    "cluster_egress": researcher_enters_serving_pods,
+    "collusion": three_read_a_third_each,
+    "first_access": stranger_reads_frontier_checkpoint,
+    "foreign_copy": copies_to_a_strange_bucket,
+    "leaver": leaver_copies_everything,
+    "mass_clone": night_of_clones,
+    "odd_day": everything_at_once,
+    "recon": looks_at_everything_and_is_refused,
+    "service_misuse": service_key_on_a_laptop,
+    "shard_coverage": leaver_copies_everything,
+    "slow_drip": drip_of_five_shards_a_day,
+}
+
+
+QUIET: dict[str, Plant] = {
+    "burst_peers": whole_team_crunches,
+    "burst_self": sweep_on_its_weekday,
+    "cluster_egress": operator_enters_pods,
+    "collusion": team_reads_in_parallel,
+    "first_access": new_step_of_the_own_run,
+    "foreign_copy": backup_as_every_night,
+    "leaver": leaver_works_on,
+    "mass_clone": known_repositories_again,
+    "odd_day": backup_as_every_night,
+    "recon": backup_as_every_night,
+    "service_misuse": backup_as_every_night,
+    "shard_coverage": sweep_on_its_weekday,
+    "slow_drip": reads_the_same_shards_daily,
+}
+
+
+def score_of(name: str, history: History, settings_: Any = None) -> pd.DataFrame:
+    """Signals of one detector as a frame."""
+    return signal_frame(DETECTOR_OF[name].score(history, settings_ or SETTINGS[name]))
+
+
+def signals_of(name: str, history: History, user: str) -> pd.DataFrame:
+    """What a detector says of one identity."""
+    rows = score_of(name, history)
+    return rows[rows["entity"] == user]
+
+
+def rarity(name: str, rows: pd.DataFrame, usual: pd.DataFrame) -> list[float]:
+    """For each of the rows the share of usual signals of its kind that are as high."""
+    return [
+        float((_like(name, row, usual)["statistic"] >= row.statistic).mean())
+        for row in rows.itertuples()
+    ]
+
+
+def _like(name: str, row: Any, usual: pd.DataFrame) -> pd.DataFrame:
+    alike = (usual["detector"] == name) & (usual["window"] == row.window)
+    return usual[alike & (usual["user_kind"] == row.user_kind)]
+
+
+def assert_fires(name: str, history: History, user: str, usual: pd.DataFrame) -> None:
+    """The case is among the rarest 2 % in one window at least."""
+    mine = signals_of(name, history, user)
+    told = mine[["window", "statistic", "reason"]].to_string()
+    assert min(rarity(name, mine, usual)) <= 0.02, told
+
+
+def assert_quiet(name: str, history: History, user: str, usual: pd.DataFrame) -> None:
+    """The look-alike is usual, or small, in every window."""
+    known = usual[usual["detector"] == name]
+    for row in signals_of(name, history, user).itertuples():
+        reference = known.loc[known["window"] == row.window, "statistic"]
+        assert (reference >= row.statistic).mean() > 0.02 or row.statistic <= 0.5, (
+            f"{row.window}: {row.statistic} {row.reason}"
+        )
