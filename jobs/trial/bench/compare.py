@@ -3,8 +3,9 @@
     python -m jobs.trial.bench.compare BEFORE AFTER
 
 A change of the code's shape must not change results. Folders are those of `exfilwatch demo --out`.
-Sentences may be worded anew: columns and fields of :data:`WORDING` do not count. Exit code 1 and a
-line for each difference if there is any.
+Sentences may be worded anew: columns and fields of :data:`WORDING` do not count. Columns that only
+one of the runs has are listed, and do not count either. Exit code 1 and a line for each difference
+if there is any.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from jobs.platform.delta_tables import stored_files, table_exists
+from jobs.platform.delta_tables import open_table, stored_files, table_exists
 from schemas.tables import TABLES
 from schemas.tables.spec import Table
 
@@ -29,7 +30,9 @@ SHOWN = 3
 def differences(before: Path, after: Path) -> Iterator[str]:
     """One line for each table, and for each day's findings, that differ."""
     for table in TABLES:
-        rows = [_rows(folder / "warehouse", table) for folder in (before, after)]
+        names = [_columns(folder / "warehouse", table) for folder in (before, after)]
+        both = sorted(set(names[0]) & set(names[1]) - WORDING)
+        rows = [_rows(folder / "warehouse", table, both) for folder in (before, after)]
         yield from _compared(f"table {table.name}", *rows)
     findings = [_findings(folder / "out" / "findings.ndjson") for folder in (before, after)]
     yield from _compared("findings.ndjson", *findings)
@@ -43,10 +46,26 @@ def _compared(name: str, before: Counter[str], after: Counter[str]) -> Iterator[
             yield from (f"  {sign} {row[:400]}" for row in sorted(rows)[:SHOWN])
 
 
-def _rows(storage: Path, table: Table) -> Counter[str]:
+def new_columns(before: Path, after: Path) -> Iterator[str]:
+    """One line for each table that has columns in one of the runs only."""
+    for table in TABLES:
+        old, new = (_columns(folder / "warehouse", table) for folder in (before, after))
+        if added := sorted(set(new) - set(old)):
+            yield f"table {table.name}: only after: {', '.join(added)}"
+        if gone := sorted(set(old) - set(new)):
+            yield f"table {table.name}: only before: {', '.join(gone)}"
+
+
+def _columns(storage: Path, table: Table) -> list[str]:
+    """Columns that are stored; those of the spec where there is no table."""
+    if not table_exists(str(storage), table):
+        return table.column_names
+    return [field.name for field in open_table(str(storage), table).schema().fields]
+
+
+def _rows(storage: Path, table: Table, names: list[str]) -> Counter[str]:
     if not table_exists(str(storage), table):
         return Counter()
-    names = [name for name in table.column_names if name not in WORDING]
     rows: Counter[str] = Counter()
     for batch in stored_files(str(storage), table).to_batches(columns=names):
         rows.update(_text(row) for row in batch.to_pylist(maps_as_pydicts="lossy"))
@@ -75,7 +94,7 @@ def main() -> int:
     parser.add_argument("after", type=Path)
     args = parser.parse_args()
     found = list(differences(args.before, args.after))
-    print("\n".join(found) or "equal")
+    print("\n".join([*new_columns(args.before, args.after), *(found or ["equal"])]))
     return 1 if found else 0
 
 
