@@ -48,51 +48,69 @@ NAMES = st.lists(
 )
 
 
+def bears(people: list[Any], row: Any, name: str) -> bool:
+    """Whether a name is an identity's own, to the letter."""
+    if name in (*row.aliases, row.user_id) or (row.kind == "human" and name == row.email):
+        return True
+    others = [
+        other.lower()
+        for each in people
+        for other in (*each.aliases, each.user_id, *[each.email] * (each.kind == "human"))
+    ]
+    return bool(name) and name == row.email and name.lower() not in others
+
+
+def addresses(people: list[Any], row: Any) -> set[str]:
+    """E-mail addresses among an identity's own names, in small letters."""
+    own = (*row.aliases, row.user_id, row.email)
+    return {n.lower() for n in own if bears(people, row, n) and re.fullmatch(ADDRESS, n)}
+
+
+def fits(people: list[Any], rule: str, row: Any, name: str) -> bool:
+    """Whether a rule takes a name for an identity."""
+    name = name.lower()
+    local, _, domain = name.partition("@")
+    if rule == "email_case":
+        return name in addresses(people, row)
+    staff_domains = {
+        each.email.lower().partition("@")[2]
+        for each in people
+        if each.kind == "human" and each.employment != "contractor"
+    }
+    for address in addresses(people, row) if row.kind == "human" else ():
+        dashed = address.replace("@", "-")
+        forms = {
+            "email_tag": [address.replace("@", "+t@")],
+            "guest_name": [address.replace("@", "_") + "#ext#@t.io"],
+            "session_name": [dashed, *(f"{r}/{n}" for r in ROLES for n in (dashed, address))],
+            "prefixed_name": [f"oidc:{address}", f"oidc:{dashed}"],
+        }
+        if name in forms.get(rule, []):
+            return True
+        own = address.partition("@")[2]
+        near = f".{own}".endswith(f".{domain}") or f".{domain}".endswith(f".{own}")
+        same = rule == "email_domain" and address.startswith(f"{local}@") and domain
+        if same and "#" not in name and (near or {own, domain} <= staff_domains):
+            return True
+    return False
+
+
+def fitting_identities(people: list[Any], rule: str, name: str) -> set[str]:
+    """Identities for which a rule takes a name; by a domain, all that share the local part."""
+    found = {row.user_id for row in people if fits(people, rule, row, name)}
+    if rule != "email_domain" or not found:
+        return found
+    starts = f"{name.lower().partition('@')[0]}@"
+    return {
+        row.user_id
+        for row in people
+        if any(address.startswith(starts) for address in addresses(people, row))
+    }
+
+
 def slow_identity(rows: pd.DataFrame, names: list[str]) -> tuple[str | None, str | None, set[str]]:
     """user_id, rule and candidates: every name, rule and identity tried one by one."""
     people = list(rows.itertuples())
-
-    def bears(row: Any, name: str) -> bool:
-        if name in (*row.aliases, row.user_id) or (row.kind == "human" and name == row.email):
-            return True
-        others = [
-            other.lower()
-            for each in people
-            for other in (*each.aliases, each.user_id, *[each.email] * (each.kind == "human"))
-        ]
-        return bool(name) and name == row.email and name.lower() not in others
-
-    def addresses(row: Any) -> set[str]:
-        own = (*row.aliases, row.user_id, row.email)
-        return {n.lower() for n in own if bears(row, n) and re.fullmatch(r"[\w-]+@[\w.-]+", n)}
-
-    def fits(rule: str, row: Any, name: str) -> bool:
-        name = name.lower()
-        local, _, domain = name.partition("@")
-        if rule == "email_case":
-            return name in addresses(row)
-        for address in addresses(row) if row.kind == "human" else ():
-            dashed = address.replace("@", "-")
-            forms = {
-                "email_tag": [address.replace("@", "+t@")],
-                "guest_name": [address.replace("@", "_") + "#ext#@t.io"],
-                "session_name": [dashed, *(f"{r}/{n}" for r in ROLES for n in (dashed, address))],
-                "prefixed_name": [f"oidc:{address}", f"oidc:{dashed}"],
-            }
-            if name in forms.get(rule, []):
-                return True
-            own = address.partition("@")[2]
-            near = f".{own}".endswith(f".{domain}") or f".{domain}".endswith(f".{own}")
-            same = rule == "email_domain" and address.startswith(f"{local}@") and domain
-            if same and "#" not in name and (near or {own, domain} <= staff_domains):
-                return True
-        return False
-
-    staff_domains = {
-        row.email.lower().partition("@")[2]
-        for row in people
-        if row.kind == "human" and row.employment != "contractor"
-    }
     # A session's name was chosen. A foreign account's means nobody, nor one that says two accounts.
     opened = [name for name in names if ":sts:" in name]
     chosen = {name.rpartition("/")[2] for name in opened}
@@ -102,7 +120,7 @@ def slow_identity(rows: pd.DataFrame, names: list[str]) -> tuple[str | None, str
         names = []
     elif len({name.split(":")[4] for name in opened}) > 1:
         names = [name for name in names if name not in (*opened, *chosen)]
-    exact = [{row.user_id for row in people if bears(row, name)} for name in names]
+    exact = [{row.user_id for row in people if bears(people, row, name)} for name in names]
     for name, known in zip(names, exact, strict=True):
         if len(known) == 1:
             return *known, "session_name" if name in chosen else None, set()
@@ -110,15 +128,7 @@ def slow_identity(rows: pd.DataFrame, names: list[str]) -> tuple[str | None, str
         if known:
             return None, None, known
         for rule in RULES if not foreign else ():
-            fitting = {row.user_id for row in people if fits(rule, row, name)}
-            if rule == "email_domain" and fitting:
-                local = name.lower().partition("@")[0]
-                starts = f"{local}@"
-                fitting = {
-                    row.user_id
-                    for row in people
-                    if any(address.startswith(starts) for address in addresses(row))
-                }
+            fitting = fitting_identities(people, rule, name)
             if len(fitting) == 1:
                 return *fitting, "session_name" if name in chosen else rule, set()
             if fitting:
@@ -126,6 +136,7 @@ def slow_identity(rows: pd.DataFrame, names: list[str]) -> tuple[str | None, str
     return None, None, set()
 
 
+ADDRESS = r"[\w-]+@[\w.-]+"
 RULES = (
     "email_case",
     "email_tag",

@@ -158,40 +158,44 @@ class Pages:
             "contributions": [self._contribution(part) for part in contributions],
             "trails": self._trails(finding, day),
             **self._graph(finding, day, name, around),
-            "assets": [self._asset_view(asset, finding) for asset in exfil["assets"]],
-            "open_assets": OPEN_ASSETS,
-            "asset_keys": " ".join(
-                str(self.asset_keys[key]) for key in sorted({a["id"] for a in exfil["assets"]})
-            ),
-            "searched": " ".join(
-                [name, user["id"], event["reason"], lead, *(a["id"] for a in exfil["assets"])]
-            ).lower(),
-            "places": [
-                (label, values[:MAX_NAMED], max(0, len(values) - MAX_NAMED))
-                for label, values in (
-                    ("Addresses", _texts(finding["related"].get("ip"))),
-                    ("Hosts", _texts(finding["related"].get("hosts"))),
-                    (
-                        "Other identities",
-                        [u for u in _texts(finding["related"].get("user")) if u != user["id"]],
-                    ),
-                )
-                if values
-            ],
+            **self._evidence(finding),
             "approvals": _approvals(around, finding),
             "has_approvals": bool(around.approvals),
             "runbook": about.runbook if about else (),
             "false_positives": about.false_positives if about else (),
-            "techniques": [
-                (key, self.techniques.get(key, ""))
-                for key in _texts(finding["threat"]["technique"].get("id"))
-            ],
-            "tactics": _texts(finding["threat"]["tactic"].get("name")),
             "others": [
                 _link(other)
                 for other in self.by_user[user["id"]]
                 if other["event"]["id"] != event["id"]
             ],
+        }
+
+    def _evidence(self, finding: Finding) -> dict[str, Any]:
+        """Assets, places, other identities and techniques, and the text that a search looks in."""
+        event, exfil, user = finding["event"], finding["exfil"], finding["user"]
+        assets = [asset["id"] for asset in exfil["assets"]]
+        name, lead = user.get("name") or user["id"], finding["rule"]["name"]
+        related = finding["related"]
+        places = {
+            "Addresses": _texts(related.get("ip")),
+            "Hosts": _texts(related.get("hosts")),
+            "Other identities": [u for u in _texts(related.get("user")) if u != user["id"]],
+        }
+        return {
+            "assets": [self._asset_view(asset, finding) for asset in exfil["assets"]],
+            "open_assets": OPEN_ASSETS,
+            "asset_keys": " ".join(str(self.asset_keys[key]) for key in sorted({*assets})),
+            "searched": " ".join([name, user["id"], event["reason"], lead, *assets]).lower(),
+            "places": [
+                (label, values[:MAX_NAMED], max(0, len(values) - MAX_NAMED))
+                for label, values in places.items()
+                if values
+            ],
+            "techniques": [
+                (key, self.techniques.get(key, ""))
+                for key in _texts(finding["threat"]["technique"].get("id"))
+            ],
+            "tactics": _texts(finding["threat"]["tactic"].get("name")),
         }
 
     def _contribution(self, part: dict[str, Any]) -> dict[str, Any]:
