@@ -154,6 +154,7 @@ def test_every_record_of_every_source_is_accounted_for(
             assert row == same, name
 
 
+@pytest.mark.engine
 def test_the_whole_pipeline_runs_on_such_a_day(
     day: tuple[JobConfig, dict[str, dict[str, int]]],
     tmp_path: Path,

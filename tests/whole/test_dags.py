@@ -21,6 +21,8 @@ import pytest
 from tests.worlds import dag_probe
 from tests.worlds.dag_probe import HOSTILE, REFUSED, ROOT, make_stand_in, read_calls
 
+pytestmark = pytest.mark.airflow
+
 DAY = date(2026, 10, 30)
 
 

@@ -218,6 +218,7 @@ def test_errors_that_are_those_of_a_lost_engine() -> None:
     assert not engine_lost(GateError("observed 'StatusCode.UNAVAILABLE'"))
 
 
+@pytest.mark.engine
 def test_a_killed_run_leaves_nothing_wrong(lab: Path, sail_run: JobConfig) -> None:
     """SIGKILL at several moments, then a run to the end: the same tables, findings and ids."""
     config_path = lab / "killed.yml"

@@ -236,6 +236,7 @@ def test_an_element_nested_too_deep_ends_where_it_ends() -> None:
     assert found == [("record 1", '{"a":1'), ("record 2", '{"b":{'), ("record 3", '{"c":1')]
 
 
+@pytest.mark.engine
 @pytest.mark.parametrize("framing", ["lines", "envelope"])
 def test_more_files_than_may_be_open(framing: str, tmp_path: Path) -> None:
     """With a bad record among them, for which all are parsed as text."""
