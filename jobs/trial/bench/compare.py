@@ -32,7 +32,7 @@ def differences(before: Path, after: Path) -> Iterator[str]:
     for table in TABLES:
         names = [_columns(folder / "warehouse", table) for folder in (before, after)]
         both = sorted(set(names[0]) & set(names[1]) - WORDING)
-        rows = [_rows(folder / "warehouse", table, both) for folder in (before, after)]
+        rows = [_rows(folder, table, both) for folder in (before, after)]
         yield from _compared(f"table {table.name}", *rows)
     findings = [_findings(folder / "out" / "findings.ndjson") for folder in (before, after)]
     yield from _compared("findings.ndjson", *findings)
@@ -63,12 +63,15 @@ def _columns(storage: Path, table: Table) -> list[str]:
     return [field.name for field in open_table(str(storage), table).schema().fields]
 
 
-def _rows(storage: Path, table: Table, names: list[str]) -> Counter[str]:
-    if not table_exists(str(storage), table):
+def _rows(folder: Path, table: Table, names: list[str]) -> Counter[str]:
+    """Rows of a run's table; paths of its files start at its folder."""
+    storage, place = str(folder / "warehouse"), f"{folder.absolute()}/"
+    if not table_exists(storage, table):
         return Counter()
     rows: Counter[str] = Counter()
-    for batch in stored_files(str(storage), table).to_batches(columns=names):
-        rows.update(_text(row) for row in batch.to_pylist(maps_as_pydicts="lossy"))
+    for batch in stored_files(storage, table).to_batches(columns=names):
+        found = batch.to_pylist(maps_as_pydicts="lossy")
+        rows.update(_text(row).replace(place, "") for row in found)
     return rows
 
 
