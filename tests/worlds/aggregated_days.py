@@ -1,0 +1,67 @@
+"""Events of a day and the tables that the stage ``aggregate`` makes of them."""
+
+from __future__ import annotations
+
+from datetime import datetime, time, timedelta
+from typing import TYPE_CHECKING, Any
+
+from jobs.platform.delta_tables import replace_day
+from jobs.stages import aggregate
+from schemas.config import JobConfig
+from schemas.tables.access import ACCESS, OBJECT_ACCESS
+from schemas.tables.events import EVENTS
+from tests.worlds.raw_logs import DAY, job_config, rows_of, write_context
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from pyspark.sql import SparkSession
+
+Rows = list[dict[str, Any]]
+
+ASSETS = [
+    {"asset_id": "ckpt", "kind": "checkpoint", "sensitivity": "5", "pattern": "s3://lab/ckpt/*"}
+    | {"objects": "3", "bytes": "1000"},
+    {"asset_id": "data", "kind": "dataset", "sensitivity": "3", "pattern": "s3://lab/one.bin"}
+    | {"bytes": "800"},
+    {"asset_id": "repo", "kind": "repo", "sensitivity": "3", "pattern": "github://lab/repo"}
+    | {"objects": "70", "bytes": "300"},
+]
+
+FOLLOWED = ("ckpt", "data")
+
+# As the tables hold them: UTC without a zone.
+MIDNIGHT = datetime.combine(DAY, time.min)
+
+
+def event(number: int = 0, **fields: Any) -> dict[str, Any]:
+    """A row of ``events``."""
+    row: dict[str, Any] = dict.fromkeys(EVENTS.column_names)
+    row |= {
+        "event_id": f"id-{number:06d}",
+        "event_time": MIDNIGHT + timedelta(hours=10),
+        "day": DAY,
+        "source": "trail",
+        "format": "aws_cloudtrail",
+        "principal": "ana",
+        "user_id": "u-ana",
+        "user_kind": "human",
+        "action": "GetObject",
+        "action_class": "read",
+        "resource": "s3://lab/ckpt/shard-0",
+        "asset_id": "ckpt",
+        "object": "shard-0",
+        "outcome": "success",
+        "details": {},
+    }
+    return row | fields
+
+
+def aggregated(spark: SparkSession, folder: Path, rows: Rows) -> tuple[Rows, Rows]:
+    """Both tables of a day with these events."""
+    write_context(folder / "context", assets=ASSETS)
+    config: JobConfig = job_config(folder, [{"path": "unused", "format": "aws_s3_access"}])
+    values = [tuple(row[column] for column in EVENTS.column_names) for row in rows]
+    replace_day(spark.createDataFrame(values, EVENTS.ddl()), config.storage, EVENTS, DAY)
+    aggregate.STAGE.run(spark, config, DAY)
+    return rows_of(spark, config, ACCESS), rows_of(spark, config, OBJECT_ACCESS)
