@@ -82,15 +82,15 @@ def row(number: int, value: str = "x") -> dict[str, str]:
     return {"t": f"{DAY}T10:00:00Z", "u": "ana", "a": "read", "x": value, "id": f"id-{number}"}
 
 
-def write_logs(folder: Path) -> tuple[JobConfig, dict[str, tuple[list[int], list[str]]]]:
-    """A job, and for each source its events' numbers and its rejects' reasons."""
+def records_of_trails() -> dict[str, dict[str, str | bytes]]:
+    """CloudTrail logs, by source and file: for the JSON reader, as text, and damaged."""
     good, odd = trail_record(1), trail_record(2, unknown=LONG)
     long = trail_record(3, userAgent=LONG)
     hidden = [deep(n, "unknown", levels) for n, levels in ((4, 90), (5, 127), (6, 100_000))]
     seen = [deep(7, "userAgent", 100_000), deep(8, "requestID", 100_000, "{")]
     broken = '{"eventName": ' + "[" * 100_000
-    files: dict[str, dict[str, str | bytes]] = {
-        # What is not kept of a record, however long or deep, costs nobody anything.
+    return {
+        # Discarded fields count for no limit, however long or deep they are.
         "reader": {"a.json": lines(good, odd, *hidden), "b.json.gz": envelope(odd, good)},
         "text": {
             "a.json": lines(good, odd, long, *hidden, *seen, broken),
@@ -101,25 +101,48 @@ def write_logs(folder: Path) -> tuple[JobConfig, dict[str, tuple[list[int], list
             "a.json": MARK + lines(good, long, *hidden, *seen, broken).encode(),
             "b.json": MARK + f'{{"Records":[{",".join([*seen, json.dumps(long)])}]}}'.encode(),
         },
-        "items": {
-            "a.json": json.dumps(
-                {"items": [kubernetes(1), kubernetes(2, requestURI=LONG), kubernetes(3, verb=LONG)]}
-            )
-        },
-        "mapped": {
-            "a.log": lines(
-                row(1), row(2, LONG), json.dumps(row(3))[:-1] + f',"y":{nested(100_000)}}}'
-            ),
-            "b.csv": "t,u,a,x,id\n"
-            + "".join(",".join(row(n, value).values()) + "\n" for n, value in ((4, ""), (5, LONG))),
-            # Neither takes an engine's patterns more stack than it has.
-            "e.csv": "t,u,a,x,id\n"
-            f'{DAY}T10:00:00Z,ana,"{QUOTES}",x,id-8\n{DAY}T10:00:00Z,ana,read,{HUGE},id-9\n',
-            "c.csv": "t,u,a,x,id," + ",".join(f"c{n}" for n in range(5000)) + "\n"
-            f"{DAY}T10:00:00Z,ana,read,x,id-6," + "," * 4999 + "\n"
-            "too,few\n",
-            "d.csv": "t,u,a,x,id," + "z" * 100_000 + "\n" + "1,2,3,4,5,6\n",
-        },
+    }
+
+
+def records_of_mapped_files() -> dict[str, str | bytes]:
+    """JSON and CSV files that a mapping reads."""
+    return {
+        "a.log": lines(row(1), row(2, LONG), json.dumps(row(3))[:-1] + f',"y":{nested(100_000)}}}'),
+        "b.csv": "t,u,a,x,id\n"
+        + "".join(",".join(row(n, value).values()) + "\n" for n, value in ((4, ""), (5, LONG))),
+        # Neither line overflows the stack of an engine's regular expressions.
+        "e.csv": "t,u,a,x,id\n"
+        f'{DAY}T10:00:00Z,ana,"{QUOTES}",x,id-8\n{DAY}T10:00:00Z,ana,read,{HUGE},id-9\n',
+        "c.csv": "t,u,a,x,id," + ",".join(f"c{n}" for n in range(5000)) + "\n"
+        f"{DAY}T10:00:00Z,ana,read,x,id-6," + "," * 4999 + "\n"
+        "too,few\n",
+        "d.csv": "t,u,a,x,id," + "z" * 100_000 + "\n" + "1,2,3,4,5,6\n",
+    }
+
+
+def expected_limits() -> dict[str, tuple[list[int], list[str]]]:
+    """For each source the numbers of its events and the reasons of its rejects."""
+    no_names = "the first line is longer than 65,536 bytes, too long to name columns"
+    deep_reason = f"not JSON: nested more than {MAX_NESTING} levels deep"
+    return {
+        "reader": ([1, 2, 4, 5, 6], []),
+        "text": ([1, 2, 4, 5, 6, 7, 8], [TOO_LONG, TOO_LONG, deep_reason]),
+        "damaged": ([1, 4, 5, 6, 7, 8], [TOO_LONG, TOO_LONG, deep_reason]),
+        "items": ([1], [TOO_LONG, TOO_LONG]),
+        "mapped": (
+            [1, 3, 4, 6],
+            [TOO_LONG] * 3 + [TOO_HUGE, "fewer fields than the header names", no_names, no_names],
+        ),
+    }
+
+
+def write_logs(folder: Path) -> JobConfig:
+    """Write the logs of all sources; return a job that reads them."""
+    items = [kubernetes(1), kubernetes(2, requestURI=LONG), kubernetes(3, verb=LONG)]
+    files = {
+        **records_of_trails(),
+        "items": {"a.json": json.dumps({"items": items})},
+        "mapped": records_of_mapped_files(),
     }
     sources = []
     for name, contents in files.items():
@@ -131,24 +154,12 @@ def write_logs(folder: Path) -> tuple[JobConfig, dict[str, tuple[list[int], list
         if name == "mapped":
             source |= {"format": "mapped", "mapping": MAPPING}
         sources.append(source)
-    no_names = "the first line is longer than 65,536 bytes, too long to name columns"
-    deep_reason = f"not JSON: nested more than {MAX_NESTING} levels deep"
-    expected = {
-        "reader": ([1, 2, 4, 5, 6], []),
-        "text": ([1, 2, 4, 5, 6, 7, 8], [TOO_LONG, TOO_LONG, deep_reason]),
-        "damaged": ([1, 4, 5, 6, 7, 8], [TOO_LONG, TOO_LONG, deep_reason]),
-        "items": ([1], [TOO_LONG, TOO_LONG]),
-        "mapped": (
-            [1, 3, 4, 6],
-            [TOO_LONG] * 3 + [TOO_HUGE, "fewer fields than the header names", no_names, no_names],
-        ),
-    }
-    return job_config(folder, sources, ingest={"max_record_bytes": 4000}), expected
+    return job_config(folder, sources, ingest={"max_record_bytes": 4000})
 
 
 @pytest.fixture(scope="module")
 def job(tmp_path_factory: pytest.TempPathFactory) -> tuple[JobConfig, Any]:
-    return write_logs(tmp_path_factory.mktemp("limits"))
+    return write_logs(tmp_path_factory.mktemp("limits")), expected_limits()
 
 
 def tables_of(spark: SparkSession, config: JobConfig) -> tuple[Any, Any]:
