@@ -43,6 +43,19 @@ from tests.worlds.sample_findings import DAY, make_finding, published
 
 ACCESS_COLUMNS = ["user_id", "user_kind", "asset_id", "bytes_out", "objects", "events"]
 SOURCE_COLUMNS = ["source", "events", "last_event", "rejects"]
+PEOPLE: list[dict[str, Any]] = [
+    {
+        "user_id": "u-ada",
+        "display_name": "Ada Abara",
+        "email": "ada@lab.example",
+        "kind": "human",
+        "team": "evals",
+        "title": "Engineer",
+        "employment": "employee",
+        "notice_date": date(2026, 10, 1),
+    },
+    {"user_id": "u-idle", "kind": "human"},
+]
 
 
 def make_tables(
@@ -138,19 +151,6 @@ def check_contract(index: Index, documents: list[dict[str, Any]]) -> None:
 
 
 def test_everybody_has_a_document() -> None:
-    people = [
-        {
-            "user_id": "u-ada",
-            "display_name": "Ada Abara",
-            "email": "ada@lab.example",
-            "kind": "human",
-            "team": "evals",
-            "title": "Engineer",
-            "employment": "employee",
-            "notice_date": date(2026, 10, 1),
-        },
-        {"user_id": "u-idle", "kind": "human"},
-    ]
     findings = [
         finding("u-ada", 0, 60.0),
         finding("u-ada", 7, 40.0, reason="A week ago."),
@@ -162,7 +162,7 @@ def test_everybody_has_a_document() -> None:
         access=[("svc", "service", "evals", None, 3, 4), ("u-ada", "human", "orion-7", 7, 3, 4)],
         nodes=[user_node("u-ada", ["u-bo", "svc"]), user_node("u-bo", [])],
         edges=[edge("u-ada", "orion-7", is_new=True), edge("u-ada", "evals")],
-        people=people,
+        people=PEOPLE,
     )
     documents = entity_documents(tables, rate_entities(tables, {}), {})
     check_contract(ENTITIES, documents)
