@@ -13,7 +13,7 @@ PYTHONS := $(or $(PYTHON),python3.13 python3.12 python3.11 python3)
 FIT := import ensurepip, sys, venv; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))
 SEEDS ?= 201
 MAJOR ?= 8
-QUICK := not engine and not spark and not elasticsearch and not browser and not airflow
+QUICK := not engine and not spark and not elasticsearch and not browser and not airflow and not slow
 # Of whole runs only, as some tests cover some of the code; the floor is in pyproject.toml.
 COVERAGE := --cov=schemas --cov=models --cov=jobs --cov-report=term:skip-covered
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet

@@ -7,6 +7,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 from jobs.platform.progress import advance, reported_to
 from jobs.trial.lab import make_lab
 from tests.cli.running import ROOT, on_terminal
@@ -33,6 +35,7 @@ def argv(job: Path) -> list[str]:
     return ["-c", PUBLISH, "publish", "--config", str(job), *span]
 
 
+@pytest.mark.slow
 def test_bars_with_the_time_left_on_a_terminal(job: Path) -> None:
     shown = on_terminal(argv(job), TERM="xterm-256color", COLUMNS="120")
     plain = re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", shown)
@@ -43,6 +46,7 @@ def test_bars_with_the_time_left_on_a_terminal(job: Path) -> None:
         assert re.search(rf"2026-10-0{day}  publish +\d\.\d s  sent \[red\]all\[/\]", plain)
 
 
+@pytest.mark.slow
 def test_only_lines_elsewhere(job: Path) -> None:
     done = subprocess.run(
         [sys.executable, *argv(job)], cwd=ROOT, capture_output=True, text=True, check=True

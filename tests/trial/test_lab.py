@@ -23,6 +23,7 @@ from jobs.trial.lab.look_alikes import LOOK_ALIKES
 from jobs.trial.lab.planting import INCIDENTS
 
 ROOT = Path(__file__).resolve().parents[2]
+pytestmark = pytest.mark.slow
 SMALL = {"people": 12, "services": 4, "days": 6}
 RESERVED = [
     ipaddress.ip_network(n)

@@ -139,6 +139,7 @@ def test_nothing_gives_nothing(name: str, planted: Callable[..., Any]) -> None:
     assert rows.empty
 
 
+@pytest.mark.slow
 def test_no_detector_looks_ahead(ordinary: World) -> None:
     """Rows of later days, of the same and of other identities, change nothing."""
     frames = frames_of(ordinary)

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
+import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -61,6 +62,7 @@ def graph_as_text() -> str:
     return "".join(frame.astype(str).to_json(orient="values") for frame in frames)
 
 
+@pytest.mark.slow
 def test_a_process_with_another_hash_seed_agrees() -> None:
     other = subprocess.run(
         [
@@ -77,6 +79,7 @@ def test_a_process_with_another_hash_seed_agrees() -> None:
     assert other.stdout == graph_as_text()
 
 
+@pytest.mark.slow
 @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(data=st.data())
 def test_bounds_hold_for_any_access(data: st.DataObject) -> None:

@@ -213,6 +213,7 @@ def test_a_gz_bomb_is_one_reject(sail: SparkSession, tmp_path: Path) -> None:
     assert "`ingest.max_file_bytes`" in reject["reason"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("framing", ["lines", "Records"])
 def test_memory_of_a_gz_bomb(tmp_path: Path, framing: str) -> None:
     """One that is too large is not held; of lines that are not, one after the other is."""
