@@ -76,7 +76,8 @@ def lab(tmp_path_factory: pytest.TempPathFactory, sail: SparkSession) -> Iterato
             file.write(f"{LAST_DAY}T11:00:00Z,stranger-{login},get,home-{local},a.bin,,1\n")
     with (folder / "context" / "approvals.csv").open("a") as file:
         for row in rows:
-            file.write(f"T-{row['user_id']},{row['user_id']},file://home-*,,,{rows[0]['user_id']},")
+            approver = rows[row is rows[0]]["user_id"]
+            file.write(f"T-{row['user_id']},{row['user_id']},file://home-*,,,{approver},")
             file.write(f"copy for {row['display_name']}\n")
     config_path = folder / "config.yml"
     text = config_path.read_text().replace(

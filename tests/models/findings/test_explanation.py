@@ -264,10 +264,10 @@ def test_stages_on_an_engine(
                     part[name] = part[name].dt.tz_localize("UTC")
                 replace_day(to_frame(sail, part, table), config.storage, table, day)
     for stage in (signals_stage, findings_stage):
-        assert stage.run(sail, config, DAY)
+        assert stage.STAGE.run(sail, config, DAY).rows
     first = read_days(sail, config.storage, FINDINGS, DAY).toPandas()
     for stage in (signals_stage, findings_stage):
-        stage.run(sail, config, DAY)
+        stage.STAGE.run(sail, config, DAY)
     second = read_days(sail, config.storage, FINDINGS, DAY).toPandas()
     order = ["queue_rank"]
     pd.testing.assert_frame_equal(
