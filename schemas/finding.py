@@ -276,6 +276,11 @@ def validate_finding(document: Mapping[str, Any]) -> list[str]:
         Finding.model_validate(document)
     except ValidationError as error:
         return sorted({_problem(dict(item)) for item in error.errors(include_url=False)})
+    return _score_problems(document) + _field_problems(document) + _range_problems(document)
+
+
+def _score_problems(document: Mapping[str, Any]) -> list[str]:
+    """The score lies in 0 to 100, is the sum of the points, and gives the severity."""
     problems: list[str] = []
     event, exfil = document["event"], document["exfil"]
     score, points = event["risk_score"], [c["points"] for c in exfil["contributions"]]
@@ -286,6 +291,13 @@ def validate_finding(document: Mapping[str, Any]) -> list[str]:
     level = severity(score)
     if event["severity"] != level:
         problems.append(f"event.severity: {level} expected for {score}, not {event['severity']}")
+    return problems
+
+
+def _field_problems(document: Mapping[str, Any]) -> list[str]:
+    """Single fields, and fields that must agree with each other."""
+    problems: list[str] = []
+    event, exfil = document["event"], document["exfil"]
     if not ID.fullmatch(event["id"]):
         problems.append(f"event.id: 32 hexadecimal digits expected, not {event['id']!r}")
     if event["kind"] != "alert" or event["module"] != MODULE:
@@ -301,6 +313,13 @@ def validate_finding(document: Mapping[str, Any]) -> list[str]:
         or exfil["contributions"][0]["detector"] != document["rule"]["name"]
     ):
         problems.append("rule.name: the detector of the first contribution expected")
+    return problems
+
+
+def _range_problems(document: Mapping[str, Any]) -> list[str]:
+    """Numbers of contributions and assets lie in their ranges."""
+    problems: list[str] = []
+    exfil = document["exfil"]
     for place, contribution in enumerate(exfil["contributions"]):
         if not 0 <= contribution["p_value"] <= 1:
             problems.append(f"exfil.contributions[{place}].p_value: 0 to 1 expected")
