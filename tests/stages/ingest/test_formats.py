@@ -253,8 +253,9 @@ def test_any_separator(sail: SparkSession, tmp_path: Path, delimiter: str) -> No
 
 
 def test_csv_fields_are_the_same_by_every_way(sail: SparkSession) -> None:
-    """Lines take shortcuts by their quotes; what comes out is what the pattern alone finds, if that
-    is all of the line and quotes surround fields.
+    """Lines take shortcuts by their quotes; the fields equal those of the pattern alone.
+
+    A line has fields only if the pattern covers all of it and quotes surround whole fields.
     """
     lines = ["".join(line) for n in range(1, 8) for line in product('a",', repeat=n)]
     source = Source(name="s", format="mapped", path="x", mapping=MAPPING)
