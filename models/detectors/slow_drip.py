@@ -60,8 +60,11 @@ def score(history: History, settings: SlowDripSettings) -> list[Signal]:
 
 
 def drain(objects: Objects, pairs: Codes, days: int) -> pd.DataFrame:
-    """For each pair: ``portions`` (days with reads), ``objects``, ``repeats``, ``share``,
-    ``total``, ``z``.
+    """How each of the sorted ``pairs`` was read within ``days`` days; one row a pair.
+
+    Columns: ``pair``, ``portions`` (days with reads), ``objects`` (distinct), ``repeats`` (reads of
+    an object on a later day than its first), ``share`` (of the artefact, 0–1), ``total`` (objects
+    of the artefact), ``z`` (new objects above chance; higher is riskier).
     """
     rows = objects.rows
     rows = rows[np.isin(rows["pair"].to_numpy(), pairs) & (rows["ago"] < days).to_numpy()]

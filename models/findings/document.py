@@ -78,8 +78,9 @@ def write_findings(
             for asset in shown
         ]  # fmt: skip
         document = _document(
-            entity, history.day, evidence, assets, names, facts, descriptions, rank, rank <= budget
-        )
+            entity, history.day, evidence, assets, names, facts, descriptions,
+            rank=rank, in_budget=rank <= budget,
+        )  # fmt: skip
         own = _own_reason(entity, _row_of(names, entity.entity), assets)
         reasons = (own, *(contribution.reason for contribution in entity.contributions))
         findings.append(Finding(with_reasons(document, reasons), reasons))
@@ -94,6 +95,7 @@ def _document(
     names: pd.DataFrame,
     facts: pd.DataFrame,
     descriptions: Mapping[str, Description],
+    *,
     rank: int,
     in_budget: bool,
 ) -> dict[str, Any]:

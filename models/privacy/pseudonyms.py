@@ -150,6 +150,7 @@ def _addresses(names: Pseudonyms, text: str) -> Iterator[tuple[int, int, Meaning
 
 
 def address_in(text: str) -> str | None:
+    """The network address that the text is, in its canonical form; None if it is no address."""
     try:
         return str(ipaddress.ip_address(text))
     except ValueError:
@@ -207,6 +208,7 @@ def _inner(names: Pseudonyms, word: str, written: str) -> tuple[int, int, Meanin
 
 
 def words_of(text: str) -> list[str]:
+    """Runs of letters and digits in the text, in lower case and without accents."""
     return [_fold(word) for word in WORD.findall(unicodedata.normalize("NFC", text))]
 
 

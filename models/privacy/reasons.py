@@ -1,4 +1,4 @@
-"""Pseudonyms in sentences: each part by its type."""
+"""Pseudonyms in sentences: the type of a part decides whether the part is masked."""
 
 from __future__ import annotations
 
@@ -30,18 +30,22 @@ from models.reasons.reason import Part, Reason, Series
 
 
 def mask_reason(names: Pseudonyms, reason: Reason) -> Reason:
-    """The sentence with pseudonyms in its parts; a team that is hidden is left out."""
+    """The sentence with pseudonyms in its parts; a hidden team is left out."""
     return Reason(
         reason.sentence, **{name: _mask_part(names, part) for name, part in reason.parts.items()}
     )
 
 
 def _mask_part(names: Pseudonyms, part: Part) -> Part | None:
-    """mypy refuses a type of part that is not named here."""
+    """The part with pseudonyms; None if it must not be shown.
+
+    mypy rejects this function if a type of part is missing here.
+    """
     match part:
-        case Amount() | Count() | Share() | Likelihood() | Times() | Days() | Day() | Clock():
-            return part
-        case Word() | Actions() | Networks():
+        case (
+            Amount() | Count() | Share() | Likelihood() | Times() | Days() | Day() | Clock()
+            | Word() | Actions() | Networks()
+        ):  # fmt: skip
             return part
         case Identities(users):
             return Identities(tuple(names.of(user) for user in users))

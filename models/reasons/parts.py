@@ -64,6 +64,7 @@ class Amount:
             raise ValueError(f"unknown unit {self.unit!r}")
 
     def say(self) -> str:
+        """The value with its unit: ``1.23 TB``, ``4 objects``, ``37 %``."""
         return say_amount(self.value, self.unit)
 
 
@@ -75,6 +76,7 @@ class Count:
     value: float
 
     def say(self) -> str:
+        """The value without a unit: ``1,204``, ``0.25``."""
         return say_count(self.value)
 
 
@@ -86,6 +88,7 @@ class Share:
     value: float
 
     def say(self) -> str:
+        """A percentage, rounded down: ``99 %``."""
         return say_share(self.value)
 
 
@@ -97,6 +100,7 @@ class Likelihood:
     value: float
 
     def say(self) -> str:
+        """The probability with one figure: ``0.002``."""
         return say_likelihood(self.value)
 
 
@@ -109,6 +113,7 @@ class Times:
     expected: float
 
     def say(self) -> str:
+        """The ratio: ``12 times as much``; empty below 1.05 or if nothing was expected."""
         return say_times(self.observed, self.expected)
 
 
@@ -120,6 +125,7 @@ class Days:
     value: int
 
     def say(self) -> str:
+        """The length: ``one day``, ``7 days``."""
         return say_days(self.value)
 
 
@@ -131,6 +137,7 @@ class Day:
     iso: str
 
     def say(self) -> str:
+        """The date in ISO 8601."""
         return self.iso
 
 
@@ -142,6 +149,7 @@ class Clock:
     hours: tuple[int, ...]
 
     def say(self) -> str:
+        """The first three hours and the number of further ones: ``08 UTC, 09 UTC``."""
         return say_names([say_clock(hour) for hour in self.hours])
 
 
@@ -158,6 +166,7 @@ class Word:
             raise ValueError(f"unknown word {self.group}.{self.key}")
 
     def say(self) -> str:
+        """The word that WORDS holds for the key."""
         return WORDS[self.group][self.key]
 
 
@@ -173,6 +182,7 @@ class Actions:
             raise ValueError(f"unknown action classes {sorted(unknown)}")
 
     def say(self) -> str:
+        """The first three classes and the number of further ones."""
         return say_names(self.classes)
 
 
@@ -184,6 +194,7 @@ class Networks:
     names: tuple[str, ...]
 
     def say(self) -> str:
+        """The first three networks and the number of further ones."""
         return say_names(self.names)
 
 
@@ -195,6 +206,7 @@ class Programs:
     names: tuple[str, ...]
 
     def say(self) -> str:
+        """The first three programs and the number of further ones."""
         return say_names(self.names)
 
 
@@ -206,6 +218,7 @@ class Assets:
     names: tuple[str, ...]
 
     def say(self) -> str:
+        """The first three assets and the number of further ones."""
         return say_names(self.names)
 
 
@@ -217,6 +230,7 @@ class Destinations:
     names: tuple[str, ...]
 
     def say(self) -> str:
+        """The first three destinations and the number of further ones."""
         return say_names(self.names)
 
 
@@ -228,6 +242,7 @@ class Identities:
     users: tuple[str, ...]
 
     def say(self) -> str:
+        """The first three user ids and the number of further ones."""
         return say_names(self.users)
 
 
@@ -240,6 +255,7 @@ class Person:
     name: str
 
     def say(self) -> str:
+        """The shown name, without the user id."""
         return self.name
 
 
@@ -251,6 +267,7 @@ class Team:
     name: str
 
     def say(self) -> str:
+        """The team's name; an empty name removes its bracket from the sentence."""
         return self.name
 
 
@@ -262,6 +279,7 @@ class Tickets:
     ids: tuple[str, ...]
 
     def say(self) -> str:
+        """All ticket ids, separated by commas."""
         return ", ".join(self.ids)
 
 
@@ -273,4 +291,5 @@ class FreeText:
     text: str
 
     def say(self) -> str:
+        """The text, unchanged."""
         return self.text

@@ -91,6 +91,7 @@ class Series:
             raise ValueError(f"unknown separator {self.between!r}")
 
     def say(self) -> str:
+        """All sentences in order, with the separator between them; empty for no sentence."""
         return self.between.join(item.say() for item in self.items)
 
 

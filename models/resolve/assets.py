@@ -80,8 +80,10 @@ def asset_finder(
 
 
 def concealing_patterns(assets: pd.DataFrame) -> list[str]:
-    """What is wrong with patterns that are within, or equal to, another asset's pattern of higher
-    sensitivity: by the longest pattern alone they would take its objects out of sight.
+    """Warnings about patterns inside or equal to a pattern of a more sensitive asset, sorted.
+
+    If the longest pattern decided alone, objects of the more sensitive asset would belong to the
+    less sensitive one.
     """
     rows = sorted(each_row(assets), key=lambda row: (row.asset_id, row.pattern))
     literal: dict[str, list[Any]] = {}

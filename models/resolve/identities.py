@@ -35,9 +35,14 @@ class IdentityMatch:
 
 
 class FindIdentity(Protocol):
-    """Who is meant by the names (one a line, best first) of a record of a source and its format."""
+    """Finds the identity that a record names."""
 
-    def __call__(self, names: str, source: str = "", format_id: str = "") -> IdentityMatch: ...
+    def __call__(self, names: str, source: str = "", format_id: str = "") -> IdentityMatch:
+        """The identity of ``names`` (one a line, best first).
+
+        ``source`` and ``format_id`` select the aliases that hold in one log; empty: no such alias.
+        """
+        ...
 
 
 def identity_finder(

@@ -290,12 +290,12 @@ def in_foreign_account(names: str, accounts: Collection[str]) -> bool:
 
 
 def believed_names(names: str, foreign: bool) -> list[tuple[str, bool]]:
-    """Those of the names (one a line, best first) that mean something, each with whether its
-    bearer chose it.
+    """The trusted names among ``names`` (one a line, best first), each with a mark.
 
-    Of a foreign account that is a whole ARN or id alone. Where a session says one role or account
-    and its issuer another, the issuer is believed. A federated user is named by whoever issued the
-    session, who goes before that name.
+    The mark is True if the bearer chose the name. Names of a foreign account are trusted only if
+    they are a whole ARN or id. If a session and its issuer disagree about role or account, the
+    issuer's names are trusted. The name of a federated user goes last, because the issuer of the
+    session chose it.
     """
     lines = [line for line in names.split("\n") if line and not line.startswith(OF_ACCOUNT)]
     listed = [(line.removeprefix(CHOSEN), line.startswith(CHOSEN)) for line in lines]

@@ -1,4 +1,4 @@
-"""From a detector's own scale to a p-value: how often do comparable identities look like that?
+"""From a detector's own scale to a p-value, by comparison with similar identities.
 
 Conformal p-values (Vovk, Gammerman & Shafer 2005, "Algorithmic Learning in a Random World";
 Laxhammar & Falkman 2010 for anomalies): p = (1 + #{reference ≥ x}) / (n + 1), where the reference
