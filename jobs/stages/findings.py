@@ -23,12 +23,12 @@ if TYPE_CHECKING:
     from schemas.config import JobConfig
 
 MEMORY_HALF_LIVES = 4
-"""Half-lives after which a finding that was shown is forgotten (a sixteenth is left)."""
+"""Half-lives after which a shown finding is forgotten; a sixteenth of its weight is left."""
 SHOWN_COLUMNS = ["day", "entity", "detector", "window", "statistic", "asset_ids"]
 
 
 def queue_day(tables: StageTables, config: JobConfig, day: date) -> Outcome:
-    """Replace the day's rows of ``findings``, tell what the queue holds."""
+    """Replace the day's rows of ``findings``; the note counts the queue."""
     memory = memory_days(config)
     signals = tables.frame(SIGNALS, day, memory)
     before = tables.frame(FINDINGS, day - timedelta(days=1), memory - 1)
@@ -43,7 +43,7 @@ def queue_day(tables: StageTables, config: JobConfig, day: date) -> Outcome:
 
 
 def memory_days(config: JobConfig) -> int:
-    """Days for which a finding that was shown lowers its repetition."""
+    """Days for which a shown finding lowers the score of its repetition."""
     return min(HISTORY_DAYS - 1, max(1, round(MEMORY_HALF_LIVES * config.scoring.half_life_days)))
 
 

@@ -1,4 +1,4 @@
-"""What detectors and findings read of the days before."""
+"""The history that detectors and findings read: up to 90 days that end with the day."""
 
 from __future__ import annotations
 
@@ -49,10 +49,10 @@ def settings_of(config: JobConfig) -> dict[str, DetectorSettings]:
 
 
 def read_history(tables: StageTables, config: JobConfig) -> History:
-    """What detectors may look at: 90 days of access, the day's graph, the context.
+    """The history for detectors: 90 days of access, the day's graph, the context.
 
-    Both stages that look at it run one after the other, so the last one read is kept while its
-    tables stay at the version they had.
+    Stages ``signals`` and ``findings`` read it one after the other. So the last history is kept in
+    memory while its tables keep their versions.
     """
     storage, day = tables.storage, tables.day
     for read in HISTORY_READS:

@@ -18,22 +18,22 @@ if TYPE_CHECKING:
     from schemas.config import JobConfig
 
 CALIBRATED = ("detector", "window", "user_kind", "statistic")
-"""Columns of earlier signals that calibrate the day's."""
+"""Columns of earlier signals; they calibrate the day's signals."""
 
 
 def score_day(tables: StageTables, config: JobConfig, day: date) -> Outcome:
-    """Score the day, replace its rows of ``signals``, tell how many there are."""
+    """Score the day and replace its rows of ``signals``; the note counts them."""
     yesterday, days = day - timedelta(days=1), config.scoring.calibration_days
     past = tables.frame(SIGNALS, yesterday, days - 1, CALIBRATED)
     rows = make_signals(read_history(tables, config), past, config)
     tables.replace(to_frame(tables.spark, rows, SIGNALS), SIGNALS)
-    telling = int((rows["p_value"] <= config.scoring.evidence_p).sum())
-    said = f"{len(rows):,} signals of {rows['entity'].nunique():,} identities, {telling:,} telling"
+    strong = int((rows["p_value"] <= config.scoring.evidence_p).sum())
+    said = f"{len(rows):,} signals of {rows['entity'].nunique():,} identities, {strong:,} strong"
     return Outcome({SIGNALS.name: len(rows)}, (said,))
 
 
 def make_signals(history: History, past: pd.DataFrame, config: JobConfig) -> pd.DataFrame:
-    """Rows of SIGNALS of the history's day; ``past``: statistics of the days before."""
+    """Rows of SIGNALS for the history's day; ``past``: statistics of earlier days."""
     from models.detectors import score_all
     from models.scoring.calibration import calibrate
 

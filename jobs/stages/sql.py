@@ -1,4 +1,4 @@
-"""Pieces of SQL that several stages and log formats write alike."""
+"""Pieces of SQL that several stages and log formats share."""
 
 from __future__ import annotations
 
@@ -9,34 +9,34 @@ CONTAINER = (
     "regexp_extract(resource, '^(?:s3|gs|minio|host|model)://[^/]*"
     "|^[a-z0-9+.-]+://[^/]*(?:/[^/]*)?', 0)"
 )
-"""SQL of the URI of what holds a resource: a bucket, a repository, a namespace, an account."""
+"""SQL of the URI of a resource's container: a bucket, a repository, a namespace, an account."""
 
 
 def details_json(entries: dict[str, str]) -> str:
-    """SQL of a JSON object of ``entries`` (key → SQL of its text) without those that are null."""
+    """SQL of a JSON object of ``entries`` (key → SQL of its text); null entries are left out."""
     pairs = ", ".join(f"{quoted(key)}, {value}" for key, value in entries.items())
     return f"to_json(named_struct({pairs}))" if pairs else "'{}'"
 
 
 def one_a_line(*names: str) -> str:
-    """SQL of the given SQL expressions, one a line, without those that are null or empty.
+    """SQL of the given SQL expressions, one on each line; null and empty ones are left out.
 
-    A line break within a name would make a second name of its rest. It becomes a carriage return,
-    which no name of the directory holds.
+    A line break within a name would start a second name. It becomes a carriage return, which no
+    name of the directory holds.
     """
     whole = (f"replace(nullif({name}, {EMPTY}), '\\n', '\\r')" for name in names)
     return f"concat_ws('\\n', {', '.join(whole)})"
 
 
 def chosen(name: str) -> str:
-    """SQL of a name for ``one_a_line`` that whoever bears it chose; null where it is empty."""
+    """SQL of a name for ``one_a_line`` that its bearer chose; null where it is empty."""
     return f"concat('{CHOSEN}', nullif({name}, {EMPTY}))"
 
 
 def of_account(account: str) -> str:
-    """SQL of a line for ``one_a_line`` with the actor's account or tenant; null where empty.
+    """SQL of a line for ``one_a_line`` with the actor's account or tenant, given as SQL.
 
-    ``account``: SQL of the account or tenant.
+    Null where the account is empty.
     """
     return f"concat('{OF_ACCOUNT}', nullif({account}, {EMPTY}))"
 
@@ -57,7 +57,7 @@ UNKNOWN_ACTION = "unknown_action"
 def unknown_action(verb: str, classes: dict[str, str]) -> str:
     """SQL of ``verb`` where no class of ``classes`` (verbs by class) lists it, else null.
 
-    Its place is ``details[UNKNOWN_ACTION]``; stage ``ingest`` counts it there and reports it.
+    A format stores it in ``details[UNKNOWN_ACTION]``; stage ``ingest`` counts and reports it.
     """
     known = ", ".join(quoted(item) for verbs in classes.values() for item in verbs.split())
     return f"case when {verb} not in ({known}) then {verb} end"
@@ -99,18 +99,18 @@ def epoch_ms_time(text: str) -> str:
 
 
 def month_number(text: str) -> str:
-    """SQL of 1 to 12 from a month's English name of three letters; 0 where it is none."""
+    """SQL of 1 to 12 from the three letters of an English month; 0 for other text."""
     return f"cast((instr('{MONTHS}', {text}) + 2) / 3 as int)"
 
 
 def url_decoded(text: str) -> str:
-    """SQL of percent-decoded text; the text itself where it decodes to no UTF-8."""
+    """SQL of percent-decoded text; the text itself where the result is not UTF-8."""
     decoded = f"try_url_decode({text})"
     return f"case when {decoded} not like '%\ufffd%' then {decoded} else {text} end"
 
 
 def byte_count(text: str) -> str:
-    """SQL of a number of bytes from text, which may be a float; null where it is none."""
+    """SQL of a number of bytes from text, which may be a float; null for other text."""
     number = f"try_cast(try_cast({text} as double) as bigint)"
     return f"case when {number} >= 0 then {number} end"
 

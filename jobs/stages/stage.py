@@ -74,7 +74,7 @@ class StageTables:
         look_back: int = 0,
         columns: Sequence[str] | None = None,
     ) -> pd.DataFrame:
-        """As :meth:`read`, as a pandas frame of ``columns`` (None: all) and without the engine."""
+        """Like :meth:`read`, without the engine: a pandas frame of ``columns`` (None: all)."""
         last = self.day if last is None else last
         self.require_read(table, last, look_back)
         return stored_frame(self.storage, table, last, look_back, columns)
@@ -86,13 +86,13 @@ class StageTables:
         replace_day(frame, self.storage, table, self.day, writing)
 
     def stored(self, table: Table) -> DataFrame:
-        """The stage's day of a table that it has just written, by the engine."""
+        """Rows of the stage's day in a table that it writes, read by the engine."""
         if table not in self.writes:
             raise ValueError(f"stage {self.stage} does not declare that it writes {table.name}")
         return read_days(self.spark, self.storage, table, self.day)
 
     def require_read(self, table: Table, last: date, look_back: int) -> None:
-        """ValueError unless the stage declares that it looks back so far in ``table``."""
+        """Raise ValueError unless the stage declares that it looks back so far in ``table``."""
         allowed = max((read.days for read in self.reads if read.table == table), default=None)
         if allowed is None:
             raise ValueError(f"stage {self.stage} does not declare that it reads {table.name}")
@@ -107,9 +107,9 @@ class StageTables:
 class Stage:
     """One step of a day. It meets the other stages only in tables.
 
-    ``reads``: tables with the most days looked back; ``needs``: those of which earlier stages must
-    have written the day itself; ``sent``: those that it needs besides where Elasticsearch is set
-    up. ``writes``: tables of which it replaces its day.
+    ``reads``: tables, each with the most days looked back. ``needs``: tables in which earlier
+    stages must have written the same day. ``sent``: more tables needed, but only where
+    Elasticsearch is set up. ``writes``: tables in which the stage replaces its day.
     """
 
     name: str
