@@ -1,11 +1,11 @@
 """Stage ``ingest``: raw log files of a day → ``events`` and ``rejects``.
 
 1. The raw records are parsed into a staging table (:mod:`jobs.stages.ingest.staging`).
-2. The distinct names, folders and addresses of it are resolved (:mod:`models.resolve.identities`).
-3. It is deduplicated, joined with the answers and replaces the day in ``events``.
+2. Its distinct names, folders and addresses are resolved (:mod:`models.resolve.identities`).
+3. The table is deduplicated and joined with the resolved names. It replaces the day in ``events``.
 
-Looks back ``ingest.session_lookback_days`` days in ``events``, for who opened a role session that
-is still used.
+A role session may have been opened on an earlier day. So the stage looks back
+``ingest.session_lookback_days`` days in ``events`` for the identity that opened it.
 """
 
 from __future__ import annotations
@@ -44,20 +44,19 @@ if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession
 
 MAX_SHOWN = 20
-"""Files that an error names; of more it gives the number."""
+"""Most files that an error names; it counts the rest."""
 SESSION_DAYS = 7
-"""Most that `ingest.session_lookback_days` may be."""
+"""Largest allowed `ingest.session_lookback_days`."""
 
 
 def ingest_day(tables: StageTables, config: JobConfig, day: date) -> Outcome:
     """Replace the day in ``events`` and ``rejects``; the first note is the day's sum of records.
 
-    Both commits carry one number. Stage ``check`` refuses a day on which the numbers differ.
+    Both commits carry one number. Stage ``check`` refuses a day on which the numbers differ. If the
+    job has several sources, the last notes are the sums of the sources with rejects.
 
-    Where there are several sources, the sum of each that has rejects follows.
-
-    Raises RunError if no source has a file for the day, one has too many, a folder cannot be
-    listed or a file cannot be read; both tables then stay as they were.
+    Raises RunError if no source has a file for the day, a source has too many files, a folder
+    cannot be listed or a file cannot be read. Both tables then stay as they were.
     """
     spark, context = tables.spark, load_context(config.context, day)
     inputs = find_inputs(config, day)
@@ -111,9 +110,9 @@ def ingest_day(tables: StageTables, config: JobConfig, day: date) -> Outcome:
 
 
 def _count(staged: DataFrame, other_days: Counter[str]) -> Counter[str]:
-    """Good records of the day by source; those of other days are added to ``other_days``.
+    """Good records of the day by source; records of other days are added to ``other_days``.
 
-    Bad rows are counted where their raw records were found: as rejects, or for another day.
+    Bad rows are not counted here. The salvage path counts their raw records.
     """
     from pyspark.sql import functions as F
 
@@ -128,7 +127,7 @@ def _count(staged: DataFrame, other_days: Counter[str]) -> Counter[str]:
 
 
 def require_files(inputs: list[SourceFiles], config: JobConfig, day: date) -> None:
-    """RunError that names where each source was looked for, if none has a file."""
+    """Raise RunError with the path of each source if no source has a file."""
     if any(entry.files for entry in inputs):
         return
     looked = "\n".join(
@@ -139,7 +138,7 @@ def require_files(inputs: list[SourceFiles], config: JobConfig, day: date) -> No
 
 
 def find_inputs(config: JobConfig, day: date) -> list[SourceFiles]:
-    """All sources and their files for the day; RunError with the problems of all sources."""
+    """All sources and their files for the day; raises RunError with the problems of all sources."""
     inputs, problems = [], []
     for source in config.sources:
         try:
@@ -156,7 +155,7 @@ def find_inputs(config: JobConfig, day: date) -> list[SourceFiles]:
 def require_unchanged(inputs: list[SourceFiles], cause: Exception | None = None) -> None:
     """Raise RunError if a file is gone or has become shorter since it was found.
 
-    A file that has grown is read to some place behind its former end; a later run reads the rest.
+    A file may grow while it is read. Its new records may be read now; a later run reads the rest.
     """
     changed = [
         f"{printable(path)} of source {entry.source.name!r} vanished or was cut while it was read"
@@ -170,7 +169,7 @@ def require_unchanged(inputs: list[SourceFiles], cause: Exception | None = None)
 
 
 def _reject_frame(spark: SparkSession, rejects: list[Reject], day: date, staging: str) -> DataFrame:
-    """The rejects as a frame, by way of a file: the channel to the engine takes 128 MiB at most."""
+    """The rejects as a frame, read from a file: the channel to the engine takes 128 MiB at most."""
     import pyarrow as pa
     from pyarrow import parquet
 
@@ -189,4 +188,4 @@ def _reject_frame(spark: SparkSession, rejects: list[Reject], day: date, staging
 STAGE = Stage(
     name="ingest", reads=(Read(EVENTS, SESSION_DAYS),), writes=(EVENTS, REJECTS), work=ingest_day
 )
-"""Reads raw logs; of the days before, ``events`` may be missing."""
+"""Reads raw logs. ``events`` of earlier days may be missing."""

@@ -1,4 +1,4 @@
-"""SQL of addresses: without port, brackets or zone id, and which of several is the caller's."""
+"""SQL of addresses: strip port, brackets and zone id; choose the caller's among several."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 IPV4 = r"[0-9]{1,3}(?:\\.[0-9]{1,3}){3}"
 MAPPED = "(?:::|(?:0{1,4}:){5})[fF]{4}:"
-"""How an IPv6 address begins that stands for an IPv4 one."""
+"""Prefix of an IPv6 address that stands for an IPv4 address."""
 BARE_IPV4 = f"^{IPV4}$"
 DRESSED_IPV4 = rf"^\\[?(?:{MAPPED})?({IPV4})\\]?(?::[0-9]{{1,5}})?$"
 HEX_IPV4 = rf"^\\[?{MAPPED}([0-9A-Fa-f]{{1,4}}):([0-9A-Fa-f]{{1,4}})(?:[\\]%].*)?$"
@@ -18,9 +18,9 @@ IPV6 = (
 
 
 def address(text: str) -> str:
-    """SQL of the bare IPv4 or IPv6 address in ``text``; null where it is none.
+    """SQL of the bare IPv4 or IPv6 address in ``text``; null for other text.
 
-    Ports, brackets and zone ids go. An IPv4 address written as an IPv6 one is an IPv4 address.
+    Ports, brackets and zone ids are removed. An IPv4 address written as IPv6 becomes IPv4.
     ``text``: SQL of one address, not of a list; it is evaluated several times.
     """
     halves = [
@@ -58,13 +58,13 @@ def last_untrusted(addresses: str, proxies: Sequence[str]) -> str:
 
 
 def forwarded(addresses: str, proxies: Sequence[str]) -> str:
-    """SQL of the addresses that :func:`last_untrusted` leaves out, in order; null for none."""
+    """SQL of the addresses that :func:`last_untrusted` leaves out, in order; null if none are."""
     left_out = f"array_remove({addresses}, coalesce({last_untrusted(addresses, proxies)}, ''))"
     return f"nullif(substring(array_join({left_out}, ', '), 1, {FORWARDED_CHARS}), '')"
 
 
 FORWARDED_CHARS = 2000
-"""Characters kept of forwarded addresses, which the caller may write as long as it likes."""
+"""Characters kept of forwarded addresses; the caller may write any number."""
 
 
 def _within(text: str, proxies: Sequence[str]) -> str:

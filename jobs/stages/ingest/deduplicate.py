@@ -1,4 +1,4 @@
-"""One event for every access: copies fold, events that only share an id stay apart."""
+"""One event for each access: copies are dropped, different events with one id are kept."""
 
 from __future__ import annotations
 
@@ -15,24 +15,24 @@ DUPLICATE_ORDER = (
     "precedence desc, event_time, principal, action, resource, outcome, bytes_out, source_ip, "
     "user_agent, credential, destination, details, names"
 )
-"""All that may differ, so that engines and runs choose the same one."""
+"""Every column in which copies may differ, so that all engines and runs keep the same copy."""
 EVENT_ORDER = "event_time, principal, action, resource, same_event, turn"
 OWN_HASH = (
     "left(md5(concat_ws('|', cast(unix_micros(event_time) as string), principal, action, "
     "resource)), 12)"
 )
-"""SQL of what an event's id ends in where another event has the id."""
+"""SQL of the suffix of an event's id where another event has the same id."""
 
 
 def without_duplicates(spark: SparkSession, good: DataFrame, formats: Iterable[str]) -> DataFrame:
-    """One row for each event; ``formats``: those that may be among the rows.
+    """One row for each event; ``formats``: the formats that may be among the rows.
 
-    Rows of one (source, event_id) are one event if who, what and when agree, as the format's
-    ``SAME_EVENT`` says. Of several events with one id the earliest keeps it; the others' ids get
-    ``#`` and a hash of who, what and when.
+    Rows of one (source, event_id) are one event if they agree in the columns ``same_event`` of
+    their format. Several events may share an id. The earliest keeps it; the ids of the others get
+    ``#`` and a hash of time, principal, action and resource.
 
-    Ids seen twice are few, so they are found by a 64-bit hash alone and only their rows are
-    ordered; a collision of hashes merely sends a row through the ordering.
+    Few ids occur twice. They are found by a 64-bit hash, and only their rows are ordered. A
+    collision of hashes only means that more rows are ordered.
     """
     keyed = good.selectExpr("*", "xxhash64(source, event_id) as id_hash")
     hashes = keyed.groupBy("id_hash").count().where("count > 1").select("id_hash")
@@ -40,7 +40,7 @@ def without_duplicates(spark: SparkSession, good: DataFrame, formats: Iterable[s
     if not twice:
         return good
     if len(twice) <= FEW_DUPLICATES:
-        # Brought here and back, so that the engine knows that this side of the joins is small.
+        # Collected and sent back, so that the engine knows that this side of the joins is small.
         hashes = spark.createDataFrame([(row.id_hash,) for row in twice], "id_hash bigint")
         hashes = hashes.hint("broadcast")
     once = keyed.join(hashes, "id_hash", "left_anti").drop("id_hash")
@@ -66,9 +66,10 @@ def without_duplicates(spark: SparkSession, good: DataFrame, formats: Iterable[s
 
 
 def _same_event(formats: Iterable[str]) -> tuple[str, str]:
-    """SQL: a hash of the values in which all records of one event agree, and the event's number.
+    """SQL of a hash of the format's ``same_event`` columns, and of the number of the event.
 
-    The number tells events apart that agree in these values. It is 0 but for formats with stages.
+    Several events of a format with stages may have the same hash; the number counts them by time.
+    It is 0 for other formats.
     """
     cases, staged = [], []
     for name in sorted(set(formats)):

@@ -1,4 +1,4 @@
-"""Rows of `events`: identities, assets and networks joined to parsed records."""
+"""Rows of ``events``: parsed records joined with identities, assets and networks."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def sessions_before(tables: StageTables, config: JobConfig) -> dict[str, Identit
         .distinct()
         .collect()
     )
-    # The last one stays: one that is known without a rule, if there is any.
+    # The last one stays: an asker known without a rule, if there is one.
     rows.sort(key=lambda row: (row.rule is None, *(value or "" for value in row)))
     return {row.issued: Identity(row.user_id, row.user_kind, row.rule, row.name) for row in rows}
 
@@ -52,7 +52,7 @@ def sessions_before(tables: StageTables, config: JobConfig) -> dict[str, Identit
 def resolve_events(
     tables: StageTables, staged: DataFrame, context: Context, config: JobConfig
 ) -> DataFrame:
-    """``events`` of the staging rows: deduplicated, identities, assets and networks resolved."""
+    """Staging rows as ``events``: deduplicated, with identities, assets and networks."""
     from pyspark.sql import functions as F
 
     good = staged.where("in_day and problem is null")
@@ -68,7 +68,7 @@ def resolve_events(
         name: F.expr(f"case when not ({NO_PERSON}) then {name} end")
         for name in ("alias_user", "alias_kind", "alias_note")
     }
-    # Here and not for each source: an engine takes long to plan these patterns.
+    # Masked here and not for each source: an engine takes long to plan these patterns.
     without_secrets = {name: F.expr(masked(name)) for name in MASKED_COLUMNS}
     return joined.withColumns(by_name | without_secrets).selectExpr(
         "event_id",
@@ -102,16 +102,17 @@ def resolve_events(
     )
 
 
-# A principal that is not known and bears the user_id of somebody who is would become that one.
+# An unknown principal may be called like a known user_id. The source before its name keeps them
+# apart.
 STRANGER = "if(principal = namesake, concat(source, ':', principal), principal)"
-# Where the log itself says that no person acted, rules about people have nothing to say.
-# Nor has the name of a session that somebody of another account opened.
+# Rules about people do not apply where the log itself says that a service acted, nor to the name
+# of a session that another account opened.
 NO_PERSON = (
     "coalesce(kind_hint = 'service' and alias_kind = 'human' and alias_note is not null, false) "
     "or coalesce(of_stranger and alias_note like '%\"session_name\"%', false)"
 )
-# A service that opens role sessions for people names them in the session; a person who names
-# somebody else is not believed, unless it takes a rule to know that person at all.
+# Session names chosen by a service are trusted. A session name chosen by a person is ignored,
+# unless the person is known only through a rule.
 BY_NAME = (
     "coalesce(alias_kind = 'human' and session_kind = 'service' "
     "or alias_user is not null and alias_note is null and session_note is not null, false)"
@@ -126,7 +127,7 @@ WITH_NOTE = (
 def _identities(
     tables: StageTables, good: DataFrame, context: Context, config: JobConfig
 ) -> tuple[tuple[DataFrame, list[str]], tuple[DataFrame, list[str]]]:
-    """Answers by the names of a record, and by the session that it uses; each with its keys."""
+    """Identities by the names of a record, and by its session; each with the keys of its join."""
     find_identity = identity_finder(
         context.directory,
         [source.name for source in config.sources],
@@ -165,7 +166,7 @@ def _identities(
 def _assets(
     spark: SparkSession, good: DataFrame, context: Context, config: JobConfig
 ) -> tuple[DataFrame, list[str]]:
-    """The asset of each folder or whole URI, with its key."""
+    """The asset of each folder or whole URI, with the key of its join."""
     find_asset = asset_finder(context.assets, config.assets.nested)
     lookups = [row.lookup for row in good.select("lookup").distinct().collect()]
     assets = [(u, m.asset_id, m.prefix_chars) for u in lookups if u and (m := find_asset(u))]
@@ -176,7 +177,7 @@ def _assets(
 def _networks(
     spark: SparkSession, good: DataFrame, context: Context
 ) -> tuple[DataFrame, list[str]]:
-    """The network of each address, with its key."""
+    """The network of each address, with the key of its join."""
     find_network = network_finder(context.networks)
     addresses = [row.source_ip for row in good.select("source_ip").distinct().collect()]
     networks = [(a, *found) for a in addresses if a and (found := find_network(a))]
@@ -187,9 +188,10 @@ def _networks(
 def _issued_keys(
     good: DataFrame,
 ) -> list[tuple[str, tuple[str, str, str], str | None]]:
-    """For each key handed out: the key, (names, source, format) of the asker, the asker's own key.
+    """For each issued key: (key, (names, source, format) of the asker, the key the asker used).
 
-    All are of one record of the key: of the one that says most, then of the first.
+    Several records may issue one key. The record with the highest precedence
+    counts; among these one with a credential and names, then the earliest.
     """
     rows = (
         good.where("issued_credential is not null")
@@ -217,7 +219,7 @@ def _issued_keys(
         ),
         reverse=True,
     )
-    # The best one is the last.
+    # The best record is the last.
     first = {row.issued_credential: row for row in rows}
     return [
         (key, (row.names or "", row.source, row.format), row.credential)
@@ -226,7 +228,7 @@ def _issued_keys(
 
 
 def _accounts_with_trails(good: DataFrame) -> list[str]:
-    """AWS accounts whose trails are among the logs: those that CloudTrail delivered records to."""
+    """AWS accounts whose trails are among the logs: recipient accounts of CloudTrail records."""
     account = "nullif(regexp_extract(details, '\"recipient_account\":\"([0-9]+)\"', 1), '')"
     rows = (
         good.where("format = 'aws_cloudtrail'")
@@ -239,7 +241,10 @@ def _accounts_with_trails(good: DataFrame) -> list[str]:
 
 
 def _answer(match: IdentityMatch) -> tuple[str | None, str | None, str | None]:
-    """User, kind, and what the details say of how they were found: a JSON object; null: exactly."""
+    """User id, kind, and a JSON object for ``details``: the rule or the candidates of the match.
+
+    The JSON object is None for an exact match.
+    """
     note = {}
     if match.candidates:
         note["identity_candidates"] = ";".join(match.candidates[:MAX_CANDIDATES])

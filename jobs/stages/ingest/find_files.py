@@ -1,9 +1,8 @@
-"""Finding raw log files and telling how their records are framed.
+"""Finding raw log files and the framing of their records.
 
-Nothing here looks at a whole good file: the first few kilobytes tell the framing, and only when
-the engine has failed are files read to their end to find the damaged ones. A file that engines
-would skip or misread counts as damaged from the start;
-:mod:`jobs.stages.ingest.salvage.records` reads those.
+The framing follows from the first kilobytes of a file. Files are read to their end only when the
+engine has failed, to find the damaged ones. A file that engines would skip or misread counts as
+damaged from the start; :mod:`jobs.stages.ingest.salvage.records` reads it.
 """
 
 from __future__ import annotations
@@ -23,8 +22,8 @@ from schemas.sources import Source
 def files_of_source(source: Source, day: date, late_days: int, limits: Ingest) -> list[RawFile]:
     """Files of ``source`` that may hold events of ``day``, sorted by path.
 
-    Raises RunError naming every folder that cannot be listed and every file that cannot be read,
-    or that there are too many files.
+    Raises RunError if there are too many files. Otherwise it names every folder that cannot be
+    listed and every file that cannot be read.
     """
     problems: dict[str, str] = {}
     found = _list_files(source, day, late_days, limits.max_files, problems)
@@ -50,7 +49,7 @@ def files_of_source(source: Source, day: date, late_days: int, limits: Ingest) -
         advice = "let this user list and enter these folders (permissions r and x), or move them"
         unlistable.append(f"{advice} out of the source's path")
     if unreadable:
-        unreadable.append("mend the files' permissions or move them out of the source's path")
+        unreadable.append("correct the files' permissions or move them out of the source's path")
     if unlistable or unreadable:
         raise RunError("\n".join([*unlistable, *unreadable]))
     return files
@@ -59,10 +58,10 @@ def files_of_source(source: Source, day: date, late_days: int, limits: Ingest) -
 def _list_files(
     source: Source, day: date, late_days: int, most: int, problems: dict[str, str]
 ) -> list[tuple[Found, date | None]]:
-    """What the source's path matches, each file once, with the day of its folder.
+    """Files that the source's path matches, each once, with the day of its folder.
 
-    A file that has links is found by its own path, if the source's path matches it. Stops at more
-    than ``most`` files.
+    A file that has links keeps its own path if the source's path matches that. Raises RunError at
+    more than ``most`` files.
     """
     base = own_folder(source.path)
     found: dict[str, tuple[Found, date | None]] = {}
@@ -70,7 +69,7 @@ def _list_files(
     patterns = {dated_path(source.path, each): each for each in reversed(days)}
     for pattern, file_day in reversed(patterns.items()):
         for each in matching_files(pattern, base, problems):
-            # Of what is odd each path is listed.
+            # An odd file is listed once for each path.
             key = each.path if each.odd else each.real
             found.setdefault(key, (each, file_day if source.dated else None))
             if len(found) > most:

@@ -1,4 +1,4 @@
-"""How the records of a file are framed, from its first kilobytes."""
+"""The framing of a file's records, found in its first kilobytes."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ Python reads a byte of a name that is not UTF-8 as half of a surrogate pair.
 
 
 def inspect(path: Path, day: date | None, source: Source, max_bytes: int) -> RawFile | None:
-    """Framing of one file; None for one without content."""
+    """Framing of one file; None for a file without content."""
     size = path.stat().st_size
     if size == 0:
         return None
@@ -67,7 +67,7 @@ def inspect(path: Path, day: date | None, source: Source, max_bytes: int) -> Raw
 
 
 def _framing(head: str, form: LogFormat, source: Source) -> tuple[str, str | None]:
-    """Name of the array that holds the records, or ``lines``; and the header, if lines have one."""
+    """Name of the array that holds the records, or ``lines``; and the header of lines, if any."""
     for array in form.envelopes:
         if _array_start(head, array) is not None:
             return array, None
@@ -82,7 +82,7 @@ def _framing(head: str, form: LogFormat, source: Source) -> tuple[str, str | Non
 
 
 def _array_start(head: str, name: str) -> int | None:
-    """Where the array begins that is the top-level member ``name`` of a JSON document, if any."""
+    """Place of the ``[`` of the top-level array ``name`` in a JSON document; None without one."""
     if name == "":
         start = len(head) - len(head.lstrip())
         return start if head.startswith("[", start) else None
@@ -92,14 +92,14 @@ def _array_start(head: str, name: str) -> int | None:
 
 
 def _wrapper(head: str, framing: str, form: LogFormat) -> str | None:
-    """What wraps the first record of a file; the others are looked at if that was wrong."""
+    """Name of the wrapper of a file's first record. Other records may have another one."""
     start = None if framing == "lines" else _array_start(head, framing)
     record = head if start is None else head[start + 1 :]
     return form.wrapper_of(name for name, _ in members(record))
 
 
 def _begins_with_a_document(head: str) -> bool:
-    """Whether the first line is a whole document, or goes on beyond what can be seen."""
+    """Whether the first line is a whole document, or longer than the text."""
     first, line_break, _ = head.lstrip().partition("\n")
     try:
         json.loads(first)
@@ -109,9 +109,9 @@ def _begins_with_a_document(head: str) -> bool:
 
 
 def members(text: str) -> Iterator[tuple[str, int]]:
-    """Names of the members of the JSON object a text begins with, and where their values begin.
+    """Members of the JSON object that the text begins with: name, and place of the value.
 
-    Further on the text may be broken or cut off.
+    The text may be broken or cut off after any member.
     """
     if not text.lstrip().startswith("{"):
         return

@@ -1,4 +1,4 @@
-"""Reading plain and packed files in chunks, and finding what is damaged in them."""
+"""Reading plain and packed files in chunks, and finding their damage."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ from jobs.stages.ingest.raw_file import RawFile
 HEAD_BYTES = 65_536
 CHUNK_BYTES = 1 << 20
 PACKED_BYTES = 1 << 14
-"""Packed bytes unpacked at a time: at most 16 MiB come out of them."""
+"""Packed bytes unpacked at a time; they yield at most 16 MiB."""
 GZIP_MAGIC = b"\x1f\x8b"
 MAX_DEFLATE_RATIO = 1032
 """Deflate cannot pack tighter, so a gz file below limit ÷ ratio cannot exceed the limit."""
 
 
 def find_damage(files: list[RawFile]) -> dict[str, str]:
-    """Read files to their end; path → what is wrong, for those an engine cannot read."""
+    """Read files to their end; path → problem, for files that an engine cannot read."""
     damage = {}
     for raw_file in files:
         problem = _damage(raw_file.path)
@@ -31,9 +31,9 @@ def find_damage(files: list[RawFile]) -> dict[str, str]:
 
 
 def too_large(path: str | Path, max_bytes: int) -> str | None:
-    """That a file holds more than ``max_bytes`` unpacked; None if not.
+    """A message if a file holds more than ``max_bytes`` unpacked; None if not.
 
-    Only what may hold more is read, and nothing of it is kept.
+    Only a file whose packed size leaves this open is read.
     """
     size = Path(path).stat().st_size
     if size * (MAX_DEFLATE_RATIO if is_packed(path) else 1) <= max_bytes:
@@ -50,10 +50,9 @@ def too_large(path: str | Path, max_bytes: int) -> str | None:
 
 
 def read_chunks(path: str | Path) -> Iterator[bytes]:
-    """Unpacked chunks of a plain or gz file, told apart by its first bytes and not by its name.
+    """Unpacked chunks of a file; its first bytes, not its name, decide whether it is gz.
 
-    Raises EOFError where gz data end early or go wrong, after all that can be had before that
-    place.
+    Raises EOFError where gz data end early or are damaged. All data before that place come first.
     """
     packed = is_packed(path)
     with Path(path).open("rb") as file:
@@ -69,10 +68,10 @@ def is_packed(path: str | Path) -> bool:
 def read_head(
     path: str | Path, limit: int = HEAD_BYTES, most_padding: int | None = None
 ) -> tuple[bytes, str | None]:
-    """The first ``limit`` unpacked bytes, and what is wrong with the gz data up to there.
+    """The first ``limit`` unpacked bytes, and the damage of the gz data up to there (None: none).
 
-    NUL bytes in front, which log rotation by copying and truncating leaves, are passed over: at
-    most ``most_padding`` of them (None: all).
+    Log rotation by copying and truncating leaves NUL bytes in front. They are skipped: at most
+    ``most_padding`` of them (None: all).
     """
     head = bytearray()
     padding = 0
@@ -113,7 +112,7 @@ def _unpacked(file: IO[bytes]) -> Iterator[bytes]:
 
 
 def _up_to_the_error(unpacker: Any, packed: bytes) -> Iterator[bytes]:
-    """What a block that goes wrong somewhere yields before that place."""
+    """The data of a damaged block before its damage."""
     for place in range(len(packed)):
         try:
             yield unpacker.decompress(packed[place : place + 1])
@@ -134,5 +133,5 @@ def _damage(path: str) -> str | None:
     packed = is_packed(path)
     with Path(path).open("rb") as file:
         file.seek(max(0, file.seek(0, os.SEEK_END) - 4))
-        # Legal padding, or the length of an empty last member; engines stumble over the former.
+        # Legal padding, or the length of an empty last member; engines fail on padding.
         return "zero bytes after the gz data" if packed and file.read() == b"\0\0\0\0" else None

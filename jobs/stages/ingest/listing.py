@@ -1,8 +1,8 @@
 """Listing the files that a source's path matches.
 
-``glob`` skips a folder that it may not list, follows every link, and lists all files before the
-first one can be counted. Here such a folder is a problem, each folder and file is listed once
-however many links lead to it, and no link leads out of the folder that the config names.
+``glob`` skips folders that it may not list, follows every link, and lists all files before the
+first one can be counted. Here a folder that cannot be listed is a problem. Each folder and file is
+listed once, however many links lead to it. No link leads out of the folder that the config names.
 """
 
 from __future__ import annotations
@@ -34,8 +34,8 @@ PLACE = re.compile(r"\{[^{}]*\}")
 class Found:
     """A file that a pattern matches.
 
-    ``real``: its path without links, which is the same for all links to it. ``odd``: why it must
-    not be opened, None for a regular file.
+    ``real``: its path without links, the same for all links to it. ``odd``: the reason why it must
+    not be opened; None for a regular file.
     """
 
     path: str
@@ -45,7 +45,7 @@ class Found:
 
 @dataclass(frozen=True)
 class Entry:
-    """Something in a folder; ``mode`` is its own, not that of a link's target."""
+    """An entry of a folder; ``mode`` is its own, not the mode of a link's target."""
 
     path: str
     name: str
@@ -53,7 +53,7 @@ class Entry:
 
 
 def storage_problem(source: Source) -> str | None:
-    """That a source lies on storage that cannot be listed here; None for a local path."""
+    """A message if a source lies on storage that cannot be listed; None for a local path."""
     url = URL.match(source.path)
     if url is None:
         return None
@@ -85,13 +85,13 @@ def any_day(pattern: str) -> str:
 def own_folder(pattern: str) -> str:
     """The real path of the folder that holds all files of a source, whatever the day.
 
-    It is the part of the path before its first place or glob character.
+    It is the part of the path before its first date field or glob character.
     """
     return os.path.realpath(_split(PLACE.sub("*", pattern))[0])
 
 
 def day_folder(pattern: str) -> str | None:
-    """The part of a source's path that is a folder of one day's files; None if there is none."""
+    """The leading part of a source's path that names one day's folder; None if there is none."""
     folders = pattern.split("/")[:-1]
     last = max((n for n, name in enumerate(folders) if PLACE.search(name)), default=-1)
     part = "/".join(folders[: last + 1])
@@ -99,10 +99,10 @@ def day_folder(pattern: str) -> str | None:
 
 
 def matching_files(pattern: str, base: str, problems: dict[str, str]) -> Iterator[Found]:
-    """Files that a glob matches, in no order; as ``glob`` with ``recursive``, which skips hidden.
+    """Files that a glob matches, in no order; hidden files are skipped, as ``glob`` does.
 
     ``base``: the real folder that no link may leave. ``problems`` gets each folder that cannot be
-    listed, and why.
+    listed, with the reason.
     """
     return _walk(*_split(pattern), base, problems, folders=False)
 
@@ -134,8 +134,8 @@ def _walk(
 ) -> Iterator[Found]:
     """Files (or ``folders``) below ``start`` that a list of globs, one for each level, matches.
 
-    Links come last, so that a file that has a path without links is found by that one. The state
-    of the walk is a real folder and a place in ``names``: no state comes twice, so it ends.
+    Links come last: a file that can be reached without links gets that path. The state of the walk
+    is a real folder and a place in ``names``. No state comes twice, so the walk ends.
     """
     pending, links, files = deque([(start, 0)]), deque[tuple[str, int]](), []
     seen = set()
@@ -171,12 +171,12 @@ def _walk(
 def _linked(entry: Entry, target: str, mode: int, base: str) -> Found:
     if not _inside(target, base):
         return Found(entry.path, target, _leads_out(target, base))
-    # A link to nothing is found, so that the attempt to read it says what is wrong.
+    # A link to nothing is found too. The attempt to read it then names the problem.
     return Found(entry.path, target, _odd_kind(mode)) if mode else Found(entry.path, entry.path)
 
 
 def _entries(folder: str, name: str, problems: dict[str, str]) -> Iterator[Entry]:
-    """What a glob of one level matches in a folder; a name without magic may be hidden."""
+    """Entries of a folder that a glob of one level matches; a name without magic may be hidden."""
     try:
         if not glob.has_magic(name):
             path = _below(folder, name)
@@ -195,7 +195,7 @@ def _entries(folder: str, name: str, problems: dict[str, str]) -> Iterator[Entry
 
 
 def _mode(entry: os.DirEntry[str]) -> int:
-    """Type bits of an entry, 0 if it is gone; most file systems tell them with its name."""
+    """Type bits of an entry, 0 if it is gone; most file systems list them with the name."""
     try:
         if entry.is_file(follow_symlinks=False):
             return stat.S_IFREG
@@ -207,7 +207,7 @@ def _mode(entry: os.DirEntry[str]) -> int:
 
 
 def _target(entry: Entry) -> tuple[str, int]:
-    """Real path and mode of a link's target; the mode is 0 if it cannot be had."""
+    """Real path and mode of a link's target; mode 0 if it cannot be read."""
     target = os.path.realpath(entry.path)
     try:
         return target, Path(target).stat().st_mode

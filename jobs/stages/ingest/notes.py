@@ -1,4 +1,4 @@
-"""Notes of `ingest` on a day: sums, and all that was not read as it should."""
+"""Notes of ``ingest`` on a day: sums of records, and every source of loss."""
 
 from __future__ import annotations
 
@@ -24,9 +24,9 @@ def sum_of_records(parts: dict[str, int]) -> str:
 
 
 def sources_with_rejects(inputs: list[SourceFiles], sums: dict[str, Counter[str]]) -> list[str]:
-    """The sum of each source that has rejects, as those are to be looked into.
+    """The sum of records of each source that has rejects.
 
-    Empty for a job of one source, whose sum has been said.
+    Empty for a job of one source: the day's sum is its sum.
     """
     names = [entry.source.name for entry in inputs if sums["rejects"][entry.source.name]]
     return [
@@ -53,7 +53,7 @@ def clock_note(rejects: list[Reject]) -> str:
 
 
 def assets_note(context: Context, config: JobConfig) -> str:
-    """How many patterns would conceal a more sensitive asset; empty if none would."""
+    """Asset patterns within the pattern of a more sensitive asset; empty if there are none."""
     found = concealing_patterns(context.assets)
     if not found:
         return ""

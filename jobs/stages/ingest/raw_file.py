@@ -1,4 +1,4 @@
-"""One file of a source, and how its records are framed."""
+"""One file of a source, and the framing of its records."""
 
 from __future__ import annotations
 
@@ -12,11 +12,12 @@ class RawFile:
 
     ``day``: the day its path names, None for undated paths. ``framing``: ``lines``, or the name of
     the array that holds the records (``""`` for a bare array). ``header``: first line of a text
-    file with named columns, empty for text without such a line. ``fault``: why no record of a text
-    file can be understood, None if they can. ``damage``: why the engine cannot be given the file,
-    None if it can. ``wrapper``: the member that wraps each record, None where nothing does.
-    ``per_line``: whether every line is a document of its own with such an array. ``refused``: why
-    the file must not be opened at all, None for nearly every file. ``size``: bytes on the disk.
+    file with named columns, empty for text without such a line. ``fault``: the reason why no record
+    of a text file can be understood, None for most files. ``damage``: the reason why the engine
+    must not read the file, None for a good one. ``wrapper``: the member that wraps each record,
+    None without one. ``per_line``: whether every line is a document of its own with the array.
+    ``refused``: the reason why the file must not be opened, None for nearly every file. ``size``:
+    bytes on the disk.
     """
 
     path: str

@@ -1,8 +1,8 @@
-"""What secrets look like, and how they are masked: in rejects, by Python, and in events, by SQL.
+"""Patterns of secrets, and their masks: Python masks rejects, SQL masks events.
 
-Both are made of the same lists. Python's patterns read a raw record, whatever its format, and know
-look-around and back-references. SQL's read the columns of events, and neither Rust nor Java must
-refuse them; what stands before a secret is therefore captured and written again.
+Both use the same lists of names and prefixes. Python's patterns read a raw record of any format and
+may use look-around and back-references. The SQL patterns read the columns of events and must work
+in Rust and in Java. So they capture the text before a secret and write it again.
 """
 
 from __future__ import annotations
@@ -23,19 +23,19 @@ NAMES = (
     "secret",
     "private[_-]?key",
 )
-"""How names of secrets end, before `=` or `:`."""
+"""Endings of names of secrets, before `=` or `:`."""
 NAMES_IN_TEXT = (*NAMES, "credentials?")
-"""The same where no column of ours can be meant: `issued_credential` is one."""
+"""Endings in raw text. The last one would also match our column `issued_credential`."""
 OPTIONS = ("password", "passwd", "token", "secret", "api-key", "access-token", "client-secret")
-"""Options of programs, before a blank: `--password`."""
+"""Options of programs, followed by a blank: `--password`."""
 TOKENS = ("gh[pousr]_", "github_pat_", "glpat-", "hf_", "sk-", "xox[abpr]-")
-"""How tokens begin that are known by that, in any text."""
+"""Prefixes that mark a token in any text."""
 TOKENS_IN_NAMES = (
     "(?:gh[pousr]_|github_pat_|glpat-|xox[abpr]-|sk-(?:admin|ant|or|proj|svcacct)-)"
     "[A-Za-z0-9_-]{16,}",
     "(?:hf_|sk-)[A-Za-z0-9]{16,}",
 )
-"""The same in URIs: a bucket may be called `sk-learn-checkpoints`."""
+"""Prefixes that mark a token in URIs: a bucket may be called `sk-learn-checkpoints`."""
 SCHEMES = "(?:bearer|basic|token|digest|negotiate)"
 
 PREFIXED = " | ".join(rf"(?<= --{option}[ ] ) \S+" for option in OPTIONS)
@@ -59,18 +59,18 @@ BARE_SECRET = re.compile(
 )
 
 EDGE = r"(?:^|[^A-Za-z0-9_-]|\\[bfnrt]|\\u[0-9a-f]{4})"
-"""Before a secret; of JSON text an escape may stand there."""
+"""The character before a secret; in JSON text it may be an escape."""
 BARE = r"[^\s\"'&,;{}\[\]\\]+"
-# Java recurses for each turn of such a group, so there is a limit.
+# Java recurses for each repetition of such a group, so their number is limited.
 IN_STRING = r"[^\"\\]*(?:\\.[^\"\\]*){0,200}"
 IN_ESCAPED_STRING = r"[^\"\\]*(?:(?:\\[^\"\\]|\\\\(?:\\\")?)[^\"\\]*){0,200}"
-"""Of a JSON string within a JSON string, up to its closing quote."""
+"""Text of a JSON string within a JSON string, up to its closing quote."""
 
 
 def _named(quotes: dict[str, str]) -> list[str]:
     """Patterns of a name and its secret.
 
-    ``quotes``: spellings of a quotation mark, each with the pattern of text between two of them.
+    ``quotes``: the ways to write a quotation mark, each with the text allowed between two of them.
     """
     word = "[A-Za-z0-9_-]*"
     name = f"(?:{word}(?:{'|'.join(NAMES_IN_TEXT)})|(?:{word}[_-])?sig)"
@@ -88,7 +88,7 @@ def _named(quotes: dict[str, str]) -> list[str]:
 
 
 def _alone(inside: str, tokens: tuple[str, ...]) -> list[str]:
-    """Patterns of secrets that are known by themselves; ``inside``: the lines of a private key."""
+    """Patterns of secrets that need no name; ``inside``: pattern of the lines of a private key."""
     return [
         rf"({EDGE}--(?:{'|'.join(OPTIONS)})(?:\s+|=)(?:\\*[\"'])?)[^\s\"'\\]+",
         rf"-----BEGIN [^-\"]*PRIVATE KEY-----{inside}(?:-----END [^-\"]*-----)?",
@@ -103,7 +103,7 @@ QUOTES = {'"': IN_STRING, r"\\+\"": IN_ESCAPED_STRING}
 TEXT = [*_named(QUOTES), *_alone(r"[^-]*", LOOSE_TOKENS)]
 URI = [*_named(QUOTES), *_alone(r"[^-]*", TOKENS_IN_NAMES)]
 JSON = [
-    # A member that is called so, then what the texts of members hold.
+    # First a member with such a name, then secrets within the texts of members.
     rf"(\"[A-Za-z0-9_-]*(?:{'|'.join(NAMES)})\":\"){IN_STRING}",
     *_named({r"\\+\"": IN_ESCAPED_STRING}),
     *_alone(r"[^\"\\-]*(?:\\.[^\"\\-]*){0,200}", LOOSE_TOKENS),
@@ -115,21 +115,21 @@ MASKED_COLUMNS = {
     "object": URI,
     "destination": URI,
 }
-"""Patterns by the column of events that they are for."""
+"""Patterns by the column of events in which they are used."""
 SIGNS = (
     rf"(?:{'|'.join(NAMES_IN_TEXT)}|sig)\\*[\"']?\s*[:=]|--(?:{'|'.join(OPTIONS)})|PRIVATE KEY|eyJ"
     rf"|{'|'.join(TOKENS)}|://[^/]*@"
 )
-"""What a text holds that may hold a secret. Most texts hold none, and are spared the long patterns,
-which take an engine longer to prepare than to apply.
+"""Signs of a possible secret. Most texts have none of them and skip the long patterns, which take
+an engine longer to prepare than to apply.
 """
 
 
 def masked(column: str) -> str:
-    """SQL of a column of ``MASKED_COLUMNS`` without the secrets in it; JSON stays JSON."""
+    """SQL of a column of ``MASKED_COLUMNS`` with its secrets masked; JSON stays JSON."""
     every = "|".join(f"(?:{pattern})" for pattern in MASKED_COLUMNS[column])
     groups = re.compile(every).groups
-    # Groups of the other alternatives are empty; the last is the `@` behind a password.
+    # Groups of the other alternatives are empty. The last group is the `@` after a password.
     kept = "".join(f"${number}" for number in range(1, groups))
     return (
         f"if({column} rlike {quoted(f'(?i){SIGNS}')}, "

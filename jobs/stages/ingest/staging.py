@@ -1,8 +1,8 @@
-"""Parsing raw log files into the staging table: one row a raw record, in typed columns.
+"""Parsing raw log files into the staging table: one row for each raw record, in typed columns.
 
-The engine parses every good file; rows of other days are emptied, as only their number counts.
-What it cannot take is looked at by :mod:`jobs.stages.ingest.salvage.bad_records`; the good
-records among it come back as lines and join the staging table.
+The engine parses every good file. Rows of other days are emptied, because they are only counted.
+:mod:`jobs.stages.ingest.salvage.bad_records` looks at the records that the engine could not parse;
+the good ones among them come back as lines and join the staging table.
 """
 
 from __future__ import annotations
@@ -36,9 +36,9 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 UNPARTED_BYTES = 100_000
-"""Sail parts no file as small as this."""
+"""Sail reads a file up to this size in one piece."""
 Reader = Callable[["SparkSession", Source, RawFile, list[str]], "DataFrame"]
-"""Reads files, given by their paths, that are of one kind: but for path and day one RawFile."""
+"""Reads the given paths, which all share one :class:`RawFile` but for path and day."""
 
 
 @dataclass(frozen=True)
@@ -64,10 +64,10 @@ def stage_good_files(
 ) -> list[SourceFiles]:
     """Parse all undamaged files; returns ``inputs`` with the damage that the engine met.
 
-    The engine's own JSON reader is several times faster than parsing text, but it stops at the
-    first record that is not as expected and keeps no text; so it goes first, and only where it
-    fails or finds a doubtful record are a source's files parsed as text. An engine does not say
-    which file it failed on: then (and only then) all are read through to find the damaged ones.
+    The engine's own JSON reader is several times faster than parsing text. But it stops at the
+    first unexpected record and keeps no text. So it goes first, and a source's files are parsed as
+    text only where it fails or finds a doubtful record. An engine does not name the file that it
+    failed on. Only then are all files read through to find the damaged ones.
     """
     as_text = [
         entry
@@ -101,9 +101,9 @@ def _stage_by_reader(
     staging: str,
     name: str,
 ) -> bool:
-    """Whether the engine's JSON reader could take all files of a source, which are then staged.
+    """Whether the engine's JSON reader could read all files of a source, which are then staged.
 
-    Only Sail's reader is used: Spark's passes over whatever follows the first value of a line.
+    Only Sail's reader is used: Spark's reader ignores everything after the first value of a line.
     """
     if not readable_by_reader(entry) or spark.conf.get(ENGINE_OPTION) != "sail":
         return False
@@ -128,8 +128,8 @@ def parse(
 ) -> Iterator[DataFrame]:
     """Staging rows of files, one frame for each kind among them.
 
-    Packed and plain files are read apart, because Sail takes no mixture. Files of later days are,
-    because a record whose time is not understood belongs to its file's day.
+    Packed and plain files are read apart, because Sail reads no mixture. Files of later days are
+    read apart, because a record without a time that is understood belongs to its file's day.
     """
     groups: dict[tuple[RawFile, bool, bool], list[str]] = {}
     for raw_file in files:
@@ -139,8 +139,8 @@ def parse(
         groups.setdefault((kind, packed, late), []).append(raw_file.path)
     embedded = spark.conf.get(ENGINE_OPTION) == "sail"
     for (kind, _, late), paths in sorted(groups.items(), key=lambda item: str(item[0])):
-        # Sail opens every file of a list at once, and reads the head of each. Of a folder it has
-        # only a few files open at a time.
+        # Sail opens all files of a list at once to read their heads. It opens only a few files of
+        # a folder at a time.
         whole = kind.framing != "lines" and not kind.per_line
         places = [_folder_of_links(paths, whole, staging)] if embedded else paths
         records = reader(spark, source, kind, places)
@@ -161,10 +161,10 @@ def readable_by_reader(entry: SourceFiles) -> bool:
 
 
 def _folder_of_links(paths: list[str], whole: bool, staging: str) -> str:
-    """A folder with a link to every file; it goes with the staging folder.
+    """A folder with a link to every file, inside the staging folder.
 
-    ``whole``: each file is one document. Sail parts plain files at line breaks, even where it is
-    to read them whole, but no packed ones: of large files there are packed copies.
+    ``whole``: each file is one document. Sail splits large plain files at line breaks, even if told
+    to read whole files. It never splits packed files, so large files get packed copies.
     """
     folder = Path(tempfile.mkdtemp(prefix="links-", dir=staging))
     for number, path in enumerate(paths):
@@ -206,7 +206,7 @@ def stage_lines(
     staging: str,
     name: str,
 ) -> None:
-    """Stage files of lines: source, kind, path, and whether they are of a later day's files."""
+    """Stage files of lines: source, kind, path, and whether the files belong to a later day."""
     frames = []
     for source, kind, path, late in kinds:
         records = read_text(spark, source, kind, [path])
@@ -233,18 +233,18 @@ def _write_staging(
 def read_staged(spark: SparkSession, staging: str, name: str = "*") -> DataFrame:
     """A part of the staging table, or all of it.
 
-    The columns are given, as Sail writes no file where there are no rows.
+    The schema is given, because Sail writes no file for a frame without rows.
     """
     return spark.read.schema(STAGED_DDL).parquet(_rows_path(staging, name))
 
 
 def _rows_path(staging: str, name: str) -> str:
-    """Where a part of the staging table is: apart from all else, as to Sail ``*`` is any path."""
+    """Folder of a part of the staging table. To Sail ``*`` is any path: it holds nothing else."""
     return f"{staging}/rows/{name}.parquet"
 
 
 def lookup_key(context: Context) -> str:
-    """SQL of what decides a resource's asset: its folder where that is enough, else all of it."""
+    """SQL of the part of a URI that decides its asset: the folder if that is enough, else all."""
     exact, odd = needs_whole_uri(context.assets)
     folder = "substring(resource, 1, length(resource) - length(substring_index(resource, '/', -1)))"
     cases = []

@@ -38,7 +38,7 @@ def time_steps(text: str, pattern: TimePattern) -> tuple[dict[str, str], ...]:
     """
     fields = [field for field in FIELDS if field in pattern.groups]
     groups = ["".join(f"${group}" for group in pattern.groups[field]) for field in fields]
-    # The mark in front tells that the pattern fitted: other text stays as it is.
+    # The mark in front shows that the pattern matched; other text stays as it is.
     marked = quoted(MARK + MARK.join(groups))
     parts = f"split(regexp_replace({text}, {quoted(pattern.regex)}, {marked}), '{MARK}')"
     values = {field: f"get({PARTS}, {place})" for place, field in enumerate(fields, start=1)}
@@ -69,7 +69,7 @@ def time_of_steps(pattern: TimePattern) -> str:
 
 
 def unknown_zone(pattern: TimePattern) -> str:
-    """SQL of the zone that a text names and no table holds; null if there is none."""
+    """SQL of a zone that a text names and no table lists; null otherwise."""
     if ZONE_NAME not in pattern.groups:
         return NO_TEXT
     known = f"{OFFSET_SECONDS} is not null or {NAMED_ZONE} in ({_regions()})"
@@ -83,7 +83,7 @@ def _first(values: dict[str, str], *fields: str, default: str) -> str:
 
 
 def _iso_text(values: dict[str, str]) -> str:
-    """SQL of `YYYY-MM-DD HH:MM:SS.F` from the parts of a time; null where one is no number."""
+    """SQL of `YYYY-MM-DD HH:MM:SS.F` from the parts of a time; null if a part is not a number."""
     short = f"concat('20', nullif({values[SHORT_YEAR]}, ''))" if SHORT_YEAR in values else "null"
     year = _first(values, YEAR, default=short)
     name = f"initcap(substring({values[MONTH_NAME]}, 1, 3))" if MONTH_NAME in values else ""
@@ -110,7 +110,7 @@ def _iso_text(values: dict[str, str]) -> str:
 
 
 def _hour(values: dict[str, str]) -> str:
-    """SQL of the hour, 0 to 23, as text. A half day that is not named is the morning."""
+    """SQL of the hour, 0 to 23, as text. Without am or pm a 12-hour time is in the morning."""
     afternoon = f"if(lower({values[HALF]}) = 'pm', 12, 0)" if HALF in values else "0"
     hours = [
         f"nullif({values[HOUR]}, '')" if HOUR in values else "",
@@ -123,7 +123,7 @@ def _hour(values: dict[str, str]) -> str:
             hour = _within(values[field], least, least + 11)
             hours.append(f"cast({hour} % 12 + {afternoon} as string)")
     given = [hour for hour in hours if hour]
-    # An hour out of its range is no time, one that is not there is midnight.
+    # An hour out of range is no time; a missing hour is midnight.
     there = " or ".join(
         f"nullif({values[field]}, '') is not null"
         for field in (HOUR, CLOCK_HOUR, CLOCK_HALF_HOUR, HALF_HOUR)

@@ -1,4 +1,4 @@
-"""Fields and actions that no map or table knows: counted by name and reported once a run."""
+"""Fields and actions that no map or table lists: counted by name, reported once for each run."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def unknown_fields_note(inputs: list[SourceFiles], config: JobConfig, day: date)
 
 
 def unknown_actions_note(events: DataFrame) -> str:
-    """Actions that the formats' tables do not hold, by frequency, in words.
+    """Actions that the formats' tables do not list, the most frequent first, in words.
 
     Empty if there are none.
     """
@@ -98,7 +98,7 @@ def unknown_fields(inputs: list[SourceFiles], config: JobConfig, day: date) -> C
 
 
 def paths_within(record: dict[str, Any], form: LogFormat) -> set[str]:
-    """Dotted paths of the leaves of a record, and of what it comes in, from which it is taken."""
+    """Dotted paths of the leaves of a record, and of its wrapper without the record."""
     name = form.wrapper_of(record)
     *parents, leaf = form.wrapper(name).path.split(".") if name else [""]
     holder: Any = record
@@ -115,7 +115,7 @@ def paths_within(record: dict[str, Any], form: LogFormat) -> set[str]:
 def _sample(raw_file: RawFile, known: FieldMap, count: int) -> list[dict[str, Any]]:
     """The first ``count`` records of a file that parse, read from its first megabyte."""
     if raw_file.header is not None:
-        # Whatever the case of a header, the map's names are known.
+        # Names of the map are known in any case of the header's letters.
         spelled = {name.lower(): name for name in (*known.used, *known.ignored)}
         names = raw_file.header.rstrip("|").split("|")
         return [{spelled.get(name.lower(), name): "" for name in names}]
