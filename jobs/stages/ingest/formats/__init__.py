@@ -1,6 +1,6 @@
 """The log formats, each a module ``NAME.py`` with ``LOG_FORMAT``.
 
-:mod:`jobs.stages.ingest.formats.log_format` says what a format is made of.
+:mod:`jobs.stages.ingest.formats.log_format` has the parts of a format.
 """
 
 from __future__ import annotations

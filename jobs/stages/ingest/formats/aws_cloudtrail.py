@@ -1,13 +1,17 @@
 """CloudTrail records: management events and S3 data events.
 
-Traps handled here: the person of a role session is in the session name, not in ``userName``; a
-server-side copy answers with a few hundred bytes although the whole object moved, so its bytes are
-unknown; a DNS name of an AWS service may stand for the address; Logstash copies carry
-``@timestamp`` in place of ``eventTime``; bytes may be a float; one action told to several accounts
-makes records with one ``sharedEventID``, of which the one of the caller's account tells most. A
-failed sign-in has no error code but states its result in a field of its own; only of API calls does
-the vendor document that a record without an error is a success. A record may lack any part of the
-identity, and an identity without a type is not a service's.
+Traps handled here:
+
+- The person of a role session is in the session name, not in ``userName``.
+- A server-side copy answers with a few hundred bytes although the whole object moved, so its bytes
+  are unknown.
+- The DNS name of an AWS service may stand in place of the address.
+- Logstash copies carry ``@timestamp`` in place of ``eventTime``. Bytes may be a float.
+- An action that concerns several accounts makes a record in each, with one ``sharedEventID``. The
+  record of the caller's account has the most details.
+- A failed sign-in has no error code; its result is in a field of its own. The vendor documents only
+  for API calls that a record without an error is a success.
+- A record may lack any part of the identity. An identity without a type is not a service's.
 """
 
 from __future__ import annotations
@@ -55,7 +59,7 @@ STATED_RESULTS = (
     "responseElements._return",
     "responseElements.success",
 )
-"""Where records state how an act ended, in words or as true and false."""
+"""Fields with the result of an action, in words or as true and false."""
 RESULT = (
     "coalesce("
     + ", ".join(f"nullif(cast(r.{field} as string), '')" for field in STATED_RESULTS)
@@ -63,14 +67,14 @@ RESULT = (
 )
 SUCCEEDED = ("success", "succeeded", "successful", "complete", "completed", "true")
 FAILED = ("failure", "failed", "denied", "error", "aborted", "expired", "cancelled", "false")
-# What the record itself states about the verb.
+# Statements of the record about its verb.
 READS = "lower(cast(r.readOnly as string)) = 'true'"
 CHANGES = "lower(cast(r.readOnly as string)) = 'false'"
 IS_DATA = "(r.eventCategory = 'Data' or lower(cast(r.managementEvent as string)) = 'false')"
-# Lambda and CloudFront write the date of the API's version behind the verb.
+# Lambda and CloudFront append the date of the API's version to the verb.
 VERSION = "_?20[0-9]{2}_?[0-9]{2}_?[0-9]{2}(v[0-9]+)?$"
 LOOKS = "^(List|Get|Describe|Head|Lookup|BatchGet|BatchDescribe)[A-Z]"
-"""First words of verbs that only look at something, unless the record says that it changes."""
+"""First words of verbs that only look, unless the record says that it changes something."""
 DERIVED = (
     {
         "verb": "case when r.eventName like '%20%' then "
@@ -85,7 +89,7 @@ DERIVED = (
         f"coalesce(verb rlike '{LOOKS}' and not coalesce({CHANGES}, false), false) end",
     },
 )
-# Of verbs in no table: a data event that reads is a read, a management event that reads is a look.
+# Verbs in no table: a data event that reads is a read, a management event that reads only inspects.
 ACTION_CLASS = f"""coalesce(listed_class, case
     when looks and verb like 'List%' then 'list'
     when looks and verb rlike '^(Describe|Head|BatchDescribe)[A-Z]' then 'inspect'
@@ -125,7 +129,7 @@ SESSION = (
 )
 SESSION_NAME = f"case when {SESSION} then substring_index({IDENTITY}.arn, '/', -1) end"
 ROLE = f"nullif({IDENTITY}.sessionContext.sessionIssuer.arn, '')"
-# The name that somebody signed in with, where the identity does not hold it.
+# The name typed at a sign-in, where the identity lacks it.
 TYPED_NAME = "r.additionalEventData.UserName"
 PRINCIPAL = (
     f"coalesce(nullif({IDENTITY}.arn, ''), nullif({IDENTITY}.userName, ''), "
@@ -133,7 +137,7 @@ PRINCIPAL = (
     f"nullif({IDENTITY}.principalId, ''), {ROLE}, "
     f"nullif({IDENTITY}.invokedBy, ''), nullif({IDENTITY}.accountId, ''), 'anonymous')"
 )
-# Without a type the record says "service" only where it names nothing but the invoking service.
+# Without a type it is a service only if the record names nothing but the invoking service.
 IS_SERVICE = (
     f"{IDENTITY}.type = 'AWSService' or (nullif({IDENTITY}.type, '') is null "
     f"and {IDENTITY}.invokedBy rlike '^([a-z0-9-]+[.])+amazonaws[.]com([.]cn)?$' "
@@ -141,8 +145,8 @@ IS_SERVICE = (
     f"nullif({IDENTITY}.onBehalfOf.userId, ''), nullif({IDENTITY}.principalId, ''), {ROLE}) "
     "is null)"
 )
-# CloudTrail documents for API calls that a record without an error is a success. Sign-ins and
-# events of services state their result, or nothing. Records before version 1.02 have no eventType.
+# CloudTrail documents for API calls only that a record without an error is a success. Sign-ins and
+# events of services may state their result. Records before version 1.02 have no eventType.
 IS_API_CALL = (
     "case when nullif(r.eventType, '') is null then coalesce(listed_class, '') <> 'sign_in' "
     "else lower(r.eventType) = 'awsapicall' end"
@@ -176,11 +180,11 @@ def _owner(bucket: str) -> str:
     )
 
 
-# Of the records of one action, which differ in their eventID.
+# The id shared by the records of one action; their eventIDs differ.
 SHARED = "nullif(r.sharedEventID, '')"
 
-# Of the records of one action only that of the caller's own account names the caller, and each has
-# a resource of its account.
+# Records of one action agree only in these columns. Only the record of the caller's account names
+# the caller, and each record has a resource of its own account.
 IS_SHARED = """details like '%"shared_event_id":%'"""
 SAME_EVENT = (
     f"if({IS_SHARED}, '', principal)",
@@ -232,7 +236,7 @@ COLUMNS = {
             "account": f"nullif({IDENTITY}.accountId, '')",
             "destination_account": _owner(f"{PARAMETERS}.bucketName"),
             "error_code": ERROR_CODE,
-            # Of a failure without a code, as of sign-ins.
+            # For a failure without a code, such as a sign-in.
             "error_message": f"case when {ERROR_CODE} is null then "
             f"nullif(substring(r.errorMessage, 1, {MESSAGE_CHARS}), '') end",
             "identity_type": f"{IDENTITY}.type",
@@ -241,7 +245,7 @@ COLUMNS = {
             "range": f"coalesce({PARAMETERS}.Range, {PARAMETERS}.`x-amz-copy-source-range`)",
             "recipient_account": "r.recipientAccountId",
             "region": "r.awsRegion",
-            # S3's own access log tells the same request by this.
+            # S3's own access log has the same request id.
             "request_id": "case when r.eventSource = 's3.amazonaws.com' "
             "then nullif(r.requestID, '') end",
             "service": SERVICE,
@@ -274,10 +278,10 @@ READER_TYPE = reduce(
     JSON_TYPES.items(),
     RECORD_TYPE,
 )
-"""The same with JSON's own types, for engines' JSON readers, which do not make text of numbers."""
+"""The same with JSON's own types: engines' JSON readers do not turn numbers into text."""
 
 WRAPPERS = {
-    # EventBridge's events, of which a bus may carry others.
+    # Events of EventBridge; a bus may also carry other events.
     "detail": Wrapper(
         "detail",
         f"struct<`detail-type`:string,`detail`:{RECORD_TYPE}>",
@@ -294,7 +298,7 @@ LOG_FORMAT = LogFormat(
     columns=lambda _: COLUMNS,
     json=JsonRecords(
         type=lambda _: RECORD_TYPE,
-        # What CloudTrail delivers itself, and what CloudWatch Logs make of it.
+        # Arrays as CloudTrail delivers them, and as CloudWatch Logs wrap them.
         envelopes=("Records", "logEvents"),
         batches=("logEvents",),
         wrappers=WRAPPERS,

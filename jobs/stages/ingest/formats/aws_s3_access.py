@@ -1,11 +1,15 @@
 """Lines of S3 server access logs.
 
-Traps handled here: fields are added at the end from time to time, so a line is read from the left
-and may have more or fewer than today's; CloudFront's origin access identities have spaces in their
-ARN, which is not quoted; the request line, the referrer and the user agent are quoted but for a
-lone ``-``, and what the caller sends in them may hold quotes; ``-`` stands for zero bytes; keys are
-percent-encoded, spaces as ``+``; a copy makes a line for its source and one for its destination;
-the request line of a presigned URL holds its signature and is not kept.
+Traps handled here:
+
+- AWS adds fields at the end from time to time. So a line is read from the left and may have more or
+  fewer fields than today's.
+- CloudFront's origin access identities have spaces in their ARN, which is not quoted.
+- The request line, the referrer and the user agent are quoted, except a lone ``-``. The caller may
+  send quotes in them.
+- ``-`` stands for zero bytes. Keys are percent-encoded, spaces as ``+``.
+- A copy makes one line for its source and one for its destination.
+- The request line of a presigned URL holds its signature and is not kept.
 """
 
 from __future__ import annotations
@@ -37,10 +41,10 @@ TRAILING = {
 }
 NUMBER = "(?:[0-9]+|-)"
 OPERATION = "(?:[A-Z0-9]+(?:[.][A-Za-z0-9_-]+)+|-)"
-# The requester ends where one word and an operation follow, so it may hold spaces. So may the key,
-# up to the request line.
-# The request line ends where a status and five fields without quotes follow. Of the two quoted
-# texts after them the second one takes what quotes there are: nothing quoted comes after it.
+# The requester may hold spaces; it ends before one word and an operation. The key may hold spaces
+# too; it ends before the request line. The request line ends before a status and five fields
+# without quotes. Of the two quoted texts after them the second one takes all quotes that are left:
+# nothing quoted comes after it.
 LINE = (
     f'(?s)^((?:[^ ]+ ){{{len(LEADING)}}})([^ ]+(?: [^ "]+)*?) ([^ ]+) ({OPERATION}) '
     '([^ ]+(?: [^ "]+)*?) (".*?"|-) '
@@ -48,11 +52,11 @@ LINE = (
     '(?:".*?"|-) (".*"|-) ([^ ])'
 )
 PARTS = ("leading", "requester", "request_id", "operation", "key", "request", "figures", "agent")
-"""Names of the parts of a line; its tail comes after them."""
+"""Names of the parts of a line, before its tail."""
 WORDS = ("leading", "figures", "tail")
-"""Parts that are taken apart at spaces."""
+"""Parts that are split at spaces."""
 BREAK = "\x1f"
-"""Stands between the parts of a line once it is taken apart; no request can hold it."""
+"""Separator between the parts of a split line; no request can hold it."""
 
 SETTINGS = (
     "ACCELERATE ANALYTICS BUCKET CORS ENCRYPTION INTELLIGENT_TIERING INVENTORY LIFECYCLE LOGGING "
@@ -68,7 +72,7 @@ CLASSES = {
     "REST.GET.UPLOAD SOAP.ListBucket SOAP.ListAllMyBuckets",
     "inspect": "SOAP.GetBucketAccessControlPolicy SOAP.GetObjectAccessControlPolicy "
     "SOAP.GetBucketLoggingStatus",
-    # The line of what was copied. The destination's line is a write there.
+    # The line of a copy's source. The line of its destination is a write.
     "copy": "REST.COPY.OBJECT_GET REST.COPY.PART_GET",
     "write": "REST.PUT.OBJECT REST.POST.OBJECT REST.PUT.PART REST.POST.UPLOADS REST.POST.UPLOAD "
     "REST.COPY.OBJECT REST.COPY.PART REST.PUT.COPY REST.PUT.OBJECT_TAGGING REST.POST.RESTORE "
@@ -107,7 +111,7 @@ ISO_TIME = (
 
 IS_ROLE = "coalesce(r.requester rlike '^arn:[^:]+:sts::[0-9]*:assumed-role/[^/]+/', false)"
 ROLE_NAME = f"case when {IS_ROLE} then get(split(r.requester, '/'), 1) end"
-# The role's path is not told.
+# The log does not have the role's path.
 ROLE = (
     f"case when {IS_ROLE} then concat(replace(substring_index(r.requester, ':assumed-role/', 1), "
     f"':sts:', ':iam:'), ':role/', {ROLE_NAME}) end"
@@ -116,7 +120,7 @@ LAST_NAME = (
     "case when r.requester rlike '^arn:.*:(assumed-role|federated-user|user)/' "
     "then substring_index(r.requester, '/', -1) end"
 )
-# Principals of AWS services; the identities of CloudFront are in an account of that name.
+# Principals of AWS services. Identities of CloudFront are in the account `cloudfront`.
 SERVICES = quoted(
     "^(svc:.*|([a-z0-9-]+[.])+amazonaws[.]com([.]cn)?|AmazonS3|arn:[^:]+:iam::cloudfront:user/.*)$"
 )
@@ -132,12 +136,12 @@ DERIVED = (
     },
 )
 STATUS = "try_cast(r.http_status as int)"
-# Of one request with several lines each has its own operation, or its own key.
+# A request may make several lines; each has its own operation or its own key.
 MANY_KEYS = "r.operation like 'BATCH.%' or r.operation like 'S3.%'"
 
 
 def is_json(head: str, source: Source) -> bool:
-    """The JSON form that CloudWatch delivers is another format."""
+    """No: the JSON form that CloudWatch delivers is another format."""
     return False
 
 
@@ -147,15 +151,15 @@ def header_problem(header: str, source: Source) -> str | None:
 
 
 def parts(line: str, header: str, source: Source) -> str:
-    """SQL of an array of the parts of a line; of another line of the line alone."""
-    # The pattern ends where the tail begins, as engines take their time for every character in it.
+    """SQL of an array of the parts of a line; for other text the text alone."""
+    # The pattern ends before the tail: every matched character costs engines time.
     kept = BREAK.join(f"${n + 1}" for n in range(len(PARTS) + 1))
     whole = f"replace({line}, {quoted(BREAK)}, '\ufffd')"
     return f"split(regexp_replace({whole}, {quoted(LINE)}, {quoted(kept)}), {quoted(BREAK)})"
 
 
 def joined_parts(line: str, header: str, source: Source) -> str:
-    """SQL of a struct of the parts of a line, of which ``WORDS`` are arrays of words."""
+    """SQL of a struct of the parts of a line; the parts in ``WORDS`` are arrays of words."""
     members = {name: f"get(parts, {place})" for place, name in enumerate((*PARTS, "tail"))}
     members |= {name: f"split({members[name]}, ' ')" for name in WORDS}
     return f"named_struct({', '.join(f'{quoted(name)}, {sql}' for name, sql in members.items())})"
@@ -182,7 +186,7 @@ def record(line: str, header: str, source: Source) -> str:
 
 
 def fault(line: str, header: str, source: Source) -> str:
-    """SQL of why a line is none of a server access log; null if it is one."""
+    """SQL of why a line is not one of a server access log; null if it is one."""
     return (
         "case when parts.tail is null then 'not a line of an S3 server access log "
         "(18 fields or more, three of them quoted, are expected)' end"
@@ -197,7 +201,7 @@ COLUMNS = {
     "names": one_a_line("r.requester", LAST_NAME, ROLE, ROLE_NAME),
     "kind_hint": f"case when r.requester rlike {SERVICES} then 'service' end",
     "acting_as": ROLE,
-    # Of a presigned URL the key that signed it; otherwise the log does not tell the key.
+    # The key that signed a presigned URL; the log has no other keys.
     "credential": "nullif(regexp_extract(r.request_uri, "
     "'[?&](?:X-Amz-Credential|AWSAccessKeyId)=([A-Za-z0-9]+)', 1), '')",
     "issued_credential": NO_TEXT,
@@ -206,12 +210,12 @@ COLUMNS = {
     "resource": f"concat_ws('/', 's3:/', coalesce(r.bucket, '-'), {KEY})",
     "object": NO_TEXT,
     "destination": NO_TEXT,
-    # A copy moves the object's size, which is no traffic; without a status there was no answer.
+    # A copy moves the object's size, which is not traffic. Without a status there was no answer.
     "bytes_out": f"case when r.http_status is not null and {CLASS} <> 'copy' "
     f"then coalesce({byte_count('r.bytes_sent')}, 0) end",
     "source_ip": "caller_address",
     "user_agent": "r.user_agent",
-    # A 200 with an error was sent before the error came; a redirection with one is no answer.
+    # A status 200 may have been sent before an error. A redirection with an error is no answer.
     "outcome": f"case when {STATUS} >= 400 or coalesce(r.error_code, 'NotModified') "
     f"<> 'NotModified' then 'failure' when {STATUS} >= 200 then 'success' else 'unknown' end",
     "details": details_json(

@@ -2,8 +2,8 @@
 
 Traps handled here: an account key or a shared access signature names nobody, only the token's
 hash; the caller's address carries a port; ``objectKey`` begins with the account; one copy makes
-several records with the same ``correlationId``, of which the one of the source says what was
-taken and the others where it went.
+several records with the same ``correlationId``. One of them names the source, the others name the
+destination.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from jobs.stages.sql import (
 from schemas.formats.field_map import field_map, record_type
 
 CLASSES = {
-    # Names without a service are those of SMB, NFS and the classic logs.
+    # Names without a service come from SMB, NFS and the classic logs.
     "read": "GetBlob ReadFile QueryBlobContents GetBlobRange GetFile GetMessage GetMessages "
     "PeekMessage PeekMessages QueryEntity QueryEntities Read",
     "list": "ListBlobs ListContainers ListFilesystems ListFilesystemDir ListFilesystemFile "
@@ -94,7 +94,7 @@ WITH_KEY = "r.identity.type in ('AccountKey', 'SAS', 'DelegationSas')"
 
 
 def _uri_of(url: str) -> str:
-    """SQL of `az://account/container/blob` from a URL; null where it is none."""
+    """SQL of `az://account/container/blob` from a URL; null for other text."""
     account = f"nullif(regexp_extract({url}, '^https?://([^./:?]+)', 1), '')"
     path = f"regexp_extract({url}, '^https?://[^/?]+/([^?]*)', 1)"
     decoded = url_decoded(f"replace({path}, '+', '%2B')")
@@ -112,17 +112,17 @@ BLOB = (
     "concat('az://', coalesce(nullif(r.properties.accountName, ''), '-'))) end"
 )
 IS_SOURCE = "(r.operationName in ('CopyBlobSource', 'CopyFileSource'))"
-# A write that names what it copies.
+# A write that names its source is a copy.
 IS_COPY = f"({IS_SOURCE} or nullif(r.properties.sourceUri, '') is not null)"
-# Where the other records of the same copy say that it went.
+# The destination, from the other records of the same copy.
 SIBLING = (
     f"max(case when r.operationName = 'CopyBlob' then {OBJECT} end) "
-    # All other records share a few partitions, as each of them takes an engine its time.
+    # All other records share a few partitions: each partition costs an engine time.
     "over (partition by case when r.operationName like 'CopyBlob%' then r.correlationId "
     "else cast(pmod(xxhash64(r.correlationId), 64) as string) end)"
 )
 STATUS = "try_cast(r.statusCode as int)"
-# `SASSuccess`, `AnonymousSuccess`; `SASClientOtherError`, and the services' codes of errors.
+# `SASSuccess`, `AnonymousSuccess`, `SASClientOtherError` or an error code of the service.
 STATUS_TEXT = "coalesce(nullif(r.statusText, ''), nullif(r.properties.metricResponseType, ''))"
 GOOD_TEXTS = "^(?:SAS|Anonymous)?Success(?:WithThrottling)?$|^STATUS_SUCCESS$"
 BAD_TEXTS = (
@@ -159,10 +159,10 @@ COLUMNS = {
         HASH,
         of_account(f"{REQUESTER}.tenantId"),
     ),
-    # That nobody's principal name is there proves nothing: the role assignment says who it is of.
+    # A missing user name proves nothing. The role assignment names the type of its principal.
     "kind_hint": "case when r.identity.type = 'TrustedAccess' or exists(r.identity.authorization, "
     "a -> exists(a.principals, p -> p.type = 'ServicePrincipal')) then 'service' end",
-    # Whoever holds a key acts with the account's rights, or with what was signed with that key.
+    # The holder of a key acts with the rights of the account or of the signature.
     "acting_as": f"case when {WITH_KEY} then concat_ws('/', "
     f"coalesce(nullif(r.properties.accountName, ''), '-'), {KEY_NAME}) end",
     "credential": HASH,
@@ -190,7 +190,7 @@ COLUMNS = {
             "category": "nullif(r.category, '')",
             "delegated_resource": "nullif(r.identity.delegatedResource.resourceId, '')",
             "range": "nullif(r.properties.downloadRange, '')",
-            # The rest of a shared access signature's address is not kept.
+            # The rest of a URL with a shared access signature is not kept.
             "sas_expiry": "nullif(regexp_extract(r.uri, '[?&]se=([^&]*)', 1), '')",
             "sas_permissions": "nullif(regexp_extract(r.uri, '[?&]sp=([A-Za-z]+)', 1), '')",
             "status_code": "nullif(r.statusCode, '')",

@@ -1,7 +1,7 @@
-"""Google Cloud audit logs: entries of Data Access and Admin Activity logs, first of all of GCS.
+"""Google Cloud audit logs: entries of Data Access and Admin Activity logs, mainly of GCS.
 
-Traps handled here: under impersonation ``principalEmail`` is the service account, and who used it
-is in ``serviceAccountDelegationInfo``, which may be there and be empty; no bytes are logged; an
+Traps handled here: under impersonation ``principalEmail`` is the service account, and its user is
+in ``serviceAccountDelegationInfo``, which may be empty; no bytes are logged; an
 empty status is a success; the caller's address may be a word such as ``private``; ``insertId`` is
 unique only beside the log's name and the time.
 """
@@ -36,8 +36,8 @@ CLASSES = {
     "admin": "google.iam.admin.v1.CreateServiceAccountKey "
     "google.iam.admin.v1.UploadServiceAccountKey",
 }
-# Methods not listed above, by their last word, whatever the service: the entry's own statement
-# cannot say these.
+# Methods not listed above, by their last word, for every service. The entry itself does not state
+# these classes.
 WORDS = (
     ("share", "setIam(Policy|Permissions)"),
     ("assume", "Generate(AccessToken|IdToken)|Sign(Blob|Jwt)|ExchangeToken"),
@@ -51,7 +51,7 @@ WORDS = (
     ),
     ("copy", "(create|run)TransferJob"),
 )
-# The last word begins with one of these: `list`, `ListKeys`, `aggregatedList`, but not `Listen`.
+# Beginnings of the last word: `list`, `ListKeys`, `aggregatedList`, but not `Listen`.
 COPYING = "(batch)?(export|copy|rewrite)"
 LISTING = "(batch|aggregated)?(list|search|watch)"
 LOOKING = "(batch)?(get|head|test|check|describe|lookup)"
@@ -71,7 +71,7 @@ def _bare(name: str) -> str:
 
 
 def _object_uri(name: str) -> str:
-    """SQL of `gs://bucket/object` from a resource's name; null where it is no bucket's."""
+    """SQL of `gs://bucket/object` from a resource's name; null for other resources."""
     pattern = "(?s)^(?:.*/)?projects/[^/]+/buckets/([^/]+)(?:/objects/(.*))?"
     bucket, key = (f"nullif(regexp_extract({name}, '{pattern}', {n}), '')" for n in (1, 2))
     return f"case when {bucket} is not null then concat_ws('/', 'gs:/', {bucket}, {key}) end"
@@ -87,12 +87,12 @@ def _table_uri(name: str) -> str:
 
 
 def _is(words: str) -> str:
-    """SQL of whether the last word of the method is one of ``words``, a pattern; any case."""
+    """SQL of whether the method's last word matches the pattern ``words``, in any case."""
     return f"{WORD} rlike '^(?i:{words})$'"
 
 
 def _begins(words: str) -> str:
-    """The same, of how that word begins; a capital or a digit follows."""
+    """SQL of whether the last word begins with ``words``, before a capital or a digit."""
     return f"{WORD} rlike '^(?i:{words})([A-Z0-9].*)?$'"
 
 
@@ -103,7 +103,7 @@ JOB = tuple(
 
 
 def _of_job(field: str) -> str:
-    """SQL of a field of BigQuery's job, which has just been made or has changed."""
+    """SQL of a field of BigQuery's job, from the entry of its creation or of its change."""
     return f"coalesce({', '.join(f'{job}.{field}' for job in JOB)})"
 
 
@@ -120,7 +120,7 @@ IS_COPY = f"({METHOD} = 'storage.objects.get' and nullif({TARGET}, '') is not nu
 IS_KUBERNETES = f"{PAYLOAD}.serviceName = 'k8s.io'"
 CODE = f"try_cast({PAYLOAD}.status.code as int)"
 CALLER = f"{PAYLOAD}.requestMetadata.callerIp"
-# What the entry says of itself, by the permissions that were checked or else by the log it is in.
+# The kind of access by the permissions checked, or else by the name of the log.
 STATEMENT = (
     f"coalesce(nullif(array_join(transform({PAYLOAD}.authorizationInfo, "
     "one -> one.permissionType), ' '), ''), "
@@ -169,7 +169,7 @@ DERIVED = (
 )
 
 COLUMNS = {
-    # An operation's first and last entries are one event, of which the last tells the result.
+    # An operation's first and last entries are one event; the last entry has the result.
     "event_id": "coalesce(case when nullif(r.operation.id, '') is not null "
     "and (coalesce(r.operation.first, '') = 'true') <> (coalesce(r.operation.last, '') = 'true') "
     f"then concat_ws('/', 'operation', r.operation.id, {METHOD}, r.logName) end, "
@@ -178,7 +178,8 @@ COLUMNS = {
     f"md5(concat_ws('|', {METHOD}, {PAYLOAD}.resourceName, {ACTOR})) end, r.logName), '-')",
     "event_time": iso_time("r.timestamp"),
     "principal": f"coalesce({ACTOR}, if({EVENT} is null, 'anonymous', 'system:anonymous'))",
-    # A service that uses another one may be known by that one only; a person is not that one.
+    # If a service uses another service account, the directory may know only that account. The
+    # account never stands for a person who used it.
     "names": one_a_line(
         ACTOR,
         f"nullif({_bare(ACTOR)}, {ACTOR})",

@@ -1,10 +1,10 @@
 """GitHub's audit log: events of organisations and enterprises.
 
 Traps handled here: the time is in ``@timestamp`` or ``created_at`` or both, in epoch milliseconds;
-``user`` is the target of an action, never the one who acted; a clone of a public repository has no
-actor at all; older exports carry no id, so a hash of what tells events apart stands for it (of
-fields and not of the text, which differs between exports of the same event). All requests to the
-API are one action, so their class is that of the method and route.
+``user`` is the target of an action, never the actor; a clone of a public repository has no actor at
+all; older exports carry no id, so a hash of the distinguishing fields stands for it (the text
+differs between exports of the same event). All requests to the API are one action, so their method
+and route decide their class.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from jobs.stages.sql import (
 from schemas.formats.field_map import field_map, record_type
 
 DONE = "(?:create|update|delete|destroy|remove|add|enable|disable|enabled|disabled|clear)"
-# The first pattern that fits decides. Whole families are named only where all of it is the same.
+# The first matching pattern decides. A pattern names a whole family only if all of it is alike.
 CLASSES = (
     (
         "clone",
@@ -160,7 +160,7 @@ REPO = "^(?:/api/v3)?/(?:repos/[^/]+/[^/]+|repositories/[^/]+)"
 OWNER = "^(?:/api/v3)?/(?:orgs|organizations|enterprises|scim|admin|teams?)/"
 MUTATION = quoted('"query" *: *" *mutation|^ *mutation')
 OPENED = quoted('"visibility" *: *"(?:public|internal)"|"private" *: *false')
-# By method and route; of the body only a mutation and a change of visibility matter.
+# By method and route. Only a mutation and a change of visibility need the body.
 API_CLASSES = (
     ("inspect", f"{METHOD} in ('HEAD', 'OPTIONS')"),
     ("delete", f"{METHOD} = 'DELETE'"),
@@ -208,7 +208,7 @@ API_CLASSES = (
         "code-scanning/default-setup|tags/protection|immutable-releases)(?:/|$)')",
     ),
     ("write", f"{METHOD} in ('POST', 'PUT', 'PATCH')"),
-    # Nothing says that it changed anything.
+    # Without a method nothing shows a change.
     ("read", f"{METHOD} is null"),
 )
 CLASS = "class"
@@ -216,7 +216,7 @@ MAX_ROUTE_CHARS = 500
 
 
 def _class() -> str:
-    """SQL of the class of an action; null for one that no pattern knows."""
+    """SQL of the class of an action; null for an action that no pattern matches."""
     requests = " ".join(f"when {condition} then '{name}'" for name, condition in API_CLASSES)
     actions = " ".join(
         f"when r.action rlike {quoted(pattern)} then '{name}'" for name, pattern in CLASSES
@@ -228,14 +228,14 @@ DERIVED = ({CLASS: _class()},)
 STATUS = "try_cast(r.status_code as int)"
 OUTCOME = (
     f"case when {STATUS} >= 400 then 'failure' when {STATUS} >= 100 then 'success' "
-    # A finished run says how it ended.
+    # A finished run has its result in a field.
     "when r.action = 'workflows.completed_workflow_run' then case "
     "when r.conclusion = 'success' then 'success' "
     "when r.conclusion in ('failure', 'startup_failure', 'timed_out') then 'failure' "
     "else 'unknown' end "
     f"when r.action rlike '{FAILED}' then 'failure' "
     f"when r.action = 'api.request' or r.action rlike '{UNTOLD}' then 'unknown' "
-    # The log holds what was done. Who denies somebody else's request has done so.
+    # The log holds completed actions. Denying another person's request is one too.
     f"when {CLASS} is not null then 'success' "
     "when r.action rlike 'denied|refused|rejected' then 'failure' else 'unknown' end"
 )
@@ -270,7 +270,7 @@ COLUMNS = {
     )
     + ")",
     "principal": "coalesce(nullif(r.actor, ''), 'anonymous')",
-    # Who the organisation says it is goes before a login that anybody may take.
+    # The name that the organisation gives comes before a login that anybody may choose.
     "names": one_a_line("r.external_identity_nameid", "r.actor"),
     "kind_hint": "case when r.actor like '%[bot]' or r.actor_is_bot = 'true' "
     "or r.actor_is_agent = 'true' then 'service' end",
@@ -315,7 +315,7 @@ LOG_FORMAT = LogFormat(
     columns=lambda _: COLUMNS,
     json=JsonRecords(
         type=lambda _: RECORD_TYPE,
-        # The API's export is a bare JSON array, or one after another, a page each.
+        # The API's export is a bare JSON array, or several in a row, one for each page.
         envelopes=("",),
         batches=("",),
     ),

@@ -1,12 +1,16 @@
 """GitLab's audit events: the stream's, and the lines of ``audit_json.log``.
 
-Traps handled here: a clone and a fetch are the same ``git-upload-pack``, so either counts as a
-clone unless the newer ``verb`` tells them apart; ``custom_message`` is text, and of git operations
-an object; ids of streamed events repeat (git operations have the second for an id), so what tells
-events apart belongs to theirs; names of the log file's keys hold dots; a display name is chosen by
-its bearer, so the login and the number stand for the person; deploy tokens and keys, jobs and
-strangers have numbers below one; an administrator who impersonates is told apart from the one who
-is impersonated.
+Traps handled here:
+
+- A clone and a fetch are the same ``git-upload-pack``. Both count as a clone unless the newer
+  ``verb`` distinguishes them.
+- ``custom_message`` is text, but an object for git operations.
+- Ids of streamed events repeat (git operations use the second as id), so the distinguishing fields
+  are added to the id.
+- Names of the log file's keys hold dots.
+- A person chooses the own display name, so the login and the number stand for the person.
+- Deploy tokens and keys, jobs and strangers have numbers below one.
+- An administrator who impersonates somebody is another person than the impersonated one.
 """
 
 from __future__ import annotations
@@ -46,7 +50,7 @@ TOKEN = (
     f"or coalesce({AUTHOR_ID} in ('-2', '-3'), false)"
 )
 TOKEN_KIND = f"coalesce({AUTHOR_CLASS}, if({AUTHOR_ID} = '-2', 'DeployToken', 'DeployKey'))"
-# Everybody chooses a display name, so it names nobody who has a number.
+# A display name is chosen freely, so it counts only where there is no number.
 UNNUMBERED = f"case when {NUMBER} is null then {AUTHOR} end"
 STRANGER = f"{AUTHOR_NAME} is null or {AUTHOR_NAME} = 'An unauthenticated user'"
 TEXT = f"case when {MESSAGE} not like '{{%' then {MESSAGE} end"
@@ -57,7 +61,7 @@ VERB = (
     f"concat('add ', {_either('add')}), concat('remove ', {_either('remove')}), "
     f"case when {MESSAGE} is not null then 'custom_message' end)"
 )
-# The first pattern that fits decides.
+# The first matching pattern decides.
 CLASSES = (
     (
         "clone",
@@ -86,7 +90,7 @@ CLASSES = (
         "^project_namespace_updated$|^secure_ci_job_token_(group|project)_added$|"
         "^user_authorized_oauth_application$|^create_ssh_certificate$|^member_updated$",
     ),
-    # What ends a way in deletes nothing.
+    # Removing a link, a token or an exclusion deletes no data.
     ("admin", "^(project|group)_[a-z_]*(link|token|exclusion|relationship)_[a-z]+$"),
     (
         "delete",
@@ -137,13 +141,13 @@ CLASSES = (
         "disable_two_factor|provisioned_by_scim|add_|remove_)|^remove_(ssh|gpg|deploy)_key$",
     ),
 )
-# By custom_message's `verb`, which newer versions write beside the process.
+# By the `verb` in custom_message, which newer versions write.
 GIT_CLASSES = {"clone": "clone", "read": "pull fetch", "write": "push"}
 WORDING_CHARS = 100
-"""Characters of a message that stand for an action that has no name."""
+"""Characters of a message that name an action without a name."""
 FAILED = "fail|denied|blocked_by|cannot_be_added"
 PATH = _either("entity_path")
-# The log file has no path of the entity, but its target often is the project itself.
+# The log file lacks the entity's path, but the target often is the project itself.
 PROJECT = (
     f"coalesce(case when r.entity_type in ('Project', 'Group') then {PATH} end, "
     f"case when r.entity_type = 'Project' and {_either('target_type')} = 'Project' "
@@ -154,7 +158,7 @@ PROJECT = (
 
 
 def _in_message(name: str) -> str:
-    """SQL of a member of the object that the message is of git operations."""
+    """SQL of a member of the message, which is an object for git operations."""
     return f'nullif(regexp_extract({MESSAGE}, \'"{name}"[ ]*:[ ]*"([^"]+)"\', 1), \'\')'
 
 
@@ -208,7 +212,7 @@ COLUMNS = {
     "event_id": f"concat_ws('-', nullif(r.id, ''), md5(concat_ws('|', {TELLING})))",
     "event_time": f"coalesce({zoned_time('r.created_at')}, {zoned_time('r.time')})",
     "principal": f"coalesce({IMPERSONATOR}, {AUTHOR}, 'anonymous')",
-    # Whoever makes a token or key names it, so its name stands behind its kind.
+    # The creator of a token or key chooses its name, so the name comes after the kind.
     "names": f"case when {IMPERSONATOR} is not null then {one_a_line(IMPERSONATOR)} "
     f"when {TOKEN} then concat({TOKEN_KIND}, '/', {AUTHOR_NAME}) "
     f"else {one_a_line(LOGIN, NUMBER, 'r.details.author_email', chosen(UNNUMBERED))} end",
@@ -228,7 +232,7 @@ COLUMNS = {
     "bytes_out": "cast(null as bigint)",
     "source_ip": address(CALLER),
     "user_agent": NO_TEXT,
-    # The log holds what was done; what failed has a verb of its own.
+    # The log holds completed actions; failures have verbs of their own.
     "outcome": f"case when {FAILED_LOGIN} is not null or {ACTION} rlike '{FAILED}' then 'failure' "
     f"when {CLASS} is not null then 'success' else 'unknown' end",
     "details": details_json(

@@ -1,15 +1,20 @@
-"""Kubernetes audit events (audit.k8s.io), alone or in what clouds put them.
+"""Kubernetes audit events (audit.k8s.io), alone or in the envelopes of clouds.
 
-Traps handled here: one request makes several records (one a stage) with the same ``auditID``, of
-which the last stage tells most; ``exec`` over WebSocket has the verb ``get``, so the subresource
-decides and never the verb; ``kubectl cp`` is an ``exec`` of ``tar`` in the request's query; under
-impersonation the one who acted is ``user``; status 101 is a success; a caller may write all of
-``sourceIPs`` but the last, by a header; versions before v1 of the API have ``timestamp`` only.
+Traps handled here:
 
-AKS puts the Event, as text or as an object, into a diagnostic record, EKS as text into a log event
-of CloudWatch; GKE writes its own entries, from which an Event is put together (without the
-request's query, so without the command of an ``exec``). A cluster that the log names goes before
-the one in the config, which is for logs that name none.
+- One request makes several records with the same ``auditID``, one for each stage. The record of the
+  last stage has the most details.
+- ``exec`` over WebSocket has the verb ``get``, so the subresource decides and never the verb.
+- ``kubectl cp`` is an ``exec`` of ``tar`` in the request's query.
+- Under impersonation the actor is ``user``.
+- Status 101 is a success.
+- By a header a caller may write all of ``sourceIPs`` but the last address.
+- Versions before v1 of the API have ``timestamp`` only.
+
+AKS puts the Event, as text or as an object, into a diagnostic record. EKS puts it as text into a
+log event of CloudWatch. GKE writes entries of its own, from which an Event is made; they lack the
+request's query and so the command of an ``exec``. The cluster in a log goes before the cluster in
+the config.
 """
 
 from __future__ import annotations
@@ -37,7 +42,7 @@ ADDRESSES = "r.sourceIPs"
 CLUSTER = "coalesce(cluster, '-')"
 TARGET = "r.objectRef"
 SUBRESOURCE = f"nullif({TARGET}.subresource, '')"
-# Listing secrets or configmaps answers with all of them, but who lists rarely means to read.
+# Listing secrets or configmaps returns their contents, but most lists are not meant to read them.
 VERB_CLASSES = {
     "list": "list watch",
     "inspect": "get head options",
@@ -63,7 +68,7 @@ WORKLOADS = (
 
 
 def event_class(verb: str, resource: str, subresource: str) -> str:
-    """SQL of the class of a request; the subresource says more than the verb."""
+    """SQL of the class of a request; the subresource goes before the verb."""
     return (
         f"case when {subresource} in {POD_ENTRIES} then 'execute' "
         f"when {subresource} = 'ephemeralcontainers' and {verb} in {CHANGES} then 'execute' "
@@ -82,7 +87,7 @@ def event_class(verb: str, resource: str, subresource: str) -> str:
 
 
 def event_resource(cluster: str, path: str, *parts: str) -> str:
-    """SQL of `k8s://cluster/namespace/resource/name`, or of the path where there is no object.
+    """SQL of `k8s://cluster/namespace/resource/name`, or of the path if there is no object.
 
     ``parts``: SQL of namespace, resource and name; each may be null.
     """
@@ -109,11 +114,11 @@ def _extra(name: str) -> str:
     return f"nullif(regexp_extract(r.user.extra.{name}, '\"([^\"]+)\"', 1), '')"
 
 
-# EKS says there which role and session the caller's key belongs to. The user name is what the
-# cluster's owners made of that, and many may share it.
+# EKS names there the role and the session of the caller's key. The cluster's owners map them to a
+# user name, which many callers may share.
 EXTRA_SESSION, EXTRA_ARN, EXTRA_ROLE = map(_extra, ("sessionName", "arn", "canonicalArn"))
 
-# The caller may choose the audit id. What is created may get its name only at a later stage.
+# The caller may choose the audit id. A new object may get its name only at a later stage.
 SAME_EVENT = ("principal", "action", "if(action = 'create', '', resource)")
 
 COLUMNS = {
@@ -121,7 +126,7 @@ COLUMNS = {
     "event_time": f"coalesce({iso_time('r.requestReceivedTimestamp')}, "
     f"{iso_time('r.stageTimestamp')}, {iso_time('r.`timestamp`')})",
     "principal": "coalesce(nullif(r.user.username, ''), 'system:anonymous')",
-    # Whoever assumes a role chooses its session's name, so the ARN and the user name go before it.
+    # A caller chooses the name of a role session, so the ARN and the user name go before it.
     "names": one_a_line(EXTRA_ARN, "r.user.username", chosen(EXTRA_SESSION), EXTRA_ROLE),
     "kind_hint": f"case when r.user.username {SERVICE} then 'service' end",
     "acting_as": "coalesce(nullif(r.impersonatedUser.username, ''), "
@@ -205,7 +210,7 @@ WRAPPERS = {
         as_text=True,
         fault="case when e.category not in ('kube-audit', 'kube-audit-admin') "
         "then concat('no audit event but of category ', e.category) end",
-        # Azure writes its resource's name in capitals, in which they say nothing.
+        # Azure writes its resource's name in capitals; case has no meaning there.
         cluster="lower(regexp_extract(e.resourceId, '(?i)/managedclusters/([^/]+)', 1))",
     ),
     "protoPayload": Wrapper(
@@ -225,7 +230,7 @@ LOG_FORMAT = LogFormat(
     columns=lambda _: COLUMNS,
     json=JsonRecords(
         type=lambda _: RECORD_TYPE,
-        # A webhook's batch, Azure's, CloudWatch's, and what ``gcloud logging read`` writes.
+        # Arrays of a webhook, of Azure, of CloudWatch and of ``gcloud logging read``.
         envelopes=("items", "records", "logEvents", ""),
         batches=("items", "records", "logEvents", ""),
         batch_origin={"logEvents": "logGroup"},

@@ -1,11 +1,16 @@
 """The model gateway LiteLLM: one StandardLoggingPayload a request, successful or not.
 
-Traps handled here: the key names a person only if it belongs to one (a key of a team is a service's
-and the master key's user is ``default_user_id``, whoever holds it); ``end_user`` is whatever the
-caller wrote into the request, so it says for whom and never who; ``model`` is what the provider is
-asked for and ``model_group`` what the caller asked for; providers repeat ids, and a retry has its
-failed call's id, so the time belongs to the identity of an event; a key that was refused may stand
-in the clear where its hash should. Prompts and answers are not read, and bytes are not logged.
+Traps handled here:
+
+- A key names a person only if it belongs to one. A team's key is a service's. The user of the
+  master key is ``default_user_id`` for every holder.
+- The caller writes ``end_user`` into the request, so it never names the actor.
+- The caller asks for ``model_group``; the gateway asks the provider for ``model``.
+- Providers repeat ids, and a retry has the id of the failed call. So the time is part of an event's
+  identity.
+- A refused key may be stored in the clear in place of its hash.
+
+Prompts and answers are not read. Bytes are not logged.
 """
 
 from __future__ import annotations
@@ -25,7 +30,7 @@ from jobs.stages.sql import (
 )
 from schemas.formats.field_map import field_map, record_type
 
-# Some callbacks write Python's name of the enum's member.
+# Some callbacks write the name of a Python enum member.
 CALL = "nullif(regexp_replace(r.call_type, '^CallTypes[.]', ''), '')"
 VERBS = {
     "query": "completion text_completion embedding image_generation image_edit image_variation "
@@ -54,7 +59,7 @@ VERBS = {
     "other": "cancel_batch cancel_fine_tuning_job cancel_responses cancel_eval cancel_run "
     "cancel_interaction health_check",
 }
-# Nearly every call has a second name for programs that await it.
+# Nearly every call has a second name, for asynchronous programs.
 CLASSES = {
     name: " ".join(f"{verb} a{verb}" for verb in verbs.split()) for name, verbs in VERBS.items()
 }
@@ -76,15 +81,15 @@ TIME = (
     f"{iso_time('r.startTime')})"
 )
 REQUESTER = f"coalesce(nullif({META}.requester_ip_address, ''), nullif(r.requester_ip_address, ''))"
-# X-Forwarded-For as it came, or one address.
+# X-Forwarded-For as received, or one address.
 ADDRESSES = f"filter(split(trim({REQUESTER}), ' *, *'), one -> one <> '')"
-# Older versions tell the program as tags only: its name, and its name with the version.
+# Older versions have the program in tags only: its name, and its name with the version.
 TAGGED_AGENT = "nullif(regexp_extract(r.request_tags, '\"User-Agent: ([^\"]*/[^\"]*)\"', 1), '')"
 SAMPLING = "r.model_parameters"
 WEIGHTED = f"size(regexp_extract_all({SAMPLING}.logit_bias, '\"[ ]*:', 0))"
 
 ERROR_CODE = "r.error_information.error_code"
-# A code that is no number of HTTP is an error's name.
+# A code that is not a number of HTTP is an error's name.
 IS_ERROR = (
     f"(coalesce(try_cast({ERROR_CODE} as double) >= 400, nullif({ERROR_CODE}, '') is not null) "
     "or nullif(r.error_information.error_class, '') is not null or nullif(r.error_str, '') "
@@ -99,7 +104,7 @@ OUTCOME = (
 
 
 def _number(field: str) -> str:
-    """SQL of a whole number as text, which engines write alike."""
+    """SQL of a whole number as text, the same on all engines."""
     return f"cast(try_cast(try_cast({field} as double) as bigint) as string)"
 
 
@@ -110,7 +115,7 @@ COLUMNS = {
     "event_time": TIME,
     "principal": f"coalesce({USER}, {EMAIL}, {ALIAS}, "
     f"nullif({META}.user_api_key_user_id, ''), {TEAM}, {KEY}, 'anonymous')",
-    # Whoever makes a key chooses its alias, which names nobody where the key has an owner.
+    # The creator of a key chooses its alias, so the alias counts only for a key without an owner.
     "names": one_a_line(
         USER, EMAIL, KEY, chosen(f"case when {USER} is null and {EMAIL} is null then {ALIAS} end")
     ),
@@ -139,7 +144,7 @@ COLUMNS = {
             "forwarded_for": "forwarded_for",
             "guardrail": "nullif(nullif(r.status_fields.guardrail_status, ''), 'not_run')",
             "key_alias": ALIAS,
-            # How many tokens were weighted: a sweep over them reads a model's head.
+            # Number of weighted tokens: a sweep over all tokens can read a model's last layer.
             "logit_bias": f"case when {WEIGHTED} > 0 then cast({WEIGHTED} as string) end",
             "logprobs": f"case when lower({SAMPLING}.logprobs) not in ('false', '0', '') "
             f"then lower({SAMPLING}.logprobs) end",
@@ -161,7 +166,7 @@ COLUMNS = {
             UNKNOWN_ACTION: f"substring({unknown_action(CALL, CLASSES)}, 1, 80)",
         }
     ),
-    # A stream that broke after its answer had begun is told twice.
+    # A stream that broke after its answer had begun makes two records.
     "precedence": "case lower(r.status) when 'success' then 1 else 0 end",
     "problem": f"case when {CALL} is null then {quoted('no call_type')} end",
 }

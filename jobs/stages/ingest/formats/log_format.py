@@ -1,6 +1,6 @@
 """The columns that every log format yields, and the parts that a format is made of.
 
-Everything that a format says is SQL, which the engine runs; there is no Python for each record.
+A format is written in SQL, which the engine runs. No Python runs for single records.
 """
 
 from __future__ import annotations
@@ -15,46 +15,47 @@ PARSED = {
     "event_id": "string",
     "event_time": "timestamp",
     "principal": "string",
-    # Names under which the directory may know the one who acted, best first, one a line.
+    # Names by which the directory may know the actor, the best first, one on each line.
     "names": "string",
-    # `service` where the log itself says that no person acted.
+    # `service` where the log itself says that a service acted.
     "kind_hint": "string",
     "acting_as": "string",
     "credential": "string",
-    # Key handed out by this record (AssumeRole); later records carry it as their credential.
+    # Key issued in this record (AssumeRole); later records have it as their credential.
     "issued_credential": "string",
     "action": "string",
     "action_class": "string",
     "resource": "string",
-    # The object within the resource, where the log itself tells it apart.
+    # The object within the resource, where the log itself names it.
     "object": "string",
     "destination": "string",
     "bytes_out": "bigint",
     "source_ip": "string",
     "user_agent": "string",
     "outcome": "string",
-    # A JSON object of texts, which becomes a map in `events`: engines make maps slowly, and Sail
-    # does not read files together whose maps were made in different ways.
+    # A JSON object of texts. It becomes a map in `events`: engines make maps slowly, and Sail
+    # cannot read files together if their maps were made in different ways.
     "details": "string",
-    # Of several records of one event the one with the highest precedence tells it best.
+    # Among several records of one event the record with the highest precedence is kept.
     "precedence": "int",
-    # Why the record is not understood; null for a good one.
+    # The reason why the record is not understood; null for a good record.
     "problem": "string",
 }
-"""What a format's parser yields for each raw record: column → Spark SQL type."""
+"""Columns that a format yields for each raw record: column → Spark SQL type."""
 
 
 SAME_EVENT = ("principal", "action", "resource", "unix_seconds(event_time)")
-"""Who, what and when: an id alone may be chosen by the caller."""
+"""Columns that must agree besides the id, because a caller may choose the id."""
 
 
 class Wrapper(NamedTuple):
-    """What a record comes in.
+    """A wrapper of records, such as a log service's event.
 
-    ``path``: where in it the record is, empty where it is spread over it. ``outer_type``: Spark SQL
-    type of what is read of it. The rest is SQL over that struct ``e`` and over ``batch``, the value
-    of the format's ``BATCH``: ``record`` is the struct ``r``, or with ``as_text`` the JSON text of
-    one; ``fault`` says why it is no record of this format; ``cluster`` is the cluster's name.
+    ``path``: the record's path in the wrapper, empty if the record is spread over it.
+    ``outer_type``: Spark SQL type of the fields read of the wrapper. The rest is SQL over that
+    struct ``e`` and over ``batch``, the value of the format's ``batch_origin``. ``record``: the
+    struct ``r``, or with ``as_text`` its JSON text. ``fault``: the reason why it is not a record of
+    this format. ``cluster``: the cluster's name.
     """
 
     path: str
@@ -66,10 +67,10 @@ class Wrapper(NamedTuple):
 
 
 class Link(NamedTuple):
-    """What other lines of the same files say about a record.
+    """Values that a record takes from other lines of the same files.
 
-    ``tells``: SQL of an array of keys of the records that such a line speaks of; ``values``: SQL of
-    aggregates by name, for each key; ``asks``: SQL of the key under which a record finds them.
+    ``tells``: SQL, on another line, of an array of the keys of the records that it concerns.
+    ``values``: SQL of aggregates by name, for each key. ``asks``: SQL, on the record, of its key.
     """
 
     tells: str
@@ -80,7 +81,7 @@ class Link(NamedTuple):
 Columns = dict[str, str]
 """SQL by name."""
 OfLine = Callable[[str, str, Source], str]
-"""SQL from the SQL of a line, its file's header (empty where there is none) and the source."""
+"""SQL from the SQL of a line, its file's header (empty if there is none) and the source."""
 
 
 @dataclass(frozen=True)
@@ -92,13 +93,13 @@ class JsonRecords:
     envelopes: tuple[str, ...] = ()
     """Names of the array that holds the records of a one-document file; ``""``: a bare array."""
     batches: tuple[str, ...] = ()
-    """Those of ``envelopes`` of which a file may hold many, one a line."""
+    """The ``envelopes`` that may occur many times in a file, one on each line."""
     batch_origin: Mapping[str, str] = field(default_factory=dict)
-    """The member beside such an array that says where all its records come from."""
+    """The member beside such an array that names the origin of all its records."""
     wrappers: Mapping[str, Wrapper] = field(default_factory=dict)
-    """What a record may come in (a bus, a log service), by the member that gives it away."""
+    """Wrappers of records (of a bus, of a log service), by a member that only the wrapper has."""
     alone: str = ""
-    """The member that every record has itself and nothing around it has."""
+    """A member that every record has and no wrapper has."""
     reader_type: str | None = None
     """Type for the engine's own JSON reader, for formats whose records always fit it."""
 
@@ -110,23 +111,23 @@ class TextRows:
     record: OfLine
     """SQL of the struct ``r``."""
     fault: OfLine
-    """SQL of the reason why a line does not fit its header; null where it fits."""
+    """SQL of the reason why a line does not fit its header; null if it fits."""
     is_json: Callable[[str, Source], bool]
-    """Whether a file that begins with this text is JSON all the same."""
+    """Whether a file that begins with this text is JSON instead of text."""
     header_problem: Callable[[str, Source], str | None]
-    """Why no line under this header can be understood."""
+    """The reason why no line under this header can be understood; None if lines can."""
     headerless: bool = False
-    """No line names columns: every line is a record."""
+    """Whether every line is a record, because no line names columns."""
     given_header: Callable[[str, Source], str | None] | None = None
     """The config's header for a file that begins with this text; None if the file has its own."""
     parts: OfLine | None = None
     """SQL of the column ``parts``, from which ``record`` and ``fault`` are made."""
     joined_parts: OfLine | None = None
-    """The same column once more, made from itself, where a line is taken apart in two steps."""
+    """SQL of ``parts`` made from ``parts``, for formats that split a line in two steps."""
     links: OfLine | None = None
-    """SQL: whether a line may say something about other lines (see :class:`Link`).
+    """SQL: whether a line may hold values for other lines (see :class:`Link`).
 
-    The files are read for those lines alone, before the rest, so they should be few.
+    These lines are read first, in a pass of their own. So they should be few.
     """
     breaks: Callable[[str, str], bool | None] | None = None
     """Whether a row (text, header) goes on in the next line; None for text that begins no row."""
@@ -145,27 +146,27 @@ class LogFormat:
     json: JsonRecords | None = None
     text: TextRows | None = None
     keeps_text: bool = False
-    """Whether ``columns`` reads ``raw``; parsing is faster without."""
+    """Whether ``columns`` reads ``raw``; parsing is faster if it does not."""
     addresses: str | None = None
     """SQL of an array of the caller's addresses, the server's own view last.
 
-    Two more literals then exist: ``seen_address``, the last one that is no trusted proxy, and
-    ``forwarded_for``, the others.
+    Two more literals then exist: ``seen_address``, the last address that is not a trusted proxy,
+    and ``forwarded_for``, the other addresses.
     """
     derived: tuple[Columns | Link, ...] = ()
     """SQL of values that several columns use, in groups; each group may use those before it.
 
     Engines evaluate an expression as often as its text stands in a ``case``, and patterns cost
-    more than all else. A :class:`Link` is what other lines say.
+    most. A :class:`Link` adds values of other lines.
     """
     derived_by_source: Callable[[Source], tuple[Columns, ...]] | None = None
     """More such groups, which depend on the source's settings."""
     same_event: tuple[str, ...] = SAME_EVENT
-    """SQL over the columns of :data:`PARSED` in which all records of one event agree."""
+    """SQL over columns of :data:`PARSED`; all records of one event agree in these values."""
     in_stages: bool = False
-    """An event makes several records, each with a precedence and perhaps a time of its own.
+    """Whether an event makes several records, each with a precedence and perhaps a time of its own.
 
-    The first record of each precedence belong together, then the second ones.
+    The first records of each precedence are one event, the second records the next event.
     """
     missing_fields: Callable[[str, Source], list[str]] | None = None
     """Fields that the source's mapping reads and a header lacks."""
@@ -182,9 +183,9 @@ class LogFormat:
         return self.json.wrappers[name]
 
     def wrapper_of(self, members: Iterable[str]) -> str | None:
-        """Name of the wrapper of a record with these members; None if it stands alone.
+        """Name of the wrapper of a record with these members; None without a wrapper.
 
-        One that stands alone may have a member, say ``message``, that others are wrapped in.
+        A record without a wrapper may still have a wrapper's member, say ``message``.
         """
         if self.json is None or not self.json.wrappers:
             return None

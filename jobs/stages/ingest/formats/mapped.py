@@ -30,7 +30,7 @@ from schemas.time_pattern import read_time_pattern
 
 PLACE = re.compile(r"\{([^{}]+)\}")
 MARK = "\x1f"
-# Written without a choice under a star, for which Java needs its stack.
+# No alternative inside a repetition: Java would recurse for it and overflow its stack.
 CELL = '"[^"]*(?:""[^"]*)*"'
 QUOTED = f"^{CELL}$"
 
@@ -51,7 +51,7 @@ def json_type(source: Source) -> str:
 
 
 def is_json(head: str, source: Source) -> bool:
-    """Whether a file that begins so holds JSON lines, even if the first one is broken."""
+    """Whether a file with this beginning holds JSON lines; the first may be broken."""
     lines = [line for line in head.split("\n") if line.strip()]
     objects = [line.lstrip().startswith("{") for line in lines]
     if not any(objects):
@@ -60,7 +60,7 @@ def is_json(head: str, source: Source) -> bool:
 
 
 def header_problem(header: str, source: Source) -> str | None:
-    """Which columns, without which no line can be understood, a CSV header lacks; None if none."""
+    """Message with the required columns that a CSV header lacks; None if it has all."""
     mapping = _mapping(source)
     names = _names(header, mapping)
     needed = _fields_of([mapping.time, mapping.principal, mapping.action, mapping.resource])
@@ -78,22 +78,26 @@ def missing_fields(header: str, source: Source) -> list[str]:
 
 
 def parts(line: str, header: str, source: Source) -> str:
-    """SQL: whether a CSV line has quotes and is not just as many fields as its header."""
+    """SQL of whether a CSV line needs the slow pattern.
+
+    A line without quotes does not, nor one whose quotes only surround fields, as many as the
+    header's.
+    """
     return f"instr({line}, '\"') > 0 and not {line} rlike {_simple(header, source)}"
 
 
 def joined_parts(line: str, header: str, source: Source) -> str:
-    """SQL of an array of a CSV line's cells as they stand there; null if quotes do not match.
+    """SQL of an array of a CSV line's cells, quotes included; null if quotes do not match.
 
-    A pattern that takes out every field is slow. Where quotes only surround fields, it is enough
-    to mark the separators that are not between quotes. For the pattern a separator is put before
-    the line, so that every field, even an empty one, has something to be found by.
+    A pattern that extracts every field is slow. Where quotes only surround fields, it is enough to
+    mark the separators outside quotes. The pattern finds each field by the separator before it, so
+    the line gets one in front.
     """
     separator = _mapping(source).delimiter
     escaped = _escaped(separator)
     pattern = f"[{escaped}]({CELL}|[^{escaped}]*)"
     found = f"regexp_extract_all(concat({quoted(separator)}, {line}), {quoted(pattern)}, 1)"
-    # What the pattern had to skip, it could not read.
+    # Text that the pattern skipped fits no field.
     skipped = f"length(array_join({found}, {quoted(separator)})) <> length({line})"
     half_quoted = f"exists({found}, p -> p like '\"%' and not p rlike {quoted(QUOTED)})"
     marked = (
@@ -135,7 +139,7 @@ def fault(line: str, header: str, source: Source) -> str:
 
 
 def derived(source: Source) -> tuple[dict[str, str], ...]:
-    """SQL by name of the steps to the time, where the config gives its pattern."""
+    """SQL by name of the steps to the time, if the config gives a pattern for it."""
     mapping = _mapping(source)
     if mapping.time_format in (None, *EPOCHS):
         return ()
@@ -244,7 +248,7 @@ def _lookup(value: str, table: dict[str, str], otherwise: str) -> str:
 
 
 def _names(header: str, mapping: Mapping) -> list[str]:
-    # To `csv` a lone carriage return is an error, here it is a character like others.
+    # Module `csv` refuses a lone carriage return; here it is an ordinary character.
     row = header.replace("\r", " ")
     return [name.strip() for name in next(csv.reader([row], delimiter=mapping.delimiter), [])]
 
@@ -255,9 +259,9 @@ def _escaped(separator: str) -> str:
 
 
 def _simple(header: str, source: Source) -> str:
-    """SQL of the pattern of a line with as many fields as its header, whose quotes surround them.
+    """SQL of the pattern of a line with as many fields as its header and quotes only around them.
 
-    Engines take such a line apart faster than any other.
+    Engines split these lines fastest.
     """
     mapping = _mapping(source)
     escaped = _escaped(mapping.delimiter)

@@ -1,11 +1,15 @@
 """MinIO audit entries.
 
-Traps handled here: the time is when the answer was finished, so how long it took is taken off,
-of which older versions write a number with its unit and newer ones the nanoseconds as well;
-``tx`` is -1 where unknown, and ``rx`` counts what signing adds; keys of service accounts and of
-sessions have a parent, and those of people who signed in elsewhere have claims; a deletion may
-name many objects; names are not percent-encoded, but a copy's source is; what the server does by
-itself has another trigger and no address.
+Traps handled here:
+
+- The time is the end of the answer, so the duration is subtracted. Older versions write it as a
+  number with a unit, newer ones in nanoseconds too.
+- ``tx`` is -1 if unknown, and ``rx`` includes the bytes that signing adds.
+- Keys of service accounts and of sessions have a parent. Keys of people who signed in at another
+  provider have claims.
+- A deletion may name many objects.
+- Names are not percent-encoded, but the source of a copy is.
+- Acts of the server itself have another trigger and no address.
 """
 
 from __future__ import annotations
@@ -89,10 +93,10 @@ CLASSES = {
     "SRPeerRemove SRStateEdit KMSCreateKey KMSDeleteKey KMSImportKey KMSSetPolicy "
     "KMSDeletePolicy KMSAssignPolicy KMSDeleteIdentity",
 }
-"""Verbs of S3, STS, the web interface of before 2022, and administration."""
+"""Verbs of S3, STS, administration, and the web interface before 2022."""
 
 ACTION = "coalesce(nullif(r.api.name, ''), nullif(r.event, ''))"
-# As traces write it: `s3.GetObject`, `admin.AddUserHandler`.
+# The form in traces: `s3.GetObject`, `admin.AddUserHandler`.
 VERB = f"regexp_replace({ACTION}, '^(?:s3|sts|admin|kms|web)[.]|Handler$', '')"
 CLAIMS = "r.requestClaims"
 KEY = f"coalesce(nullif(r.accessKey, ''), nullif({CLAIMS}.accessKey, ''))"
@@ -118,10 +122,9 @@ NUMBER = "[0-9]+(?:[.][0-9]+)?"
 
 
 def _nanoseconds(text: str) -> str:
-    """SQL of nanoseconds.
+    """SQL of nanoseconds from a duration as Go writes it (`12m30.25s`, `350ms`).
 
-    ``text``: a duration as Go writes it (`12m30.25s`, `350ms`) or a number of nanoseconds; anything
-    else counts as 0.
+    A plain number is nanoseconds; other text gives 0.
     """
     small = " ".join(
         f"when {text} rlike '^{NUMBER}{unit}$' "
@@ -142,7 +145,7 @@ def _nanoseconds(text: str) -> str:
 STATUS = "try_cast(r.api.statusCode as int)"
 STATUS_TEXT = "nullif(r.api.status, '')"
 GOOD_TEXTS = "'OK', 'Created', 'Accepted', 'No Content', 'Partial Content', 'Not Modified'"
-# Of HTTP's texts and of S3's codes of errors.
+# Beginnings of HTTP's texts and of S3's error codes.
 BAD_TEXTS = (
     "^(?:Access|All Access|Bad|Bucket|Client Closed|Conflict|Entity|Expired|Forbidden|Gateway|"
     "Incomplete|Internal|Invalid|Key|Length|Malformed|Max|Method|Missing|No ?Such|Not ?|Object|"
@@ -168,7 +171,7 @@ COLUMNS = {
         KEY,
     ),
     "kind_hint": f"case when {OF_SERVER} then 'service' end",
-    # A service account acts for its parent; the key of a session, which ends, is nobody's name.
+    # A service account acts for its parent. The key of a session is temporary and names nobody.
     "acting_as": f"case when {CLAIMS}.exp is null and {KEY} <> {PARENT} then {KEY} end",
     "credential": KEY,
     "issued_credential": NO_TEXT,

@@ -3,8 +3,8 @@
 Traps handled here: times are local and carry no zone; ``Unknown`` and ``None`` stand for no time;
 steps (``123.batch``) leave the user empty, so it is taken from the job's own row; ``CANCELLED by
 UID`` names someone who need not be the owner; free text (job name, submit line, comments) may hold
-the separator. With one such column that is undone; with several of them only what reads the same
-however the row is split is believed, and the rest is kept in one piece.
+the separator. With one free-text column the row can still be split. With several, only the fields
+that are the same in every split are used; the rest is kept as one text.
 """
 
 from __future__ import annotations
@@ -44,20 +44,20 @@ SHAPES = {
     r"[0-9:.-]*": ("cputime", "elapsed", "planned", "suspended"),
     r"(?:[a-z][^|=]*=[^|]*)?": ("alloctres", "reqtres"),
 }
-"""What columns hold that are no free text; by these a row is split where texts hold separators."""
+"""Patterns of columns without free text; they split a row whose texts hold separators."""
 MAX_SPLITS = 1000
-"""Ways to split one row that are tried; each may cost an engine a pass over the row."""
+"""Most ways to split a row that are tried; each may cost an engine a pass over the row."""
 JOB_NUMBER = r"^[0-9]+([_+.]|\z)"
 FIELDS = tuple(name.lower() for name in field_map("slurm_sacct").used)
 
 
 def is_json(head: str, source: Source) -> bool:
-    """``sacct --json`` is another format."""
+    """No: ``sacct --json`` is another format."""
     return False
 
 
 def given_header(head: str, source: Source) -> str | None:
-    """The header made of the source's ``fields`` for a file that begins with no header."""
+    """The header made of the source's ``fields``, for a file without a header of its own."""
     lines = [line.rstrip("\r") for line in head.split("\n") if line.strip()]
     if source.fields is None or not lines or _is_header(lines[0]):
         return None
@@ -70,7 +70,7 @@ def given_header(head: str, source: Source) -> str | None:
 
 
 def header_problem(header: str, source: Source) -> str | None:
-    """What a first line lacks that must name the columns; None if nothing."""
+    """Message with the required columns that the first line lacks; None if it has all."""
     if not _is_header(header):
         return (
             "the first line of the file names no column JobID; if sacct was run with --noheader, "
@@ -82,14 +82,14 @@ def header_problem(header: str, source: Source) -> str | None:
 
 
 def parts(line: str, header: str, source: Source) -> str:
-    """SQL of what stands between a row's separators."""
+    """SQL of an array of the texts between a row's separators."""
     return f"split({_row(line, header)}, '\\\\|')"
 
 
 def joined_parts(line: str, header: str, source: Source) -> str:
-    """SQL of the array of a row's fields; null where the fields are not known.
+    """SQL of the array of a row's fields.
 
-    Fields that cannot be told apart are one more element: their common text.
+    Fields between which the row cannot be split are null. Their joint text is one more element.
     """
     names, row = _names(header), _row(line, header)
     extra, free = _extra_fields(header), _free_text(names)
@@ -111,17 +111,17 @@ def joined_parts(line: str, header: str, source: Source) -> str:
 
 
 def record(line: str, header: str, source: Source) -> str:
-    """SQL of the record struct from a row in column ``line`` of a file with that header line."""
+    """SQL of the record struct from a row in column ``line`` of a file with this header line."""
     names = _names(header)
     places = {name: names.index(name) for name in names}
     values = {name: f"get(parts, {places[name]})" if name in places else NO_TEXT for name in FIELDS}
-    # Lines of which several make one row belong to no day yet.
+    # Several lines may make one row. Such a line belongs to no day yet.
     whole = f"size(parts) >= {len(names)}"
     if first_ids := _first_ids(names):
         begins = (f"get(parts, {place}) rlike {quoted(JOB_NUMBER)}" for place in first_ids)
         whole += f" and ({' or '.join(begins)})"
     values |= {name: f"case when {whole} then {values[name]} end" for name in SACCT_TIMES}
-    # Without its id and its first time a row is nothing; what else is missing, is missing.
+    # A row without its id or its first time is useless; other fields may be missing.
     needed = [next(n for n in found if n in places) for found in (SACCT_IDS[::-1], SACCT_TIMES)]
     lost = " or ".join(f"get(parts, {places[name]}) is null" for name in needed)
     values["unsplit"] = f"get(parts, {len(names)})"
@@ -140,7 +140,7 @@ def fault(line: str, header: str, source: Source) -> str:
 
 
 def breaks(text: str, header: str) -> bool | None:
-    """Whether a row goes on in the next line; None for text that begins with no job."""
+    """Whether a row goes on in the next line; None for text that does not begin with a job."""
     names = _names(header)
     ended = header.endswith(SEPARATOR)
     cells = (text.removesuffix(SEPARATOR) if ended else text).split(SEPARATOR)
@@ -151,7 +151,7 @@ def breaks(text: str, header: str) -> bool | None:
 
 
 def links(line: str, header: str, source: Source) -> str:
-    """SQL of whether a row may be a job's own, which has its owner, and no step's."""
+    """SQL of whether a row may be a job's own row, which has the owner, and not a step's."""
     before = _first_ids(_names(header))
     if not before:
         return "true"
@@ -160,7 +160,7 @@ def links(line: str, header: str, source: Source) -> str:
 
 
 def _is_header(line: str) -> bool:
-    """Whether a line names columns: no name begins with a digit, and every job's id does."""
+    """Whether a line names columns: no column's name begins with a digit, every job's id does."""
     names = _names(line)
     return not set(SACCT_IDS).isdisjoint(names) and not any(name[:1].isdigit() for name in names)
 
@@ -175,7 +175,7 @@ def _free_text(names: list[str]) -> list[int]:
 
 
 def _first_ids(names: list[str]) -> list[int]:
-    """Columns of a job's number before which no free text can stand."""
+    """Places of columns of job numbers to the left of all free text."""
     first = min((*_free_text(names), len(names)))
     return [place for place, name in enumerate(names[:first]) if name in SACCT_IDS]
 
@@ -185,15 +185,16 @@ def _row(line: str, header: str) -> str:
 
 
 def _extra_fields(header: str) -> str:
-    """SQL of how many fields a row has beyond its header's."""
+    """SQL of the number of fields that a row has more than its header."""
     return f"(size(parts) - {len(_names(header))})"
 
 
 def _agreed(row: str, names: list[str]) -> str:
-    """SQL of a row's cells as far as all ways to split it agree.
+    """SQL of the cells of a row in which all ways to split it agree.
 
-    Of all ways the one with the shortest texts and the one with the longest are the outermost: up
-    to the first field in which these two differ, and right of the last text, all are the same.
+    It is enough to compare two ways: the one with the shortest texts and the one with the longest.
+    All ways agree up to the first field in which these two differ, and to the right of the last
+    text.
     """
     groups = quoted(UNIT.join(f"${number}" for number in range(1, len(names) + 1)))
     ways = ", ".join(
@@ -214,14 +215,14 @@ def _agreed(row: str, names: list[str]) -> str:
 
 
 def _pattern(names: list[str], every: str) -> str:
-    """Pattern of a row with a group for each field, whose free texts are as ``every`` says."""
+    """Pattern of a row with a group for each field; ``every`` is the quantifier of free texts."""
     shapes = {name: shape for shape, alike in SHAPES.items() for name in alike}
     shapes |= dict.fromkeys(FREE_TEXT, f".{every}")
     return "(?s)^" + r"\|".join(f"({shapes.get(name, '[^|]*')})" for name in names) + r"\z"
 
 
 def _most_extra(texts: int) -> int:
-    """How many separators may be spread over so many texts without too many ways to do it."""
+    """Most extra separators in so many texts for which the ways to split them can all be tried."""
     return next(n for n in count() if comb(n + texts, texts - 1) > MAX_SPLITS)
 
 
@@ -230,7 +231,7 @@ def _nulls(number: int) -> str:
 
 
 def _local_time(field: str) -> str:
-    """SQL of a time; ``SLURM_TIME_FORMAT`` may have made it epoch seconds or added a zone."""
+    """SQL of a time: local, with a zone or in epoch seconds, by ``SLURM_TIME_FORMAT``."""
     return (
         f"case when {field} rlike '^[0-9]{{9,11}}$' "
         f"then timestamp_seconds(try_cast({field} as bigint)) else {zoned_time(field)} end"
@@ -245,26 +246,26 @@ ID = "coalesce(nullif(r.jobidraw, ''), nullif(r.jobid, ''))"
 JOB = f"substring_index({ID}, '.', 1)"
 IS_STEP = "(coalesce(nullif(r.jobid, ''), r.jobidraw) like '%.%')"
 CLUSTER = "coalesce(nullif(r.cluster, ''), cluster, '-')"
-# A user who was removed is shown as `nobody` or as a number.
+# A removed user is shown as `nobody` or as a number.
 USER = "coalesce(nullif(nullif(r.user, ''), 'nobody'), nullif(r.uid, ''), nullif(r.user, ''))"
 OWNER = "owner"
-# The owner's name and number come from one row: a job's id may be used again.
+# The owner's name and number come from one row, because job ids are used again.
 NAME_OF_JOB = "substring_index(owner_of_job, '\\n', 1)"
 OWNER_UID = "coalesce(nullif(r.uid, ''), nullif(get(split(owner_of_job, '\\n'), 1), ''))"
 WORD = "substring_index(r.state, ' ', 1)"
-# A job is never shown as completing or configuring by sacct, so these cut no other state short.
+# sacct never shows a job as completing or configuring, so these states make no prefix ambiguous.
 SHOWN = [s for each in STATES.values() for s in each if s not in ("COMPLETING", "CONFIGURING")]
 
 
 def _own_start(state: str) -> str:
-    """The shortest beginning of a state that no other state shown by sacct has."""
+    """The shortest prefix of a state that no other state shown by sacct has."""
     others = [other for other in SHOWN if other != state]
     starts = (state[:length] for length in range(1, len(state) + 1))
     return next(s for s in starts if not any(other.startswith(s) for other in others))
 
 
-# A width in --format cuts what is longer and ends it with a plus: `CANCELLED+`, `OUT_OF_ME+`.
-# What several states begin with (`C+`) says nothing.
+# A width in --format cuts longer states and ends them with a plus: `CANCELLED+`, `OUT_OF_ME+`. A
+# prefix of several states (`C+`) is ambiguous.
 WHOLE = " ".join(
     f"when startswith('{state}', rtrim('+', {WORD})) and startswith({WORD}, '{_own_start(state)}') "
     f"then '{state}'"
@@ -273,7 +274,7 @@ WHOLE = " ".join(
 STATE = "state"
 BY_OUTCOME = {outcome: " ".join(states) for outcome, states in STATES.items()}
 UNKNOWN_STATE = f"nullif({unknown_action(STATE, BY_OUTCOME)}, '')"
-# Without a state an exit code says that a job has failed; the code 0 says nothing.
+# Without a state an exit code other than 0 is a failure; the code 0 decides nothing.
 OUTCOME = (
     f"case when nullif({STATE}, '') is not null "
     f"then {class_of(STATE, BY_OUTCOME, quoted('unknown'))} "
@@ -282,7 +283,7 @@ OUTCOME = (
 )
 BY = "nullif(regexp_extract(r.state, '^CANCELLED by ([^+]+)\\\\z', 1), '')"
 
-# All GPUs are counted, and where the cluster tells them apart those of each type once more.
+# All GPUs are counted once; some clusters count the GPUs of each type once more.
 ALL_GPUS = "nullif(regexp_extract(r.alloctres, '(?:^|,)gres/gpu=([0-9]+)', 1), '')"
 TYPED_GPUS = "regexp_extract_all(r.alloctres, '(?:^|,)gres/gpu:[^=,]*=([0-9]+)', 1)"
 SUM_OF_GPUS = (
@@ -302,7 +303,7 @@ DERIVED = (
         OWNER: f"coalesce({USER}, {NAME_OF_JOB})",
         STATE: f"case when {WORD} like '%+' then case {WHOLE} else {WORD} end "
         f"when length({WORD}) <= 3 then case {WORD} {SHORT} else {WORD} end else {WORD} end",
-        # All else stands for no time: `Unknown`, `None`, nothing.
+        # Other text stands for no time: `Unknown`, `None`, empty text.
         **{
             name: f"case when r.{field} rlike '^[0-9]' then r.{field} end"
             for name, field in (("submitted", "submit"), ("started", "start"), ("ended", "end"))
@@ -314,7 +315,8 @@ DERIVED = (
 SAME_EVENT = ("principal", "action")
 
 COLUMNS = {
-    # A job queued again is listed once more with another submit time, or start where that is all.
+    # A requeued job is listed once more with another submit time; rows without submit times have
+    # another start.
     "event_id": f"concat_ws('/', {CLUSTER}, {ID}, coalesce(submitted, started))",
     "event_time": _local_time("happened"),
     "principal": f"coalesce({OWNER}, 'unknown')",
@@ -335,7 +337,7 @@ COLUMNS = {
     "outcome": OUTCOME,
     "details": details_json(
         {
-            # Who cancelled a job need not be its owner; only these two numbers have names here.
+            # The canceller of a job need not be its owner; only these two numbers have names here.
             "cancelled_by": f"case when {BY} = '0' then 'root' when {BY} = {OWNER_UID} "
             f"then {OWNER} else {BY} end",
             "exit_code": "nullif(r.exitcode, '')",
@@ -349,12 +351,12 @@ COLUMNS = {
             "step": f"case when {IS_STEP} then coalesce(nullif(r.jobid, ''), r.jobidraw) end",
             "submit_line": "nullif(r.submitline, '')",
             UNKNOWN_ACTION: f"concat('state ', substring({UNKNOWN_STATE}, 1, 80))",
-            # Fields that cannot be told apart, from the first of them on.
+            # Fields between which the row cannot be split, as one text.
             "unsplit": "r.unsplit",
             "work_dir": "nullif(r.workdir, '')",
         }
     ),
-    # The same job listed again later is known better once it has ended.
+    # A job may be listed several times; the row of the ended job is kept.
     "precedence": "if(ended is null, 0, 1)",
     "problem": "case when r.lost then 'separators within several columns of free text: the job or "
     "its time cannot be told' "

@@ -1,13 +1,19 @@
 """Lines of sshd and its sftp server in a syslog file: RFC 3164, RFC 5424, or with ISO times.
 
-Traps handled here: an RFC 3164 time has neither a year nor a zone, so it is the one nearest to the
-day of the run; syslog folds lines (``message repeated 5 times``); names are chosen by strangers and
-may be empty or look like the rest of the line, so the last address counts; an account may be
-shared, and then the key or the certificate of its sign-in names the person, for the later lines of
-that connection too; PAM repeats what sshd says; ``Failed none`` is how clients ask what they may
-try; a session, a request of sftp and an attempt that is postponed are logged before their result,
-which other lines of the process hold. Bytes are known only where the sftp server logs the files it
-closes.
+Traps handled here:
+
+- An RFC 3164 time has neither a year nor a zone. It is taken as the time nearest to the day of the
+  run.
+- Syslog folds lines (``message repeated 5 times``).
+- Strangers choose user names. A name may be empty or look like the rest of the line, so the last
+  address counts.
+- Several people may share an account. The key or the certificate of the sign-in then names the
+  person, also for the later lines of that connection.
+- PAM repeats the messages of sshd.
+- ``Failed none`` is a client's question for the allowed methods.
+- A session, a request of sftp and a postponed attempt are logged before their result. Other lines
+  of the process have the result.
+- Bytes are known only if the sftp server logs the files that it closes.
 """
 
 from __future__ import annotations
@@ -38,8 +44,8 @@ from jobs.stages.sql import (
 )
 from schemas.sources import Source
 
-# None of these has two ways to go on from any place, and none reads the message: engines take such
-# patterns several times faster.
+# These patterns never backtrack and do not read the message: engines match them several times
+# faster.
 TAIL = r" ([^ ]+) ([^ \[:]+)(?:\[([0-9]+)\])?: ?"
 CLOCK = r"[0-9]{2}:[0-9]{2}:[0-9]{2}"
 PRIORITY = "^(?:<[0-9]{1,3}>)?"
@@ -57,17 +63,17 @@ REPEATED = r"^message repeated ([0-9]+) times: \[ ?(.*)\]$"
 
 
 def is_json(head: str, source: Source) -> bool:
-    """Lines are text."""
+    """No: lines are text."""
     return False
 
 
 def header_problem(header: str, source: Source) -> str | None:
-    """There is no header."""
+    """None: there is no header."""
     return None
 
 
 def parts(line: str, header: str, source: Source) -> str:
-    """SQL of an array of a line's parts; of another line of the line alone."""
+    """SQL of an array of a line's parts; for other text the text alone."""
     whole = f"replace({line}, '{BREAK}', '\ufffd')"
 
     def apart(text: str, pattern: str, *groups: str) -> str:
@@ -106,8 +112,8 @@ def record(line: str, header: str, source: Source) -> str:
 
 
 def fault(line: str, header: str, source: Source) -> str:
-    """SQL of why a line is none of syslog's; null if it is one."""
-    # A line without its host would give the program for the host.
+    """SQL of why a line is not a line of syslog; null if it is one."""
+    # In a line without a host the program would be taken for the host.
     return (
         "case when size(parts) = 1 or get(parts, 5) like '%:' "
         "then 'not a syslog line: time, host and program expected' end"
@@ -115,21 +121,21 @@ def fault(line: str, header: str, source: Source) -> str:
 
 
 def links(line: str, header: str, source: Source) -> str:
-    """SQL of whether a line may say whose a process or a connection is, or how it went on."""
+    """SQL of whether a line may name the person or the result of a process or a connection."""
     return " or ".join(f"contains({line}, {quoted(text)})" for text in TELLING)
 
 
 def _piece(array: str, place: int) -> str:
-    """SQL of one of the parts; null where it is empty or missing."""
+    """SQL of one of the parts; null if it is empty or missing."""
     return f"nullif(get({array}, {place}), {EMPTY})"
 
 
 def _part(text: str, pattern: str, group: int) -> str:
-    """SQL of a group of a pattern; null where it is empty or nothing fits."""
+    """SQL of a group of a pattern; null if it is empty or the pattern does not match."""
     return f"nullif(regexp_extract({text}, {quoted(pattern)}, {group}), {EMPTY})"
 
 
-# The month nearest to the day of the run tells the year: logs are read within days.
+# The year is the one that brings the month nearest to the day of the run.
 MONTH = month_number("r.month")
 YEAR = (
     f"(year(run_day) + case when {MONTH} - month(run_day) > 6 then -1 "
@@ -144,19 +150,19 @@ TIME = (
     f"else to_utc_timestamp({iso_time(LOCAL)}, timezone) end"
 )
 
-# What stands behind a sign-in: `ED25519 SHA256:…`, of a certificate with `ID name (serial 1) CA …`.
+# The end of a sign-in: `ED25519 SHA256:…`; for a certificate also `ID name (serial 1) CA …`.
 FINGERPRINT = r" port [0-9]+ ssh2: [A-Z0-9-]+ (SHA256:[A-Za-z0-9+/=]+|(?:MD5:)?[0-9a-f:]{47})"
 NAMED = r" port [0-9]+ ssh2: .*ID (.+) \(serial [0-9]+\) CA "
 
 
 def _only(value: str) -> str:
-    """SQL of an aggregate: the value if there is just one."""
+    """SQL of an aggregate: the value if all rows have the same one, else null."""
     return f"if(min({value}) = max({value}), min({value}), null)"
 
 
 ACCEPTED = "(kind = 'sign-in' and outcome_said = 'success')"
 TELLING = (
-    # Who signed in, from where, and how an attempt ended.
+    # The user, the address and the result of a sign-in.
     "Accepted ",
     "Failed ",
     "Starting session: ",
@@ -166,11 +172,11 @@ TELLING = (
     " by authenticating user ",
     " not allowed because ",
     "PAM: ",
-    # What is refused behind an accepted sign-in.
+    # Refusals after an accepted sign-in.
     "Access denied ",
     "PAM session ",
     "subsystem not found",
-    # What the sftp server is asked for, and its answer.
+    # Requests to the sftp server, and its answers.
     "sent status ",
     ' "',
 )
@@ -179,11 +185,11 @@ RHOST = f"case when r.message like '%rhost=%' then {_part('r.message', 'rhost=([
 KNOWN = f"startswith(commonly, '{BREAK}')"
 REFUSED_LATER = "action_said in ('Access denied', 'PAM session')"
 LATER_SECONDS = 600
-"""A sign-in and its refusal by the same process are less far apart; numbers are used again."""
+"""Most seconds between a sign-in and its refusal by one process; process ids are used again."""
 
 
 def _at(unit_seconds: int, what: str, ago: int = 0) -> str:
-    """SQL of a key of a process in a piece of time of so many seconds, or in one before."""
+    """SQL of a key of a process in an interval of ``unit_seconds``, ``ago`` intervals before."""
     number = f"unix_micros(time) div {unit_seconds * 1_000_000} - {ago}"
     return f"case when r.pid is not null then xxhash64('{what}', r.host, r.pid, {number}) end"
 
@@ -191,11 +197,11 @@ def _at(unit_seconds: int, what: str, ago: int = 0) -> str:
 DERIVED = (
     {"time": TIME, "commonly": said_commonly()},
     {
-        # Only of what is not known yet: the message without what may precede it.
+        # The message without its prefix, only for messages that no common pattern matched.
         "plain": f"case when not coalesce({KNOWN}, false) and {IS_SSH} and r.message <> {EMPTY} "
         f"then regexp_replace(r.message, {quoted(PREFIX)}, {EMPTY}) end"
     },
-    # As a lambda, or Spark would make Java of it that is larger than a method may be.
+    # In a lambda, because Spark would otherwise generate a method larger than Java allows.
     {
         "rarely": "case when plain is not null "
         f"then get(transform(array(plain), text -> {said_rarely('text')}), 0) end"
@@ -230,7 +236,7 @@ DERIVED = (
         "when kind in ('sign-in', 'connect') or left_early then array(process, attempt) end",
         values={
             "names_known": _only(f"case when {ACCEPTED} then key_names end"),
-            # What was only tried tells nothing about the process.
+            # A mere attempt says nothing about the process.
             "user_known": _only(
                 f"case when {ACCEPTED} or kind in ('session', 'sftp') then user end"
             ),
@@ -247,7 +253,7 @@ DERIVED = (
         "then coalesce(if(user is null, null, connection), process) "
         "else coalesce(connection, process) end",
     ),
-    # The sftp server logs an answer right behind what it was asked for, unless it says yes.
+    # The sftp server logs an answer right after the request, unless the answer is yes.
     Link(
         tells=f"case when kind in ('request', 'status') then array({_at(1, 'asked')}) end",
         values={
@@ -260,7 +266,7 @@ DERIVED = (
         asks=f"case when kind = 'request' then {_at(1, 'asked')} end",
     ),
     {
-        # A name that was tried is nobody's process.
+        # A name that was only tried does not own the process.
         "who": "coalesce(user, case when kind = 'sign-in' then user_tried else user_known end)",
         "behind": f"coalesce(key_names, case when not coalesce({ACCEPTED}, false) "
         "then names_known end)",
@@ -269,7 +275,7 @@ DERIVED = (
         "is_sshd": "r.program like 'sshd%' and kind is distinct from 'daemon'",
     },
 )
-# They act for themselves, whatever they write.
+# These programs act for themselves, whatever they write.
 DAEMONS = "cron crond dbus-daemon kernel rsyslogd systemd systemd-logind systemd-resolved"
 IS_DAEMON = f"lower(r.program) in ({', '.join(map(quoted, DAEMONS.split()))})"
 ACTS_ITSELF = f"(coalesce(kind = 'daemon', false) or {IS_DAEMON})"
@@ -298,7 +304,7 @@ COLUMNS = {
     "concat(r.program, '@', r.host))",
     "names": "concat_ws('\\n', behind, who)",
     "kind_hint": f"case when who is null and {ACTS_ITSELF} then 'service' end",
-    # Whoever holds the key acts as the account.
+    # The holder of the key acts as the account.
     "acting_as": "case when behind is not null then who end",
     "credential": "coalesce(key, nullif(substring_index(behind, '\\n', -1), ''))",
     "issued_credential": NO_TEXT,
@@ -318,7 +324,7 @@ COLUMNS = {
             "bytes_in": f"cast({byte_count('written')} as string)",
             "certificate": "certificate",
             "invalid_user": "case when tried is not null then 'true' end",
-            # The text of a line that is not said in the usual words.
+            # The wording of a message that no pattern matches.
             "message": f"substring(plain, 1, {TEXT_CHARS})",
             "method": "method",
             "pid": "r.pid",

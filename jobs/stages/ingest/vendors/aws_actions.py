@@ -1,6 +1,6 @@
 """Verbs of AWS APIs by class, as CloudTrail names them in ``eventName``.
 
-The names of all services share one table: verbs that two services share mean the same kind of act.
+All services share one table: a verb of two services means the same kind of act in both.
 A verb may end in the date of an API version, which is not part of the table.
 """
 
@@ -375,7 +375,7 @@ CHANGES = {
     "TaskProtection TerminationProtection TimeToLive TrainingJob",
     "Upload": "SSHPublicKey ServerCertificate SigningCertificate",
 }
-"""First words of administrative verbs → the things that each of them is said of."""
+"""First words of administrative verbs → the things that they change."""
 
 ADMIN = " ".join(
     f"{word}{thing}"

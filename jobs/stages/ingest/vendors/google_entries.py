@@ -1,7 +1,7 @@
-"""What an audit entry of Google's Cloud Logging says, for every format that reads such entries.
+"""SQL over audit entries of Google's Cloud Logging, shared by the formats that read them.
 
-SQL over ``entry``, a struct with the fields that :data:`FIELDS` names. Both ``gcp_audit`` and
-``kubernetes_audit`` read the entries of GKE, and must understand them alike.
+``entry`` is a struct with the fields of :data:`FIELDS`. Both ``gcp_audit`` and
+``kubernetes_audit`` read the entries of GKE and must read them alike.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ SERVICE = (
 
 
 def own_name(entry: str) -> str:
-    """SQL of the identity whose rights counted; null where no field names it.
+    """SQL of the identity whose rights were used; null if no field names it.
 
     The name of a service account's key names the account too.
     """
@@ -30,9 +30,9 @@ def own_name(entry: str) -> str:
 
 
 def delegate(entry: str) -> str:
-    """SQL of who used a service account's rights; null where nobody did.
+    """SQL of the identity that used a service account's rights; null if none did.
 
-    The first one of a chain is where it began. Real logs hold elements without any name.
+    It is the first name in the chain of delegation. Real logs have elements without a name.
     """
     chain = f"{entry}.protoPayload.authenticationInfo.serviceAccountDelegationInfo"
     names = (
@@ -45,8 +45,8 @@ def delegate(entry: str) -> str:
 def outcome(entry: str) -> str:
     """SQL of `success`, `failure` or `unknown`.
 
-    An empty status says OK (code 0 of google.rpc, which JSON leaves out), and so does a permission
-    granted where there is no status. The first of several entries of an operation has no result.
+    An empty status is a success: code 0 of google.rpc, which JSON leaves out. Without a status a
+    granted permission is a success. The first of several entries of an operation has no result.
     """
     payload = f"{entry}.protoPayload"
     granted = f"transform({payload}.authorizationInfo, one -> lower(one.granted))"
@@ -69,7 +69,7 @@ def outcome(entry: str) -> str:
 
 
 def _part(entry: str, in_namespace: int | None, in_cluster: int | None) -> str:
-    """SQL of one part of the name of a Kubernetes resource, by its place in names of either kind.
+    """SQL of one part of the name of a Kubernetes resource, by its place in both forms of names.
 
     `core/v1/namespaces/NAMESPACE/pods/NAME/exec` or `GROUP/v1/clusterroles/NAME`.
     """
@@ -90,7 +90,7 @@ def kubernetes_event(entry: str) -> dict[str, str]:
     payload = f"{entry}.protoPayload"
     result = outcome(entry)
     own, user = own_name(entry), delegate(entry)
-    # Codes of google.rpc that say no more than the status of HTTP they stand for.
+    # Codes of google.rpc that equal a status of HTTP.
     code = (
         f"case {payload}.status.code when '3' then '400' when '16' then '401' "
         "when '7' then '403' when '5' then '404' when '6' then '409' when '10' then '409' "

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-# The long and the short name of every state that Slurm documents, by the outcome of the job.
+# Long and short names of every state that Slurm documents, by the job's outcome.
 STATES = {
     "success": {"COMPLETED": "CD"},
     "failure": {

@@ -1,11 +1,11 @@
-"""What the messages of sshd and of its sftp server say.
+"""Patterns of the messages of sshd and of its sftp server, and the values that they give.
 
-``COMMON`` holds the messages of nearly every connection, by how they begin. ``RARE`` holds the
-others that are known; only messages that match none of ``COMMON`` are compared with them. Of all
-other messages :func:`guess` takes a user, an address and a refusal from the places where sshd puts
-them, and :func:`wording` says which message it is.
+``COMMON`` has the messages of nearly every connection, by their beginnings. ``RARE`` has the other
+known messages; it is tried only for messages that match none of ``COMMON``. For all other messages
+:func:`guess` takes a user, an address and a refusal from their usual places in a message, and
+:func:`wording` names the message.
 
-Names are chosen by strangers and may look like the rest of a message, so the last address counts.
+Strangers choose user names. A name may look like the rest of a message, so the last address counts.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from __future__ import annotations
 from jobs.stages.sql import EMPTY, quoted
 
 BREAK = "\x1f"
-"""Stands between parts; where a line itself holds it, it becomes U+FFFD."""
+"""Separator of parts. In a line itself it becomes U+FFFD."""
 IS_SSH = "(r.program like 'sshd%' or r.program in ('sftp-server', 'internal-sftp'))"
 
 ADDRESS = r"([0-9A-Fa-f:.]+(?:%[^ ]+)?|UNKNOWN)"
@@ -21,7 +21,7 @@ PLAIN_ADDRESS = (
     r"((?:::[fF]{4}:)?[0-9]{1,3}(?:\.[0-9]{1,3}){3}|[0-9A-Fa-f:]*::[0-9A-Fa-f:]*|"
     r"(?:[0-9A-Fa-f]{1,4}:){7}[0-9A-Fa-f]{1,4})(?:[^0-9A-Fa-f:]|:[0-9]|:$|: |$)"
 )
-"""An address anywhere in a message, and the character behind it."""
+"""An address anywhere in a message, and the character after it."""
 TRIED_NAME = "((?:invalid|illegal) user )?"
 SIGN_IN = (
     r"^(Accepted|Failed|Postponed|Partial) ([^ ]+) for ((?:invalid|illegal) user )?(.*)"
@@ -57,12 +57,12 @@ SAYS = (
     "kind action_said class_said outcome_said user caller port tried method session object_said "
     "read written"
 ).split()
-"""What messages say, in this order.
+"""Values of a message, in this order.
 
-Kinds: ``sign-in`` (an attempt; its user may be nobody here), ``end`` (of a connection), ``connect``
-(its beginning), ``pam``, ``session``, ``sftp``, ``request`` and ``status`` (what the sftp server is
-asked for, and its answer), ``close`` (of a file), ``note`` (of a process that others explain),
-``daemon`` (sshd itself acts), ``odd`` (a wording that is not known).
+Kinds: ``sign-in`` (an attempt; the user may not exist), ``end`` (of a connection), ``connect`` (its
+beginning), ``pam``, ``session``, ``sftp``, ``request`` and ``status`` (a request to the sftp
+server, and its answer), ``close`` (of a file), ``note`` (a detail that other messages explain),
+``daemon`` (sshd itself acts), ``odd`` (an unknown wording).
 """
 Says = dict[str, str]
 TRIED = {"user": "$4", "caller": "$5", "port": "$6", "tried": "$3", "method": "$2"}
@@ -91,7 +91,7 @@ INVALID_SAYS = {
 
 
 def _sftp(action_class: str) -> Says:
-    """The server logs a request before it answers."""
+    """A request to the sftp server, logged before the answer."""
     return {
         "kind": "request",
         "action_said": "sftp $1",
@@ -111,12 +111,12 @@ def _lost(action: str, **says: str) -> Says:
     return {"kind": "end", "action_said": action, "outcome_said": "failure"} | says
 
 
-# How messages begin, their pattern, and what they say, of which `$1` is the pattern's first group.
+# Beginning of a message, its pattern, and its values; `$1` is the pattern's first group.
 COMMON: tuple[tuple[tuple[str, ...], str, Says], ...] = (
     (("Accepted ",), SIGN_IN, SUCCEEDED),
     (("pam_",), PAM, {"kind": "pam", "action_said": "pam $1", "user": "$2$3"}),
     (("Connection ", "Received ", "Disconnect"), END, END_SAYS),
-    # This is how clients ask what they may try.
+    # The client asks for the allowed methods.
     (("Failed none ",), SIGN_IN, METHOD),
     (("Failed ",), SIGN_IN, FAILED),
     (("Invalid user ", "Illegal user "), INVALID, INVALID_SAYS),
@@ -171,7 +171,7 @@ COMMON: tuple[tuple[tuple[str, ...], str, Says], ...] = (
 SFTP_PATTERNS = (SFTP, SFTP_CLOSE)
 
 PREFIX = r"^(?:\[ID [0-9]+ [a-z0-9.]+\] )?(?:(?:error|fatal|debug[0-9]|info|verbose): )*"
-"""What the level or Solaris puts before a message."""
+"""Prefix that a log level or Solaris puts before a message."""
 RARE: tuple[tuple[str, Says], ...] = (
     (
         r"^User (.*?)(?: from ([^ ]+))? not allowed because ",
@@ -230,7 +230,7 @@ RARE: tuple[tuple[str, Says], ...] = (
     ),
     (r"^Authentication refused(?: for ([^:]*))?: ", _refused("Authentication refused", user="$1")),
     (r"^(Certificate invalid|Refusing certificate|Authentication key)\b", _refused("$1")),
-    # Whether the attempt succeeds is said elsewhere.
+    # Another message has the result of the attempt.
     (
         r"^(User (.*) password has expired|Could not get shadow information for (.*))",
         {"kind": "sign-in", "action_said": "sshd", "user": "$2$3"},
@@ -336,7 +336,7 @@ RARE: tuple[tuple[str, Says], ...] = (
     ),
 )
 
-# Where messages of other wordings put a user, the best place first.
+# Places of a user in messages of unknown wording, the best place first.
 USER_PLACES = (
     r" for (?:invalid |illegal )?(?:user )?[\"'`]?([^ \"'`]+)[\"'`]? from [^ ]+",
     r"(?:^|[ (,;])(?:[Uu]ser|USER)(?:=|: ?| )[\"'`\[]?([^ (\"'`\],;:]+)",
@@ -363,24 +363,24 @@ WORDING = (
     ("/[^ ,;]+", "<path>"),
     ("[^ (]*[0-9][^ ,;)]*", "<number>"),
 )
-"""What differs between messages of one wording, and what stands in its place."""
+"""Parts that differ between messages of one wording, and their replacements."""
 WORDING_CHARS = 80
 TEXT_CHARS = 400
 
 
 def said_commonly() -> str:
-    """SQL of what a message of ``COMMON`` says, between breaks; another message itself or null."""
+    """SQL of the values of a message of ``COMMON``, between breaks; the text or null for others."""
     cases = []
     for texts, pattern, says in COMMON:
         begins = " or ".join(f"startswith(r.message, {quoted(text)})" for text in texts)
-        # Other programs also open and remove.
+        # Other programs also write messages with `open` and `remove`.
         ours = f" and {IS_SSH}" if pattern in SFTP_PATTERNS else ""
         cases.append(f"when ({begins}){ours} then {_replaced('r.message', pattern, says)}")
     return f"case {' '.join(cases)} end"
 
 
 def said_rarely(text: str) -> str:
-    """SQL of what a message of ``RARE`` says, between breaks; null for others."""
+    """SQL of the values of a message of ``RARE``, between breaks; null for others."""
     cases = (
         f"when {text} rlike {quoted(pattern)} then {_replaced(text, pattern, says)}"
         for pattern, says in RARE
@@ -389,16 +389,16 @@ def said_rarely(text: str) -> str:
 
 
 def _replaced(text: str, pattern: str, says: Says) -> str:
-    """SQL of what a message says, each piece behind a break.
+    """SQL of the values of a message, each after a break.
 
-    What follows behind the pattern is a piece of its own.
+    The text after the pattern is one more value.
     """
     replacement = BREAK.join(("", *(says.get(name, "") for name in SAYS), ""))
     return f"regexp_replace({text}, {quoted(pattern)}, '{replacement}')"
 
 
 def guess(text: str) -> str:
-    """SQL of what a message of no known wording says, each piece behind a break."""
+    """SQL of the values of a message of unknown wording, each after a break."""
     users = [f"nullif(regexp_extract({text}, {quoted(place)}, 1), '')" for place in USER_PLACES]
     others = ", ".join(map(quoted, NO_USERS))
     users = [f"case when {user} not in ({others}) then {user} end" for user in users]
@@ -420,7 +420,7 @@ def guess(text: str) -> str:
 
 
 def wording(text: str) -> str:
-    """SQL of a message without what differs from one to the next, at most 80 characters."""
+    """SQL of a message without its variable parts, at most 80 characters."""
     for pattern, replacement in WORDING:
         text = f"regexp_replace({text}, {quoted(pattern)}, '{replacement}')"
     return f"nullif(substring({text}, 1, {WORDING_CHARS}), {EMPTY})"
