@@ -1,4 +1,4 @@
-"""Raw records as typed columns, by the engine."""
+"""Raw records as typed columns, parsed by the engine."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ STAGED_TYPES = PARSED | {
     "in_day": "boolean",
     # Whether the record's file belongs to a later day than the run's.
     "late_file": "boolean",
-    # MD5 of the text of a bad record, by which it is found in its file again.
+    # MD5 of the text of a bad record; the salvage path finds the record in its file by it.
     "digest": "string",
     "file_crc": "bigint",
     "file_chars": "int",
@@ -42,34 +42,34 @@ NOWHERE = (
 )
 NOT_A_RECORD = "not a record"
 LONGEST_LINE = 1_000_000
-"""Bytes of a line of text: for longer ones the patterns of some engines want more than there is."""
+"""Most bytes of a line of text: on longer lines the patterns of some engines run out of stack."""
 MAX_INT = 2**31 - 1
 FIRST_DAY = date(2000, 1, 1)
-"""No log of today is older; a clock that has lost its battery is."""
+"""Earliest plausible day of a record; a clock without a battery shows an earlier one."""
 CLOCK = ": is the clock right?"
-"""How the reason of a reject ends whose time cannot be right."""
+"""End of the reason of a reject whose time cannot be right."""
 BAD = "(in_day and problem is not null)"
-"""Of staging rows: understood enough to be of the day, not enough to be an event."""
+"""SQL: staging rows that belong to this day but cannot become events."""
 KEPT_BYTES = " + ".join(
     f"coalesce(octet_length({name}), 0)"
     for name, kind in PARSED.items()
     if kind == "string" and name != "problem"
 )
-"""SQL of how much is kept of a record: what no field of it should exceed by far, however long what
-is not kept may be. It is the same whether or not the engine knows the record's text."""
+"""SQL: bytes stored for a record. Discarded fields do not count, so the number does not depend on
+whether the engine knows the record's text."""
 
 
 def read_json(spark: SparkSession, source: Source, kind: RawFile, paths: list[str]) -> DataFrame:
-    """As :func:`read_text`, by Sail's JSON reader, for formats that declare its types.
+    """Like :func:`read_text`, by Sail's JSON reader, for formats that declare its types.
 
-    The engine raises on a record that does not fit; no record's text or place is known.
+    The engine raises on a record that does not fit. The text and the place of records are unknown.
     """
     records = LOG_FORMATS[source.format].json
     if records is None or records.reader_type is None:
         raise ValueError(f"{source.format} declares no types for the engine's JSON reader")
     reader_type = records.reader_type
     schema = f"`{kind.framing}`:array<{reader_type}>"
-    # A document without the array is no record, and must not vanish.
+    # A document without the array has no record, but must not vanish.
     nothing = f"array(cast(null as {reader_type}))"
     record = f"explode(coalesce(`{kind.framing}`, {nothing})) as r"
     if kind.framing == "lines":
@@ -87,12 +87,12 @@ def read_text(spark: SparkSession, source: Source, kind: RawFile, paths: list[st
     """One row for each raw record.
 
     Columns: the struct ``r``, the text ``raw``, the place in an envelope file, the ``fault`` of a
-    record that is none of its format or does not fit its header, and the cluster if it names one.
+    record of another format or header, and the cluster that the record names, if any.
     """
     form = LOG_FORMATS[source.format]
     lines = (
         _texts(spark.read.option("lineSep", "\n").text(paths))
-        # A lone carriage return is no line break here nor in the salvage path.
+        # A lone carriage return is not a line break, neither here nor in the salvage path.
         .where("octet_length(trim(leading '\\t\\r \\0' from value)) > 0")
     )
     if kind.header is not None:
@@ -141,7 +141,7 @@ def _texts(read: DataFrame) -> DataFrame:
         return read.selectExpr("ltrim('\\0', value) as value").selectExpr(
             "rtrim('\\r\\0', value) as value"
         )
-    # Spark hands on text that is not UTF-8, and walks through all of a text to trim its end.
+    # Spark keeps text that is not UTF-8. It scans a whole text to trim its end.
     ends = "endswith(value, '\\r') or endswith(value, '\\0')"
     return read.selectExpr("ltrim('\\0', make_valid_utf8(value)) as value").selectExpr(
         f"if({ends}, rtrim('\\r\\0', value), value) as value"
@@ -149,19 +149,19 @@ def _texts(read: DataFrame) -> DataFrame:
 
 
 def _rows_of_text(lines: DataFrame, header: str, source: Source) -> DataFrame:
-    """The records of a text format, from lines under a header, which is empty if there is none."""
+    """The records of a text format, from lines under a header (empty if there is none)."""
     rows = LOG_FORMATS[source.format].text
     if rows is None:
         raise ValueError(f"{source.format} is no text format")
     if header:
-        # One in the middle, of files put together, is no record; nor if in another case.
-        # Of nearly every line the first character tells it.
+        # Joined files have headers in the middle, perhaps in another case; they are not records.
+        # The first character rules out nearly every line.
         same_start = f"lower(left(value, 1)) = lower({quoted(header[:1])})"
         same = f"lower(value) = lower({quoted(header)})"
         lines = lines.where(f"not ({same_start} and {same})")
     long = f"octet_length(value) > {LONGEST_LINE}"
     lines = lines.selectExpr("value as raw", f"{long} as long", f"if({long}, '', value) as value")
-    # Apart, so that engines compute them once and not for every field.
+    # In a step of their own, so that engines compute them once and not for every field.
     for step in (rows.parts, rows.joined_parts):
         if step is not None:
             parts = step("value", header, source)
@@ -181,12 +181,12 @@ def _rows_of_text(lines: DataFrame, header: str, source: Source) -> DataFrame:
 def _elements(
     spark: SparkSession, form: LogFormat, array: str, outer_type: str, documents: DataFrame
 ) -> DataFrame:
-    """The records, structs ``e``, in the array that each document holds, with their places."""
-    # Parsed in one go where nothing needs the record's own text: that is the fast path.
+    """The records (structs ``e``) in the array of each document, with their places."""
+    # If nothing needs the text of single records, the whole array is parsed at once: it is faster.
     element = "string" if form.keeps_text else outer_type
     records = parsed_json(spark, "value", f"struct<`{array}`:array<{element}>>") + f".`{array}`"
     if array == "":
-        # Of an object engines would make an array of one.
+        # Engines would turn an object into an array of one.
         records = parsed_json(spark, "value", f"array<{element}>")
         records = f"case when value rlike '^\\\\s*\\\\[' then {records} end"
     batch = NO_TEXT
@@ -199,7 +199,7 @@ def _elements(
         f"{records} as records",
         f"{batch} as batch",
     ).selectExpr("file_crc", "file_chars", "records is null as broken", "records", "batch")
-    # Nothing but the generator may name the array: it would be copied to each of its elements.
+    # Only the generator may name the array, which would otherwise be copied to each element.
     elements = parsed.selectExpr(
         "file_crc",
         "file_chars",
@@ -216,10 +216,10 @@ def _elements(
 
 
 def parsed_json(spark: SparkSession, text: str, ddl: str) -> str:
-    """SQL of JSON text as a value of type ``ddl``; null or a struct of nulls where it is none.
+    """SQL of JSON text as a value of type ``ddl``; null or a struct of nulls for other text.
 
-    Sail takes JSON only. Spark would also take single quotes, NaN, and whatever follows the first
-    value, and so lose a second record on the same line: inside an array it must be the only one.
+    Sail accepts JSON only. Spark would also accept single quotes, NaN, and any text after the first
+    value, and so lose a second record on a line. Inside an array the value must be the only one.
     """
     if spark.conf.get(ENGINE_OPTION) == "sail":
         return f"from_json({text}, {quoted(ddl)})"
@@ -235,7 +235,7 @@ def parsed_json(spark: SparkSession, text: str, ddl: str) -> str:
 def staging_rows(
     records: DataFrame, source: Source, config: JobConfig, day: date, staging: str
 ) -> DataFrame:
-    """Typed columns of the records; those of rows of other days are null."""
+    """Typed columns of the records; null in rows of other days."""
     form = LOG_FORMATS[source.format]
     columns = form.columns(source)
     literals = records.selectExpr(
@@ -275,7 +275,7 @@ ORIGIN = ("raw", "file_crc", "file_chars", "place")
 def _with_problems(parsed: DataFrame, source: Source, config: JobConfig, day: date) -> DataFrame:
     """Parsed records with the problem of their time or size, and whether they are of ``day``."""
     clock = time_problem(source, day, config.late_days)
-    # The names are given, as asking a frame for them makes the engine plan it.
+    # Names are listed here, because asking a frame for its columns makes the engine plan it.
     timed = parsed.selectExpr(*PARSED, *ORIGIN, f"{clock} as clock").selectExpr(
         *(name for name in (*PARSED, *ORIGIN) if name not in ("event_time", "problem")),
         "if(clock is null, event_time, null) as event_time",
@@ -288,7 +288,7 @@ def _with_problems(parsed: DataFrame, source: Source, config: JobConfig, day: da
         "case when problem is null and event_time is null then 'no time that is understood' "
         f"when problem is null and {KEPT_BYTES} > {max_bytes} then {quoted(too_long)} "
         "else problem end as problem",
-        # A record whose time is not understood is looked at in the run of its file's own day.
+        # A record without a time that is understood belongs to the run of its file's day.
         f"event_time is null or to_date(event_time) = date'{day}' as in_day",
         *ORIGIN,
     )
@@ -304,7 +304,7 @@ def _of_day(records: DataFrame, source: Source) -> DataFrame:
     return records.selectExpr(
         *(f"if(in_day, {name}, null) as {name}" for name in kept),
         "in_day",
-        # Not the text, which may be as large as a file and would be sent to this process.
+        # Not the text: it may be as large as a file and would be sent to this process.
         f"case when {BAD} then md5(raw) end as digest",
         f"{quoted(source.name)} as source",
         f"{quoted(source.format)} as format",
@@ -312,10 +312,10 @@ def _of_day(records: DataFrame, source: Source) -> DataFrame:
 
 
 def time_problem(source: Source, day: date, late_days: int) -> str:
-    """SQL: why ``event_time`` cannot be right; null if it can.
+    """SQL: the reason why ``event_time`` cannot be right; null if it can be.
 
-    A file of one day holds no record of a later day; clocks and zones may differ by a day. A file
-    whose path names no day may be as new as this run.
+    A file of one day holds no record of a later day, but clocks and zones may differ by a day. A
+    file whose path names no day may be as new as this run.
     """
     last, named = day + timedelta(days=late_days), "the last day read"
     today = datetime.now(UTC).date()
@@ -332,10 +332,10 @@ def time_problem(source: Source, day: date, late_days: int) -> str:
 
 
 def _linked(records: DataFrame, link: Link, staging: str) -> DataFrame:
-    """The records with what others tell about them.
+    """The records with the values of other lines (see :class:`Link`).
 
-    That is put down first: a window would sort whole records by the key, and of a table engines
-    know the size, by which they choose how to join.
+    These values are written to a file first. A window would sort whole records by the key; and
+    engines know the size of a file, by which they choose how to join.
     """
     from pyspark.sql.functions import expr
 
@@ -346,7 +346,7 @@ def _linked(records: DataFrame, link: Link, staging: str) -> DataFrame:
     told.write.mode("overwrite").parquet(path)
     ddl = ", ".join(("link_key bigint", *(f"{name} string" for name in link.values)))
     known = records.sparkSession.read.schema(ddl).parquet(path)
-    # The smaller side first: of that one Sail makes the hash table.
+    # The smaller side comes first: Sail builds its hash table of that side.
     asking = records.selectExpr("*", f"{link.asks} as link_key")
     return known.join(asking, "link_key", "right").drop("link_key")
 

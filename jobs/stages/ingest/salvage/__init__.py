@@ -1,1 +1,1 @@
-"""The slow path: records that the engine could not take, looked at one by one."""
+"""The slow path: records that the engine could not parse, read one by one."""

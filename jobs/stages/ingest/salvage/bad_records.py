@@ -1,11 +1,11 @@
-"""What becomes of the records that the engine could not take.
+"""Saving or rejecting the records that the engine could not parse.
 
-They are found in their files again and looked at one by one
-(:mod:`jobs.stages.ingest.salvage.records`). Good ones come back as lines and join the staging
-table; the rest are the day's rejects. However many there are, the engine counts them, and this
-process holds a bounded number: of each source and problem ``ingest.max_rejects`` records are looked
-at, and more only where the engine may be wrong about them, which is so where a record is none at
-all or others with that problem could be saved.
+They are found in their files again and read one by one
+(:mod:`jobs.stages.ingest.salvage.records`). Good records come back as lines and join the staging
+table; the rest are the day's rejects. The engine counts all of them, and this process holds a
+bounded number: ``ingest.max_rejects`` records of each source and problem are read. More are read
+only where the engine may be wrong: the text is not one record, or other records with the same
+problem could be saved.
 """
 
 from __future__ import annotations
@@ -51,12 +51,12 @@ if TYPE_CHECKING:
     from pyspark.sql import DataFrame, Row, SparkSession
 
 MOST_LOOKED_AT = 200_000
-"""Records of a source and problem that are looked at where some can be saved."""
+"""Most records of a source and problem that are read if some can be saved."""
 
 
 @dataclass
 class Saved:
-    """Records that go back to the engine: lines in files, and beside them where each came from."""
+    """Records that go back to the engine: lines in files, and the origin of each line."""
 
     folder: str
     day: date
@@ -105,7 +105,10 @@ class Saved:
 def salvage_records(
     spark: SparkSession, inputs: list[SourceFiles], config: JobConfig, day: date, staging: str
 ) -> Rejects:
-    """Look at what the engine could not take, and stage what is good of it; returns the rejects."""
+    """Read the records that the engine could not parse and stage the good ones.
+
+    Returns the rejects of the day.
+    """
     rejects = Rejects(day, config.ingest.max_rejects, config.ingest.reject_line_chars)
     saved = Saved(staging, day)
     bad = _bad_keys(spark, staging, "*")
@@ -125,7 +128,7 @@ def salvage_records(
 
 
 def _bad_keys(spark: SparkSession, staging: str, name: str) -> DataFrame:
-    """Bad staging rows: their group, what names each in its file, and how many are the same."""
+    """Bad staging rows: their group, the key of each in its file, and the number of copies."""
     rows = read_staged(spark, staging, name).where(BAD)
     return (
         rows.selectExpr(
@@ -162,9 +165,10 @@ def _counts(bad: DataFrame) -> dict[Group, int]:
 
 
 def _rows(bad: DataFrame, groups: Iterable[Group], after: int, most: int = 0) -> list[Row]:
-    """Rows of each of ``groups`` but the first ``after``: ``most``, or as many as are looked at.
+    """At most ``most`` rows of each of ``groups`` after the first ``after`` rows.
 
-    Of rows that may be several records in one, or sound after all, there are as many in any case.
+    0 for ``most`` is ``MOST_LOOKED_AT``. Rows that may be sound or hold several records ignore
+    ``most``.
     """
     wanted = list(groups)
     if not wanted:
@@ -191,7 +195,7 @@ def _look_at(
 ) -> tuple[set[Group], Counter[Group]]:
     """Find the raw records of bad rows, and save or reject each.
 
-    Returns the groups of which some were saved, and how many rows of each have been dealt with.
+    Returns the groups with saved records, and the number of rows read of each group.
     """
     by_source: dict[tuple[str, bool], list[Row]] = defaultdict(list)
     for row in rows:
@@ -208,7 +212,7 @@ def _look_at(
                 seen[group] += 1
             if record is None:
                 continue
-            # Text that happens to be JSON is a bad line all the same.
+            # A bad line of a text format stays bad, even if it happens to be JSON.
             readable = form.json is not None and header is None
             parts = _parts(record, form) if readable else [record]
             if found is not None and group is not None and not group.whole and parts == [record]:
@@ -231,7 +235,7 @@ def _keep(
 
 
 def _parts(record: RawRecord, form: LogFormat) -> list[RawRecord]:
-    """The records in a text that the engine did not take, each with what it comes in."""
+    """The records in a text that the engine could not parse, each with its wrapper."""
     sound = mended_records(record) or [record]
     return [part for each in sound for part in unpacked_records(each, form)]
 
@@ -239,10 +243,9 @@ def _parts(record: RawRecord, form: LogFormat) -> list[RawRecord]:
 def _find_records(
     files: list[RawFile], rows: list[Row], form: LogFormat
 ) -> Iterator[tuple[Row | None, str | None, RawRecord | None]]:
-    """The raw records of bad rows, with those rows, and a header where lines were joined.
+    """(bad row, header, raw record); the header is given where lines were joined.
 
-    Without a row: parts of a document or of a row, which as such has been given without a
-    record.
+    A document or a joined row is given once without a record. Its parts follow without a row.
     """
     lines = {row.digest: row for row in rows if row.file_crc is None and row.digest}
     with_lines = [raw_file for raw_file in files if raw_file.framing == "lines"]
@@ -294,7 +297,7 @@ def _find_lines(
 
 
 def _read_damaged(entry: SourceFiles, limit: int, rejects: Rejects, saved: Saved) -> None:
-    """All records of files that the engine cannot be given."""
+    """Save or reject all records of the files that the engine must not read."""
     form = LOG_FORMATS[entry.source.format]
     breaks = form.text.breaks if form.text else None
     for raw_file in entry.damaged:
@@ -312,7 +315,7 @@ def _stage_saved(
     config: JobConfig,
     staging: str,
 ) -> None:
-    """Stage the saved records; those that are bad once more are rejects."""
+    """Stage the saved records; a record that is bad again becomes a reject."""
     if not saved.files:
         return
     kinds = [

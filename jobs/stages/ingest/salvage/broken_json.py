@@ -1,8 +1,8 @@
-"""Splitting JSON documents into the elements of their records array, damaged documents too.
+"""Splitting JSON documents, even damaged ones, into the elements of their records array.
 
-After a broken element the reader goes on at the next object that looks like the other elements. A
-lost quote turns strings inside out, so brackets are not counted: the next element is one that
-parses, and that begins like the others or has the same members.
+After a broken element the reader goes on at the next object that looks like the other elements:
+it parses, and it begins like the others or has the same members. Brackets are not counted, because
+after a lost quote strings and structure are swapped.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from collections.abc import Iterator
 from typing import Any, NamedTuple, NoReturn
 
 Piece = tuple[str, str, str | None]
-"""A record's position, its text, and why it is none (None: it is one)."""
+"""Position, text and problem of a piece; the problem is None for a record."""
 
 JSON_NAMES = {
     type(None): "null",
@@ -27,7 +27,7 @@ JSON_NAMES = {
 BLANK = " \t\r\n"
 PADDING = BLANK + "\0"
 MAX_NESTING = 127
-"""Levels of a JSON record: as many as Sail takes, and Spark is told to."""
+"""Most levels of a JSON record: the limit of Sail, set for Spark too."""
 TOO_DEEP = f"nested more than {MAX_NESTING} levels deep"
 ENDS_EARLY = "the document ends in the middle (still being written?)"
 TOKEN = re.compile(r'(?s)"[^"\\]*+(?:\\.[^"\\]*+)*+"?+|[{}\[\]]')
@@ -36,17 +36,17 @@ AFTER_SIGN = re.compile(r'(?<=[\[,])\s*(?=\{\s*")')
 BOUNDARY = re.compile(r"\}\s*,\s*(?=\{)")
 MEMBER_NAME = re.compile(r'"((?:[^"\\]|\\.)*+)"\s*:')
 SEEN_ELEMENTS = 200
-"""Elements that are looked at to know how those of a document look."""
+"""Elements that give the look of a document's elements."""
 MOST_TRIES = 1000
 """Objects that are tried as the next element after a broken one."""
 STRAY_CHARACTERS = 8
-"""Characters between two elements that hide neither of them."""
+"""Characters between two elements that are no damage."""
 LAST_BRACKETS = 50
 OPENING_CHARACTERS = 50
 
 
 class Likeness(NamedTuple):
-    """How the elements of an array look: names of their first members and of all members."""
+    """The look of an array's elements: names of their first members and of all members."""
 
     array: str
     first: frozenset[str]
@@ -62,11 +62,11 @@ class Likeness(NamedTuple):
 
 
 PAGE_ENDS = re.compile(r"\s*(\]|,\s*\[)")
-"""What stands behind an array of records within an array of such arrays."""
+"""Text after an array of records within an array of such arrays."""
 
 
 def json_problem(text: str) -> str | None:
-    """Why a text is no JSON object; None if it is one."""
+    """The reason why a text is not a JSON object; None if it is one."""
     try:
         value = DECODER.decode(text)
     except RecursionError:
@@ -77,7 +77,7 @@ def json_problem(text: str) -> str | None:
 
 
 def object_problem(value: object) -> str | None:
-    """Why a JSON value is no object; None if it is one."""
+    """The reason why a JSON value is not an object; None if it is one."""
     if isinstance(value, dict):
         return None
     return f"not a JSON object but {JSON_NAMES[type(value)]}"
@@ -86,9 +86,9 @@ def object_problem(value: object) -> str | None:
 def split_elements(text: str, array: str, cut: bool) -> Iterator[Piece]:
     """Elements of the records arrays of JSON documents, each on one line, even if damaged.
 
-    A file should be one document; where documents follow each other all of them are read. What
-    stands between the arrays and is no JSON is a piece with a problem, so that nothing is lost
-    unseen. ``cut``: the caller knows that the text is not whole, and says so itself.
+    A file should be one document; if documents follow each other, all of them are read. Text
+    between the arrays that is not JSON is a piece with a problem, so that no loss goes unseen.
+    ``cut``: the caller knows that the text is not whole, and reports it itself.
     """
     opening = opening_of(array)
     found = opening.search(text)
@@ -132,12 +132,12 @@ def split_elements(text: str, array: str, cut: bool) -> Iterator[Piece]:
 
 
 def opening_of(array: str) -> re.Pattern[str]:
-    """What stands in front of the first element of a records array."""
+    """The text before the first element of a records array."""
     return re.compile(rf'"{array}"\s*:\s*\[' if array else r"\[")
 
 
 def _before_the_document(text: str, array: str) -> Iterator[Piece]:
-    """Lines before the document that holds the first array: the file is not what it looked like."""
+    """Lines before the document with the first array; the file only looked like one document."""
     text = text.lstrip("\0")
     if array and begins_document(text.strip(BLANK)):
         return
@@ -160,10 +160,10 @@ def split_lines(text: str, cut: bool) -> Iterator[Piece]:
 
 
 def without_padding(line: str) -> str:
-    """A line without NUL characters at its ends, and without carriage returns behind.
+    """A line without NUL characters at its ends and without carriage returns at its end.
 
-    Log rotation that copies and truncates leaves NUL characters in front of the next record. The
-    engine takes the same ones off.
+    Log rotation by copying and truncating leaves NUL characters before the next record. The engine
+    removes the same characters.
     """
     return line.lstrip("\0").rstrip("\r\0")
 
@@ -184,7 +184,7 @@ def _element(
         if swallows and not array and PAGE_ENDS.match(text, end):
             swallows = False
         if not swallows and _ends_well(text, skip(text, end, BLANK), likeness):
-            # Line breaks can only stand between tokens; the engine reads the good ones line by
+            # Line breaks can only stand between tokens. The engine reads good elements line by
             # line.
             return re.sub(r"[\r\n]+", " ", text[place:end]), object_problem(value), end
         problem = "not JSON: no comma after the record"
@@ -196,7 +196,7 @@ def _element(
 
 
 def _ends_well(text: str, after: int, likeness: Likeness) -> bool:
-    """Whether an element that parses ends before ``after``, and not where a bracket was put in.
+    """Whether an element that parses ends before ``after``, and not at a bracket put in by damage.
 
     The next element may have lost its bracket, and a comma may be missing or spoilt.
     """
@@ -222,10 +222,10 @@ def _fits_at(text: str, place: int, likeness: Likeness) -> bool:
 
 
 def _next_element(text: str, start: int, likeness: Likeness) -> int | None:
-    """Where the next element begins after a broken one; None if there is none.
+    """Place of the next element after a broken one; None if there is none.
 
-    One that begins like the others behind `},` is taken to be one, parsed or not: it may be broken
-    as well. Where nothing looks like the others, any object behind `},` is one.
+    An object after `},` that begins like the others counts even if it does not parse, because it
+    may be broken too. If nothing looks like the others, any object after `},` counts.
     """
     tries = 0
     for found in FIRST_NAME.finditer(text, start):
@@ -257,7 +257,7 @@ def _opens(text: str, place: int, array: str) -> bool:
 
 
 def _place_before(text: str, place: int) -> int:
-    """Where the last character before ``place`` is that is not blank; -1 if there is none."""
+    """Place of the last character before ``place`` that is not blank; -1 if there is none."""
     place -= 1
     while place >= 0 and text[place] in PADDING:
         place -= 1
@@ -270,9 +270,9 @@ def _before(text: str, place: int) -> str:
 
 
 def _likeness(text: str, start: int, array: str) -> Likeness:
-    """How the elements of an array look that begins at ``start``.
+    """The look of the elements of the array that begins at ``start``.
 
-    They are told from the objects within them by how much of the text they cover.
+    Elements cover more of the text than the objects within them.
     """
     covered: Counter[str] = Counter()
     names: dict[str, set[str]] = {}
@@ -290,7 +290,7 @@ def _likeness(text: str, start: int, array: str) -> Likeness:
         place = end
     begun = FIRST_NAME.match(text, skip(text, start, BLANK))
     if begun and begun[1] not in covered and 4 * covered.total() < place - start:
-        # Only objects within the first element were found, and there is hardly another one.
+        # Only objects within the first element were found; there is hardly a second element.
         return Likeness(array, frozenset([begun[1]]), frozenset())
     most = max(covered.values(), default=0)
     known = [name for name, size in covered.items() if 2 * size >= most]
@@ -299,7 +299,7 @@ def _likeness(text: str, start: int, array: str) -> Likeness:
 
 
 def _end_of_value(text: str, place: int) -> int:
-    """Where the object or array that begins at ``place`` ends, by its brackets alone."""
+    """End of the object or array that begins at ``place``, by its brackets alone."""
     depth = 0
     for token in TOKEN.finditer(text, place):
         sign = text[token.start()]
@@ -310,9 +310,9 @@ def _end_of_value(text: str, place: int) -> int:
 
 
 def _end_of_array(text: str, place: int, array: str) -> int:
-    """Where the array ends whose last element, which begins at ``place``, is broken.
+    """End of the array whose last element, which begins at ``place``, is broken.
 
-    That is at a bracket behind which the document ends as it should, else where the text ends.
+    It is a bracket after which the document ends properly, else the end of the text.
     """
     brackets = [found.start() for found in re.finditer(r"\]", text[place:])]
     for bracket in brackets[-LAST_BRACKETS:]:
@@ -323,7 +323,7 @@ def _end_of_array(text: str, place: int, array: str) -> int:
 
 
 def _end_of_document(text: str, place: int, array: str) -> tuple[int, str | None]:
-    """Where the document ends whose records array ended at ``place``, and what is wrong there."""
+    """End of the document whose records array ended at ``place``, and the problem there."""
     start = place
     if not array:
         after = skip(text, place, PADDING)
@@ -343,12 +343,12 @@ def _end_of_document(text: str, place: int, array: str) -> tuple[int, str | None
 
 
 def begins_document(text: str) -> bool:
-    """Whether this is how an object may begin before its records array."""
+    """Whether the text may be the beginning of an object before its records array."""
     return text == "{" or json_problem(text.rstrip(BLANK + ",") + "}") is None
 
 
 def skip(text: str, place: int, characters: str) -> int:
-    """The first place from ``place`` on where none of ``characters`` stands."""
+    """The first place from ``place`` on with a character that is not in ``characters``."""
     while place < len(text) and text[place] in characters:
         place += 1
     return place

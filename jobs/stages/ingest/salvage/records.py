@@ -1,4 +1,4 @@
-"""The slow path: files and records that the engine could not take, one record at a time.
+"""The slow path: files and records that the engine could not read, one record at a time.
 
 Good records of a bad file are handed back to the engine as lines; the rest become rejects with
 file, position and reason. Good files never come here.
@@ -37,10 +37,10 @@ from jobs.stages.ingest.salvage.broken_json import (
 from jobs.stages.ingest.secrets import BARE_SECRET, NAMED_SECRET
 
 Breaks = Callable[[str, str], bool | None]
-"""Whether a row under a header goes on in the next line; None for text that begins no row."""
+"""Whether a row under a header goes on in the next line; None if the text begins no row."""
 MAX_ROW_LINES = 1000
 HEAD_CHARS = 10_000
-"""Within so many characters a document's records array begins."""
+"""Most characters of a document before its records array."""
 
 CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
 SURROGATES = re.compile(
@@ -51,9 +51,9 @@ LONE_SURROGATE_CHARS = len(r"\ud800")
 
 @dataclass(frozen=True)
 class RawRecord:
-    """One raw record and its place; ``problem`` is None for one the engine can parse.
+    """One raw record and its place; ``problem`` is None if the engine can parse it.
 
-    ``wrapper``: the member that tells what the record comes in; None for one that stands alone.
+    ``wrapper``: the name of the record's wrapper; None without one.
     """
 
     file: str
@@ -67,7 +67,7 @@ class RawRecord:
 def read_records(
     raw_file: RawFile, max_file_bytes: int, breaks: Breaks | None = None
 ) -> Iterator[RawRecord]:
-    """All records of a damaged file, good and bad, in order; what is beyond saving comes last."""
+    """All records of a damaged file, good and bad, in order; the text that is lost comes last."""
     pieces: Iterator[tuple[str, str, str | None]]
     problem = raw_file.refused or too_large(raw_file.path, max_file_bytes)
     if problem:
@@ -103,7 +103,7 @@ def find_lines(files: Iterable[RawFile], digests: Collection[str]) -> Iterator[R
 def find_rows(
     files: Iterable[RawFile], digests: Collection[str], breaks: Breaks
 ) -> Iterator[tuple[RawFile, RawRecord, list[str]]]:
-    """Rows of several lines, of which some have an MD5 in ``digests``; positions of their lines."""
+    """Rows of several lines with a line whose MD5 is in ``digests``; positions of their lines."""
     for raw_file in files:
         for row in joined_rows(_read_lines(raw_file), raw_file.header or "", breaks):
             if len(row) > 1 and any(line_digest(line) in digests for _, line, _ in row):
@@ -137,10 +137,10 @@ def _one_line(row: list[Piece]) -> Piece:
 def find_elements(
     files: Iterable[RawFile], wanted: Mapping[tuple[int, int], Collection[int]]
 ) -> Iterator[tuple[tuple[int, int], int | None, RawRecord | None]]:
-    """Elements of documents that are wanted: the document's (crc32, characters), place, element.
+    """The wanted elements: (crc32, characters) of the document, place in it, element.
 
-    Of a document of which no place is wanted all is given, without places, behind an item without
-    an element for the document itself.
+    ``wanted``: places by document. A document without places is given as one item without an
+    element; all its elements follow without places.
     """
     for raw_file in files:
         for position, document in _documents(raw_file):
@@ -161,7 +161,7 @@ def find_elements(
 
 
 def _documents(raw_file: RawFile) -> Iterator[tuple[str, str]]:
-    """Each document of a file with its position, which is empty for a file that is one."""
+    """Each document of a file with its position, which is empty if the file is one document."""
     if not raw_file.per_line:
         yield "", _readable_text(raw_file)[0]
         return
@@ -170,15 +170,14 @@ def _documents(raw_file: RawFile) -> Iterator[tuple[str, str]]:
 
 
 def line_digest(line: str) -> str:
-    """What names a line between the engine and this path."""
+    """MD5 of a line, by which the engine and the salvage path name it."""
     return hashlib.md5(line.encode(), usedforsecurity=False).hexdigest()
 
 
 def mended_records(record: RawRecord) -> list[RawRecord]:
-    """The sound JSON objects in a text for which not every engine has a place; usually none.
+    """The JSON objects in a text that some engine cannot parse but that are sound; usually none.
 
-    That are several objects on a line, and objects that hold half a surrogate pair or are nested
-    too deep.
+    A line may hold several objects. An object may hold half a surrogate pair or be nested too deep.
     """
     objects = _objects_in(record.text)
     if objects in ([], [record.text.strip(BLANK)]):
@@ -195,9 +194,9 @@ def mended_records(record: RawRecord) -> list[RawRecord]:
 
 
 def unpacked_records(record: RawRecord, form: LogFormat) -> list[RawRecord]:
-    """The records in a line that holds an array of them, else the one; each with its wrapper.
+    """The records in the array that a line holds, else the line's record; each with its wrapper.
 
-    Most lines of most formats are what they were before.
+    Most lines of most formats come back unchanged.
     """
     try:
         value = DECODER.decode(record.text)
@@ -217,7 +216,7 @@ def unpacked_records(record: RawRecord, form: LogFormat) -> list[RawRecord]:
         part = replace(record, position=position, text=piece, problem=problem)
         if problem is None:
             element = DECODER.decode(piece)
-            if origin:  # what the document says of all its records goes with each
+            if origin:  # the document's values go with each of its records
                 element = {batch: origin, **element}
                 part = replace(part, text=json.dumps(element))
             part = _with_wrapper(part, element, form)
@@ -226,7 +225,7 @@ def unpacked_records(record: RawRecord, form: LogFormat) -> list[RawRecord]:
 
 
 def _begins_batch(text: str, array: str) -> bool:
-    """Whether a text that is no JSON begins like a document with such an array."""
+    """Whether a text that is not JSON begins like a document with such an array."""
     found = opening_of(array).search(text, 0, HEAD_CHARS) if array else None
     return found is not None and begins_document(text[: found.start()].strip(BLANK))
 
@@ -238,7 +237,7 @@ def _is_batch(value: Any, array: str) -> bool:
 
 
 def _with_wrapper(record: RawRecord, value: Any, form: LogFormat) -> RawRecord:
-    """A record with what it comes in, and with a problem where that holds none."""
+    """A record with its wrapper, and with a problem if the wrapper holds no record."""
     name = form.wrapper_of(value if isinstance(value, dict) else ())
     if name is None:
         return replace(record, wrapper=None)
@@ -256,7 +255,7 @@ def _with_wrapper(record: RawRecord, value: Any, form: LogFormat) -> RawRecord:
 
 
 def _objects_in(text: str) -> list[str]:
-    """The JSON objects, mended, of a text that holds nothing else; empty for any other."""
+    """The repaired JSON objects of a text that holds nothing else; empty for other text."""
     text, place = without_depths(text), 0
     objects = []
     try:
@@ -274,7 +273,7 @@ def _objects_in(text: str) -> list[str]:
 def mend_surrogates(text: str) -> str:
     """JSON text with ``?`` for each half of a surrogate pair that stands alone.
 
-    Such escapes name no character: one engine refuses the record for it, the other writes ``?``.
+    Half a pair is not a character: one engine refuses the record, the other writes ``?``.
     """
     return SURROGATES.sub(
         lambda match: "?" if len(match[0]) == LONE_SURROGATE_CHARS else match[0], text
@@ -284,8 +283,8 @@ def mend_surrogates(text: str) -> str:
 def without_depths(text: str) -> str:
     """JSON text with ``null`` for each value that is nested deeper than engines can follow.
 
-    Nobody logs such; who makes a server log it must not hide the rest of the record by it. Text
-    whose brackets do not match is returned as it is.
+    No server logs such values by itself. A caller may provoke one, and must not hide the rest of
+    the record by it. Text whose brackets do not match is returned unchanged.
     """
     if text.count("{") + text.count("[") <= MAX_NESTING:
         return text
@@ -310,7 +309,7 @@ def scrub(text: str, limit: int) -> str:
 
 
 def split_documents(lines: Iterable[Piece], array: str) -> Iterator[Piece]:
-    """Lines that are sound, each a document or a record; of any other what can be had of it."""
+    """Sound lines, each a document or a record; from other lines the records that can be saved."""
     for position, line, problem in lines:
         if problem and not line:
             yield position, line, problem
@@ -330,9 +329,9 @@ def _elements_of(position: str, document: str, array: str, cut: bool) -> Iterato
 
 
 def _read_lines(raw_file: RawFile) -> Iterator[Piece]:
-    """The non-blank lines of a file, held one at a time, and last what was lost of it.
+    """The non-blank lines of a file, one at a time; the last piece is the text that was lost.
 
-    Bytes that are not UTF-8 become U+FFFD: one such byte must not hide the access it is part of.
+    Bytes that are not UTF-8 become U+FFFD: one bad byte must not hide an access.
     """
     decoder = codecs.getincrementaldecoder("utf-8")(errors="replace")
     number, count, lost = 1, 0, None
@@ -364,7 +363,7 @@ def _line(number: int, parts: list[str], problem: str | None) -> Iterator[Piece]
 
 
 def _read_elements(raw_file: RawFile) -> Iterator[Piece]:
-    """The elements of a file's records array, and last what was lost of the file."""
+    """The elements of a file's records array; the last piece is the text that was lost."""
     text, lost = _readable_text(raw_file)
     if text:
         yield from split_elements(text, raw_file.framing, cut=lost is not None)
@@ -373,7 +372,7 @@ def _read_elements(raw_file: RawFile) -> Iterator[Piece]:
 
 
 def _readable_text(raw_file: RawFile) -> tuple[str, str | None]:
-    """Text up to where the data end, and what was lost there (None: nothing)."""
+    """Text up to the end of good data, and the loss after it (None: nothing)."""
     data = bytearray()
     lost = None
     try:

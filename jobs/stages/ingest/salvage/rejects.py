@@ -16,10 +16,10 @@ from jobs.stages.ingest.salvage.records import (
 from schemas.sources import Source
 
 Reject = tuple[str, str, str, str, str, str | None, int | None]
-"""Source, format, file, position, reason, line, and for how many records it stands (None: one)."""
+"""Source, format, file, position, reason, line, and the number of its records (None: one)."""
 MOST_GROUPS = 1000
 MOST_KINDS = 100
-"""Kinds of reasons of a source that are told apart."""
+"""Most kinds of reasons of a source that are counted separately."""
 OTHER_REASONS = "other reasons"
 NUMBERS = "[0-9][0-9,]*"
 GROUP = ("source", "problem", "timed", "late_file", "whole")
@@ -27,10 +27,10 @@ KEY = ("file_crc", "file_chars", "place", "digest", "reason")
 
 
 class Group(NamedTuple):
-    """Bad staging rows of one source and problem, which has `N` for each number in its reason.
+    """Bad staging rows of one source and problem; numbers in the problem are written `N`.
 
     ``timed``: their time is known. ``late_file``: their files belong to a later day. ``whole``:
-    each is a document of which nothing is known.
+    each is a whole document without known elements.
     """
 
     source: str
@@ -41,13 +41,16 @@ class Group(NamedTuple):
 
     @property
     def of_this_day(self) -> bool:
-        """A bad record belongs to the day of its time, or if that is unknown to its file's."""
+        """Whether the rows belong to the day of the run.
+
+        A bad record belongs to the day of its time, or to its file's day if the time is unknown.
+        """
         return self.timed or not self.late_file
 
 
 @dataclass
 class Rejects:
-    """The rejects of a day: all are counted, ``most`` of each source and kind of reason are kept.
+    """The rejects of a day: all are counted; of each source and kind of reason ``most`` are kept.
 
     ``chars``: characters kept of each line. ``elsewhere``: bad records of other days, by source.
     """
@@ -60,7 +63,10 @@ class Rejects:
     elsewhere: Counter[str] = field(default_factory=Counter)
 
     def add(self, source: Source, record: RawRecord, problem: str, timed: bool) -> None:
-        """A bad record. What is no JSON is said in Python, so that engines agree on it."""
+        """Add a bad record.
+
+        Python words the reason for text that is not JSON, so that engines agree on it.
+        """
         if not timed and record.day not in (None, self.day):
             self.elsewhere[source.name] += 1
             return
@@ -72,14 +78,14 @@ class Rejects:
             kept.append((source.name, source.format, *place, reason, line, None))
 
     def add_uncollected(self, source: Source, group: Group, count: int) -> None:
-        """Bad records that the engine has counted and nobody looks at."""
+        """Add bad records that the engine has only counted."""
         if not group.of_this_day:
             self.elsewhere[source.name] += count
         elif count > 0:
             self._count(source, group.problem, count)
 
     def rows(self) -> list[Reject]:
-        """Rows of ``rejects``, sorted; those that are only counted are one row a kind of reason."""
+        """Rows of ``rejects``, sorted; rejects only counted share a row for each kind of reason."""
         rows = [reject for rejects in self.kept.values() for reject in rejects]
         for (source, format_id, kind), count in self.counts.items():
             more = count - len(self.kept.get((source, kind), ()))
@@ -89,7 +95,7 @@ class Rejects:
         return sorted(rows, key=lambda row: row[:5])
 
     def by_source(self) -> Counter[str]:
-        """How many records of each source are rejected."""
+        """Number of rejected records of each source."""
         found: Counter[str] = Counter()
         for (source, _, _), count in self.counts.items():
             found[source] += count
