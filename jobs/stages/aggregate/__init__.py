@@ -1,10 +1,10 @@
 """Stage ``aggregate``: the day's ``events`` → ``access`` and ``object_access``.
 
-Everything after this stage reads these two tables, which are 100–1000 times smaller. Python never
-sees an event here. Two passes over the day's events fill two scratch tables (distinct ways of
-access, distinct objects); the tables are made from those. ``collect_set`` is avoided: on Sail 0.7
-it costs ten times the time and memory of a distinct list. An access that two sources tell of is
-one access here (:mod:`jobs.stages.aggregate.count_once`); ``events`` keeps both.
+All later stages read these two tables, which are 100–1000 times smaller than ``events``. Python
+never sees an event here. Two passes over the day's events fill two scratch tables (distinct ways of
+access, distinct objects), from which the tables are made. ``collect_set`` is avoided: on Sail 0.7
+it costs ten times the time and memory of a distinct list. An access in the logs of two sources is
+counted once (:mod:`jobs.stages.aggregate.count_once`); ``events`` keeps both events.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ if TYPE_CHECKING:
 
 def aggregate_day(tables: StageTables, config: JobConfig, day: date) -> Outcome:
     """Replace the day in ``access`` and ``object_access``."""
-    # Only where a format may say either: looking into the details of all events takes long.
+    # Only if a format may have parts or sizes: reading the details of all events takes long.
     tells = any(FORMATS[source.format].tells_sizes for source in config.sources)
     more = PARTS_AND_SIZES if tells else NOT_TOLD
     events = tables.read(EVENTS).selectExpr(
@@ -59,7 +59,7 @@ def aggregate_day(tables: StageTables, config: JobConfig, day: date) -> Outcome:
         tables.replace(by_object, OBJECT_ACCESS)
     rows = tables.stored(ACCESS).count()
     single = tables.stored(OBJECT_ACCESS).count()
-    told = "" if twice is None else f", told twice: {twice:,} events"
+    told = "" if twice is None else f", in two sources but counted once: {twice:,} events"
     return Outcome(
         {ACCESS.name: rows, OBJECT_ACCESS.name: single},
         (f"{rows:,} user–asset rows, {single:,} user–object rows{told}",),
@@ -76,7 +76,7 @@ def in_order(frame: DataFrame, table: Table) -> DataFrame:
 
 
 def _stored(frame: DataFrame, path: str) -> DataFrame:
-    """The frame, computed once; its schema is given, as Sail writes no file for no rows."""
+    """The frame, computed once. Its schema is given, because Sail writes no file without rows."""
     frame.write.parquet(path)
     return frame.sparkSession.read.schema(frame.schema).parquet(path)
 

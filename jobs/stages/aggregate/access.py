@@ -1,4 +1,4 @@
-"""Rows of `access`: the day's events by identity, asset and class of action."""
+"""Rows of ``access``: the day's events by identity, asset and class of action."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ if TYPE_CHECKING:
 
 MAX_DISTINCT = 50
 MAX_RANGES = 10_000
-# A principal that the directory does not know may be `service` by one record and `unknown` by
-# another; as a row has one kind, the one that says more is kept.
+# A principal outside the directory may be `service` in one record and `unknown` in another. A row
+# has one kind; `service` is kept.
 KIND = "min(user_kind) as user_kind"
 KEYS = ("user_id", "asset_id", "action_class")
 # `[aws-cli/2.15 Python/3.11 …]` → `aws-cli`: versions change weekly, programs do not.
@@ -26,7 +26,7 @@ DESTINATION = (
     f"{CONTAINER.replace('resource', 'destination')}, ''), destination), "
     "coalesce(concat('#', details['destination_account']), '')) end"
 )
-"""Where copies go: the container's URI, `#` and the account where the log names it."""
+"""SQL of a copy's destination: the container's URI, then `#` and the account if it is logged."""
 
 ASSET_SIZES = "asset_id string, each double, whole double"
 PARTS_AND_SIZES = {
@@ -34,11 +34,11 @@ PARTS_AND_SIZES = {
     "is_part": "details['status_code'] = '206' and not map_contains_key(details, 'range') "
     "and bytes_out is not null",
 }
-"""SQL of the whole object's size, and of whether a part was read of which the place is not told."""
+"""SQL of the object's size, and of whether a part was read whose place the log does not have."""
 NOT_TOLD = {"object_bytes": "cast(null as bigint)", "is_part": "false"}
 
 ASSET = f"coalesce(asset_id, nullif({CONTAINER}, ''), resource)"
-"""What was touched: the asset, else what holds the resource."""
+"""SQL of the touched asset, else of the resource's container."""
 
 WAYS = (
     "user_id",
@@ -129,7 +129,7 @@ def asset_sizes(context: Context) -> list[tuple[str, float | None, float]]:
     from models.features.assets import listed_assets
 
     known = listed_assets(context).query("bytes > 0")
-    # What is fetched of a repository is not one of its files.
+    # A fetch from a repository is not a fetch of one file.
     counted = known.query("objects > 0 and kind != 'repo'")
     each = (counted["bytes"] / counted["objects"]).to_dict()
     return [(str(asset), each.get(asset), whole) for asset, whole in known["bytes"].items()]
@@ -206,7 +206,7 @@ def _hours(ways: DataFrame, distinct: DataFrame) -> DataFrame:
 
 
 def _estimates(objects: DataFrame, sizes: DataFrame) -> DataFrame:
-    """Bytes that no log says, estimated from sizes (``amount``), and the asset's size (``whole``).
+    """Bytes that no log has, estimated from sizes (``amount``), and the asset's size (``whole``).
 
     Unknown objects take one multiplication, because a sum of fractions depends on its order.
     """

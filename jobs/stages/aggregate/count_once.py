@@ -1,17 +1,17 @@
-"""Accesses that two sources tell of, which stage ``aggregate`` counts once.
+"""Accesses in the logs of two sources, which stage ``aggregate`` counts once.
 
 Two events of different sources are one access if they touch the same resource and
 
-- have the same event_id and time in the same format (of ``mapped``: by the same mapping), as two
-  trails of one account have, or a stream and an export of one log, or
+- have the same event_id and time in the same format (``mapped``: with the same mapping); examples
+  are two trails of one account, or a stream and an export of one log, or
 - are of CloudTrail or an S3 access log and of the same AWS request.
 
-An id alone does not do: two clusters count their jobs and two wikis their pages from 1, and one
-AWS request makes several lines of the access log, for each key deleted and for both ends of a copy.
+The id alone is not enough. Two clusters count their jobs from 1, two wikis their pages. One AWS
+request makes several lines of the access log: one for each key deleted, two for a copy.
 
-The event counts whose source tells more: CloudTrail before the S3 access log, as it names the
-session and the key, else the source that stands first in the config. Bytes and the object's size
-that it does not tell are taken from the other event, if that is of the same action class.
+One of the two events is counted. CloudTrail goes before the S3 access log, because it names the
+session and the key; otherwise the source that comes first in the config. If the counted event lacks
+bytes or the object's size, it takes them from the other event of the same action class.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 SHARED = [name for name, form in FORMATS.items() if form.same_accesses]
 REQUEST = f"case when format in ({', '.join(map(quoted, SHARED))}) then details['request_id'] end"
-# Of several events with one id the one that keeps it is not the same where one log lacks some.
+# Several events may share an id; one keeps it. Where a log lacks that event, another one keeps it.
 LOGGED_ID = "regexp_replace(event_id, '#[0-9a-f]{12}$', '')"
 ACCESS = "log, told_id, told_at, resource"
 
@@ -37,9 +37,9 @@ ACCESS = "log, told_id, told_at, resource"
 def each_access_once(
     events: DataFrame, sources: Sequence[Source], path: str
 ) -> tuple[DataFrame, int | None]:
-    """``events`` (with their ``object_bytes``) without those told by a better source, their number.
+    """``events`` (with ``object_bytes``) without those that a better source has, and their number.
 
-    What is found is put down at ``path``. None and nothing to do where no sources may overlap.
+    The repeated events are written to ``path``. The number is None if no sources may overlap.
     """
     from pyspark.sql.functions import expr
 
@@ -47,7 +47,7 @@ def each_access_once(
     if not shared:
         return events, None
     spark, keyed = events.sparkSession, _keyed(events, shared)
-    # As with duplicates, candidates are found by a hash alone: there may be none, few, or all.
+    # As with duplicates, candidates are found by a hash: there may be none, few, or all.
     places = keyed.groupBy("id_hash").agg(expr("min(place) < max(place) as several"))
     hashes = places.where("several").select("id_hash")
     found = hashes.limit(FEW_DUPLICATES + 1).collect()
@@ -87,7 +87,7 @@ def _keyed(events: DataFrame, shared: Sequence[Source]) -> DataFrame:
             f"{_number_of(names, range(len(shared)))} as place",
             f"{_number_of(names, [logs.index(_log(source)) for source in shared])} as log",
             f"coalesce({REQUEST}, {LOGGED_ID}) as told_id",
-            # Two logs of one AWS request do not agree to the second.
+            # Two logs of one AWS request may differ by seconds.
             f"case when {REQUEST} is null then event_time end as told_at",
             "resource",
         )
@@ -117,14 +117,14 @@ def _changes(candidates: DataFrame) -> DataFrame:
 
 
 def overlapping(sources: Sequence[Source]) -> list[Source]:
-    """Sources that may tell of the same accesses as another one, the most telling first."""
+    """Sources that may have the same accesses as another source, the preferred one first."""
     logs = Counter(map(_log, sources))
     shared = [source for source in sources if logs[_log(source)] > 1]
     return sorted(shared, key=lambda source: source.format == "aws_s3_access")
 
 
 def _log(source: Source) -> str:
-    """What sources that may overlap have in common."""
+    """A text that is the same for sources that may overlap."""
     if word := FORMATS[source.format].same_accesses:
         return word
     return source.mapping.model_dump_json() if source.mapping else source.format

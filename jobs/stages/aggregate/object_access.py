@@ -1,4 +1,4 @@
-"""Rows of `object_access`: the day's events by identity and object."""
+"""Rows of ``object_access``: the day's events by identity and object."""
 
 from __future__ import annotations
 

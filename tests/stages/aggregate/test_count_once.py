@@ -96,7 +96,7 @@ def test_a_trail_and_a_bucket_log(sail: SparkSession, tmp_path: Path) -> None:
     """That Spark finds the same, tests/stages/ingest/test_formats.py shows."""
     config, summary = told(sail, tmp_path, S3_LOG, TRAIL, SECOND_TRAIL)
     assert len(rows_of(sail, config, EVENTS)) == 5 + 2 + len(LINES)
-    assert summary.endswith(", told twice: 6 events")
+    assert summary.endswith(", in two sources but counted once: 6 events")
     assert counted(sail, config) == {
         # The bytes that the trail does not know of shard-0 are the log's; those of shard-1 stay.
         ("ckpt", "read"): (3, 77 + 100 + 100, ["bucket log", "trail"]),
@@ -117,7 +117,7 @@ def test_nothing_is_told_twice(sail: SparkSession, tmp_path: Path) -> None:
     config, summary = told(sail, tmp_path, TRAIL)
     assert summary.endswith("user–object rows")
     config, summary = told(sail, tmp_path, TRAIL, {**TRAIL, "name": "o", "path": "raw/none.json"})
-    assert summary.endswith(", told twice: 0 events")
+    assert summary.endswith(", in two sources but counted once: 0 events")
     assert counted(sail, config)["ckpt", "read"][0] == 2
 
 
@@ -142,7 +142,9 @@ def test_equal_ids_of_other_accesses(sail: SparkSession, tmp_path: Path) -> None
         sources.append({**source, "mapping": {**PAGES, **classes}})
     config = job_config(tmp_path, sources)
     ingest.STAGE.run(sail, config, DAY)
-    assert str(aggregate.STAGE.run(sail, config, DAY)).endswith(", told twice: 1 events")
+    assert str(aggregate.STAGE.run(sail, config, DAY)).endswith(
+        ", in two sources but counted once: 1 events"
+    )
     rows = rows_of(sail, config, ACCESS)
     assert sum(row["events"] for row in rows) == 5
     assert {row["asset_id"]: row["sources"] for row in rows if row["action_class"] == "other"} == {
@@ -177,5 +179,7 @@ def test_events_with_one_id_in_a_log_and_its_copy(sail: SparkSession, tmp_path: 
     ]
     config = job_config(tmp_path, sources)
     assert run_ingest(sail, config)["events"] == 5
-    assert str(aggregate.STAGE.run(sail, config, DAY)).endswith(", told twice: 2 events")
+    assert str(aggregate.STAGE.run(sail, config, DAY)).endswith(
+        ", in two sources but counted once: 2 events"
+    )
     assert sum(row["events"] for row in rows_of(sail, config, ACCESS)) == 3
