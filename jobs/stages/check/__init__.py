@@ -1,8 +1,8 @@
-"""Check a day of ``events`` with Great Expectations, and stop the day when it must not be used.
+"""Check a day of ``events`` with Great Expectations, and stop the day if it must not be used.
 
-The suites are data (schemas/expectations.py). The rows are judged on the engine's own frame; only
-when some fail does one more aggregation say whose they are. What concerns a source as a whole is
-judged on a small frame of facts, one row per source.
+The suites are data (schemas/expectations.py). Rows are judged on the engine's own frame. Only if
+some fail, one more aggregation finds their sources. Expectations about a whole source are judged on
+a small frame of facts, one row for each source.
 """
 
 from __future__ import annotations
@@ -38,8 +38,8 @@ MAX_WARNINGS = 5
 def check_stage(tables: StageTables, config: JobConfig, day: date) -> Outcome:
     """Judge the day; keep every outcome in ``quality`` and in the Data Docs; stop if critical.
 
-    Raises :class:`GateError` with every critical failure, after everything is written; RunError
-    where events and rejects are not of one run, before.
+    Raises RunError at once if events and rejects are not of one run. Raises :class:`GateError` with
+    every critical failure after everything is written.
     """
     written = {last_writing(config.storage, table, day) for table in (EVENTS, REJECTS)}
     if len(written) > 1:
@@ -71,7 +71,7 @@ def check_stage(tables: StageTables, config: JobConfig, day: date) -> Outcome:
 
 
 def _warnings(failed: Sequence[Judgement]) -> str:
-    """How many warnings there are and which: the first ones by name and source."""
+    """The number of warnings, and the first ones by name and source."""
     counted = f"{len(failed)} warning{'' if len(failed) == 1 else 's'}"
     if not failed:
         return counted
@@ -81,7 +81,7 @@ def _warnings(failed: Sequence[Judgement]) -> str:
 
 
 def quality_rows(outcomes: Sequence[Judgement], day: date) -> pd.DataFrame:
-    """Rows of QUALITY, one per outcome."""
+    """Rows of QUALITY, one for each outcome."""
     import pandas as pd
 
     return pd.DataFrame(

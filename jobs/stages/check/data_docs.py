@@ -1,4 +1,4 @@
-"""Pages of the Data Docs: one a day, and an index."""
+"""Pages of the Data Docs: one for each day, and an index."""
 
 from __future__ import annotations
 
@@ -31,8 +31,8 @@ def render_day(
 ) -> str:
     """One self-contained page: our outcomes by source, then Great Expectations' Data Docs.
 
-    Great Expectations renders the sections; its own page around them would fetch and run scripts
-    of a dozen other sites whenever somebody looks at it, so that page is replaced.
+    Great Expectations renders the sections. Its own page around them would load and run scripts of
+    a dozen other sites, so that page is replaced.
     """
     from great_expectations.render.renderer.page_renderer import ValidationResultsPageRenderer
     from great_expectations.render.view.view import DefaultJinjaPageView
@@ -45,14 +45,14 @@ def render_day(
     suites = []
     for result in results:
         document = renderer.render(result).to_json_dict()
-        # The first section is an overview that links to pages of a whole site.
+        # The first section links to pages of a site that does not exist here.
         suites.append({"name": result.suite_name, "sections": document["sections"][1:]})
     worst_first = sorted(outcomes, key=lambda o: (o.success, o.expectation.severity != CRITICAL))
     return view.env.get_template("page.j2").render(day=day, outcomes=worst_first, suites=suites)
 
 
 def write_data_docs(folder: Path, page: str, day: date) -> None:
-    """Write the day's page and the list of days, both or none."""
+    """Write the day's page and the list of days: both or neither."""
     days = {str(day), *(path.stem for path in folder.glob("????-??-??.html"))}
     names = map(html.escape, sorted(days, reverse=True))
     links = [f'<li><a href="{name}.html">{name}</a></li>' for name in names]

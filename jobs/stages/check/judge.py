@@ -39,11 +39,11 @@ ENGINE = "engine"
 ALL_SOURCES = "*"
 SAMPLE_CHARS = 60
 RUN_TIME = datetime(2000, 1, 1, tzinfo=UTC)
-"""Great Expectations wants one; the wall clock would make two runs of a day differ."""
+"""Great Expectations requires a time; the wall clock would make two runs of a day differ."""
 WITH_VALUE = {"result_format": "BASIC", "partial_unexpected_count": 0}
 YES_OR_NO = {"result_format": "BOOLEAN_ONLY"}
-"""One aggregation for a whole suite; every richer format is a query more per expectation, and
-would put raw values of a log into the Data Docs."""
+"""One aggregation for a whole suite. Richer formats take one more query for each expectation and
+put raw values of a log into the Data Docs."""
 WITH_SOURCES = {
     "result_format": "COMPLETE",
     "unexpected_index_column_names": ["source"],
@@ -53,7 +53,7 @@ WITH_SOURCES = {
 
 @dataclass(frozen=True)
 class Judgement:
-    """How one expectation came out for one source; ``*`` is all sources together."""
+    """The outcome of one expectation for one source; ``*`` is all sources together."""
 
     source: str
     expectation: Expectation
@@ -77,7 +77,7 @@ def check_day(
 ) -> tuple[list[Judgement], list[ExpectationSuiteValidationResult]]:
     """Outcomes sorted by key, and Great Expectations' own results for the Data Docs.
 
-    If the schema is wrong nothing else is judged: all other answers would only be about that.
+    If the schema is wrong nothing else is judged: all other failures would follow from it.
     """
     context = _quiet_context()
     schema = schema_suite(EVENTS)
@@ -100,8 +100,8 @@ def check_day(
 
 
 def _quiet_context() -> EphemeralDataContext:
-    """A context of Great Expectations that keeps everything in memory and tells nobody."""
-    # Read at import.
+    """A context of Great Expectations that stays in memory and sends no usage data."""
+    # Great Expectations reads it at import.
     os.environ["GX_ANALYTICS_ENABLED"] = "false"
     import great_expectations as gx
     from great_expectations.data_context.types.base import (
@@ -163,7 +163,7 @@ def _position(answer: ExpectationValidationResult) -> int:
 
 
 def _require_answers(judged: Judged) -> None:
-    """Raise if an expectation was not evaluated, which says nothing about the data."""
+    """Raise EngineError if the engine could not evaluate an expectation."""
     broken = {expectation.name: text for expectation, r in judged if (text := _exception_of(r))}
     if broken:
         raise EngineError(
@@ -174,7 +174,7 @@ def _require_answers(judged: Judged) -> None:
 
 
 def _exception_of(result: ExpectationValidationResult) -> str | None:
-    """First line of what was raised, either for the expectation or for one of its metrics."""
+    """First line of the exception of the expectation or of one of its metrics."""
     info = result.exception_info or {}
     infos = [info] if "raised_exception" in info else list(info.values())
     for each in infos:
@@ -221,7 +221,10 @@ def _blame_sources(events: DataFrame, broken: Sequence[Expectation]) -> list[Jud
 def _judge_sources(
     context: EphemeralDataContext, spark: SparkSession, facts: Sequence[Facts], quality: Quality
 ) -> tuple[list[Judgement], ExpectationSuiteValidationResult]:
-    """An outcome for each source and expectation; who failed is asked only where one did."""
+    """An outcome for each source and expectation.
+
+    The sources of failing rows are looked up only for expectations that failed.
+    """
     frame = spark.createDataFrame(
         [tuple(fact[name] for name in SOURCE_FACTS.column_names) for fact in facts],
         SOURCE_FACTS.ddl(),
@@ -255,7 +258,7 @@ def _observed_text(expectation: Expectation, fact: Facts) -> str:
 
 
 def _wrong_rows(expectation: Expectation) -> Column:
-    """True for the rows that break an expectation of ``event_suite``; nulls only break nulls."""
+    """True for rows breaking an expectation of ``event_suite``; nulls break not-null rules only."""
     from pyspark.sql import functions as F
 
     value = F.col(expectation.column)

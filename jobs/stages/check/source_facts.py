@@ -1,4 +1,4 @@
-"""What the gate has to know of each source as a whole: one row a source."""
+"""Facts about each source as a whole, for the gate: one row for each source."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ History = Mapping[str, Mapping[date, int]]
 def source_facts(
     events: DataFrame, rejects: DataFrame, sources: Sequence[str], history: History, day: date
 ) -> list[Facts]:
-    """Rows of SOURCE_FACTS, sorted: every source of the config and every other that is there."""
+    """Rows of SOURCE_FACTS, sorted: sources of the config, and other sources among the rows."""
     from pyspark.sql import functions as F
 
     in_day = F.expr(f"to_date(event_time) = date'{day}'")
@@ -50,7 +50,7 @@ def source_facts(
         F.expr("max(last_second)").alias("last_second"),
     )
     counted = {row["source"]: row.asDict() for row in by_source.collect()}
-    # A row may stand for many records, of which only the number is kept.
+    # A row may stand for many records that are only counted.
     all_rejects = rejects.groupBy("source").agg(F.expr("sum(coalesce(records, 1))").alias("count"))
     rejected = {row["source"]: row["count"] for row in all_rejects.collect()}
     names = sorted(name for name in {*sources, *counted, *rejected} if name is not None)
@@ -75,7 +75,7 @@ def usual_events(history: Mapping[date, int], day: date) -> float | None:
 
 
 def read_history(tables: StageTables, config: JobConfig) -> History:
-    """Events of the trailing days as their own checks counted them."""
+    """Events of the trailing days, as counted by the checks of those days."""
     window = config.quality.volume_window_days
     quality = tables.read(QUALITY, tables.day - timedelta(days=1), window - 1)
     history: dict[str, dict[date, int]] = {}
