@@ -1,9 +1,9 @@
 """Stage ``publish``: the day's findings to findings.ndjson, report.html and Elasticsearch.
 
-No finding is computed anew: they are those of the table. All is read by way of
-``jobs.privacy.masked_tables.Inputs``, so that no identity is published where none may be. The two
-files are replaced together; Elasticsearch comes last, so that a server that is down costs neither
-of them. No engine is needed, so that a day can be published again at any time.
+The findings come from their table; none is computed again. Everything is read through
+``jobs.privacy.masked_tables.Inputs``, so that names are masked where the config asks for it. The
+two files are replaced together. Elasticsearch comes last, so a server that is down costs neither
+file. No engine is needed, so a day can be published again at any time.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ MIB = 1024 * 1024
 
 
 def publish_day(tables: StageTables, config: JobConfig, day: date) -> Outcome:
-    """Publish the findings of ``day``; RunError if Elasticsearch does not take everything."""
+    """Publish the findings of ``day``; raises RunError unless Elasticsearch takes everything."""
     inputs = Inputs(config, day, tables.require_read)
     folder = Path(config.output)
     published = read_queue(folder)

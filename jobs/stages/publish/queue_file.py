@@ -1,8 +1,8 @@
-"""findings.ndjson: the review queue of every day run into one output folder, a finding a line.
+"""findings.ndjson: the review queues of all days of one output folder, one finding on each line.
 
-Days stand oldest first, and within a day findings by their place in its queue. Running a day again
-replaces that day's lines. Files of one state are replaced together: a reader sees the old or the
-new ones, and a full disk or a kill while they are written leaves the old ones.
+The oldest day comes first; within a day findings are in the order of its queue. Running a day again
+replaces the lines of that day. Files that belong together are replaced together: a reader sees the
+old or the new ones. A full disk or a kill while they are written leaves the old ones.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ FILE_NAME = "findings.ndjson"
 def with_day(
     queue: Iterable[dict[str, Any]], day: date, documents: list[dict[str, Any]]
 ) -> list[dict[str, Any]]:
-    """The queue with ``documents`` as that of ``day``, in the order of the file."""
+    """The whole queue in the order of the file, with ``documents`` as the findings of ``day``."""
     kept = [document for document in queue if queue_day(document) != day]
     return sorted([*kept, *documents], key=_place)
 
@@ -34,7 +34,7 @@ def queue_lines(queue: Iterable[dict[str, Any]]) -> Iterator[str]:
 def read_queue(folder: Path) -> list[dict[str, Any]]:
     """The findings in the folder's file, in its order; none if there is no file.
 
-    RunError if one of its lines is no finding.
+    Raises RunError if one of its lines is not a finding.
     """
     path = folder / FILE_NAME
     if not path.exists():
@@ -56,7 +56,7 @@ def read_queue(folder: Path) -> list[dict[str, Any]]:
 
 
 def queue_day(document: dict[str, Any]) -> date:
-    """Day whose queue a finding is in; its evidence may end before that day."""
+    """Day of the queue that a finding is in; its evidence may end before that day."""
     return date.fromisoformat(document["exfil"]["day"])
 
 
@@ -67,7 +67,7 @@ def _place(document: dict[str, Any]) -> tuple[date, int, str]:
 def _line(document: dict[str, Any]) -> str:
     text = json.dumps(document, ensure_ascii=False, sort_keys=True, separators=(",", ":"))
     if not text.isprintable():
-        # Control and format characters, which JSON leaves as they are: some readers end a line at
-        # them, a terminal obeys them, and some turn round the text beside them.
+        # JSON leaves control and format characters as they are. Some readers end a line at them, a
+        # terminal obeys them, and some reverse the text beside them.
         text = "".join(c if c.isprintable() else json.dumps(c)[1:-1] for c in text)
     return text + "\n"

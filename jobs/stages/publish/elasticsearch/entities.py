@@ -1,4 +1,4 @@
-"""Identities: how each stands, what each did on the day, and with which assets."""
+"""Documents of identities: their risk, their activity of the day, and the assets they used."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ from models.scoring.entity_risk import RISK_DAYS, level, risk_on
 from schemas.finding import detectors_of
 
 COUNTED = ("open", "confirmed")
-"""Statuses of findings that make risk."""
+"""Statuses of findings that count for risk."""
 GAIN_DAYS = 7
 SHOWN_REASONS = 3
 
 
 @dataclass(frozen=True)
 class Entity:
-    """Risks of one identity, and its findings of the last 30 days that make it, strongest first."""
+    """Risks of one identity, and the findings of 30 days that they are made of, strongest first."""
 
     risk: float
     earlier_risk: float
@@ -32,13 +32,13 @@ class Entity:
 
 
 def rate_entities(tables: Tables, statuses: Mapping[str, str]) -> dict[str, Entity]:
-    """Every identity with a finding of the last 59 days → how it is rated on the day.
+    """Every identity with a finding of the last 59 days → its rating on the day.
 
-    ``statuses``: id of a finding → where its review stands; open where it is not there.
+    ``statuses``: id of a finding → status of its review; a missing finding is open.
     """
     findings: dict[str, list[dict[str, Any]]] = defaultdict(list)
     for finding in tables.findings:
-        # Who has only findings that count for nothing is rated, too, as no risk.
+        # An identity whose findings all count for nothing is rated too, with risk 0.
         counted = findings[finding["user"]["id"]]
         if statuses.get(finding["event"]["id"], "open") in COUNTED:
             counted.append(finding)
@@ -48,7 +48,7 @@ def rate_entities(tables: Tables, statuses: Mapping[str, str]) -> dict[str, Enti
 def entity_documents(
     tables: Tables, rated: Mapping[str, Entity], statuses: Mapping[str, str]
 ) -> list[dict[str, Any]]:
-    """One document for everybody of the directory, of the graph or rated."""
+    """One document for each identity of the directory, of the graph or with a rating."""
     people = _directory(tables)
     nodes = by_key(_user_nodes(tables), "node_id")
     fresh = _new_assets(tables)
@@ -99,7 +99,7 @@ def entity_documents(
 
 
 def entity_day_documents(tables: Tables, rated: Mapping[str, Entity]) -> list[dict[str, Any]]:
-    """One document for everybody who was active on the day or has a risk."""
+    """One document for each identity that was active on the day or has a risk."""
     people = _directory(tables)
     active = by_key(_totals(tables.access, ["user_id"]), "user_id")
     assets = tables.access.groupby("user_id")["asset_id"].nunique()
@@ -114,7 +114,7 @@ def entity_day_documents(tables: Tables, rated: Mapping[str, Entity]) -> list[di
     for user in sorted({*active, *risky, *found}):
         day = active.get(user, {"bytes_out": 0, "objects": 0, "events": 0})
         around = [active.get(peer) for peer in peers.get(user, [])]
-        # A peer that was not there took nothing; of one that was, the bytes may be unknown.
+        # An inactive peer took 0 bytes. The bytes of an active peer may be unknown.
         taken = [0 if peer is None else _integer(peer["bytes_out"]) for peer in around]
         touched = [0 if peer is None else int(peer["objects"]) for peer in around]
         documents.append(
@@ -144,7 +144,7 @@ def entity_day_documents(tables: Tables, rated: Mapping[str, Entity]) -> list[di
 
 
 def asset_day_documents(tables: Tables) -> list[dict[str, Any]]:
-    """One document for each identity and asset of the day: assets listed or in its findings."""
+    """One document for each identity and asset of the day: listed assets and assets of findings."""
     people = _directory(tables)
     listed = tables.context.assets.set_index("asset_id").to_dict("index")
     suspected = {asset["id"] for finding in tables.queue for asset in finding["exfil"]["assets"]}
@@ -179,7 +179,7 @@ def asset_day_documents(tables: Tables) -> list[dict[str, Any]]:
 
 
 def display_names(tables: Tables) -> dict[str, str]:
-    """user_id → display name of the directory, where it has one."""
+    """user_id → display name in the directory, for identities that have one."""
     people = tables.context.directory
     names = zip(people["user_id"], people["display_name"], strict=True)
     return {user: name for user, name in names if name}
@@ -242,16 +242,16 @@ def _new_assets(tables: Tables) -> dict[str, list[str]]:
 
 
 def _totals(access: pd.DataFrame, keys: list[str]) -> pd.DataFrame:
-    """Sums by ``keys``, sorted; bytes are null where none are known."""
+    """Sums by ``keys``, sorted; bytes are null if none are known."""
     columns = ["bytes_out", "objects", "events"]
-    # A column without any known value is one of objects.
+    # A column without a known value has dtype object.
     numbers = access[columns].apply(pd.to_numeric).astype("float64")
     frame = pd.concat([access[keys], numbers], axis=1)
     return frame.groupby(keys, as_index=False).sum(min_count=1)
 
 
 def _compare(name: str, values: Collection[int]) -> dict[str, float | None]:
-    """Median and 90th percentile of the peers' values; null where there are none."""
+    """Median and 90th percentile of the peers' values; None without peers."""
     if not values:
         return {f"peer_{name}_median": None, f"peer_{name}_p90": None}
     median, high = np.percentile(list(values), [50, 90])

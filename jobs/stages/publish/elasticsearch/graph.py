@@ -1,7 +1,7 @@
-"""The graph as pictures of one identity each: its assets, its peers, and what they share.
+"""The graph in pictures, one for each identity: its assets, its peers, and the assets they share.
 
-Node places are those of the stored layout. A picture is small enough to be drawn: of the whole
-graph nothing is published that stands in none.
+Nodes keep the places of the stored layout. A picture is small enough to be drawn. Nodes and edges
+outside all pictures are not published.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ PICTURE_PEERS = 10
 
 
 def graph_documents(tables: Tables, rated: Mapping[str, Entity]) -> list[dict[str, Any]]:
-    """Nodes, then edges, each with the users in whose picture it stands."""
+    """Nodes, then edges, each with the users whose pictures show it."""
     of_node, of_edge = _pictures(tables)
     names = display_names(tables)
     listed = tables.context.assets
@@ -70,7 +70,7 @@ def _document(
 ) -> dict[str, Any]:
     """``user.id`` is ``ego`` and the assets are those it is tied to, nodes and edges alike.
 
-    So a dashboard's filter on a person or an asset leaves a whole picture and not its edges alone.
+    So a dashboard's filter on a person or an asset shows a whole picture, not its edges alone.
     """
     told = {"day": tables.day.isoformat(), "element": element, **body}
     of = {"ego": sorted(ego), "asset": {"id": sorted(assets)}}
@@ -80,10 +80,10 @@ def _document(
 def _pictures(
     tables: Tables,
 ) -> tuple[dict[tuple[str, str], set[str]], dict[tuple[str, str], set[str]]]:
-    """(type, id) of each node and (user, asset) of each edge → users in whose picture it is.
+    """(type, id) of each node and (user, asset) of each edge → users whose pictures show it.
 
-    A picture holds the user, up to 30 of its assets, and up to 10 of its peers who touch any of
-    these, the nearest first.
+    A picture shows the user, up to 30 of its assets, and up to 10 peers who touch any of these, the
+    nearest first.
     """
     of_node: dict[tuple[str, str], set[str]] = defaultdict(set)
     of_edge: dict[tuple[str, str], set[str]] = defaultdict(set)

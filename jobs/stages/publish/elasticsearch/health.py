@@ -1,4 +1,4 @@
-"""How the day went: each source, each expectation, each detector."""
+"""Documents of the day's health: one for each source, expectation and detector."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from schemas.finding import detectors_of
 
 
 def health_documents(tables: Tables) -> list[dict[str, Any]]:
-    """Sources, then expectations, then detectors."""
+    """Documents of sources, then of expectations, then of detectors."""
     entries = [*_sources(tables), *_expectations(tables), *_detectors(tables)]
     day = tables.day.isoformat()
     return [{"@timestamp": tables.end, "exfil": {"day": day, "health": entry}} for entry in entries]

@@ -1,7 +1,7 @@
 """Documents for Elasticsearch, made of a day's tables.
 
-:func:`read_tables` gathers all that they are made of; the modules beside this one are functions of
-that alone. What identifies anybody comes from :class:`Tables` and from nowhere else.
+:func:`read_tables` reads all inputs of the documents. The modules beside this one are functions of
+:class:`Tables` alone, so names of people come from nowhere else.
 """
 
 from __future__ import annotations
@@ -29,12 +29,12 @@ if TYPE_CHECKING:
     import pandas as pd
 
 FINDING_DAYS = 2 * RISK_DAYS - 1
-"""Days of findings that tell the highest risk of as many days as a risk looks back."""
+"""Days of findings needed for the highest risk of the last ``RISK_DAYS`` days."""
 
 
 @dataclass(frozen=True)
 class Tables:
-    """What the documents of ``day`` are made of.
+    """Inputs of the documents of ``day``.
 
     ``findings``: as published, of the day and the 58 days before, by day and rank. Frames: rows of
     the day. ``access``: user_id, user_kind, asset_id, bytes_out, objects, events; ``nodes``,
@@ -59,7 +59,7 @@ class Tables:
 
     @property
     def end(self) -> str:
-        """``@timestamp`` of what stands for the day as a whole."""
+        """``@timestamp`` of documents that stand for the whole day."""
         return f"{self.day}T23:59:59Z"
 
 
@@ -96,14 +96,14 @@ def read_findings(inputs: Inputs, look_back: int = 0) -> list[dict[str, Any]]:
 
 
 def _published(text: str, reasons: str | None, day: date) -> dict[str, Any]:
-    """The finding as it is published: its sentences made of their parts, the day of its queue.
+    """The published form of a finding: sentences made of their parts, and the day of its queue.
 
-    A row without known parts, which another version wrote, is published as it is.
+    A row of another version without known parts is published unchanged.
     """
     stored, known = json.loads(text), load_reasons(reasons) or []
     fits = len(known) == 1 + len(stored["exfil"]["contributions"])
     told = with_reasons(stored, known) if fits else stored
-    # Names in logs may hold halves of surrogate pairs, which no UTF-8 file and no server takes.
+    # Names in logs may hold halves of surrogate pairs, which UTF-8 and the server refuse.
     sound = json.dumps(told, ensure_ascii=False).encode("utf-8", "replace")
     document: dict[str, Any] = json.loads(sound)
     document["exfil"]["day"] = day.isoformat()
@@ -126,14 +126,14 @@ def _sources(inputs: Inputs) -> pd.DataFrame:
                 columns=["source", "event_time"], filter=pc.field("day") == pc.scalar(inputs.day)
             )
         )
-        # A day has millions of events, so one batch at a time is held.
+        # A day has millions of events, so only one batch is in memory at a time.
         for batch in scanner.to_batches():
             for name, times in batch.to_pandas().groupby("source")["event_time"]:
                 source, last = str(name), times.max()
                 events[source] = events.get(source, 0) + len(times)
                 last_events[source] = max(last_events.get(source, last), last)
     rows = inputs.table(REJECTS, inputs.day, columns=["source", "records"])
-    # A row may stand for many records, of which only the number is kept.
+    # A row may stand for many records that are only counted.
     rejects = rows["records"].astype("Float64").fillna(1).groupby(rows["source"]).sum()
     return pd.DataFrame(
         [

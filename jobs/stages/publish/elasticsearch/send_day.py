@@ -41,10 +41,10 @@ NOT_SENT = (
 
 
 def send_tables(inputs: Inputs) -> str:
-    """Bring Elasticsearch up to date with the day's tables; gives what was sent in words.
+    """Bring Elasticsearch up to date with the day's tables; returns a sentence with the counts.
 
-    Findings come first and are never changed. What a run that was killed left is made good by
-    sending the day again.
+    Findings come first and are never changed. After a killed run, sending the day again completes
+    it.
     """
     settings, tables = inputs.config.elasticsearch, read_tables(inputs)
     prefix = settings.prefix
@@ -83,7 +83,7 @@ def send_tables(inputs: Inputs) -> str:
 
 
 def _is_latest(client: Elasticsearch, prefix: str, tables: Tables) -> bool:
-    """Whether no later day's graph is there: the graph is that of the latest day only."""
+    """Whether no later day's graph is there: the index holds the graph of the latest day only."""
     later = client.count(
         index=search_name(GRAPH, prefix),
         query={"range": {"exfil.day": {"gt": tables.day.isoformat()}}},

@@ -1,7 +1,6 @@
-"""What the report draws of a finding: the person's days beside the peers', and the ego graph.
+"""Evidence that the report draws for a finding: days of the person and the peers, the ego graph.
 
-Pure functions of pandas frames. Like the finding itself they look at the finding's day and the
-days before it, never at a later one.
+Pure functions of pandas frames. They read the finding's day and earlier days, never a later day.
 """
 
 from __future__ import annotations
@@ -17,20 +16,20 @@ from numpy.typing import NDArray
 
 TRAIL_DAYS = 30
 MEASURES = ("bytes", "objects", "events")
-"""What a day of activity is measured in, the most telling first."""
+"""Measures of a day of activity, the most important first."""
 MAX_TOUCHED = 10
 MAX_USUAL = 4
 MAX_OTHERS = 12
-"""Nodes of the ego graph: assets of the finding, the person's usual assets, other people."""
+"""Most nodes of the ego graph: assets of the finding, usual assets, other people."""
 MAX_MAP_NODES = 1500
-"""Dots on the map of a day; the strongest nodes stand for all."""
+"""Most dots on the map of a day; the strongest nodes are drawn."""
 
 
 @dataclass(frozen=True)
 class Trail:
     """One measure over ``TRAIL_DAYS`` days: the person's, and the peers' quartiles of each day.
 
-    None where nobody at all was seen, i.e. where the day was not run.
+    None on days without any user, that is on days that were not run.
     """
 
     measure: str
@@ -54,7 +53,7 @@ class AssetNode:
 
 @dataclass(frozen=True)
 class PersonNode:
-    """Another person who touches some of the ego graph's assets."""
+    """Another person who touches assets of the ego graph."""
 
     user_id: str
     is_peer: bool
@@ -76,9 +75,9 @@ class EgoGraph:
 
 @dataclass(frozen=True)
 class Activity:
-    """What everybody did each day: measure → (days, users), from ``first`` without a gap.
+    """Activity of all users: measure → array (days, users), from ``first`` without a gap.
 
-    Zero where a user was not seen, NaN on days on which nobody was.
+    Zero for an unseen user, NaN on days without any user.
     """
 
     first: date
@@ -115,7 +114,7 @@ def collect_activity(totals: pd.DataFrame) -> Activity:
 
 
 def trails(user_id: str, peers: list[str], last: date, activity: Activity) -> tuple[Trail, ...]:
-    """The two most telling measures of the user's trailing days; none if never seen."""
+    """The two most important measures of the user's trailing days; empty if never seen."""
     if user_id not in activity.users:
         return ()
     days = tuple(last - timedelta(days=back) for back in range(TRAIL_DAYS - 1, -1, -1))
@@ -206,9 +205,9 @@ def _graph_day(nodes: pd.DataFrame, edges: pd.DataFrame) -> GraphDay:
 
 
 def ego_graph(finding: dict[str, Any], graph: GraphDay) -> EgoGraph | None:
-    """The finding's user, its assets, some usual ones, and who else touches them.
+    """The finding's user, its assets, some usual assets, and the other people who touch them.
 
-    None where the day's graph does not know the user. Others are the user's peers first, then
+    None if the day's graph does not have the user. Others are the user's peers first, then
     those with the strongest ties to the assets drawn.
     """
     user_id = finding["user"]["id"]

@@ -1,4 +1,4 @@
-"""One finding as the report's template takes it."""
+"""One finding in the form that the report's template reads."""
 
 from __future__ import annotations
 
@@ -37,22 +37,22 @@ if TYPE_CHECKING:
 
 
 MAX_LINKS = 2
-"""Other findings named beside an asset; a click on the asset lists all."""
+"""Most other findings named beside an asset; a click on the asset lists all."""
 OPEN_ASSETS = 6
-"""Assets of a finding that are listed at once; the others unfold."""
+"""Assets of a finding that are shown at first; the others unfold."""
 MAX_NAMED = 12
-"""Addresses, hosts or identities named in full."""
+"""Most addresses, hosts or identities that are named."""
 
 Finding = dict[str, Any]
 
 
 @dataclass(frozen=True)
 class ReportData:
-    """What the page is made of beside the findings themselves.
+    """Inputs of the page besides the findings.
 
     ``totals``: a row per day and user with bytes, objects, events; ``nodes``, ``edges``: rows of
     GRAPH_NODES and GRAPH_EDGES for the findings' days; ``context_of``: the context in force on a
-    day; ``descriptions``: detector → what its own file says.
+    day; ``descriptions``: detector → description from its own file.
     """
 
     totals: pd.DataFrame
@@ -63,7 +63,7 @@ class ReportData:
 
 
 def show(value: Any) -> Any:
-    """A value as the templates print it: marks that hide or turn round text become visible."""
+    """A value as the templates print it: marks that hide or reverse text become visible."""
     return printable(value) if type(value) is str else value
 
 
@@ -99,7 +99,7 @@ def _rows(frame: pd.DataFrame) -> list[dict[str, Any]]:
 
 
 class Pages:
-    """Turns findings into what the templates show; holds what they share."""
+    """Turns findings into values for the templates; holds the values that findings share."""
 
     def __init__(
         self, findings: Sequence[Finding], data: ReportData, graphs: dict[date, GraphDay]
@@ -273,7 +273,7 @@ def _link(finding: Finding) -> dict[str, str]:
 
 
 def _person(row: dict[str, Any] | None) -> list[tuple[str, str]]:
-    """Facts of the directory, each with a class for the style sheet."""
+    """Facts from the directory, each with a class of the style sheet."""
     if row is None:
         return [("missing", "not in the directory")]
     facts = [("", ", ".join(text for text in (row["title"], row["team"]) if text))]
@@ -288,12 +288,12 @@ def _person(row: dict[str, Any] | None) -> list[tuple[str, str]]:
 
 
 def _given(value: Any) -> bool:
-    """Whether a cell of the context says anything (it may be None, NaN, NaT, <NA> or empty)."""
+    """Whether a cell of the context has a value: not None, NaN, NaT, <NA> or empty."""
     return value is not None and value != "" and bool(pd.notna(value))
 
 
 def _approvals(around: _Surroundings, finding: Finding) -> list[dict[str, Any]]:
-    """Approvals of the user that are in force on the queue's day, and what each covers.
+    """Approvals of the user that are in force on the queue's day, each with the assets it covers.
 
     An approval that the score does not count covers nothing.
     """

@@ -1,4 +1,4 @@
-"""The rows that the report is made of."""
+"""Reading the rows of the report."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from schemas.tables.graph import GRAPH_EDGES, GRAPH_NODES
 
 
 def make_report(inputs: Inputs, queue: list[dict[str, Any]]) -> str:
-    """The page of everything in ``queue``."""
+    """The page of all findings in ``queue``."""
     findings = shown_findings(queue)
     last = max([inputs.day, *(queue_day(finding) for finding in findings)])
     nodes = inputs.table(GRAPH_NODES, last, REPORT_DAYS - 1)
@@ -51,7 +51,7 @@ def _peers(
 def _daily_totals(
     inputs: Inputs, last: date, peers: dict[tuple[date, str], list[str]]
 ) -> pd.DataFrame:
-    """Activity a day of everyone whose days are drawn; bytes are null where none are known."""
+    """Daily activity of all users whose days are drawn; bytes are null if none are known."""
     users = {user for (_, user), others in peers.items() for user in (user, *others)}
     columns = ["day", "user_id", "bytes_out", "objects", "events"]
     access = inputs.table(ACCESS, last, REPORT_DAYS + TRAIL_DAYS - 1, columns)
@@ -89,7 +89,7 @@ def _in(pairs: pd.DataFrame, wanted: set[tuple[date, str]]) -> pd.Series[bool]:
 
 
 def _descriptions(findings: Sequence[dict[str, Any]]) -> dict[str, Description]:
-    """What the detectors' own files say of the detectors in the findings."""
+    """Descriptions of the detectors in the findings, from the detectors' own files."""
     told = {part["detector"] for f in findings for part in f["exfil"]["contributions"]}
     told |= {finding["rule"]["name"] for finding in findings}
     return {name: describe(name) for name in sorted(told & set(detector_names()))}

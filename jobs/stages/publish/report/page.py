@@ -1,9 +1,8 @@
 """report.html: the review queue as one self-contained page that opens from disk.
 
-Nothing in it is loaded from anywhere: style and script lie in the page, and its security policy
-allows these two by their hashes and nothing else, so that even a name that got past escaping could
-neither run nor call home. Every word from the logs goes through Jinja's or ``Markup.format``'s
-escaping; none goes into the script.
+The page loads nothing. Style and script are in it, and its security policy allows only these two,
+by their hashes. So a name that got past escaping could neither run nor send anything. Jinja or
+``Markup.format`` escapes every word from the logs; no word goes into the script.
 """
 
 from __future__ import annotations
@@ -40,13 +39,13 @@ from jobs.stages.publish.report.pictures import (
 from schemas.finding import SEVERITIES
 
 REPORT_DAYS = 7
-"""Days whose queue is in the page, the latest included."""
+"""Days whose queues are in the page, including the latest day."""
 MAX_BYTES = 5_000_000
-"""Size at which older findings are left out of the page; they stay in findings.ndjson."""
+"""Most bytes of the page. Older findings are left out; they stay in findings.ndjson."""
 
 
 def shown_findings(queue: Sequence[Finding]) -> list[Finding]:
-    """The findings that the page shows: in budget, of the last days, latest day first."""
+    """The findings that the page shows: in budget, of the last days, the latest day first."""
     if not queue:
         return []
     latest = max(queue_day(finding) for finding in queue)
@@ -60,7 +59,7 @@ def shown_findings(queue: Sequence[Finding]) -> list[Finding]:
 
 
 def render_report(queue: Sequence[Finding], data: ReportData, latest: date) -> str:
-    """The page for the whole queue (see :func:`shown_findings`), at most ``MAX_BYTES`` or so."""
+    """The page for the whole queue (see :func:`shown_findings`), of about ``MAX_BYTES`` at most."""
     environment = Environment(
         loader=FileSystemLoader(Path(__file__).parent),
         autoescape=True,

@@ -1,8 +1,8 @@
 """The report's pictures as SVG text: scores, trails, ego graphs, the map, the overview.
 
-Colours and fonts are the style sheet's, by class, so that a picture fits light, dark and paper. No
-``style`` attributes: the page's security policy forbids them. A picture is put together from
-numbers and from text that went through :func:`_safe`; there is no other text in it.
+Colours and fonts come from the style sheet, by class, so that a picture fits light, dark and paper.
+There are no ``style`` attributes, because the page's security policy forbids them. A picture is
+made of numbers and of text that went through :func:`_safe`; it has no other text.
 """
 
 from __future__ import annotations
@@ -54,7 +54,7 @@ def stacked_score(
 
 
 def bullet(part: dict[str, Any]) -> Markup:
-    """Observed above expected as two bars on one scale."""
+    """Two bars on one scale: observed above expected."""
     observed, expected = float(part["observed"]), part.get("expected")
     most = max(abs(observed), abs(expected or 0.0)) or 1.0
     bars = f'<rect class="observed" width="{_bar(observed / most)}" height="6"/>'
@@ -66,7 +66,7 @@ def bullet(part: dict[str, Any]) -> Markup:
 
 
 def coverage_bar(share: float, label: str) -> Markup:
-    """How much of an asset was touched, 0–1."""
+    """A bar of the touched share of an asset, 0–1."""
     bars = '<rect class="rail" width="100" height="6"/>'
     bars += f'<rect class="observed" width="{_bar(min(1.0, share))}" height="6"/>'
     return _stretched("coverage", 6, label, bars)
@@ -75,7 +75,8 @@ def coverage_bar(share: float, label: str) -> Markup:
 def trail_picture(trail: Trail, first: date, last: date) -> Markup:
     """The person's days as bars, the peers' middle half as a band, the window highlighted.
 
-    The attributes ``data-days`` and ``data-own`` hold what the page's script says on hovering.
+    The attributes ``data-days`` and ``data-own`` hold the texts that the page's script shows on
+    hovering.
     """
     slot = (TRAIL_WIDTH - 2 * PLOT_LEFT) / len(trail.days)
     tops = [value for value in trail.own if value is not None]
@@ -172,11 +173,10 @@ def _day_ticks(trail: Trail, x: Scale) -> list[str]:
 def graph_picture(
     graph: EgoGraph, user_name: str, names: dict[str, str], sensitivities: dict[str, int | None]
 ) -> Markup:
-    """Who, what, and who else: the user, the assets, the other people who touch these.
+    """The user, the assets, and the other people who touch them.
 
-    Assets of the finding stand above usual ones; within, assets keep the order that the graph's
-    layout gives them, so that the same neighbourhood is drawn alike from day to day. People stand
-    near the assets they touch.
+    Assets of the finding stand above usual assets. Both keep the order of the graph's layout, so
+    that a neighbourhood looks the same from day to day. People stand near the assets they touch.
     """
     assets = sorted(graph.assets, key=lambda a: (not a.touched, a.y, a.x, a.asset_id))
     rows = max(len(assets), len(graph.others), 3)
@@ -276,7 +276,7 @@ def map_symbol(key: str, dots: dict[str, list[tuple[float, float]]]) -> Markup:
 
 
 def map_picture(graph: EgoGraph, key: str) -> Markup:
-    """Where the finding lies in the lab: near means used together."""
+    """The finding on the map of the lab: near means used together."""
     start = f"M{_m(graph.x)} {_m(graph.y)}"
     lines, places = [], []
     for asset in sorted(graph.assets, key=lambda a: (a.is_new, a.asset_id)):
@@ -334,7 +334,7 @@ def overview_picture(findings: Sequence[dict[str, Any]], days: Sequence[date]) -
 
 
 def say_coverage(asset: dict[str, Any]) -> str:
-    """``142 of 200 (71 %)``, as far as it is known."""
+    """``142 of 200 (71 %)``; unknown parts are left out."""
     objects, total, share = (asset.get(key) for key in ("objects", "objects_total", "coverage"))
     if objects is None:
         return "not known"
@@ -345,7 +345,7 @@ def say_coverage(asset: dict[str, Any]) -> str:
 
 
 def _stretched(kind: str, height: int, label: str, bars: str) -> Markup:
-    """A bar picture, 100 wide, that takes whatever width the page gives it."""
+    """A bar picture, 100 units wide, stretched to the width that the page gives it."""
     return Markup(  # noqa: S704  numbers and escaped text
         f'<svg class="{kind}" viewBox="0 0 100 {height}" preserveAspectRatio="none" role="img" '
         f'aria-label="{_safe(label)}">{bars}</svg>'
@@ -357,7 +357,7 @@ def _safe(text: str) -> str:
 
 
 def _bar(share: float) -> str:
-    """A share as a width of 100 that is never too thin to be seen."""
+    """A share as a width of 0–100, never too thin to be seen."""
     return _n(max(0.6, 100 * abs(share)))
 
 
@@ -367,5 +367,5 @@ def _m(value: float) -> str:
 
 
 def _n(value: float) -> str:
-    """A coordinate with as many digits as a screen shows."""
+    """A coordinate with the digits that a screen can show."""
     return f"{value:.1f}".removesuffix(".0")

@@ -1,4 +1,4 @@
-"""Chances, times and names as the report's reader says them; amounts are in models.wording."""
+"""Chances, times and names in words for the report; amounts are in models.wording."""
 
 from __future__ import annotations
 
@@ -7,11 +7,11 @@ from datetime import UTC, date, datetime
 from schemas.finding import SEVERITIES
 
 MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
-"""Not the locale's, so that the same findings give the same bytes everywhere."""
+"""Independent of the locale, so that the same findings give the same bytes everywhere."""
 
 
 def say_chance(p_value: float) -> str:
-    """``1 in 12,000``: how often as much is seen in comparable windows without an attack."""
+    """``1 in 12,000``: share of comparable windows without an attack that show as much."""
     if p_value <= 0:
         return "never seen"
     if p_value > 0.1:
@@ -68,5 +68,5 @@ def shorten(text: str, most: int) -> str:
 
 
 def say_points(points: float) -> str:
-    """A score or a part of it with one digit where it is not whole."""
+    """A score or a part of it; one decimal digit unless it is whole."""
     return f"{points:.1f}".removesuffix(".0")
