@@ -33,7 +33,7 @@ def test_unknown_bytes_are_estimated_apart(sail: SparkSession, tmp_path: Path) -
     copy = {"action_class": "copy", "bytes_out": None}
     repo = {"asset_id": "repo", "resource": "github://lab/repo", "object": None}
     rows = [
-        event(1, **copy),  # no log tells: 1000 bytes ÷ 3 objects
+        event(1, **copy),  # no log has the bytes: 1000 bytes ÷ 3 objects
         event(2, **copy, object="shard-1", details={"object_size": "20"}),
         event(3, **copy, object="shard-2", outcome="failure"),
         event(4, user_id="u-bo", bytes_out=5),

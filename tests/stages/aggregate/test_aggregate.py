@@ -26,7 +26,7 @@ ELSEWHERE = {"destination_account": "444455556666"}
 
 
 def random_events(seed: int, count: int = 600) -> Rows:
-    """Few values of everything, so that groups are large, and nulls wherever they may be."""
+    """Events with few values in each column, so that groups are large, and with nulls."""
     draw = random.Random(seed)
     places = [
         ("s3://lab/ckpt/shard-{}", "ckpt", "shard-{}"),
@@ -119,7 +119,7 @@ def size_of(row: dict[str, Any]) -> int | None:
 
 
 def estimate(asset: str, action_class: str, rows: Rows) -> int | None:
-    """Of objects of which nobody tells the bytes."""
+    """Bytes of the objects whose bytes no event has, guessed from sizes."""
     whole = {"ckpt": 1000, "data": 800, "repo": 300}.get(asset)
     one = 1000 / 3 if asset == "ckpt" else None
     amount = 0.0
@@ -202,7 +202,7 @@ def slow_object_access(rows: Rows) -> Rows:
                 "object": item,
                 "reads": len(group),
                 "bytes_out": total([row["bytes_out"] for row in group]),
-                # One read of neither a range nor a part is a read of the whole.
+                # A read without a range or a part is a read of the whole object.
                 "ranges": [] if whole else distinct(ranges),
                 "part_bytes": None if whole else total(parts),
                 "object_bytes": max(map(size_of, group), key=lambda size: size or 0),

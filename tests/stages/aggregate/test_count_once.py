@@ -1,4 +1,4 @@
-"""Accesses that two sources tell of: raw logs of both in, counted once; ``events`` keeps both."""
+"""Accesses in the logs of two sources are counted once; ``events`` keeps both events."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def line(request: str, operation: str, key: str = "-", sent: str = "100", **more
     )
 
 
-def told_in_the_trail() -> Rows:
+def trail_records() -> Rows:
     bucket = {"bucketName": "lab-ckpt"}
     copy = {"bucketName": "lab-data", "key": "drop/x", "x-amz-copy-source": "lab-ckpt/orion/c"}
     return [
@@ -75,10 +75,10 @@ LINES = [
 ]
 
 
-def told(spark: SparkSession, folder: Path, *sources: dict[str, Any]) -> tuple[JobConfig, str]:
+def run_both(spark: SparkSession, folder: Path, *sources: dict[str, Any]) -> tuple[JobConfig, str]:
     write_context(folder / "context", assets=ASSETS)
-    write_file(folder / "raw/trail.json", envelope(*told_in_the_trail()))
-    write_file(folder / "raw/second.json", envelope(*told_in_the_trail()[1:3]))
+    write_file(folder / "raw/trail.json", envelope(*trail_records()))
+    write_file(folder / "raw/second.json", envelope(*trail_records()[1:3]))
     write_file(folder / "raw/s3.log", "\n".join(LINES) + "\n")
     config = job_config(folder, list(sources))
     run_ingest(spark, config)
@@ -94,7 +94,7 @@ def counted(spark: SparkSession, config: JobConfig) -> dict[tuple[str, str], Any
 
 def test_a_trail_and_a_bucket_log(sail: SparkSession, tmp_path: Path) -> None:
     """That Spark finds the same, tests/stages/ingest/test_formats.py shows."""
-    config, summary = told(sail, tmp_path, S3_LOG, TRAIL, SECOND_TRAIL)
+    config, summary = run_both(sail, tmp_path, S3_LOG, TRAIL, SECOND_TRAIL)
     assert len(rows_of(sail, config, EVENTS)) == 5 + 2 + len(LINES)
     assert summary.endswith(", in two sources but counted once: 6 events")
     assert counted(sail, config) == {
@@ -108,15 +108,17 @@ def test_a_trail_and_a_bucket_log(sail: SparkSession, tmp_path: Path) -> None:
     }
     rows = rows_of(sail, config, OBJECT_ACCESS)
     objects = {row["object"]: (row["reads"], row["object_bytes"]) for row in rows}
-    # Sizes are told by the log only, and so are those of what the trail's events count.
+    # Only the access log has sizes; events of the trail take theirs from it.
     assert objects == dict.fromkeys(("shard-0", "shard-1", "shard-9", "c"), (1, 400))
 
 
 def test_nothing_is_told_twice(sail: SparkSession, tmp_path: Path) -> None:
     """Sources that cannot overlap are not looked at, as the summary shows."""
-    config, summary = told(sail, tmp_path, TRAIL)
+    config, summary = run_both(sail, tmp_path, TRAIL)
     assert summary.endswith("user–object rows")
-    config, summary = told(sail, tmp_path, TRAIL, {**TRAIL, "name": "o", "path": "raw/none.json"})
+    config, summary = run_both(
+        sail, tmp_path, TRAIL, {**TRAIL, "name": "o", "path": "raw/none.json"}
+    )
     assert summary.endswith(", in two sources but counted once: 0 events")
     assert counted(sail, config)["ckpt", "read"][0] == 2
 

@@ -31,18 +31,18 @@ def test_a_read_of_the_whole_among_ranges(sail: SparkSession, tmp_path: Path) ->
 
 
 def test_parts_of_unknown_place(sail: SparkSession, tmp_path: Path) -> None:
-    """An S3 access log tells that a part was sent and how much, but not which one."""
+    """An S3 access log has the number of bytes of a part, but not its place."""
     part = {"status_code": "206", "object_size": "400"}
     rows = [
         event(1, bytes_out=100, details=part),
         event(2, bytes_out=150, details=part),
-        # Read as a whole besides; 200 is the whole, whatever was sent of it.
+        # Also read as a whole: status 200 is the whole object, however much of it was sent.
         event(3, object="shard-1", bytes_out=100, details=part),
         event(4, object="shard-1", bytes_out=100, details=part | {"status_code": "200"}),
-        # Logs that tell the range tell the status too.
+        # Logs with the range have the status too.
         event(5, object="shard-2", bytes_out=10, details=part | {"range": "bytes=0-9"}),
         event(6, object="shard-2", bytes_out=20, details=part),
-        # A part of nobody knows how much may be all.
+        # A part of unknown size may be the whole object.
         event(7, object="shard-3", bytes_out=None, details=part),
     ]
     _, object_access = aggregated(sail, tmp_path, rows)

@@ -49,7 +49,7 @@ def test_an_id_that_the_caller_chose_hides_nothing(sail: SparkSession, tmp_path:
         run = {**record, "auditID": "same", "requestURI": f"/exec?command=tar&command={number}"}
         run["requestReceivedTimestamp"] = f"{DAY}T12:00:01.00000{number}Z"
         records += [{**run, "stage": stage} for stage in stages]
-    # GKE's entry of the end has another time than that of the begin; so has one of each here.
+    # GKE's last entry has another time than its first; so do these two records.
     for stage, second in (("ResponseStarted", 1), ("ResponseComplete", 9)):
         ended = {**record, "auditID": "watch", "stage": stage}
         records.append({**ended, "requestReceivedTimestamp": f"{DAY}T12:00:0{second}Z"})
@@ -73,7 +73,7 @@ def test_an_id_that_the_caller_chose_hides_nothing(sail: SparkSession, tmp_path:
 
 
 def test_an_id_of_two_events_in_every_format(sail: SparkSession, tmp_path: Path) -> None:
-    """Another one who acts under the same id, and the same record once more."""
+    """Another actor under the same id, and the same record once more."""
     people = put_logins(tmp_path, "one").sources
     for source in people:
         path = Path(source.path.replace("*", "a.log"))

@@ -1,4 +1,4 @@
-"""Finding raw files, telling their framing, and telling which of them an engine cannot be given."""
+"""Finding raw files, their framing, and the files that an engine must not read."""
 
 from __future__ import annotations
 

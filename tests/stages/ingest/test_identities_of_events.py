@@ -53,7 +53,7 @@ def assume(day: date, time: str, key: str, **fields: Any) -> dict[str, Any]:
 
 
 def test_sessions_opened_the_day_before(sail: SparkSession, tmp_path: Path) -> None:
-    """A chain over midnight: who opened the first session is known from the day before."""
+    """A chain over midnight: the day before names the identity that opened the first session."""
     aliases = f"arn:aws:iam::{ACCOUNT}:user/ana"
     ana = {"user_id": "u-ana", "kind": "human", "aliases": aliases}
     write_context(tmp_path / "context", directory=[ana])
@@ -80,7 +80,7 @@ def test_sessions_opened_the_day_before(sail: SparkSession, tmp_path: Path) -> N
 
 
 def test_sessions_opened_by_whom_only_a_rule_knows(sail: SparkSession, tmp_path: Path) -> None:
-    """The next day says so too; a key that was also handed out to a known name is that one's."""
+    """The next day resolves them alike. A key also issued to an exact name belongs to that name."""
     write_context(
         tmp_path / "context",
         directory=[
@@ -131,7 +131,7 @@ def test_an_alias_of_one_log_is_nobody_in_another(sail: SparkSession, tmp_path: 
     for format_id, (first, second, third) in found.items():
         assert second == ("u-bo", "human")
         if format_id in ("github_audit", "sshd"):
-            # Whoever is called as a user_id is does not become that one.
+            # A login that equals a user_id does not become that user.
             assert first == (f"{format_id}:mlind", "unknown")
         else:
             assert first == (f"u-{format_id}", "human")
@@ -152,7 +152,7 @@ def test_a_line_break_in_a_name_makes_no_second_name(sail: SparkSession, tmp_pat
 def test_a_session_of_a_foreign_account_is_nobody_of_ours(
     sail: SparkSession, tmp_path: Path
 ) -> None:
-    """By the config, by the directory, by the trails; and a role of ours that it opened."""
+    """Nor is a session of our role that it opened; ``own_accounts`` may be set or empty."""
     ana = {"user_id": "u-ana", "kind": "human", "email": "ana@example.com"}
     write_context(tmp_path / "context", directory=[ana])
     evil, away = "arn:aws:sts::444455556666:assumed-role/evil/ana@example.com", "444455556666"
@@ -189,7 +189,7 @@ def test_a_session_of_a_foreign_account_is_nobody_of_ours(
 
 
 def test_one_record_says_who_asked_for_a_key(sail: SparkSession, tmp_path: Path) -> None:
-    """Not the least name of all records and the least key."""
+    """The names and the key of one record are used together, in any order of records."""
     people = [
         {"user_id": f"u-{name}", "kind": "human", "aliases": f"arn:aws:iam::{ACCOUNT}:user/{name}"}
         for name in ("ana", "bo")

@@ -46,7 +46,7 @@ def test_late_and_early_records_belong_to_their_own_day(sail: SparkSession, tmp_
 
 
 def test_every_bad_record_is_rejected_on_one_day_only(sail: SparkSession, tmp_path: Path) -> None:
-    """On the day of its time where that is understood, else on that of its file."""
+    """On the day of its time if that is understood, else on its file's day."""
     for day in DAYS:
         late = at(day - timedelta(days=1), "x", **NAMELESS)
         early = at(day + timedelta(days=1), "x", **NAMELESS)
@@ -64,7 +64,7 @@ def test_every_bad_record_is_rejected_on_one_day_only(sail: SparkSession, tmp_pa
         rejects = rows_of(sail, config, REJECTS, day)
         found += [(Path(row["file"]), row["position"]) for row in rejects]
     assert len(set(found)) == len(found)
-    # Nothing of the middle day's files is missing: what is early was not yet read the day before.
+    # Nothing of the middle day's files is missing: early records were not read the day before.
     middle = {(path.name, position) for path, position in found if path.parent.name == "06"}
     assert middle == {
         ("a.json", "line 2"),
@@ -129,7 +129,7 @@ def test_a_day_without_a_record_leaves_the_tables_as_they_were(
 
 
 def test_a_day_of_rejects_only_is_written(sail: SparkSession, tmp_path: Path) -> None:
-    """The gate judges it; to refuse it here would hide the rejects."""
+    """Stage check stops this day; an error here would hide the rejects."""
     write_file(tmp_path / "raw/a.json.gz", b"no json at all\n", pack=False)
     config = job_config(tmp_path, [{"path": "raw/*"}])
     sums = run_ingest(sail, config)

@@ -81,7 +81,7 @@ def test_the_night_when_clocks_change(
 
 @pytest.mark.parametrize("engine", ["sail", "apache_spark"])
 def test_local_times(request: pytest.FixtureRequest, engine: str) -> None:
-    """Every quarter of an hour of days on which clocks change somewhere, told by another clock."""
+    """Every quarter of an hour of days on which clocks change, compared with `zoneinfo`."""
     zones = ["Europe/Berlin", "Europe/London", "America/New_York", "America/Santiago"]
     zones += ["Australia/Sydney", "Australia/Lord_Howe", "Asia/Kolkata", "UTC"]
     days = ["03-08", "03-29", "04-05", "09-06", "10-04", "10-25", "11-01"]

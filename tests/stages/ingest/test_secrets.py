@@ -88,7 +88,7 @@ def put_everywhere(folder: Path, texts: list[str]) -> dict[str, list[str]]:
 
 @pytest.mark.parametrize("engine", ["sail", "apache_spark"])
 def test_events_hold_no_secret(engine: str, request: pytest.FixtureRequest, tmp_path: Path) -> None:
-    """Neither in a text nor in what is told of it; what is no secret is as it was."""
+    """Neither in columns of text nor in details; harmless text is unchanged."""
     session: SparkSession = request.getfixturevalue(engine)
     made = put_everywhere(tmp_path, [*SECRETS, *HARMLESS])
     config = job_config(tmp_path, [json.loads(made["source"][0])])

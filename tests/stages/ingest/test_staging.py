@@ -41,7 +41,7 @@ def test_the_json_reader_and_the_parser_of_text_agree(
     for case in ("copies", "identities", "requests", "role_sessions", "duplicates"):
         text = (folder / case / "input.json").read_text(encoding="utf-8")
         records = [json.loads(line) for line in text.splitlines()]
-        # Text where an object should be, and lists where text should, are what the reader refuses.
+        # The reader refuses text in place of an object, and lists in place of text.
         records = [record for record in records if record["eventID"] not in ("i14", "r11")]
         write_file(tmp_path / f"raw/{case}.json", lines(*records))
         write_file(tmp_path / f"raw/{case}-2.json.gz", envelope(*records))
@@ -65,7 +65,7 @@ def test_the_json_reader_and_the_parser_of_text_agree(
 def test_one_odd_record_among_good_ones_is_never_lost(
     sail: SparkSession, tmp_path: Path, odd: str, framing: str
 ) -> None:
-    """Whatever the engine's reader makes of it."""
+    """However the engine's reader reads it."""
     good = [json.dumps(trail_record(n)) for n in range(2)]
     text = "\n".join([good[0], odd, good[1]])
     if framing == "envelope":
@@ -77,7 +77,7 @@ def test_one_odd_record_among_good_ones_is_never_lost(
 
 @pytest.mark.parametrize("case", ["kubernetes_audit/mixed", "aws_cloudtrail/eventbridge_mixed"])
 def test_envelopes_of_all_kinds_in_one_file(sail: SparkSession, tmp_path: Path, case: str) -> None:
-    """Whichever record is the first and tells how the file is read, and if the file is damaged."""
+    """In any order, as the first record decides how a file is read, and in a damaged file."""
     folder = Path(__file__).parent / "formats" / case
     (log,) = folder.glob("input.*")
     records = log.read_text(encoding="utf-8").splitlines()
@@ -100,7 +100,7 @@ def test_envelopes_of_all_kinds_in_one_file(sail: SparkSession, tmp_path: Path, 
 
 
 def test_two_records_on_a_line_are_two(sail: SparkSession, tmp_path: Path) -> None:
-    """Whether the engine's reader can have its way or not."""
+    """By the JSON reader and, because of another file, as text."""
     both = json.dumps(trail_record(1)) + json.dumps(trail_record(2))
     write_file(tmp_path / "raw/a.json", lines(both))
     config = job_config(tmp_path, [{"path": "raw/*"}])
@@ -122,7 +122,7 @@ def test_half_a_surrogate_pair_costs_no_record(
 
 
 def test_a_record_that_is_too_long(sail: SparkSession, tmp_path: Path) -> None:
-    """By the same measure in a good file and in a damaged one."""
+    """The limit is the same in a good file and in a damaged file."""
     long = '{"t":"2026-10-05T10:00:00Z","u":"ana","a":"' + "y" * 1000 + '"}\n'
     short = '{"t":"2026-10-05T10:00:00Z","u":"ana","a":"read"}\n'
     write_file(tmp_path / "raw/good.log", long + short)

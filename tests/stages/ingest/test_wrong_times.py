@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 def test_times_that_cannot_be_right_are_rejects_of_their_file_s_day(
     engine: str, prefix: str, tmp_path: Path, request: pytest.FixtureRequest
 ) -> None:
-    """Of no clock's records one is lost: those of other days are events of those days."""
+    """No record is lost: records of other days become events of those days."""
     spark: SparkSession = request.getfixturevalue(engine)
     wrong = {
         "1970-01-01T00:00:00Z": "time 1970-01-01 00:00:00 lies before 2000-01-01",
@@ -57,7 +57,7 @@ def test_times_that_cannot_be_right_are_rejects_of_their_file_s_day(
 
 
 def test_times_of_files_without_a_day(sail: SparkSession, tmp_path: Path) -> None:
-    """They may hold all days up to this run's, and its own day is no other's future."""
+    """Such a file may hold every day up to the day of the run."""
     soon = datetime.now(UTC).date() + timedelta(days=1)
     times = ["1970-01-01T00:00:00Z", f"{soon}T00:00:00Z", "2100-01-01T00:00:00Z"]
     write_file(tmp_path / "raw/a.json", lines(*(trail_record(time, time) for time in times)))

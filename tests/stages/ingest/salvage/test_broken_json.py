@@ -41,10 +41,10 @@ def pieces(text: str, array: str = "Records", cut: bool = False) -> list[tuple[s
         (f'{{"Records":[{GOOD},{GOOD}]}}', [(GOOD, True), (GOOD, True)]),
         # On one line, as the engine reads it back; breaks inside strings are none in JSON.
         ('{"Records":[{"a":\n 1,\r\n"b":"x\\ny"}]}', [('{"a":  1, "b":"x\\ny"}', True)]),
-        # As written, whatever that says of numbers and keys.
+        # As written, with its numbers and keys unchanged.
         ('{"Records":[{"a":89.0,"a":1e3}]}', [('{"a":89.0,"a":1e3}', True)]),
         ('{"x":{"y":[1]},"Records":[{}],"z":[1]}', [("{}", True)]),
-        # What is no object.
+        # Elements that are not objects.
         ('{"Records":[1,{},null]}', [("1", False), ("{}", True), ("null", False)]),
         # A broken element ends where the next seems to begin.
         ('{"Records":[{"a":},{"b":1}]}', [('{"a":}', False), ('{"b":1}', True)]),
@@ -141,7 +141,7 @@ def test_elements_of_a_document_that_is_cut_are_a_beginning_of_its_records(
 @settings(max_examples=200, deadline=None)
 @given(text=st.text(alphabet='{}[]",:ab \n\\', max_size=60))
 def test_any_text_is_split_to_its_end(text: str) -> None:
-    """No text makes it fail or run forever, and what it calls good is a JSON object."""
+    """No text makes it fail or run forever, and every good piece is a JSON object."""
     for array in ("Records", ""):
         for _, piece, problem in split_elements('{"Records":[' + text, array, cut=False):
             assert problem or json_problem(piece) is None

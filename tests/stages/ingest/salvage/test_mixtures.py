@@ -54,7 +54,7 @@ def file_text(framing: str, records: list[tuple[str, Any]]) -> str:
 def test_every_record_is_somewhere_once(
     sail: SparkSession, tmp_path_factory: pytest.TempPathFactory, files: list[Any]
 ) -> None:
-    # One that is always there, as a day without any record stops the run.
+    # One good record is always there, because a day without records stops the run.
     files = [("lines", [(GOOD_LINE, 0)], ".json"), *files]
     folder = tmp_path_factory.mktemp("mixture")
     good: list[Any] = []
