@@ -1,4 +1,4 @@
-"""``exfilwatch sources``: what each log format can tell and how to get it, as text."""
+"""``exfilwatch sources``: which facts each log holds and how to switch it on, as text."""
 
 from __future__ import annotations
 
@@ -22,23 +22,23 @@ QUESTIONS = {
     "address": "source address",
     "object": "asset, object",
 }
-"""Keys of an entry that hold an answer, with how they are headed."""
+"""Keys of an entry that hold an answer → headings."""
 COMMAND = "$ "
 INDENT = "  "
 WIDEST = 100
 
 
 def as_overview() -> str:
-    """A line a format: what it can tell, once it is switched on, and what it is."""
+    """A line for each format: which facts the log holds, once it is switched on, and its title."""
     rows = [
-        [name, *(getattr(form, question).told for question in QUESTIONS), form.title]
+        [name, *(getattr(form, question).holds for question in QUESTIONS), form.title]
         for name, form in FORMATS.items()
     ]
-    return table(["format", *QUESTIONS, "what it is"], rows)
+    return table(["format", *QUESTIONS, "log"], rows)
 
 
 def as_entry(format_id: str, width: int) -> str:
-    """All about one format, wrapped; raises InputError for one that is not known."""
+    """The description of one format, wrapped. Raises InputError for an unknown format."""
     if format_id not in FORMATS:
         near = difflib.get_close_matches(format_id, FORMATS, n=1)
         hint = f"; did you mean {near[0]}?" if near else ""
@@ -54,13 +54,13 @@ def _lines(format_id: str, width: int) -> Iterator[str]:
     yield from _wrapped("files", form.file, width)
     yield from _wrapped("fields", _fields(format_id), width)
     yield ""
-    yield "What it tells, once it is switched on"
+    yield "Facts in the log, once it is switched on"
     for question, heading in QUESTIONS.items():
         answer: Answer = getattr(form, question)
-        yield from _wrapped(heading, f"{answer.told}. {answer.how}", width)
+        yield from _wrapped(heading, f"{answer.holds}. {answer.how}", width)
     yield from _wrapped("delivery", form.delivery, width)
     for limit in form.limits:
-        yield from _wrapped("mind", limit, width)
+        yield from _wrapped("limit", limit, width)
     yield ""
     yield "Switching it on"
     for step in form.enable:
@@ -88,7 +88,7 @@ def _wrapped(heading: str, text: str, width: int) -> list[str]:
         width,
         initial_indent=first,
         subsequent_indent=" " * len(first),
-        # Paths, options and names of settings are to be copied.
+        # People copy paths, options and names of settings, so these are never broken.
         break_long_words=False,
         break_on_hyphens=False,
     )
@@ -103,5 +103,5 @@ def _fields(format_id: str) -> str:
         return f"{len(known.used)} parts of a line are read, {len(known.ignored)} are not {place}"
     return (
         f"{len(known.used)} are read, {len(known.ignored)} known and ignored {place}; "
-        "ingest tells of any other"
+        "ingest reports all others"
     )

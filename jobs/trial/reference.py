@@ -161,7 +161,7 @@ def formats() -> str:
     """Markdown: the overview of all log formats, then one section for each."""
     rows = [
         [f"[`{name}`](#{name})", form.title]
-        + [getattr(form, question).told for question in QUESTIONS]
+        + [getattr(form, question).holds for question in QUESTIONS]
         for name, form in FORMATS.items()
     ]
     overview = _table(("format", "log", *QUESTIONS), rows)
@@ -169,7 +169,7 @@ def formats() -> str:
 
 
 def _format(name: str, form: Format) -> str:
-    answers = [[key, getattr(form, key).told, getattr(form, key).how] for key in QUESTIONS]
+    answers = [[key, getattr(form, key).holds, getattr(form, key).how] for key in QUESTIONS]
     source = {"name": form.example["name"], "format": name, **form.example}
     example = yaml.safe_dump({"sources": [source]}, sort_keys=False, width=1000).rstrip()
     return "\n\n".join(
@@ -267,7 +267,7 @@ PARTS: Mapping[str, tuple[str, Callable[[], str]]] = {
 
 
 def pages(folder: Path) -> Iterator[tuple[Path, str, str]]:
-    """Every page with a generated part: its path, its text now, and its text as it should be.
+    """Every page with a generated part: its path, its present text and its expected text.
 
     Raises ValueError if a page lacks the marks of its part.
     """
@@ -306,7 +306,7 @@ def _numbered(items: Iterable[str]) -> str:
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Write the pages, or with ``--check`` only compare them; gives the exit code."""
+    """Write the pages, or with ``--check`` only compare them; returns the exit code."""
     parser = argparse.ArgumentParser(
         prog="python -m jobs.trial.reference", description="Write the generated parts of docs/."
     )

@@ -25,7 +25,7 @@ class Described(BaseModel):
 class Answer(Described):
     """Whether a log holds a fact, once it is switched on as described."""
 
-    told: Literal["yes", "partly", "no"]
+    holds: Literal["yes", "partly", "no"]
     """Quote it in YAML, because a bare yes is a boolean there."""
     how: Text
     """The field, the condition, the exceptions."""

@@ -181,7 +181,7 @@ def entry(**changes: object) -> str:
         ({"cost": " "}, "cost\n  String should"),
         ({"price": "high"}, "price\n  Extra inputs"),
         # What YAML makes of a bare `yes`.
-        ({"bytes": {"told": True, "how": "by sftp"}}, "bytes.told\n  Input should be 'yes'"),
+        ({"bytes": {"holds": True, "how": "by sftp"}}, "bytes.holds\n  Input should be 'yes'"),
         ({"enable": []}, "enable\n  Tuple should have at least 1 item"),
         ({"title": "x" * 61}, "title\n  String should have at most 60"),
     ],
@@ -217,12 +217,12 @@ def test_an_entry_is_shown_whole(
     """Nothing of the entry is missing; prose fits the terminal, and what is typed is one line."""
     monkeypatch.setenv("COLUMNS", "70")
     text = shown(capsys, name)
-    told = " ".join(text.split())
+    printed = " ".join(text.split())
     form = FORMATS[name]
     answers = [getattr(form, question).how for question in QUESTIONS]
     steps = [step.removeprefix("$ ") for step in form.enable]
     for part in (form.title, form.record, form.delivery, form.cost, *form.limits, *answers, *steps):
-        assert " ".join(part.split()) in told
+        assert " ".join(part.split()) in printed
     prose, _, snippet = text.partition("In the config\n")
     typed = {f"    {step[2:]}" for step in form.enable if step.startswith("$ ")}
     lines = prose.splitlines()
