@@ -1,8 +1,8 @@
 """The command line ``exfilwatch``: data to stdout, errors to stderr, exit codes 0 to 3.
 
 0: done. 1: a stage failed. 2: the command or the config is wrong, and nothing was written. 3: the
-data-quality gate stopped the run. Engines and libraries are imported by the commands that need
-them, so that ``--help`` answers at once.
+data-quality gate stopped the run. Each command imports the engine and the libraries that it needs,
+so ``--help`` answers at once.
 """
 
 from __future__ import annotations
@@ -29,13 +29,13 @@ from jobs.cli.commands import (
     unmask,
     verdicts,
 )
-from jobs.cli.messages import Invocation, tell, tell_error
+from jobs.cli.messages import Invocation, print_error, print_problem
 from jobs.platform.errors import RunError
 from jobs.platform.terminal_text import printable
 
 NAME = "exfilwatch"
 COMPLETION_VARIABLE = "_EXFILWATCH_COMPLETE"
-"""Set by a shell that asks what may come next."""
+"""A shell sets it to ask for completions."""
 EXIT_WRONG_COMMAND = 2
 EXIT_INTERRUPTED = 130
 EXIT_BROKEN_PIPE = 141
@@ -98,13 +98,13 @@ def exfilwatch(
         ),
     ] = False,
 ) -> None:
-    """Options that stand before a command."""
+    """Take the options in front of a command."""
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run one command and give its exit code.
+    """Run one command and return its exit code.
 
-    Without ``argv`` this is the process's own command, and the process ends here.
+    Without ``argv`` it runs the process's own command and ends the process.
     """
     code = _answer(sys.argv[1:] if argv is None else argv)
     if argv is None:
@@ -115,9 +115,9 @@ def main(argv: Sequence[str] | None = None) -> int:
 def _leave(code: int) -> NoReturn:
     """End the process at once, without Python's own clean-up.
 
-    Threads of pyarrow call back into Python to read files. One that does so during the clean-up is
-    ended by Python in the middle of C++, and takes the process with it: "terminate called without
-    an active exception". Sessions, files and locks are closed by now.
+    Threads of pyarrow call back into Python to read files. If a thread does so during the clean-up,
+    Python ends it in the middle of C++, and the process aborts: "terminate called without an active
+    exception". Sessions, files and locks are closed by now.
     """
     logging.shutdown()
     for stream in (sys.stdout, sys.stderr):
@@ -133,25 +133,25 @@ def _answer(argv: Sequence[str]) -> int:
         code = _invoke(argv, invocation)
         sys.stdout.flush()
     except BrokenPipeError:
-        # Whoever read us has gone; without this the interpreter complains once more at its end.
+        # The reader of our output has gone. Without this the interpreter complains once more.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return EXIT_BROKEN_PIPE
     except KeyboardInterrupt:
-        tell(invocation, "interrupted")
+        print_problem(invocation, "interrupted")
         return EXIT_INTERRUPTED
     except typer.TyperException as error:
-        return _tell_usage(error)
+        return _print_usage_error(error)
     except RunError as error:
-        tell_error(invocation, error)
+        print_error(invocation, error)
         return error.exit_code
     except Exception as error:  # noqa: BLE001  # the edge of the program
-        tell_error(invocation, _worded(error, invocation))
+        print_error(invocation, _worded(error, invocation))
         return RunError.exit_code
     return code
 
 
 def _invoke(argv: Sequence[str], invocation: Invocation) -> int:
-    """Parse and run a command, and give its exit code; its errors are the caller's."""
+    """Parse and run a command, and return its exit code; the caller handles its errors."""
     command = get_command(app)
     try:
         if COMPLETION_VARIABLE in os.environ:
@@ -164,8 +164,8 @@ def _invoke(argv: Sequence[str], invocation: Invocation) -> int:
         return int(stop.code or 0)
 
 
-def _tell_usage(error: typer.TyperException) -> int:
-    """Say what is wrong with the command as it was typed, and where to read more."""
+def _print_usage_error(error: typer.TyperException) -> int:
+    """Print the mistake in the typed command, and where to read more."""
     context: typer.Context | None = getattr(error, "ctx", None)
     command = context.command if context else None
     missing = None if error.message else getattr(error, "param", None)
@@ -183,13 +183,13 @@ def _tell_usage(error: typer.TyperException) -> int:
 
 
 def _worded(error: Exception, invocation: Invocation) -> Exception:
-    """A platform's error in words, if the command has a config, which says where the tables are."""
+    """A platform's error in words. This needs the config, which says where the tables are."""
     from jobs.inputs.config import load_config
     from jobs.platform.errors_in_words import in_words
 
     try:
         words = invocation.config and in_words(error, load_config(invocation.config))
-    except Exception:  # noqa: BLE001  # the error that is to be shown stays the first one
+    except Exception:  # noqa: BLE001  # the first error is the one to show
         return error
     if not words:
         return error

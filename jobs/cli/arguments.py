@@ -14,13 +14,13 @@ from jobs.platform.errors import InputError
 
 
 def examples(*commands: str) -> str:
-    """The end of a command's help; ``commands``: each a whole command line."""
+    """The end of a command's help. Each of ``commands`` is a whole command line."""
     # \b keeps Typer from filling the lines of a paragraph.
     return "\n".join(["\b", "examples:", *(f"  {command}" for command in commands)])
 
 
 def one_of(choices: Sequence[str]) -> Callable[[str], str]:
-    """A parser that takes one of ``choices`` and no other text."""
+    """A parser that accepts one of ``choices`` and refuses any other text."""
 
     def parse(text: str) -> str:
         if text not in choices:
@@ -31,15 +31,15 @@ def one_of(choices: Sequence[str]) -> Callable[[str], str]:
 
 
 def completed(choices: Sequence[str]) -> Callable[[str], list[str]]:
-    """What a shell offers for an option that takes one of ``choices``."""
+    """Completions for an option that takes one of ``choices``."""
     return lambda incomplete: [choice for choice in choices if choice.startswith(incomplete)]
 
 
 def at_least(lowest: int) -> Callable[[str], int]:
-    """A parser that takes a whole number from ``lowest`` on."""
+    """A parser that accepts whole numbers from ``lowest`` on."""
 
     def parse(text: str) -> int:
-        # Typer gives defaults, too, which are numbers already.
+        # Typer also passes defaults, which are numbers already.
         if not str(text).isdecimal() or int(text) < lowest:
             raise typer.BadParameter(f"a whole number from {lowest} on, not {text!r}.")
         return int(text)
@@ -48,16 +48,16 @@ def at_least(lowest: int) -> Callable[[str], int]:
 
 
 def not_empty(text: str) -> str:
-    """The text without space around it; it must say something."""
+    """The text without surrounding space. Raises BadParameter if nothing is left."""
     if not text.strip():
         raise typer.BadParameter("must not be empty.")
     return text.strip()
 
 
 def span(day: date | None, start: date | None, end: date | None) -> list[date]:
-    """The days asked for; none asked for is yesterday, the last day that is whole everywhere.
+    """The requested days, in order. Without options: yesterday (UTC), the last whole day.
 
-    Raises :class:`InputError` for options that do not go together.
+    Raises :class:`InputError` for options that exclude each other.
     """
     if day is not None and (start is not None or end is not None):
         raise InputError(["--day stands alone; --start and --end name several days"])
@@ -71,7 +71,7 @@ def span(day: date | None, start: date | None, end: date | None) -> list[date]:
 
 
 def parse_day(text: str) -> date:
-    """The day that ``text`` names as YYYY-MM-DD."""
+    """Parse a day, YYYY-MM-DD."""
     try:
         return datetime.strptime(text, "%Y-%m-%d").replace(tzinfo=UTC).date()
     except ValueError:

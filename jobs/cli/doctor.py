@@ -1,4 +1,4 @@
-"""Checks that a job could run here: one line each, with what to do where something is missing."""
+"""Checks whether a job can run here: one line each, with the remedy if something is missing."""
 
 from __future__ import annotations
 
@@ -54,16 +54,16 @@ OLDEST_PYTHON = (3, 11)
 OLDEST_JAVA = 17
 SERVER_SECONDS = 10
 MOST_FILES = 1_000_000
-"""Files of a source, of all its days, beyond which they are not listed any more."""
+"""At most as many files of a source are listed, over all its days."""
 FEWEST_OPEN_FILES = 1024
-"""Files that a run may want open at once, with those of the engine and of its tables."""
+"""A run may need as many open files at once, including those of the engine and of its tables."""
 STYLES = {"ok": "green", "warning": "yellow", "missing": "bold red"}
 REINSTALL = "run `make env`, or install the pinned packages of requirements.lock"
 
 
 @dataclass(frozen=True)
 class Check:
-    """What was looked at, how it stands, and what to do unless it is ``ok``."""
+    """One checked thing, its state, and the remedy unless the state is ``ok``."""
 
     name: str
     state: Literal["ok", "warning", "missing"]
@@ -77,7 +77,7 @@ class Check:
 
 
 def examine(path: Path, out: Path | None = None) -> Iterator[Check]:
-    """Every check of the job at ``path``, cheapest first; later ones need a sound config."""
+    """Run all checks of the job at ``path``, the cheapest first. An invalid config ends them."""
     yield check_python()
     yield check_packages()
     from jobs.inputs.config import load_config
@@ -87,7 +87,7 @@ def examine(path: Path, out: Path | None = None) -> Iterator[Check]:
         config = load_config(path, out)
     except InputError as error:
         for problem in error.problems:
-            yield Check("config", "missing", problem, "mend this key or file")
+            yield Check("config", "missing", problem, "correct this key or file")
         return
     yield Check("config", "ok", f"{path}, {len(config.sources)} sources")
     yield from check_sources(config)
@@ -130,16 +130,16 @@ def check_packages() -> Check:
     except PackageNotFoundError:
         client = versions["pyspark"]
     if client != versions["pyspark"]:
-        # Both write the same files; whichever was installed last breaks the other.
+        # Both write the same files, so the later installation breaks the earlier one.
         found = f"pyspark {versions['pyspark']} beside pyspark-client {client}"
         return Check("packages", "missing", found, f"they must be one version; {REINSTALL}")
     return Check("packages", "ok", f"{len(versions)} found, pyspark {versions['pyspark']}")
 
 
 def check_sources(config: JobConfig) -> Iterator[Check]:
-    """Whether each source's path can be listed and matches a file, of whatever day.
+    """Whether each source's path can be listed and matches a file of any day.
 
-    Then what lies in folders of a day and no source's path matches.
+    Also warns of files that lie in a source's folders of days but match no source's path.
     """
     listed: dict[str, list[Found]] = {}
     for source in config.sources:
@@ -159,7 +159,7 @@ def check_sources(config: JobConfig) -> Iterator[Check]:
 
 
 def check_source(source: Source, files: list[Found], problems: dict[str, str]) -> Check:
-    """How it stands with one source, by its files of all days and the folders without a list."""
+    """The check of one source, from its files of all days and the folders that cannot be listed."""
     name = f"source {source.name}"
     if problems:
         folders = [
@@ -181,7 +181,7 @@ def check_source(source: Source, files: list[Found], problems: dict[str, str]) -
 
 
 def check_unmatched(source: Source, pattern: str, matched: set[str]) -> Iterator[Check]:
-    """That files in a source's folders of days are read by no source; nothing if all are."""
+    """A warning if files in a source's folders of days match no source's path."""
     found = unmatched_files(pattern, own_folder(source.path), matched)
     paths = list(islice(found, MOST_FILES))
     if paths:
@@ -195,7 +195,7 @@ def check_unmatched(source: Source, pattern: str, matched: set[str]) -> Iterator
 
 
 def check_open_files() -> Check:
-    """Whether a run may have as many files open as it needs, however many files a day has."""
+    """Whether a run may open enough files at once. The need does not grow with a day's files."""
     _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     if 0 <= hard < FEWEST_OPEN_FILES:
         remedy = f"let this user open {FEWEST_OPEN_FILES:,} files (`ulimit -H -n`)"
@@ -204,7 +204,7 @@ def check_open_files() -> Check:
 
 
 def check_context_files(config: JobConfig) -> Iterator[Check]:
-    """Every context file, of whatever day."""
+    """Every context file of every day."""
     from jobs.inputs.context import check_context, every_version, has_file
     from jobs.inputs.csv_rows import COLUMNS
     from models.resolve.assets import concealing_patterns
@@ -213,7 +213,7 @@ def check_context_files(config: JobConfig) -> Iterator[Check]:
         check_context(config.context)
     except InputError as error:
         for problem in error.problems:
-            yield Check("context", "missing", problem, "mend this line or file")
+            yield Check("context", "missing", problem, "correct this line or file")
         return
     absent = [f"{kind}.csv" for kind in COLUMNS if not has_file(config.context, kind)]
     if absent:
@@ -232,7 +232,7 @@ def check_context_files(config: JobConfig) -> Iterator[Check]:
 
 
 def check_writable(name: str, place: str) -> Check:
-    """Whether files can be made there (or, as long as it is not there, in the folder above)."""
+    """Whether files can be made in the folder or, if the folder is missing, in its parent."""
     if "://" in place:
         return _check_object_store(name, place)
     folder = Path(place)
@@ -249,13 +249,13 @@ def check_writable(name: str, place: str) -> Check:
 
 
 def check_private(name: str, place: str) -> Iterator[Check]:
-    """A warning if others may look into a folder that names people."""
+    """A warning if other users may read a folder that names people."""
     if "://" not in place and Path(place).is_dir() and Path(place).stat().st_mode & 0o077:
         yield Check(name, "warning", f"{place} is open to others", f"chmod 700 {place}")
 
 
 def check_pseudonym_key(config: JobConfig) -> Check:
-    """Whether the environment holds a key that is long enough."""
+    """Whether the environment holds a pseudonym key of sufficient length."""
     from jobs.privacy.identities_file import pseudonym_key
 
     try:
@@ -282,7 +282,7 @@ def _check_object_store(name: str, place: str) -> Check:
 
 
 def check_java() -> Check:
-    """Java of Apache Spark."""
+    """Whether Java is there and new enough for Apache Spark."""
     remedy = f"install a JDK {OLDEST_JAVA} or later, or set `engine: sail`, which needs none"
     java = shutil.which("java")
     if java is None:
@@ -324,9 +324,10 @@ def check_engine(engine: str) -> Check:
 
 
 def check_elasticsearch(config: JobConfig) -> Check:
-    """Whether the server lets us publish with the configured credentials.
+    """Whether the configured credentials may publish.
 
-    Neither its health nor its version is asked for: the role that publishes may see neither.
+    The check does not ask for the server's health or version, because the publishing role may not
+    see them.
     """
     settings = config.elasticsearch
     if settings.url is None:
@@ -339,7 +340,9 @@ def check_elasticsearch(config: JobConfig) -> Check:
             limited = client.options(request_timeout=SERVER_SECONDS, max_retries=0)
             check_ready(limited, settings.prefix)
     except RunError as error:
-        return Check("elasticsearch", "missing", str(error), "mend this, or change `elasticsearch`")
+        return Check(
+            "elasticsearch", "missing", str(error), "correct this, or change `elasticsearch`"
+        )
     except Exception as error:  # noqa: BLE001  # transport, TLS, authentication, another product
         remedy = (
             "check that the server runs and `elasticsearch` (url, ca_certs) and the secret in "

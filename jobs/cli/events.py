@@ -34,7 +34,7 @@ SEARCHED_IN_REJECTS = ("file", "reason", "line")
 
 @dataclass(frozen=True)
 class Wanted:
-    """Which rows of a day: None is any; ``user`` is a user_id or a principal."""
+    """Conditions on a day's rows. None allows any value; ``user`` is a user_id or a principal."""
 
     day: date
     source: str | None = None
@@ -46,7 +46,7 @@ class Wanted:
 
 
 def find_events(storage: str, wanted: Wanted, limit: int) -> tuple[list[dict[str, Any]], int]:
-    """The first ``limit`` events (0: all) by time, and how many there are."""
+    """The first ``limit`` events by time (0: all), and the number of all matching events."""
     import pyarrow.compute as pc
 
     condition = _day_and_source(wanted)
@@ -66,7 +66,7 @@ def find_events(storage: str, wanted: Wanted, limit: int) -> tuple[list[dict[str
 
 
 def find_rejects(storage: str, wanted: Wanted, limit: int) -> tuple[list[dict[str, Any]], int]:
-    """The first ``limit`` rejects (0: all) by source, file and position, and how many there are."""
+    """The first ``limit`` rejects by source, file, position (0: all), and the number of all."""
     condition = _day_and_source(wanted)
     if wanted.contains is not None:
         condition &= _contains(SEARCHED_IN_REJECTS, wanted.contains)
@@ -74,10 +74,10 @@ def find_rejects(storage: str, wanted: Wanted, limit: int) -> tuple[list[dict[st
 
 
 def as_ndjson(rows: list[dict[str, Any]]) -> Iterator[str]:
-    """One JSON object a row, ASCII only, so that no log value reaches a terminal as a command."""
+    """One JSON object a row, in ASCII, so no log value reaches a terminal as a control sequence."""
     for row in rows:
         plain = {name: _plain(value) for name, value in row.items()}
-        # DEL is the one control character that json leaves as it is.
+        # json escapes every control character except DEL.
         yield json.dumps(plain, ensure_ascii=True).replace("\x7f", "\\u007f")
 
 
@@ -88,7 +88,7 @@ def as_table(rows: list[dict[str, Any]], header: tuple[str, ...]) -> str:
 
 
 def instant(moment: datetime) -> str:
-    """ISO 8601 with Z; a time without a zone is UTC, as everywhere in the warehouse."""
+    """ISO 8601 with Z. A time without a zone is UTC, as everywhere in the warehouse."""
     aware = moment.astimezone(UTC) if moment.tzinfo else moment.replace(tzinfo=UTC)
     return aware.isoformat().replace("+00:00", "Z")
 

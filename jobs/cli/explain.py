@@ -1,4 +1,4 @@
-"""One finding with everything behind it: contributions, assets, and the rows that are evidence."""
+"""One finding with its contributions, its assets and the rows that are its evidence."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ REASON_CHARS = 500
 
 @dataclass(frozen=True)
 class Evidence:
-    """A finding, the rows of its entity on its assets in its window, and how many there are."""
+    """A finding, its entity's rows on its assets within its window, and their number."""
 
     day: date
     document: dict[str, Any]
@@ -40,8 +40,8 @@ class Evidence:
 def find_evidence(storage: str, finding_id: str, limit: int) -> Evidence:
     """The finding whose id begins with ``finding_id``, with at most ``limit`` rows of each kind.
 
-    Raises :class:`InputError` where none or several do. A finding kept on several days is shown
-    as of the last.
+    Raises :class:`InputError` if no finding or several begin so. If several days keep the finding,
+    the last day's row is shown.
     """
     day, document = _find(storage, finding_id)
     condition = _of_entity(day, document)
@@ -123,7 +123,7 @@ def _of_entity(day: date, document: dict[str, Any]) -> pc.Expression:
 
 
 def _on_assets(assets: list[str]) -> pc.Expression:
-    """Events on listed assets carry their id; others are found by the container's URI."""
+    """Events on listed assets hold the asset's id; the others match by the container's URI."""
     import pyarrow.compute as pc
 
     condition = _field("asset_id").isin(assets)

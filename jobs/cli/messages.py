@@ -1,4 +1,4 @@
-"""What a command says: lines for a person, or one JSON object a line for a log collector.
+"""Messages of a command: lines for a person, or one JSON object a line for a log collector.
 
 Data go to stdout, errors and the records of ``logging`` to stderr. Log values are
 attacker-controlled, so control characters are escaped in every line.
@@ -21,12 +21,12 @@ from jobs.platform.errors import InputError, RunError
 from jobs.platform.terminal_text import printable
 
 LOGGER = "exfilwatch"
-"""Name of the logger of what no module logs: progress and the error that ends a command."""
+"""Logger name of messages that no module logs: progress, and the error that ends a command."""
 
 
 @dataclass
 class Invocation:
-    """One command: how it was called, and where in its work it is."""
+    """One command: its options, and the day and stage at work."""
 
     verbose: bool = False
     log_format: Literal["text", "json"] = "text"
@@ -38,19 +38,19 @@ class Invocation:
 
 def say(text: str) -> None:
     """Print a message to stderr; lines after the first are indented."""
-    # A line break within a name that was logged must not look like a message of its own.
+    # A line break in a logged name must not look like a second message.
     for number, line in enumerate(text.split("\n")):
         indent = "  " if number else ""
         print(f"exfilwatch: {indent}{printable(line)}", file=sys.stderr, flush=True)
 
 
 def print_line(line: str) -> None:
-    """Print exactly one line; a line break in it is shown as its escape."""
+    """Print exactly one line; line breaks in it become escapes."""
     print(printable(line), flush=True)
 
 
 def json_line(invocation: Invocation, level: str, logger: str, message: str, **more: object) -> str:
-    """One JSON object in ASCII, with the day and the stage that are at work.
+    """One JSON object in ASCII, with the day and the stage at work.
 
     Keys with None in ``more`` are left out.
     """
@@ -64,12 +64,12 @@ def json_line(invocation: Invocation, level: str, logger: str, message: str, **m
         "message": message,
         **{name: value for name, value in more.items() if value is not None},
     }
-    # DEL is the one control character that json leaves as it is.
+    # json escapes every control character except DEL.
     return json.dumps(record, ensure_ascii=True).replace("\x7f", "\\u007f")
 
 
-def tell(invocation: Invocation, problem: str, trace: str | None = None) -> None:
-    """Print to stderr what ends a command, and where it happened."""
+def print_problem(invocation: Invocation, problem: str, trace: str | None = None) -> None:
+    """Print to stderr the problem that ends a command, and its traceback."""
     if invocation.log_format == "json":
         line = json_line(invocation, "ERROR", LOGGER, problem, exception=trace)
         print(line, file=sys.stderr, flush=True)
@@ -79,19 +79,19 @@ def tell(invocation: Invocation, problem: str, trace: str | None = None) -> None
     say(problem)
 
 
-def tell_error(invocation: Invocation, error: Exception) -> None:
-    """Print every problem of an error, with its notes; where it happened only if verbose."""
+def print_error(invocation: Invocation, error: Exception) -> None:
+    """Print every problem of an error with its notes, and the traceback if verbose."""
     trace = _trace(error) if invocation.verbose else None
     where = "".join(f"{note}: " for note in getattr(error, "__notes__", []))
     problems = error.problems if isinstance(error, InputError) else [_message(error)]
     for number, problem in enumerate(problems):
-        tell(invocation, f"{where}{problem}", None if number else trace)
+        print_problem(invocation, f"{where}{problem}", None if number else trace)
 
 
 def set_up_logging(invocation: Invocation) -> None:
-    """Send our own warnings to stderr; those of libraries only if verbose, for they help a search.
+    """Send our own warnings to stderr, and all errors.
 
-    Whatever is an error is always sent.
+    Warnings of libraries are sent only if verbose.
     """
     handler = _Handler(invocation)
     logging.captureWarnings(invocation.verbose)
@@ -104,7 +104,7 @@ def set_up_logging(invocation: Invocation) -> None:
 
 
 class _Handler(logging.Handler):
-    """Prints records to whatever ``sys.stderr`` is, which a progress bar takes for its time."""
+    """Prints records to the current ``sys.stderr``, which a progress bar replaces for a time."""
 
     def __init__(self, invocation: Invocation) -> None:
         super().__init__()
@@ -115,8 +115,8 @@ class _Handler(logging.Handler):
         trace = _trace(error) if error else None
         message = record.getMessage()
         if self.invocation.log_format == "json":
-            told = (record.levelname, record.name, message)
-            lines = [json_line(self.invocation, *told, exception=trace)]
+            about = (record.levelname, record.name, message)
+            lines = [json_line(self.invocation, *about, exception=trace)]
         else:
             lines = [f"exfilwatch: {record.levelname}: {printable(message)}"]
             lines += [_indented(trace)] if trace else []
@@ -128,7 +128,7 @@ def _trace(error: BaseException) -> str:
 
 
 def _indented(trace: str) -> str:
-    """A traceback whose lines cannot be taken for ours, whatever its messages hold."""
+    """A traceback with indented lines, so that none of them looks like a message of ours."""
     return "\n".join(f"  {printable(line)}" for line in trace.split("\n"))
 
 

@@ -1,4 +1,4 @@
-"""How far a run has come: a line for each stage, and a bar with the time left on a terminal."""
+"""Progress of a run: a line for each stage, and on a terminal a bar with the time left."""
 
 from __future__ import annotations
 
@@ -16,49 +16,49 @@ if TYPE_CHECKING:
 
 STEPS = "stages"
 SPEED_SECONDS = 24 * 3600
-"""Past over which the speed is averaged: the stages of a day differ, the days hardly do."""
+"""The speed is averaged over these past seconds. Stages of a day differ much, days hardly."""
 
 
 @contextmanager
 def followed(
     invocation: Invocation, days: Sequence[date], stages: Sequence[str]
 ) -> Iterator[Progress]:
-    """Give the function to which ``run_days`` reports its progress, for these days and stages.
+    """Yield the function to which ``run_days`` reports its progress on these days and stages.
 
-    Lines go to stdout as they are, or as JSON. Each stage that is done moves the bar.
+    It prints lines to stdout, as text or as JSON. Each finished stage moves the bar.
     """
     from jobs.pipeline import Done
 
     steps = [(str(day), stage) for day in days for stage in stages]
     number = len(steps)
 
-    def tell(said: Done | str) -> None:
-        if isinstance(said, Done):
-            invocation.day, invocation.stage = str(said.day), said.stage
+    def report_progress(news: Done | str) -> None:
+        if isinstance(news, Done):
+            invocation.day, invocation.stage = str(news.day), news.stage
         if invocation.log_format == "text":
-            print_line(str(said))
-        elif isinstance(said, Done):
-            figures = {"seconds": round(said.seconds, 1), "rows": dict(said.outcome.rows)}
-            line = json_line(invocation, "INFO", LOGGER, str(said.outcome), **figures)
+            print_line(str(news))
+        elif isinstance(news, Done):
+            figures = {"seconds": round(news.seconds, 1), "rows": dict(news.outcome.rows)}
+            line = json_line(invocation, "INFO", LOGGER, str(news.outcome), **figures)
             print(line, flush=True)
         else:
-            print(json_line(invocation, "INFO", LOGGER, said), flush=True)
-        if isinstance(said, Done):
+            print(json_line(invocation, "INFO", LOGGER, news), flush=True)
+        if isinstance(news, Done):
             advance(STEPS, 1, number)
             _go_on(invocation, steps)
 
     invocation.day, invocation.stage = steps[0]
     if invocation.log_format == "json":
-        yield tell
+        yield report_progress
         return
     with bars():
         advance(STEPS, 0, number)
-        yield tell
+        yield report_progress
 
 
 @contextmanager
 def bars() -> Iterator[None]:
-    """Show a bar for each kind of work that is told of, if a person sees both outputs."""
+    """Show a bar for each reported kind of work, if stdout and stderr are terminals."""
     if not (sys.stdout.isatty() and sys.stderr.isatty()):
         yield
         return
@@ -105,7 +105,7 @@ def _drawn() -> Iterator[Report]:
 
 
 def _go_on(invocation: Invocation, steps: Sequence[tuple[str, str]]) -> None:
-    """Put the step after the one that is done to work."""
+    """Set the next step's day and stage as those at work."""
     done = (invocation.day, invocation.stage)
     later = steps[steps.index(done) + 1 :] if done in steps else []
     invocation.day, invocation.stage = later[0] if later else (None, None)

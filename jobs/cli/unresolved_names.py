@@ -1,8 +1,8 @@
-"""Whom the stored events do not name for certain: unresolved, ambiguous, matched by a rule.
+"""Lists principals of stored events that are unresolved, ambiguous or matched only by a rule.
 
-Read without an engine: Arrow groups the events batch by batch, so that only the distinct
-principals in question are held. Unresolved is what the ``check`` stage calls so too: an event whose
-``user_kind`` is ``unknown``. What its log calls a service is one, in the directory or not.
+No engine is needed: Arrow groups the events batch by batch, so memory holds only the distinct
+principals in question. An event is unresolved if its ``user_kind`` is ``unknown``, as in the
+``check`` stage. A principal that the log calls a service is resolved, even outside the directory.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 Row = dict[str, Any]
 NOBODY = ("anonymous", "system:anonymous")
-"""Principals of events whose log names nobody; no alias can be given to them."""
+"""Principals of events whose log names nobody. They cannot have an alias."""
 COUNTED = ("source", "user_kind", "principal", "user_id", *IDENTITY_DETAILS)
 SUMS = ("events", "bytes_out")
 MAX_GUESSES = 5
@@ -35,7 +35,7 @@ MAX_GUESSES = 5
 
 @dataclass(frozen=True)
 class Listing:
-    """Rows to print, the first ones of all, and how many there are of each kind."""
+    """The rows to print and, for each kind, the number of all rows."""
 
     first: date
     last: date
@@ -47,9 +47,9 @@ class Listing:
 
 
 def list_identities(config: JobConfig, day: date | None, days: int, limit: int) -> Listing:
-    """Sources, and the ``limit`` (0: all) principals and rule matches with the most events.
+    """All sources, and the ``limit`` principals and rule matches with the most events (0: all).
 
-    Of ``day``, or of the stored days among the last ``days``, counted from the latest stored one.
+    They cover ``day``, or the stored days among the last ``days`` up to the latest stored one.
     """
     import pyarrow.compute as pc
 
@@ -63,7 +63,7 @@ def list_identities(config: JobConfig, day: date | None, days: int, limit: int) 
     unresolved, unresolved_total = _largest(counts.filter(pc.or_(unknown, ambiguous)), keys, limit)
     guess = guess_finder(load_context(config.context, last).directory)
     for row in unresolved:
-        row |= _told(row, guess(row["principal"]))
+        row |= _advice(row, guess(row["principal"]))
     keys = ["identity_rule", "identity_name", "user_id"]
     by_rule, by_rule_total = _largest(
         counts.filter(pc.is_valid(counts["identity_rule"])), keys, limit
@@ -84,19 +84,19 @@ def as_text(listing: Listing) -> str:
     ):
         parts += ["", f"{title}: {total:,}", *([_table(rows)] if rows else [])]
     if listing.by_rule:
-        parts.append("make a name an alias of its user_id once you know that it is theirs")
+        parts.append("if you know whose name it is, add it to the aliases of that user_id")
     return "\n".join(parts)
 
 
 def as_rows(listing: Listing) -> Iterator[Row]:
-    """Every row with the list it belongs to."""
+    """Every row with the name of its list."""
     for name in ("sources", "unresolved", "by_rule"):
         for row in getattr(listing, name):
             yield {"list": name, **row}
 
 
 def _stored_span(config: JobConfig, day: date | None, days: int) -> tuple[date, date]:
-    """First and last day to read, which hold events; RunError if there are none."""
+    """First and last stored day to read. RunError if no day holds events."""
     stored: list[date] = []
     if table_exists(config.storage, EVENTS):
         partitions = open_table(config.storage, EVENTS).partitions()
@@ -116,7 +116,7 @@ def _stored_span(config: JobConfig, day: date | None, days: int) -> tuple[date, 
 
 
 def _count(storage: str, first: date, last: date) -> pa.Table:
-    """Events and bytes by what is not certain of an identity; of certain ones by source alone."""
+    """Events and bytes of uncertain identities by principal; of certain ones only by source."""
     import pyarrow as pa
     import pyarrow.compute as pc
 
@@ -139,7 +139,7 @@ def _count(storage: str, first: date, last: date) -> pa.Table:
         **{key: detail(key) for key in IDENTITY_DETAILS},
         "bytes_out": pc.field("bytes_out"),
     }
-    # Details are large in memory, and grouping is faster than reading: little need be read ahead.
+    # Details are large in memory, and grouping is faster than reading, so read little ahead.
     scanner = stored.scanner(
         columns=columns, filter=in_span, batch_readahead=2, fragment_readahead=1
     )
@@ -159,7 +159,7 @@ def _summed(counts: pa.Table) -> pa.Table:
 
 
 def _largest(counts: pa.Table, keys: list[str], limit: int) -> tuple[list[Row], int]:
-    """The groups with the most events and how many there are."""
+    """The groups with the most events, and the number of all groups."""
     groups = counts.group_by(keys).aggregate(
         [("source", "distinct"), ("events", "sum"), ("bytes_out", "sum")]
     )
@@ -172,7 +172,7 @@ def _largest(counts: pa.Table, keys: list[str], limit: int) -> tuple[list[Row], 
 
 
 def _sources(counts: pa.Table) -> list[Row]:
-    """Events of each source by how their identity is known, and of all sources together."""
+    """Events of each source and of all sources, by the way their identity was found."""
     kinds = ("events", "resolved", "by_rule", "ambiguous", "unresolved")
     found: dict[str, Row] = {}
     totals = dict.fromkeys(kinds, 0)
@@ -193,8 +193,8 @@ def _sources(counts: pa.Table) -> list[Row]:
     ]
 
 
-def _told(row: Row, guesses: list[str]) -> Row:
-    """Why a principal is not resolved, and who it may be."""
+def _advice(row: Row, guesses: list[str]) -> Row:
+    """The reason why a principal is unresolved, and a guess at its identity."""
     if row["principal"] in NOBODY:
         return {"why": "the log names nobody", "hint": ""}
     if row["identity_candidates"]:

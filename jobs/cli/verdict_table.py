@@ -13,7 +13,7 @@ WIDTHS = {"by": 32, "reason": 110}
 
 
 def as_table(verdicts: Sequence[Verdict]) -> str:
-    """One line a verdict, for a terminal."""
+    """One line for each verdict."""
     rows = [
         (given.finding[:ID_CHARS], given.verdict, given.at, given.by, given.reason)
         for given in verdicts

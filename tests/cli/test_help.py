@@ -122,10 +122,10 @@ def test_spans_of_days() -> None:
 
 
 @pytest.mark.parametrize(
-    ("argv", "told"),
+    ("argv", "message"),
     [
         (["run"], "exfilwatch run: error: Missing option '--config': Job config\n"),
-        (["explain", "--config", "x"], "error: Missing argument 'FINDING_ID': event.id, or how"),
+        (["explain", "--config", "x"], "error: Missing argument 'FINDING_ID': event.id, or its"),
         (
             ["run", "--config", "x", "--day", "5.10."],
             "error: Invalid value for '--day': '5.10.' is not a day, YYYY-MM-DD\n",
@@ -138,11 +138,11 @@ def test_spans_of_days() -> None:
     ],
 )
 def test_a_wrong_command_says_what_was_expected(
-    argv: list[str], told: str, capsys: pytest.CaptureFixture[str]
+    argv: list[str], message: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     code, _, err = run(capsys, *argv)
     assert code == 2
-    assert told in err
+    assert message in err
     assert err.endswith("--help` shows how it is used\n")
     assert "\x1b" not in err
 

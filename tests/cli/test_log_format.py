@@ -43,16 +43,16 @@ def test_every_stage_is_a_record(
         stage_of(monkeypatch, name, f"did {name} of {FORGED}")
     code, out, err = run(capsys, "run", "--config", job, *SPAN)
     assert (code, err) == (0, "")
-    told = records(out)
-    assert [(record["day"], record["stage"]) for record in told] == [
+    reported = records(out)
+    assert [(record["day"], record["stage"]) for record in reported] == [
         (day, name) for day in ("2026-10-05", "2026-10-06") for name in pipeline.STAGES
     ]
-    assert [record["message"] for record in told[:7]] == [
+    assert [record["message"] for record in reported[:7]] == [
         f"did {name} of {FORGED}" for name in pipeline.STAGES
     ]
-    assert {(record["level"], record["logger"]) for record in told} == {("INFO", "exfilwatch")}
-    assert all(record["seconds"] >= 0 for record in told)
-    (first,) = {record["run"] for record in told}
+    assert {(record["level"], record["logger"]) for record in reported} == {("INFO", "exfilwatch")}
+    assert all(record["seconds"] >= 0 for record in reported)
+    (first,) = {record["run"] for record in reported}
     _, out, _ = run(capsys, "publish", "--config", job, *SPAN)
     (second,) = {record["run"] for record in records(out)}
     assert first != second
@@ -78,12 +78,12 @@ def test_the_error_that_ends_a_run_names_its_day_and_stage(
     found, out, err = run(capsys, "run", "--config", job, *SPAN, "-v")
     assert found == code
     (ingested,) = records(out)
-    told = records(err)
-    assert [record["message"] for record in told] == messages
-    for record in told:
+    reported = records(err)
+    assert [record["message"] for record in reported] == messages
+    for record in reported:
         assert (record["level"], record["day"], record["stage"]) == ("ERROR", "2026-10-05", "check")
         assert record["run"] == ingested["run"]
-    assert "Traceback" in told[0]["exception"]
+    assert "Traceback" in reported[0]["exception"]
 
 
 def test_a_stage_that_is_done_moves_on_and_counts_its_rows(
@@ -91,8 +91,8 @@ def test_a_stage_that_is_done_moves_on_and_counts_its_rows(
 ) -> None:
     invocation = Invocation(log_format="json")
     outcome = Outcome({"events": 3}, ("3 records", "NO FILE for a"))
-    with followed(invocation, [DAY], ["ingest", "aggregate"]) as tell:
-        tell(Done(DAY, "ingest", 1000.24, outcome))
+    with followed(invocation, [DAY], ["ingest", "aggregate"]) as progress:
+        progress(Done(DAY, "ingest", 1000.24, outcome))
     (record,) = records(capsys.readouterr().out)
     assert (record["day"], record["stage"]) == ("2026-10-05", "ingest")
     assert (record["message"], record["seconds"]) == ("3 records; NO FILE for a", 1000.2)
@@ -102,8 +102,8 @@ def test_a_stage_that_is_done_moves_on_and_counts_its_rows(
 
 def test_a_remark_ends_no_stage(capsys: pytest.CaptureFixture[str]) -> None:
     invocation = Invocation(log_format="json")
-    with followed(invocation, [DAY], ["ingest", "aggregate"]) as tell:
-        tell("2026-10-06 was scored from the old 2026-10-05")
+    with followed(invocation, [DAY], ["ingest", "aggregate"]) as progress:
+        progress("2026-10-06 was scored from the old 2026-10-05")
     (record,) = records(capsys.readouterr().out)
     assert record["message"] == "2026-10-06 was scored from the old 2026-10-05"
     assert "seconds" not in record

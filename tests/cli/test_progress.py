@@ -57,17 +57,17 @@ def test_only_lines_elsewhere(job: Path) -> None:
 
 
 def test_steps_are_told_to_whoever_listens() -> None:
-    told: list[tuple[str, int, int | None]] = []
+    reported: list[tuple[str, int, int | None]] = []
     advance("nobody hears it", 1)
-    with reported_to(lambda *step: told.append(step)):
+    with reported_to(lambda *step: reported.append(step)):
         advance("documents", 2, 3)
         advance("documents", 1)
     advance("nobody hears it", 1)
-    assert told == [("documents", 2, 3), ("documents", 1, None)]
+    assert reported == [("documents", 2, 3), ("documents", 1, None)]
 
 
 def test_the_lab_tells_its_days(tmp_path: Path) -> None:
-    told: list[tuple[str, int, int | None]] = []
-    with reported_to(lambda *step: told.append(step)):
+    reported: list[tuple[str, int, int | None]] = []
+    with reported_to(lambda *step: reported.append(step)):
         make_lab(tmp_path / "lab", seed=3, people=4, services=2, days=3)
-    assert told == [("days of the sample lab's logs", 1, 3)] * 3
+    assert reported == [("days of the sample lab's logs", 1, 3)] * 3

@@ -158,13 +158,13 @@ main()
 
 
 @pytest.mark.parametrize(
-    ("options", "told"),
+    ("options", "message"),
     [
         ([], "exfilwatch: interrupted\n"),
         (["--log-format", "json"], '"message": "interrupted"}\n'),
     ],
 )
-def test_ctrl_c_ends_a_run_in_a_word(options: list[str], told: str, job: Path) -> None:
+def test_ctrl_c_ends_a_run_in_a_word(options: list[str], message: str, job: Path) -> None:
     argv = ["publish", "--config", str(job), "--day", "2026-10-05", *options]
     done = subprocess.run(
         [sys.executable, "-c", INTERRUPTED, *argv],
@@ -174,5 +174,5 @@ def test_ctrl_c_ends_a_run_in_a_word(options: list[str], told: str, job: Path) -
         check=False,
     )
     assert (done.returncode, done.stdout) == (130, "")
-    assert done.stderr.endswith(told)
+    assert done.stderr.endswith(message)
     assert done.stderr.count("\n") == 1

@@ -1,1 +1,1 @@
-"""One file for each group of commands: what it takes and what it calls."""
+"""The commands with their options, one module for each group."""

@@ -37,13 +37,13 @@ def demo(
     days: Annotated[int, typer.Option(parser=at_least(3), metavar="N", help="Days of logs.")] = 35,
     _verbose: Verbose = False,
 ) -> None:
-    """Make a sample lab's logs and run on them.
+    """Make a sample lab's logs and run every day.
 
-    The last day is run by the Airflow DAG; then its review queue is printed.
+    Airflow runs the last day by the DAG. Then the review queue of that day is printed.
     """
     from jobs.cli.progress import followed
     from jobs.trial.demo import LAST_DAY, run_demo
 
     run = [LAST_DAY - timedelta(days=back) for back in reversed(range(1, days))]
-    with followed(context.obj, run, STAGE_NAMES) as tell:
-        run_demo(out, seed, people, services, days, tell)
+    with followed(context.obj, run, STAGE_NAMES) as progress:
+        run_demo(out, seed, people, services, days, progress)

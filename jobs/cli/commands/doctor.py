@@ -1,4 +1,4 @@
-"""``exfilwatch doctor``: whether a job could run, and whom its events do not name for certain."""
+"""``exfilwatch doctor``: checks whether a job can run, and lists unresolved identities."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ def doctor(
             parser=at_least(1),
             metavar="N",
             rich_help_panel=PANEL,
-            help="With --identities: as many days, up to the latest stored one.",
+            help="With --identities: the last N days, up to the latest stored day.",
         ),
     ] = None,
     limit: Annotated[
@@ -70,9 +70,9 @@ def doctor(
 ) -> int:
     """Check config, files, engine and servers, and say what is missing.
 
-    Exit code 0: a job can run; 1: something is missing. With --identities instead: whom the stored
-    events do not name for certain, so that aliases can be added to directory.csv. It shows names to
-    whoever may read the tables, as `events` does.
+    Exit code 0: a job can run; 1: something is missing. With --identities it lists principals that
+    are unresolved, ambiguous or matched only by a rule, so that you can add aliases to
+    directory.csv. Like `events`, it shows the names in the tables.
     """
     if identities:
         if day is not None and days is not None:

@@ -1,4 +1,4 @@
-"""``exfilwatch events``: rows of a day as they are stored."""
+"""``exfilwatch events``: the stored rows of a day."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ ActionClass = Annotated[
         metavar="CLASS",
         parser=one_of(ACTION_CLASSES),
         autocompletion=completed(ACTION_CLASSES),
-        help="Such as read.",
+        help="Kind of action, for example read.",
     ),
 ]
 Outcome = Annotated[
@@ -27,7 +27,7 @@ Outcome = Annotated[
         metavar="|".join(OUTCOMES),
         parser=one_of(OUTCOMES),
         autocompletion=completed(OUTCOMES),
-        help="How it ended.",
+        help="Result of the action.",
     ),
 ]
 Contains = Annotated[
@@ -53,7 +53,7 @@ def events(
     day: Day,
     rejects: Annotated[
         bool,
-        typer.Option("--rejects", help="Raw records not understood, instead of events."),
+        typer.Option("--rejects", help="Records that could not be read, instead of events."),
     ] = False,
     source: Annotated[str | None, typer.Option(metavar="NAME", help="Name of a source.")] = None,
     user: Annotated[
@@ -69,9 +69,9 @@ def events(
     ] = DEFAULT_ROWS,
     _verbose: Verbose = False,
 ) -> None:
-    """Print a day's events, or what could not be read.
+    """Print a day's events, or the records that could not be read.
 
-    Sorted by time (rejects: by place); no engine is started.
+    Events are sorted by time, rejects by file and position. No engine is started.
     """
     from jobs.cli import events as stored
     from jobs.inputs.config import load_config

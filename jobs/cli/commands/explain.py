@@ -1,4 +1,4 @@
-"""``exfilwatch explain``: one finding and all that is behind it."""
+"""``exfilwatch explain``: one finding with its reasons and its evidence."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ app = typer.Typer()
 )
 def explain(
     finding: Annotated[
-        str, typer.Argument(metavar="FINDING_ID", help="event.id, or how it begins.")
+        str, typer.Argument(metavar="FINDING_ID", help="event.id, or its first characters.")
     ],
     config: Config,
     limit: Annotated[

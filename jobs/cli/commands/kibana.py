@@ -14,8 +14,8 @@ from jobs.platform.errors import InputError
 
 app = typer.Typer(
     help="Build or install the Kibana dashboards and the detection rule.\n\n"
-    "Dashboards for investigators (Kibana 8.19 and 9.x, every licence), and a rule of Elastic "
-    "Security that makes findings its alerts."
+    "Dashboards for investigators (Kibana 8.19 and 9.x, every licence), and a rule that turns "
+    "findings into alerts of Elastic Security."
 )
 File = Annotated[
     Path | None,
@@ -89,9 +89,10 @@ def install(
     space: Space = "default",
     _verbose: Verbose = False,
 ) -> None:
-    """Import the dashboards into Kibana, replacing earlier ones.
+    """Import the dashboards into Kibana, in place of earlier ones.
 
-    The API key is taken from EXFILWATCH_KIBANA_API_KEY, a password from EXFILWATCH_KIBANA_PASSWORD.
+    The environment holds the API key (EXFILWATCH_KIBANA_API_KEY) or the password
+    (EXFILWATCH_KIBANA_PASSWORD).
     """
     from jobs.platform.kibana_server import Kibana, install_objects, install_rule, site
 

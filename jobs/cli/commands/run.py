@@ -1,4 +1,4 @@
-"""``exfilwatch run``, ``stage`` and ``publish``: what writes tables and results."""
+"""``exfilwatch run``, ``stage`` and ``publish``: the commands that write tables and results."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from jobs.cli.arguments import (
 )
 
 STAGE_NAMES = ("ingest", "check", "aggregate", "graph", "signals", "findings", "publish")
-"""As ``jobs.pipeline.STAGES``, whose import takes too long for a help text."""
+"""Keys of ``jobs.pipeline.STAGES``, whose import takes too long for a help text."""
 app = typer.Typer()
 
 
@@ -49,7 +49,7 @@ def run(
 ) -> None:
     """Run every stage for each day in order.
 
-    Without a day it is yesterday (UTC), the last whole one. Running a day again replaces it.
+    Without a day it runs yesterday (UTC), the last whole day. Running a day again replaces it.
     """
     _run_days(context, config, out, span(day, start, end), None)
 
@@ -100,8 +100,8 @@ def publish(
 ) -> None:
     """Publish days again from the tables.
 
-    They go to the output folder and to Elasticsearch: what was not sent is sent, what is there is
-    kept or brought up to date with the verdicts. No engine is started.
+    This writes to the output folder and to Elasticsearch. It sends findings that Elasticsearch
+    lacks, and keeps the others or updates them with the verdicts. No engine is started.
     """
     _run_days(context, config, out, span(day, start, end), ["publish"])
 
@@ -118,5 +118,5 @@ def _run_days(
     from jobs.pipeline import run_days
 
     config = load_config(path, out)
-    with followed(context.obj, days, stages or STAGE_NAMES) as tell:
-        run_days(config, days, stages, tell)
+    with followed(context.obj, days, stages or STAGE_NAMES) as progress:
+        run_days(config, days, stages, progress)

@@ -26,10 +26,10 @@ def sources(
     ] = None,
     _verbose: Verbose = False,
 ) -> None:
-    """List the log formats, or say all about one.
+    """List the log formats, or describe one.
 
-    What each can and cannot tell once it is switched on as described, how to do that at the
-    vendor, what it costs, and an entry for the config.
+    A description says which facts the log holds, how to switch the log on, what the vendor charges,
+    and gives an entry for the config.
     """
     from jobs.cli.sources import as_entry, as_overview
 

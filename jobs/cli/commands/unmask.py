@@ -1,4 +1,4 @@
-"""``exfilwatch unmask``: who stands behind a pseudonym."""
+"""``exfilwatch unmask``: the identity behind a pseudonym."""
 
 from __future__ import annotations
 
@@ -20,16 +20,17 @@ app = typer.Typer()
 )
 def unmask(
     pseudonym: Annotated[
-        str, typer.Argument(metavar="PSEUDONYM", help="As it stands in what is published.")
+        str, typer.Argument(metavar="PSEUDONYM", help="Pseudonym in a published finding or report.")
     ],
     by: Annotated[str, typer.Option(metavar="WHO", help="Who asks.")],
     reason: Annotated[str, typer.Option(metavar="WHY", help="Case, order, ticket.")],
     config: Config,
     _verbose: Verbose = False,
 ) -> None:
-    """Tell who stands behind a pseudonym, and log that it was told.
+    """Print the identity behind a pseudonym, and log the request.
 
-    Logged first, in unmaskings.jsonl of `privacy.identities`; what cannot be logged is not told.
+    The log is unmaskings.jsonl in `privacy.identities`. If the request cannot be logged, the
+    identity is not printed.
     """
     from jobs.inputs.config import load_config
     from jobs.review import unmasking

@@ -1,4 +1,4 @@
-"""``exfilwatch verdict`` and ``verdicts list``: what investigators say of findings."""
+"""``exfilwatch verdict`` and ``verdicts list``: the investigators' verdicts on findings."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ app.add_typer(group, name="verdicts")
 )
 def verdict(
     finding: Annotated[
-        str, typer.Argument(metavar="FINDING_ID", help="event.id, or how it begins.")
+        str, typer.Argument(metavar="FINDING_ID", help="event.id, or its first characters.")
     ],
     given: Annotated[
         str,
@@ -35,15 +35,17 @@ def verdict(
             help="The verdict.",
         ),
     ],
-    reason: Annotated[str, typer.Option(metavar="WHY", parser=not_empty, help="Why it is that.")],
+    reason: Annotated[
+        str, typer.Option(metavar="WHY", parser=not_empty, help="Reason for the verdict.")
+    ],
     by: Annotated[str, typer.Option(metavar="WHO", parser=not_empty, help="Who judges.")],
     config: Config,
     _verbose: Verbose = False,
 ) -> None:
-    """Say what a published finding is.
+    """Give a verdict on a published finding.
 
-    The verdict stands in Elasticsearch beside the finding and outlives every re-run; the latest
-    counts.
+    Elasticsearch keeps the verdict beside the finding, and re-runs do not change it. The latest
+    verdict counts.
     """
     from jobs.inputs.config import load_config
     from jobs.review.verdicts import give_verdict
@@ -57,7 +59,7 @@ def verdict(
 def list_verdicts(config: Config, _verbose: Verbose = False) -> None:
     """Print the latest verdict on every finding that has one.
 
-    Those given here and those of alerts closed in Elastic Security, the newest first.
+    The newest comes first. Closed alerts of Elastic Security count as verdicts.
     """
     from jobs.cli.verdict_table import as_table
     from jobs.inputs.config import load_config
