@@ -1,8 +1,8 @@
-"""The stages in the order the data flows, run day by day in one engine session.
+"""The stages in the order of the data, run day by day in one engine session.
 
-A failed stage ends the run: the stages after it would read a day that is not there. What earlier
-stages wrote stays, because each replaces its own day in one commit and a re-run replaces it again.
-For the same reason a stage that lost its engine is run once more, in a new session.
+A failed stage ends the run, because the next stage would read a day that is not there. The output
+of earlier stages stays: each stage replaces its own day in one commit, and a re-run replaces it
+again. For the same reason a stage that lost its engine runs once more, in a new session.
 """
 
 from __future__ import annotations
@@ -81,7 +81,7 @@ STAGES: dict[str, Callable[[], Stage]] = {
     "findings": _findings,
     "publish": _publish,
 }
-"""Each stage by name, as a function that imports it, which takes seconds."""
+"""Stage name → function that imports the stage. An import takes seconds."""
 SIGNS_OF_A_LOST_ENGINE = (
     "Exception deserializing",
     "Wire format was corrupt",
@@ -97,7 +97,7 @@ SIGNS_OF_A_LOST_ENGINE = (
 
 @dataclass(frozen=True)
 class Done:
-    """A stage of a day that is done, and the seconds that it took."""
+    """A finished stage of a day, and its seconds."""
 
     day: date
     stage: str
@@ -110,7 +110,7 @@ class Done:
 
 
 Progress = Callable[[Done | str], None]
-"""Takes each stage that is done, and remarks in words between the stages."""
+"""Receives each finished stage, and remarks in words between the stages."""
 
 
 def run_days(
@@ -121,10 +121,9 @@ def run_days(
 ) -> None:
     """Run ``stages`` (None: all) for each of ``days`` in order.
 
-    ``progress`` is called with each stage that is done, and with remarks.
+    ``progress`` is called with each finished stage, and with remarks.
 
-    Raises the stage's own :class:`RunError`, any other error of a stage as one, each with a note
-    that names the day and the stage.
+    Raises :class:`RunError` if a stage fails, with a note that names the day and the stage.
     """
     from jobs.inputs.context import check_context
     from jobs.privacy.identities_file import pseudonym_key
@@ -142,9 +141,9 @@ def run_days(
     check_context(config.context, days)
     if config.privacy.pseudonymize and "publish" in names:
         pseudonym_key(config)
-    # Before the storage is made, and before an engine is started for nothing.
+    # Fail before the storage is made and before an engine is started.
     require_inputs(config, days[0], names[0])
-    # What is published is read from the tables without an engine.
+    # The stage publish reads the tables without an engine.
     needs_engine = names != ["publish"]
     with owner_only(), storage_lock(config.storage), ExitStack() as engine:
         spark = engine.enter_context(_started(config.engine)) if needs_engine else None
@@ -167,7 +166,7 @@ def run_days(
 
 
 def _stale_note(config: JobConfig, days: Sequence[date]) -> str:
-    """One line about later days that were scored from the days before they were run again."""
+    """One line that names later days whose scores rest on the old version of ``days``."""
     look_back = max((r.days for make in STAGES.values() for r in make().reads), default=0)
     stale = written_days(config.storage, SIGNALS, max(days), look_back)
     if not stale:
@@ -181,7 +180,7 @@ def _stale_note(config: JobConfig, days: Sequence[date]) -> str:
 
 
 def engine_lost(error: RunError) -> bool:
-    """Whether the connection to the engine broke, which says nothing about the stage itself."""
+    """Whether the connection to the engine broke. If so, the stage itself may be sound."""
     if isinstance(error, InputError | GateError):
         return False
     text = " ".join(map(str, chain(error)))
@@ -202,7 +201,7 @@ def run_stage(spark: SparkSession | None, config: JobConfig, day: date, name: st
 
 
 def _worded(error: Exception, config: JobConfig) -> RunError:
-    """The error as one that says its cause and what to do, as far as that is known."""
+    """The error with its cause and the remedy, as far as they are known."""
     if isinstance(error, InputError | GateError):
         return error
     if words := in_words(error, config):
@@ -211,7 +210,7 @@ def _worded(error: Exception, config: JobConfig) -> RunError:
 
 
 def require_inputs(config: JobConfig, day: date, name: str) -> None:
-    """RunError, with a note, if an earlier stage has never written the day that ``name`` reads."""
+    """RunError with a note if an earlier stage has not written the day that ``name`` reads."""
     stage = STAGES[name]()
     inputs = list(stage.needs)
     if config.elasticsearch.url is not None:
