@@ -1,7 +1,7 @@
-"""Building the Kibana objects and installing them by Kibana's HTTP interface.
+"""Builds the Kibana objects and installs them by Kibana's HTTP interface.
 
-An import answers 200 also where it took only a part, so the answer itself is read. Nothing is
-followed that leads elsewhere: credentials go to the address that was given and to no other.
+Kibana answers 200 even if it imported only a part, so the body is read. Redirects are not followed,
+so credentials go to the given address only.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ SPACE = re.compile(r"[a-z0-9_-]+")
 
 @dataclass(frozen=True)
 class Kibana:
-    """Where Kibana is and who asks; ``username`` None: the API key of the environment, if any."""
+    """Kibana's address and our user. ``username`` None: the API key of the environment, if any."""
 
     url: str
     username: str | None = None
@@ -47,14 +47,14 @@ class Kibana:
 
 
 def site(prefix: str, space: str) -> Site:
-    """The site; InputError where the prefix or the space cannot be one."""
+    """The site. Raises InputError for an invalid prefix or space."""
     problems = []
     if not PREFIX.fullmatch(prefix):
         problems.append(f"--prefix {prefix!r}: a lower-case word expected, as elasticsearch.prefix")
     if not SPACE.fullmatch(space):
         problems.append(
-            f"--space {space!r}: the identifier of a space expected, which is lower-case letters, "
-            "digits, _ and - (it stands in Kibana's address after /s/)"
+            f"--space {space!r}: the identifier of a space expected: lower-case letters, "
+            "digits, _ and - (it follows /s/ in Kibana's address)"
         )
     if problems:
         raise InputError(problems)
@@ -67,15 +67,15 @@ def build_objects(at: Site) -> str:
 
 
 def build_rule(at: Site, url: str) -> str:
-    """The detection rule as NDJSON; ``url`` of Kibana, for the links in it."""
+    """The detection rule as NDJSON. Its links begin with ``url``, Kibana's address."""
     return as_ndjson([detection_rule(at, _runbooks(), url.rstrip("/") + _space_path(at))])
 
 
 def install_objects(kibana: Kibana, at: Site) -> int:
-    """Import the saved objects, replacing earlier ones; gives their number.
+    """Import the saved objects in place of earlier ones, and return their number.
 
-    Raises InputError where address or credentials cannot be used, RunError where Kibana cannot be
-    reached or does not take every object.
+    Raises InputError for an unusable address or unusable credentials. Raises RunError if Kibana
+    cannot be reached or refuses an object.
     """
     answer = _post(kibana, at, "/api/saved_objects/_import", build_objects(at))
     if answer.get("success") is not True:
@@ -84,7 +84,7 @@ def install_objects(kibana: Kibana, at: Site) -> int:
 
 
 def install_rule(kibana: Kibana, at: Site) -> None:
-    """Import the detection rule, replacing an earlier one; raises as :func:`install_objects`."""
+    """Import the detection rule in place of an earlier one; raises as :func:`install_objects`."""
     text = build_rule(at, kibana.url)
     answer = _post(kibana, at, "/api/detection_engine/rules/_import", text)
     if answer.get("success") is not True:
@@ -99,10 +99,10 @@ def _runbooks() -> dict[str, Runbook]:
 
 
 def _post(kibana: Kibana, at: Site, path: str, ndjson: str) -> dict[str, Any]:
-    """Send a file as a form does, and give what Kibana answers."""
+    """Send a file as a form does, and return Kibana's answer."""
     headers = {**_headers(kibana), "kbn-xsrf": "true", "Accept-Encoding": "identity"}
     try:
-        # Settings of the environment (proxies, netrc) would send the credentials elsewhere.
+        # The environment's proxies and netrc would send the credentials elsewhere.
         with (
             httpx.Client(
                 verify=_trust(kibana),
@@ -132,7 +132,7 @@ def _post(kibana: Kibana, at: Site, path: str, ndjson: str) -> dict[str, Any]:
 
 
 def _body(reply: httpx.Response) -> bytes:
-    """The answer's body, of which no more is read than the limits of size and time allow."""
+    """The answer's body. Raises if it exceeds the limits of size and time."""
     end = time.monotonic() + REQUEST_SECONDS
     body = b""
     for part in reply.iter_raw():
@@ -146,7 +146,7 @@ def _body(reply: httpx.Response) -> bytes:
 
 
 def _headers(kibana: Kibana) -> dict[str, str]:
-    """The credentials, if the environment holds any; InputError where they cannot be used."""
+    """The environment's credentials, if any. Raises InputError if they cannot be used."""
     try:
         address = urlsplit(kibana.url)
         host = address.hostname if address.port != 0 else None
@@ -192,7 +192,7 @@ def _space_path(at: Site) -> str:
 
 
 def _said(body: bytes) -> str:
-    """What Kibana says in an error's body, on one line."""
+    """Kibana's message in an error's body, on one line."""
     try:
         answer = json.loads(body)
     except ValueError:
@@ -228,19 +228,19 @@ def _refusal(kibana: Kibana, at: Site, reply: httpx.Response, said: str) -> str:
         to = " ".join((reply.headers.get("Location") or "elsewhere").split())[:200]
         meant = f"it sends us to {to}; give the final address as --url"
     else:
-        meant = advice.get(status, "try again; Kibana's own log tells more")
+        meant = advice.get(status, "try again; Kibana's own log says more")
     return f"Kibana at {kibana.url} answered {status}: {meant}" + (f" ({said})" if said else "")
 
 
 def _unreachable(kibana: Kibana, error: httpx.HTTPError) -> str:
-    told = one_line(error)[:300]
+    cause = one_line(error)[:300]
     if any(isinstance(cause, ssl.SSLError) for cause in chain(error)):
         return (
-            f"Kibana at {kibana.url}: no trusted TLS connection ({told}); check that the address "
+            f"Kibana at {kibana.url}: no trusted TLS connection ({cause}); check that the address "
             f"is right and that --ca-certs ({kibana.ca_certs or 'not given'}) is the authority of "
             "the server's certificate"
         )
-    return f"Kibana at {kibana.url} cannot be reached ({told}); check --url and that it is up"
+    return f"Kibana at {kibana.url} cannot be reached ({cause}); check --url and that it is up"
 
 
 def _errors(answer: Mapping[str, Any]) -> list[Mapping[str, Any]]:
@@ -251,9 +251,9 @@ def _errors(answer: Mapping[str, Any]) -> list[Mapping[str, Any]]:
 def _object_error(error: Mapping[str, Any]) -> str:
     detail = error.get("error") or {}
     missing = ", ".join(f"{each['type']} {each['id']}" for each in detail.get("references") or [])
-    told = detail.get("message") or (f"needs {missing}" if missing else "")
+    said = detail.get("message") or (f"needs {missing}" if missing else "")
     return f"{error.get('type')} {error.get('id')}: {detail.get('type')}" + (
-        f" ({told})" if told else ""
+        f" ({said})" if said else ""
     )
 
 
@@ -263,9 +263,9 @@ def _rule_error(error: Mapping[str, Any]) -> str:
 
 
 def _describe(kibana: Kibana, what: str, errors: Iterable[str]) -> str:
-    told = [" ".join(each.split()) for each in errors]
-    lines = [f"Kibana at {kibana.url} did not take {what} as a whole; mend this and install again"]
-    lines += [f"  {each}" for each in told[:SHOWN_ERRORS]]
-    if len(told) > SHOWN_ERRORS:
-        lines.append(f"  … and {len(told) - SHOWN_ERRORS} more")
+    refused = [" ".join(each.split()) for each in errors]
+    lines = [f"Kibana at {kibana.url} did not accept all of {what}; correct this and install again"]
+    lines += [f"  {each}" for each in refused[:SHOWN_ERRORS]]
+    if len(refused) > SHOWN_ERRORS:
+        lines.append(f"  … and {len(refused) - SHOWN_ERRORS} more")
     return "\n".join(lines)
