@@ -1,1 +1,1 @@
-"""Who may see a name: masked tables and the file of identities."""
+"""Pseudonyms: masked tables and the file of identities."""

@@ -1,4 +1,4 @@
-"""The file that says whom each pseudonym stands for, and the key of pseudonyms."""
+"""The file that holds the identity behind each pseudonym, and the key of pseudonyms."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ OWNER_ONLY = 0o600
 
 
 def pseudonym_key(config: JobConfig) -> bytes:
-    """The key of the environment; InputError where it is not there or too short."""
+    """The environment's key. Raises InputError if it is missing or too short."""
     name = config.privacy.key_env
     key = os.environ.get(name, "").encode()
     if len(key) < LEAST_KEY_BYTES:
@@ -43,15 +43,15 @@ def read_identities(config: JobConfig) -> list[dict[str, str]]:
             try:
                 lines.append(json.loads(text))
             except ValueError:
-                # Half a line of a run that was killed; the run after it wrote the line again.
+                # A killed run left half a line; the next run wrote the whole line.
                 continue
     return lines
 
 
 def append_lines(path: Path, lines: Sequence[dict[str, Any]]) -> None:
-    """Add JSON lines to a file that nobody but its owner may read.
+    """Append JSON lines to a file that only its owner may read.
 
-    RunError if it cannot be written, or others may read it.
+    Raises RunError if the file cannot be written or others may read it.
     """
     try:
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)

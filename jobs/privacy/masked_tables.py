@@ -1,9 +1,9 @@
-"""What is published, under pseudonyms where ``privacy.pseudonymize`` is on.
+"""The data to publish, under pseudonyms if ``privacy.pseudonymize`` is on.
 
-The warehouse keeps who did what, and whoever may read it needs no pseudonyms. Everything that
-leaves it (findings.ndjson, report.html, Elasticsearch) is made of what :class:`Inputs` gives, so
-that there is one place where identities end. Which identity a pseudonym stands for is written to
-``identities.jsonl`` in the folder ``privacy.identities`` before anything under it is published.
+The warehouse holds identities, and its readers may see them. findings.ndjson, report.html and
+Elasticsearch are made only from the data of :class:`Inputs`, so identities are masked in one place.
+Before a pseudonym is published, its identity is written to ``identities.jsonl`` in the folder
+``privacy.identities``.
 """
 
 from __future__ import annotations
@@ -38,17 +38,17 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Inputs:
-    """Tables and context as they are published on ``day``."""
+    """Tables and context of ``day`` in the form to publish."""
 
     config: JobConfig
     day: date
     require_read: Callable[[Table, date, int], None]
-    """Raises ValueError for a table, a last day and a look-back that the stage does not declare."""
+    """Raises ValueError if the stage does not declare this table, last day and look-back."""
     saved: set[str] = field(default_factory=set)
 
     @cached_property
     def names(self) -> Pseudonyms | None:
-        """Whom pseudonyms stand for; None where identities are published as they are."""
+        """Identities by pseudonym. None if identities are published unmasked."""
         if not self.config.privacy.pseudonymize:
             return None
         key = pseudonym_key(self.config)
@@ -77,7 +77,7 @@ class Inputs:
         return masked
 
     def identities(self) -> list[dict[str, Any]]:
-        """A document for each pseudonym given so far; none where there are no pseudonyms."""
+        """A document for each pseudonym so far; empty if pseudonyms are off."""
         if self.names is None:
             return []
         return [
@@ -93,10 +93,10 @@ class Inputs:
 
 
 def check_published(config: JobConfig, queue: Sequence[dict[str, Any]]) -> None:
-    """RunError if a queue that was published holds identities although it must not, or reverse.
+    """RunError if a published queue holds identities but pseudonyms are on, or the reverse.
 
-    Anybody may choose a login that is shaped like a pseudonym. So where pseudonyms are off, only
-    those count that were written to identities.jsonl, as all are before they are published.
+    Anybody may choose a login that looks like a pseudonym. So if pseudonyms are off, a name counts
+    as a pseudonym only if identities.jsonl holds it.
     """
     wanted = config.privacy.pseudonymize
     shaped = {finding["user"]["id"] for finding in queue if is_pseudonym(finding["user"]["id"])}
@@ -115,9 +115,9 @@ def check_published(config: JobConfig, queue: Sequence[dict[str, Any]]) -> None:
 
 
 def stored_id(config: JobConfig, finding_id: str) -> str:
-    """The id in the findings table of a finding that is published as ``finding_id``.
+    """The id in the findings table of the finding that is published as ``finding_id``.
 
-    Both ids serve, and the beginning of either; what is neither comes back as it is.
+    ``finding_id`` may be either id or its first characters. Any other text is returned unchanged.
     """
     if not config.privacy.pseudonymize or not table_exists(config.storage, FINDINGS):
         return finding_id
@@ -146,7 +146,7 @@ def _known_people(key: bytes, config: JobConfig, day: date) -> Pseudonyms:
 
 
 def _distinct(storage: str, column: str, last: date) -> set[str]:
-    """What a column of ACCESS (or its lists) held in the days that anything published rests on."""
+    """Values of a column of ACCESS (or of its lists) in all days that published data rest on."""
     import pyarrow as pa
     import pyarrow.compute as pc
 

@@ -1,1 +1,1 @@
-"""What investigators do to findings: verdicts, the queue, unmasking."""
+"""Review of findings by investigators: verdicts, the queue, unmasking."""

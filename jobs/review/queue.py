@@ -11,7 +11,7 @@ from schemas.finding import detectors_of
 
 @dataclass(frozen=True)
 class Verdict:
-    """What somebody said of a finding; ``at``: ISO 8601 in UTC with milliseconds and ``Z``."""
+    """An investigator's verdict on a finding; ``at``: ISO 8601, UTC, milliseconds and ``Z``."""
 
     finding: str
     verdict: str
@@ -27,9 +27,9 @@ def review_queue(
 ) -> list[dict[str, Any]]:
     """Documents of a day's queue.
 
-    ``findings``: as published, all of the day; ``earlier``: the day's documents in the queue. One
-    of these whose finding the run has not made again stays: superseded by the finding of the same
-    user and window that has other evidence, else as it was judged, else superseded.
+    ``findings``: all published findings of the day. ``earlier``: the day's documents in the queue.
+    An earlier document whose finding the run has not made again stays. It keeps its verdict if it
+    has one and no new finding has the same user and window. Otherwise it is superseded.
     """
     current = {finding["event"]["id"] for finding in findings}
     gone = [document for document in earlier if document["event"]["id"] not in current]
@@ -51,9 +51,9 @@ def review_queue(
 def queue_document(
     finding: Mapping[str, Any], given: Verdict | None, status: str, supersedes: str | None
 ) -> dict[str, Any]:
-    """A finding (or its document in the queue) as it stands in review."""
+    """A finding (or its document in the queue) with its state of review."""
     exfil = finding["exfil"]
-    told = exfil if "detectors" in exfil else _evidence(finding)
+    evidence = exfil if "detectors" in exfil else _evidence(finding)
     return {
         "@timestamp": finding["@timestamp"],
         "event": {
@@ -67,9 +67,9 @@ def queue_document(
             "queue_rank": exfil["queue_rank"],
             "in_budget": exfil["in_budget"],
             "window": exfil["window"],
-            "asset_ids": told["asset_ids"],
-            "detectors": told["detectors"],
-            "families": told["families"],
+            "asset_ids": evidence["asset_ids"],
+            "detectors": evidence["detectors"],
+            "families": evidence["families"],
             "status": status,
             "verdict_reason": given and given.reason,
             "verdict_by": given and given.by,
@@ -80,7 +80,7 @@ def queue_document(
 
 
 def _evidence(finding: Mapping[str, Any]) -> dict[str, list[str]]:
-    """What of a finding's evidence its document in the queue names."""
+    """The part of a finding's evidence that its document in the queue holds."""
     exfil = finding["exfil"]
     families = [part["family"] for part in exfil["contributions"] if part["points"] > 0]
     return {
@@ -91,9 +91,9 @@ def _evidence(finding: Mapping[str, Any]) -> dict[str, list[str]]:
 
 
 def _last_of_each_place(gone: list[dict[str, Any]]) -> dict[tuple[str, str], str]:
-    """User and window → the latest of the findings there that are no more.
+    """User and window → the latest finding that runs no longer make.
 
-    Each names the one before it, so the latest is the one that no other names.
+    Each finding names its predecessor, so the latest is the finding that no other names.
     """
     named = {document["exfil"]["supersedes"] for document in gone}
     heads = [document for document in gone if document["event"]["id"] not in named]

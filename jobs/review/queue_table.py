@@ -10,12 +10,12 @@ from jobs.platform.terminal_text import table
 HEADER = ("rank", "score", "severity", "entity", "assets", "reason", "finding")
 WIDTHS = {"entity": 32, "assets": 40, "reason": 110}
 ID_CHARS = 12
-"""Of a finding's id; `exfilwatch explain` takes any unique beginning."""
+"""Shown characters of a finding's id; `exfilwatch explain` accepts any unique beginning."""
 SHOWN_ASSETS = 2
 
 
 def queue_table(documents: Sequence[dict[str, Any]]) -> str:
-    """One line a finding of ``documents`` (see interface of findings.ndjson), best rank first."""
+    """One line for each of ``documents`` (lines of findings.ndjson), best rank first."""
     if not documents:
         return "The queue is empty."
     ranked = sorted(documents, key=lambda document: document["exfil"]["queue_rank"])
@@ -23,7 +23,7 @@ def queue_table(documents: Sequence[dict[str, Any]]) -> str:
 
 
 def entity_name(document: dict[str, Any]) -> str:
-    """The identity as a person knows it, with its id where that says more."""
+    """The identity's name, with its id if that says more."""
     user = document["user"]
     name = user.get("name") or user["id"]
     return name if name == user["id"] else f"{name} ({user['id']})"

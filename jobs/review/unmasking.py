@@ -1,4 +1,4 @@
-"""Who stands behind a pseudonym, told only after it is on record who asked, and why."""
+"""Gives the identity behind a pseudonym, after logging who asked and why."""
 
 from __future__ import annotations
 
@@ -20,12 +20,11 @@ LEAST_REASON = 3
 
 
 def unmask(config: JobConfig, pseudonym: str, by: str, reason: str) -> str:
-    """The identity in one line, with what the latest directory that knows it says.
+    """The identity in one line, with its entry of the latest directory that lists it.
 
-    First the unmasking is appended to ``unmaskings.jsonl`` beside the identities and, where
-    Elasticsearch is set up, to ``<prefix>-unmaskings``; RunError, and nothing is told, if either
-    does not take it. InputError for a pseudonym that was never published and for an empty ``by``
-    or ``reason``.
+    First the request is appended to ``unmaskings.jsonl`` beside the identities and, if
+    Elasticsearch is configured, to ``<prefix>-unmaskings``. Raises RunError if either write fails.
+    Raises InputError for a pseudonym that was never published, or an empty ``by`` or ``reason``.
     """
     problems = [] if by.strip() else ["--by: who asks?"]
     if len(reason.strip()) < LEAST_REASON:

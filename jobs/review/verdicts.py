@@ -1,9 +1,9 @@
-"""Verdicts of investigators, and the review queue as they leave it.
+"""Verdicts of investigators, and their effect on the review queue.
 
-A verdict is a document of its own, in an index that the pipeline never writes; so it survives
-every re-run. Where Elastic Security's detection rule lifts findings into alerts, an alert that was
-closed there with a reason is a verdict, too. The queue is made of findings and verdicts anew
-whenever either changes, and a document with a later verdict never gives way to an older one.
+Each verdict is a document in an index that the pipeline never writes, so it survives every re-run.
+If Elastic Security turns findings into alerts, an alert that was closed with a reason is a verdict,
+too. The queue is rebuilt from findings and verdicts whenever either changes. A document with an
+older verdict never replaces one with a later verdict.
 """
 
 from __future__ import annotations
@@ -23,17 +23,17 @@ if TYPE_CHECKING:
     from elasticsearch import Elasticsearch
 
 SECURITY_ALERTS = ".alerts-security.alerts-*"
-"""Alerts of Elastic Security, of every space; only read here."""
+"""Alerts of Elastic Security in every space; they are only read."""
 CLOSED_AS = {
     "true_positive": "confirmed",
     "benign_positive": "benign",
     "false_positive": "benign",
     "duplicate": "duplicate",
 }
-"""Verdict by the reason with which an alert was closed (Kibana 9.2 and later). Another reason, or
-none, is no verdict: it does not say what the alert was."""
+"""Closing reason of an alert → verdict (Kibana 9.2 and later). An alert with another reason or none
+is no verdict."""
 TAGGED_AS = {"False Positive": "benign", "Duplicate": "duplicate"}
-"""The same by the tags that Kibana offers, for versions that know no reasons."""
+"""Tag offered by Kibana → verdict, for versions without closing reasons."""
 ALERT_FIELDS = (
     "event.id",
     "kibana.alert.workflow_reason",
@@ -47,9 +47,9 @@ NO_VERDICT = "no verdict was written"
 
 
 def give_verdict(settings: Settings, finding: str, verdict: str, reason: str, by: str) -> Verdict:
-    """Write a verdict on a published finding, whose id may be given by its beginning.
+    """Write a verdict on a published finding, named by its id or the first characters of it.
 
-    Raises RunError where no finding or several begin so, or a run has superseded it.
+    Raises RunError if no finding or several begin so, or if the finding is superseded.
     """
     _require_server(settings)
     with session(settings, "investigator", NO_VERDICT) as client:
@@ -79,7 +79,7 @@ def list_verdicts(settings: Settings) -> list[Verdict]:
 def latest_verdicts(
     client: Elasticsearch, prefix: str, findings: Collection[str] | None = None
 ) -> dict[str, Verdict]:
-    """Finding → the latest verdict on it, be it ours or an alert's; of ``findings`` (None: all)."""
+    """Finding → its latest verdict, ours or an alert's, for ``findings`` (None: all)."""
     latest: dict[str, Verdict] = {}
     for given in [*_given(client, prefix, findings), *_closed_alerts(client, findings)]:
         before = latest.get(given.finding)
@@ -93,7 +93,7 @@ def latest_verdicts(
 
 
 def _require_server(settings: Settings) -> None:
-    """InputError where no Elasticsearch is configured: verdicts live nowhere else."""
+    """InputError if Elasticsearch is not configured, because only it keeps verdicts."""
     if settings.url is None:
         raise InputError(["elasticsearch.url is not set: verdicts are kept in Elasticsearch"])
 
@@ -152,27 +152,27 @@ def _closed_alerts(client: Elasticsearch, findings: Collection[str] | None) -> I
 
 
 def _alert_verdict(fields: Mapping[str, list[Any]]) -> Verdict | None:
-    """What a closed alert says; None where neither reason nor tags say what it was."""
+    """The verdict of a closed alert; None if neither its reason nor its tags give one."""
 
     def first(name: str) -> str | None:
         return str(fields[name][0]) if fields.get(name) else None
 
     reason = first("kibana.alert.workflow_reason")
     tags = [str(tag) for tag in fields.get("kibana.alert.workflow_tags", [])]
-    told = [CLOSED_AS[reason]] if reason in CLOSED_AS else []
+    given = [CLOSED_AS[reason]] if reason in CLOSED_AS else []
     if reason is None:
-        told = [TAGGED_AS[tag] for tag in sorted(tags) if tag in TAGGED_AS]
+        given = [TAGGED_AS[tag] for tag in sorted(tags) if tag in TAGGED_AS]
     finding = first("event.id")
     at = first("kibana.alert.workflow_status_updated_at") or first("@timestamp")
-    if not told or finding is None or at is None:
+    if not given or finding is None or at is None:
         return None
     said = reason or ", ".join(sorted(tags))
     by = first("kibana.alert.workflow_user") or "Elastic Security"
-    return Verdict(finding, told[0], f"alert closed as {said}", by, _time(at))
+    return Verdict(finding, given[0], f"alert closed as {said}", by, _time(at))
 
 
 def _queries(findings: Collection[str] | None) -> Iterator[dict[str, Any]]:
-    """Queries that together ask for these findings; the server limits the terms of one."""
+    """Queries for these findings. There are several, because the server limits a query's terms."""
     if findings is None:
         yield {"match_all": {}}
         return
