@@ -1,1 +1,1 @@
-"""The schedules: one file each, naming commands; no logic, no data access at import."""
+"""The schedules, one file each. A schedule only names commands and reads no data at import."""

@@ -1,8 +1,8 @@
 r"""Score one day of access logs, stage by stage, every morning.
 
-A run at 06:00 UTC handles the day that its data interval began on: the run of 2 March handles
-1 March. Each task is one `exfilwatch stage` command that replaces its own day in its own tables,
-so a task may be cleared and run again at any time, and gives the same rows.
+A run at 06:00 UTC handles the day on which its data interval began: the run of 2 March handles
+1 March. Each task is one `exfilwatch stage` command and replaces its own day in its own tables. So
+you may clear a task and run it again at any time; it writes the same rows.
 
 **Parameters** (when triggered by hand; a scheduled run takes the defaults)
 
@@ -16,30 +16,30 @@ so a task may be cleared and run again at any time, and gives the same rows.
 
 Exit 1 (an engine, a file or a server) is retried with growing pauses. Exit 2
 (the command or config is wrong) and exit 3 (the data-quality gate stopped the day) fail at once,
-because a second try would read the same config and data; later tasks do not run. Mend the cause
-and clear the failed task. Later days run meanwhile: they are scored on a history that lacks the
-failed day, and want clearing too once it is mended.
+because a second try would read the same config and data. Later tasks do not run. Remove the cause
+and clear the failed task. Meanwhile later days run and are scored on a history without the failed
+day. Clear them, too, when the failed day is done.
 
-**Late logs.** The morning's run sees what has been delivered by then. For records that come up to
-`late_days` later, run the settled days again, here 1 and 2 March (a run is dated 06:00 of the day
-it handles, so `--to-date` is the midnight after the last):
+**Late logs.** The morning's run reads the records that were delivered by then. Records may come up
+to `late_days` later. When they are there, run the days again, here 1 and 2 March (a run is dated
+06:00 of the day it handles, so `--to-date` is the midnight after the last):
 
     airflow backfill create --dag-id exfilwatch_daily --from-date 2026-03-01 --to-date 2026-03-03 \
         --reprocess-behavior completed --max-active-runs 1
 
-**Backfills** want `--max-active-runs 1` as well: a day is scored against the days before it.
+**Backfills** need `--max-active-runs 1`, too, because a day is scored against the days before it.
 
 **Deployment.** `EXFILWATCH_CONFIG` (default of `config`) and `EXFILWATCH_START_DAY` (first day of
-logs) are read from the environment of the DAG processor and the workers; set them before the DAG is
-unpaused, because catch-up then runs every day since. `exfilwatch` must be on the workers' `PATH`.
+logs) come from the environment of the DAG processor and the workers. Set them before you unpause
+the DAG, because catch-up then runs every day since. `exfilwatch` must be on the workers' `PATH`.
 
-**Secrets and rights.** Stages get the worker's environment without anything of Airflow's own (its
-connections, variables and settings). `EXFILWATCH_ES_API_KEY` and cloud credentials come from there:
-let the platform's secret store put them into the worker, readable by this queue only. The worker
-needs to read raw logs and context, write the warehouse and the output folder, and create documents
-in the findings indices; nothing else. Whoever may trigger this DAG chooses the config, and with it
-what is read, where results go and which server gets the key: grant that as you would grant editing
-the config itself.
+**Secrets and rights.** Stages get the worker's environment without Airflow's connections,
+variables and settings. It holds `EXFILWATCH_ES_API_KEY` and cloud credentials: let the platform's
+secret store put them into the worker, readable by this queue only. The worker needs to read raw
+logs and context, write the warehouse and the output folder, and create documents in the findings
+indices; nothing else. A user who may trigger this DAG chooses the config. The config names the
+inputs, the place of the results and the server that gets the key. So give this right only to users
+who may edit the config.
 """
 
 from __future__ import annotations
@@ -56,9 +56,9 @@ from jinja2 import StrictUndefined
 
 STAGES = ("ingest", "check", "aggregate", "graph", "signals", "findings", "publish")
 FINAL_EXIT_CODES = {2: "the command or the config is wrong", 3: "the data-quality gate stopped it"}
-# Not "$", which in Python also matches before a last line break.
+# Not "$", because in Python it also matches before a last line break.
 REASON = "exfilwatch: "
-"""How a line begins in which a stage says why it failed."""
+"""Beginning of the line in which a stage gives the reason of its failure."""
 DAY = (
     "{% if params.day %}{{ params.day }}"
     "{% elif data_interval_start is defined and data_interval_start %}"
@@ -77,7 +77,7 @@ def stage_environment(environ: Mapping[str, str]) -> dict[str, str]:
 
 
 class ReasonLog:
-    """A log that also keeps the lines in which a stage says why it failed."""
+    """A log that also keeps the lines in which a stage gives the reason of its failure."""
 
     def __init__(self, log: Any, reasons: list[str]) -> None:
         self.log = log
@@ -100,15 +100,15 @@ class StageHook(SubprocessHook):
 
     @property
     def log(self) -> Any:
-        """The log that every line of output goes to."""
+        """The log of every line of output."""
         return ReasonLog(super().log, self.reasons)
 
 
 class StageOperator(BaseOperator):
     """Run ``exfilwatch stage`` as an argument list.
 
-    No shell comes between, and every value stands in one ``--option=value`` argument, so that
-    whatever a parameter holds stays a value. The last line of output becomes the task's XCom.
+    There is no shell, and every value stands in one ``--option=value`` argument, so a parameter
+    cannot add an option or a command. The last line of output becomes the task's XCom.
     """
 
     template_fields: Sequence[str] = ("config", "day", "out")
@@ -134,7 +134,7 @@ class StageOperator(BaseOperator):
         return [*command, f"--out={self.out}"] if self.out else command
 
     def execute(self, context: Any) -> str:
-        """Run it to its end; raises with the exit code unless that is 0."""
+        """Run the command to its end; raises with the exit code unless that is 0."""
         self.hook.reasons.clear()
         result = self.hook.run_command(self.command(), env=stage_environment(os.environ))
         self.exit_code = result.exit_code
@@ -148,7 +148,7 @@ class StageOperator(BaseOperator):
         raise AirflowException(f"{failure}: {reason}")
 
     def on_kill(self) -> None:
-        """Stop the stage and all it started."""
+        """Stop the stage and all its child processes."""
         process = self.hook.sub_process
         if process is not None and process.poll() is None:
             self.hook.send_sigterm()  # type: ignore[no-untyped-call]
@@ -158,14 +158,14 @@ with DAG(
     dag_id="exfilwatch_daily",
     description="Score one day of access logs",
     doc_md=__doc__,
-    # Not CronTriggerTimetable (what a plain cron string gives): its interval has no length, and a
-    # run at 06:00 would take its own day, which has hardly begun.
+    # A plain cron string makes a CronTriggerTimetable. Its interval has no length, so a run at
+    # 06:00 would handle its own day, which has hardly begun.
     schedule=CronDataIntervalTimetable("0 6 * * *", timezone="UTC"),
     start_date=datetime.fromisoformat(os.environ.get("EXFILWATCH_START_DAY", "2026-01-01")).replace(
         tzinfo=UTC
     ),
     catchup=True,
-    # A day's detectors read the days before it, and two days must not write one table at once.
+    # Detectors read the days before, and two days must not write one table at the same time.
     max_active_runs=1,
     dagrun_timeout=timedelta(hours=20),
     template_undefined=StrictUndefined,
@@ -176,7 +176,7 @@ with DAG(
             pattern=f"^{ABSOLUTE_PATH}{END}",
             description="Job config: an absolute path on the worker",
         ),
-        # Null, because the form of a manual run wants every text that must be one.
+        # Null is allowed, because the form of a manual run demands a text for every plain string.
         "day": Param(
             None,
             type=["null", "string"],
