@@ -1,1 +1,1 @@
-"""What is not production: sample lab, demo, evaluation, benchmarks."""
+"""Programs outside production: sample lab, demo, evaluation, benchmarks."""

@@ -1,8 +1,8 @@
-"""One day through the Airflow DAG, without a scheduler.
+"""Runs one day through the Airflow DAG, without a scheduler.
 
-Airflow keeps its settings and its database in process-wide state that is read at import. So the
-DAG runs in a process of its own (this module again, as a program), in an Airflow home of its own
-with a SQLite database, and tells how each task ended in a line of JSON. Every task in it starts
+Airflow reads its settings and the address of its database at import and keeps them for the whole
+process. So the DAG runs in a child process (this module as a program), with its own Airflow home
+and a SQLite database. The child prints a line of JSON at the end of each task. Every task starts
 the stage's command, as on a worker.
 """
 
@@ -48,16 +48,16 @@ def run_dag(
 ) -> None:
     """Run the daily DAG for ``day`` with its database and log in ``home``; a line for each task.
 
-    ``commands`` is the folder that holds ``exfilwatch``. The first task that fails ends the run,
-    without retries, because here somebody is waiting: with :class:`InputError` (the stage's exit
-    code was 2), :class:`GateError` (3) or :class:`RunError`, and the end of that task's output.
+    ``commands`` is the folder that holds ``exfilwatch``. There are no retries, because somebody is
+    waiting. If a task fails, raises :class:`InputError` (the stage's exit code was 2),
+    :class:`GateError` (3) or :class:`RunError`, with the end of the task's output.
     """
     if not (commands / "exfilwatch").is_file():
         raise RunError(f"no command exfilwatch in {commands}; `make env` installs it")
     home = home.resolve()
     home.mkdir(parents=True, exist_ok=True)
     conf = {"config": str(config.resolve()), "out": str(out.resolve())}
-    # -P: what lies in the current folder must not be imported in place of a library.
+    # -P: a module in the current folder must not be imported in place of a library.
     command = [
         sys.executable,
         "-P",
@@ -94,10 +94,10 @@ def _environment(home: Path, commands: Path) -> dict[str, str]:
 def _lines(
     command: list[str], env: dict[str, str], log_path: Path, recent: deque[str]
 ) -> Iterator[str]:
-    """What the command prints, kept in the log and (its end) in ``recent``.
+    """Yield the command's lines; write them to the log and the last ones to ``recent``.
 
-    :class:`RunError` if it ends with anything but 0. It stops when its stdin ends, which happens
-    however this process ends.
+    Raises :class:`RunError` if the exit code is not 0. The command stops when its stdin closes, so
+    it stops even if this process is killed.
     """
     with (
         log_path.open("a", encoding="utf-8") as log,
@@ -122,7 +122,7 @@ def _lines(
 
 
 def _ended_tasks(lines: Iterable[str]) -> Iterator[dict[str, Any]]:
-    """Our own lines, each with the ``output`` of that task's command (its last lines)."""
+    """Our own lines, each with ``output``: the last lines of that task's command."""
     output: deque[str] = deque(maxlen=TAIL_LINES)
     listening = False
     for line in lines:
@@ -152,8 +152,8 @@ def _entry(line: str) -> dict[str, Any]:
 def _failure(task: dict[str, Any]) -> RunError:
     code = task["exit_code"]
     lines = [line.removeprefix("exfilwatch: ") for line in task["output"]] or [task["error"]]
-    told = f"exit code {code}" if code is not None else "its command did not run"
-    head = f"Airflow task {task[ENDED]} failed ({told}):"
+    how = f"exit code {code}" if code is not None else "its command did not run"
+    head = f"Airflow task {task[ENDED]} failed ({how}):"
     if code == InputError.exit_code:
         return InputError([head, *lines])
     kind = GateError if code == GateError.exit_code else RunError
@@ -173,7 +173,7 @@ def main(day: date, conf: dict[str, str]) -> None:
         task.on_failure_callback = [_tell_failure]
 
     threading.Thread(target=_stop_with_parent, args=[dag.tasks], daemon=True).start()
-    # The run that starts on the following day is the one whose interval began on `day`.
+    # The interval of the run that starts on the following day began on `day`.
     logical_date = datetime.combine(day + timedelta(days=1), time.max, UTC)
     dag.test(logical_date=logical_date, run_conf=conf)
 
@@ -181,11 +181,11 @@ def main(day: date, conf: dict[str, str]) -> None:
 def _stop_with_parent(tasks: list[Any]) -> None:
     """Wait for the parent's end of stdin to close; then stop the running stage and this process.
 
-    Otherwise a stage whose parent was killed would go on writing under the next run's feet.
+    Otherwise a stage whose parent was killed would write at the same time as the next run.
     """
     sys.stdin.read()
     try:
-        # Stopping a stage is logged, and nobody reads our log any more.
+        # A stop is logged, and nobody reads our output any more.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         for task in tasks:
             task.on_kill()

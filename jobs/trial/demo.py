@@ -1,7 +1,7 @@
-"""The demo: a sample lab's logs, every day but the last run here, the last one by Airflow.
+"""The demo: makes a sample lab's logs and runs every day; Airflow runs the last one.
 
-So that a newcomer sees the whole product once, the last day goes through the very DAG that would
-run in production, in an Airflow home of its own inside the demo's folder.
+A newcomer sees the whole product, so the last day goes through the production DAG. Its Airflow home
+is inside the demo's folder.
 """
 
 from __future__ import annotations
@@ -19,9 +19,9 @@ from schemas.config import JobConfig
 from schemas.tables.findings import FINDINGS
 
 MARKER = ".exfilwatch-demo"
-"""Says that a folder was made by the demo and may be replaced by it."""
+"""File that marks a folder as made by the demo. The demo may replace such a folder."""
 LAST_DAY = date(2026, 10, 30)
-"""Fixed, so that the same seed gives the same demo whenever it is run."""
+"""Fixed, so the same seed makes the same demo at any time."""
 MAKING = ".making"
 
 
@@ -30,8 +30,8 @@ def run_demo(
 ) -> None:
     """Make the sample lab in ``folder``, run its ``days`` days, show the last day's queue.
 
-    A ``folder`` that an earlier demo made is replaced; any other that is not empty is an
-    :class:`InputError`. Failures of stages are those of :func:`jobs.pipeline.run_days`.
+    A ``folder`` that an earlier demo made is replaced. Raises :class:`InputError` for any other
+    folder that is not empty. A failed stage raises as in :func:`jobs.pipeline.run_days`.
     """
     from jobs.inputs.config import load_config
     from jobs.trial.airflow_run import run_dag
@@ -58,12 +58,12 @@ def run_demo(
 def make_sample(
     folder: Path, seed: int, people: int, services: int, days: int, progress: Progress
 ) -> dict[str, Any]:
-    """Write the lab into ``folder`` and give its truth."""
+    """Write the lab into ``folder`` and return its truth."""
     from jobs.trial.lab import make_lab
 
     _clear(folder)
     folder.mkdir(parents=True, exist_ok=True)
-    # The marker comes first: a demo that was killed may be replaced, too.
+    # The marker comes first, so a killed demo may be replaced, too.
     (folder / MARKER).write_text("Made by `exfilwatch demo`, which replaces this folder.\n")
     making = folder / MAKING
     truth = make_lab(
@@ -82,7 +82,7 @@ def make_sample(
 
 
 def queue_of(config: JobConfig, day: date) -> list[dict[str, Any]]:
-    """The findings of the day that are within its alert budget, best first."""
+    """The day's findings within the alert budget, best rank first."""
     import pyarrow.compute as pc
 
     from jobs.platform.stored_rows import stored_rows

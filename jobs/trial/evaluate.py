@@ -1,11 +1,11 @@
-"""How well the review queue finds planted incidents, beside trivial rankings of the same days.
+"""Measures how well the review queue finds planted incidents, beside trivial rankings.
 
     python -m jobs.trial.evaluate demo [more folders …]
 
 reads ``truth.json`` and the tables of sample labs that were run (``exfilwatch demo``). An incident
 counts as found at a budget of N if one of its people is among the first N of a day's queue between
-its first day and ``GRACE_DAYS`` after its last. Every ranking ranks all identities of a day; that
-of chance is computed, not drawn.
+its first day and ``GRACE_DAYS`` after its last. Every ranking ranks all identities of a day. The
+figures of chance are computed, not drawn.
 """
 
 from __future__ import annotations
@@ -32,15 +32,15 @@ if TYPE_CHECKING:
 BUDGETS = (3, 5, 10)
 GRACE_DAYS = 2
 WARM_UP_DAYS = 14
-"""First days of a lab that no ranking is judged on: nobody has a baseline yet."""
+"""First days of a lab, which do not count because nobody has a baseline yet."""
 
 Queue = dict[date, list[tuple[str, ...]]]
-"""Day → entries best first; an entry is the identities that it names."""
+"""Day → entries, best first. An entry is a set of identities."""
 
 
 @dataclass(frozen=True)
 class Case:
-    """A planted incident or look-alike; ``taken``: day → share of it that was gone by then."""
+    """A planted incident or look-alike; ``taken``: day → share taken by its end, 0 to 1."""
 
     name: str
     users: frozenset[str]
@@ -51,7 +51,7 @@ class Case:
 
 @dataclass(frozen=True)
 class Result:
-    """One ranking at one budget: ``found`` incidents, and for each the day and share gone."""
+    """One ranking at one budget: ``found`` incidents, each with its day and the share taken."""
 
     found: dict[str, tuple[date, float]]
     look_alikes: list[str]
@@ -59,9 +59,9 @@ class Result:
 
 
 def judge(queue: Queue, budget: int, incidents: list[Case], look_alikes: list[Case]) -> Result:
-    """What the first ``budget`` entries of every day show.
+    """The result of the first ``budget`` entries of every day.
 
-    ``precision``: share of the shown entries that name someone of an incident while it lasts.
+    ``precision``: share of these entries that name a person of an incident while it lasts.
     """
     found: dict[str, tuple[date, float]] = {}
     alerted: set[str] = set()
@@ -78,10 +78,10 @@ def judge(queue: Queue, budget: int, incidents: list[Case], look_alikes: list[Ca
 
 
 def expected_by_chance(days: dict[date, int], budget: int, incidents: list[Case]) -> float:
-    """Expected number of incidents found if each day's queue were drawn blindly.
+    """Expected number of incidents found if each day's queue were drawn at random.
 
-    ``days``: identities active on each day. Closed form: 1 − Π over the incident's days of the
-    chance that none of its people is drawn.
+    ``days``: identities active on each day. Closed form for an incident: 1 − the product over its
+    days of the chance that none of its people is drawn.
     """
     expected = 0.0
     for case in incidents:
@@ -109,7 +109,7 @@ def read_cases(truth: dict[str, Any]) -> tuple[list[Case], list[Case]]:
 
 
 def own_queue(findings: pd.DataFrame) -> Queue:
-    """The queue of the ``findings`` table, below the budget too."""
+    """The queue of the ``findings`` table, also below the budget."""
     queue: Queue = {}
     for row in each_row(findings.sort_values(["day", "queue_rank"])):
         related = json.loads(row.document)["related"]["user"]
@@ -118,7 +118,7 @@ def own_queue(findings: pd.DataFrame) -> Queue:
 
 
 def ranked(scores: pd.DataFrame) -> Queue:
-    """Queue of a frame with day, user_id and score; higher goes first, ties by name."""
+    """Queue of a frame with day, user_id and score: higher scores first, ties by user_id."""
     order = scores.sort_values(["day", "score", "user_id"], ascending=[True, False, True])
     queue: Queue = {}
     for row in each_row(order):
@@ -142,7 +142,7 @@ def bytes_z_score(access: pd.DataFrame) -> pd.DataFrame:
 
 
 def new_assets(access: pd.DataFrame) -> pd.DataFrame:
-    """Assets never touched before by this identity."""
+    """Number of assets that the identity touched for the first time."""
     firsts = access.groupby(["user_id", "asset_id"], as_index=False)["day"].min()
     counted = firsts.groupby(["day", "user_id"], as_index=False).size()
     active = access[["day", "user_id"]].drop_duplicates()
@@ -151,7 +151,7 @@ def new_assets(access: pd.DataFrame) -> pd.DataFrame:
 
 
 def isolation_forest(access: pd.DataFrame) -> pd.DataFrame:
-    """scikit-learn's isolation forest on each day's counts of every identity."""
+    """Score of scikit-learn's isolation forest on each identity's daily counts."""
     import numpy as np
     from sklearn.ensemble import IsolationForest
 
@@ -176,7 +176,7 @@ BASELINES: dict[str, Callable[[pd.DataFrame], pd.DataFrame]] = {
 
 
 def evaluate(folders: list[Path], say: Callable[[str], None] = print) -> None:
-    """Judge the labs in ``folders`` together and say the figures."""
+    """Evaluate the labs in ``folders`` together and report the figures."""
     rankings: dict[str, list[tuple[Queue, list[Case], list[Case], dict[date, int]]]] = {}
     for folder in folders:
         truth = _truth(folder)
@@ -226,7 +226,7 @@ def _say_incidents(
     folders: list[Path],
     say: Callable[[str], None],
 ) -> None:
-    """Where each incident stood in exfilwatch's own queue."""
+    """Each incident's rank in exfilwatch's own queue."""
     for folder, (queue, incidents, look_alikes, _) in zip(folders, labs, strict=True):
         for kind, cases in (("incident", incidents), ("look-alike", look_alikes)):
             for case in cases:
@@ -246,7 +246,7 @@ def _matches(case: Case, day: date, entry: tuple[str, ...]) -> bool:
 
 
 def _taken(case: Case, day: date) -> float:
-    """Share gone by the end of ``day``."""
+    """Share taken by the end of ``day``, 0 to 1."""
     known = [share for at, share in case.taken.items() if at <= day]
     return max(known, default=0.0)
 
@@ -269,7 +269,7 @@ def _truth(folder: Path) -> dict[str, Any]:
 
 
 def main(argv: list[str] | None = None) -> int:
-    """Command line; exit code 2 for a folder that is no sample lab."""
+    """Command line; exit code 2 for a folder without a sample lab."""
     parser = argparse.ArgumentParser(
         prog="python -m jobs.trial.evaluate",
         description=__doc__,

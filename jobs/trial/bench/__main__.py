@@ -7,8 +7,7 @@ duckdb    the same work by hand (jobs/bench/duckdb_baseline.py)
 sail      ``ingest`` and ``aggregate`` on Sail
 spark     the same on Apache Spark local[2] (left out where there is no Java)
 
-Then, with ``python -m jobs.trial.bench.formats``, how fast every log format is parsed on either
-engine.
+Then ``python -m jobs.trial.bench.formats`` measures how fast each engine parses every log format.
 """
 
 from __future__ import annotations
@@ -31,7 +30,7 @@ from jobs.trial.bench.records import DAY, write_config, write_context, write_rec
 FRAMINGS = {"envelopes": "gzipped Records envelopes, as delivered", "lines": "one record a line"}
 ENGINES = {"sail": "sail", "spark": "local[2]"}
 SMALL_SHARE = 5
-"""The growth is measured between a fifth of the records and all of them."""
+"""The exponent of growth compares all records with a fifth of them."""
 
 
 @dataclass(frozen=True)
@@ -87,9 +86,11 @@ def compare(folder: Path, records: int, seed: int, without_spark: bool) -> None:
 def _print_table(measured: dict[str, Measured], part: Measured, few: float, records: int) -> None:
     print(f"{'':8}{'wall s':>9}{'CPU s':>9}{'peak GB':>9}")
     for name, result in measured.items():
-        # Spark works in a process that is not waited for, so the system tells us nothing of it.
-        told = f"{result.cpu:9.1f}{result.peak_gb:9.2f}" if name != "spark" else f"{'–':>9}{'–':>9}"
-        print(f"{name:8}{result.wall:9.1f}{told}")
+        # Spark's process is not waited for, so the system does not report its CPU and memory.
+        usage = (
+            f"{result.cpu:9.1f}{result.peak_gb:9.2f}" if name != "spark" else f"{'–':>9}{'–':>9}"
+        )
+        print(f"{name:8}{result.wall:9.1f}{usage}")
     sail = measured["sail"].wall
     print(f"sail / floor   {sail / measured['floor'].wall:6.2f}")
     print(f"sail / duckdb  {sail / measured['duckdb'].wall:6.2f}")

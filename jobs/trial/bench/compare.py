@@ -1,11 +1,11 @@
-"""Compare the results of two runs of a lab: every table row for row, and the published findings.
+"""Compares two runs of a lab: every table row by row, and the published findings.
 
     python -m jobs.trial.bench.compare BEFORE AFTER
 
-A change of the code's shape must not change results. Folders are those of `exfilwatch demo --out`.
-Sentences may be worded anew: columns and fields of :data:`WORDING` do not count. Columns that only
-one of the runs has are listed, and do not count either. Exit code 1 and a line for each difference
-if there is any.
+Use it to check that a change of the code does not change results. The folders are those of
+`exfilwatch demo --out`. Sentences may differ: columns and fields of :data:`WORDING` do not count.
+Columns of only one run are listed and do not count either. A line is printed for each difference,
+and the exit code is then 1.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ SHOWN = 3
 
 
 def differences(before: Path, after: Path) -> Iterator[str]:
-    """One line for each table, and for each day's findings, that differ."""
+    """One line for each differing table and each day with differing findings."""
     for table in TABLES:
         names = [_columns(folder / "warehouse", table) for folder in (before, after)]
         both = sorted(set(names[0]) & set(names[1]) - WORDING)
@@ -57,7 +57,7 @@ def new_columns(before: Path, after: Path) -> Iterator[str]:
 
 
 def _columns(storage: Path, table: Table) -> list[str]:
-    """Columns that are stored; those of the spec where there is no table."""
+    """Stored columns; the spec's columns if the table is missing."""
     if not table_exists(str(storage), table):
         return table.column_names
     return [field.name for field in open_table(str(storage), table).schema().fields]

@@ -1,8 +1,7 @@
-"""How fast documents reach Elasticsearch: ``python -m jobs.trial.bench.documents --url …``.
+"""Measures documents per second: ``python -m jobs.trial.bench.documents --url …``.
 
-Identity-days, the kind of which there are most, go through the same bulk requests as a publishing
-run, into indices of a prefix of their own that are removed at the end; then all of them again, as
-after a run that was killed.
+Identity-days are the most frequent documents. The same bulk requests as in a publishing run send
+them to new indices, which are removed at the end. Then all are sent again, as after a killed run.
 """
 
 from __future__ import annotations
@@ -26,7 +25,7 @@ FIRST_DAY = date(2026, 1, 1)
 
 
 def main(argv: list[str] | None = None) -> int:
-    """Send the documents twice, print the seconds; 1 if the server does not take them."""
+    """Send the documents two times and print the seconds; 1 if the server refuses any."""
     arguments = _parser().parse_args(argv)
     settings = Settings(
         url=arguments.url,
@@ -64,7 +63,7 @@ def send_twice(settings: Settings, count: int) -> None:
 
 
 def identity_days(count: int) -> Iterator[dict[str, Any]]:
-    """Documents of ENTITY_DAYS: PEOPLE identities a day, as many days as it takes."""
+    """Documents of ENTITY_DAYS: PEOPLE identities a day, on as many days as needed."""
     for number in range(count):
         day = (FIRST_DAY + timedelta(days=number // PEOPLE)).isoformat()
         person = number % PEOPLE

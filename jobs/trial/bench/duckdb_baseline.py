@@ -1,10 +1,10 @@
-"""The same work by hand in DuckDB: parse, deduplicate, resolve, write events and access.
+"""The same work in plain DuckDB: parse, deduplicate, resolve, write events and access.
 
     python -m jobs.trial.bench.duckdb_baseline FOLDER FRAMING OUT
 
-Written as a DuckDB user would write it well: columns declared (no schema inference), all threads,
-Parquet out. It does less than the pipeline: no rejects, no role sessions followed back, no field
-that is not in these two tables; so the comparison favours it.
+It is written well for DuckDB: declared columns, all threads, Parquet output. It does less than the
+pipeline: no rejects, no way back from role sessions to their callers, no fields outside these two
+tables. So the comparison favours DuckDB.
 """
 
 from __future__ import annotations
@@ -129,7 +129,7 @@ def _source(files: str, framing: str) -> str:
 
 
 def _context(context: Path) -> str:
-    """SQL: tables of the context files, and a macro that makes a number of an address."""
+    """SQL: tables of the context files, and a macro that turns an address into a number."""
     return f"""
         create table aliases as
             select unnest(string_split(aliases, ';')) as name, user_id, kind

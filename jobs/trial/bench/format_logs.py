@@ -1,6 +1,6 @@
 """Logs of every format for the benchmark: seeded, realistic in size and mixture, cheap to make.
 
-``<name>`` in a template is a random part of the record, the same wherever the record has it.
+``<name>`` in a template is a random part, the same everywhere in one record.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from jobs.trial.bench.record_parts import Record
 from jobs.trial.bench.records import pack, trail_record
 
 FILE_BYTES = 5_000_000
-"""Unpacked bytes of a file, about those of a CloudTrail delivery."""
+"""Unpacked bytes of a file, about as many as in a CloudTrail delivery."""
 
 
 @dataclass(frozen=True)
@@ -30,9 +30,9 @@ class LogFile:
 def write_logs(
     folder: Path, names: list[str], size: int, seed: int, workers: int
 ) -> dict[str, list[LogFile]]:
-    """Logs of ``size`` unpacked bytes each, one folder of gz files a name.
+    """Logs of ``size`` unpacked bytes each: one folder of gz files for each name.
 
-    Names are those of :data:`LOGS`; any other one makes CloudTrail's envelopes.
+    Names are keys of :data:`LOGS`. Any other name makes CloudTrail's envelopes.
     """
     jobs = [
         (folder / name, name, number, min(FILE_BYTES, size - number * FILE_BYTES), seed)

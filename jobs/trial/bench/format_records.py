@@ -1,4 +1,4 @@
-"""Templates of the logs of every format that the benchmark writes out many times."""
+"""Templates of the benchmark's logs, for every format."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ from typing import Any
 
 @dataclass(frozen=True)
 class Log:
-    """A format's log: templates of lines or of several lines that belong together.
+    """A format's log: templates of single lines or of groups of lines.
 
-    All templates are equally likely. ``header`` is the first line of a file, if it names columns;
-    ``source`` holds the settings of the source in the config.
+    All templates are equally likely. ``header`` is the first line of a file, if it names columns.
+    ``source`` holds the source's settings in the config.
     """
 
     lines: tuple[str, ...]

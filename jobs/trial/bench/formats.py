@@ -1,9 +1,9 @@
-"""``python -m jobs.trial.bench.formats``: how fast each log format is parsed, beside CloudTrail.
+"""``python -m jobs.trial.bench.formats``: parsing speed of each log format, beside CloudTrail.
 
-What is timed is parsing alone, raw gz files to the staging table, by wall clock, on a warm engine
-that has parsed a file of the same format before. Every format takes turns with CloudTrail (Records
-envelopes, as delivered), and of the rounds the fastest counts on either side. MB are unpacked
-bytes; the ratio is a format's MB/s to CloudTrail's on the same engine.
+It times only parsing, from raw gz files to the staging table, by wall clock. The engine is warm: it
+has parsed a file of the same format before. Every format takes turns with CloudTrail (Records
+envelopes, as delivered). On either side the fastest round counts. MB are unpacked bytes. The ratio
+is a format's MB/s to CloudTrail's on the same engine.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 TRAIL = "aws_cloudtrail"
 ENGINES = {"sail": "sail", "spark": "local[2]"}
-"""By the name that is printed: the engine as a job config names it."""
+"""Printed name → engine in a job config."""
 MEGABYTES = 100
 ROUNDS = 3
 WANTED = 0.5
@@ -96,7 +96,7 @@ def _print_one(
 
 
 def _seconds(spark: SparkSession, config: JobConfig, name: str, files: list[LogFile]) -> float:
-    """Parse files of one log; raises RuntimeError unless every record is of the day and sound."""
+    """Parse files of one log. Raises RuntimeError unless every record is good and of the day."""
     from jobs.platform.scratch import staging_folder
     from jobs.stages.ingest.find_files import files_of_source
     from jobs.stages.ingest.parse import BAD

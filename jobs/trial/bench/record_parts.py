@@ -1,4 +1,4 @@
-"""Random parts of log records, by the names that stand for them in templates."""
+"""Random parts of log records, by their names in templates."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ USERS = 1_300
 
 
 class Record(dict[str, str]):
-    """The random parts of one record, made when they are first asked for."""
+    """The random parts of one record, each made at its first use."""
 
     def __init__(self, rng: random.Random) -> None:
         self.rng = rng
@@ -25,14 +25,14 @@ class Record(dict[str, str]):
         return value
 
     def filled(self, template: str) -> str:
-        """A template with the parts that it names."""
+        """The template, filled with its named parts."""
         pieces = _pieces(template)
         return "".join([self[each] if n % 2 else each for n, each in enumerate(pieces)])
 
 
 @cache
 def _pieces(template: str) -> list[str]:
-    """Texts and, between them, names of parts."""
+    """Texts and names of parts, in turns."""
     return re.split("<([a-z][a-z0-9_]*)>", template)
 
 

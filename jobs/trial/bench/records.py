@@ -109,7 +109,7 @@ def write_context(folder: Path) -> None:
 def write_records(folder: Path, count: int, seed: int, workers: int) -> dict[str, list[Path]]:
     """``count`` records as gz files in both framings: envelopes as delivered, and lines.
 
-    One record in a hundred is delivered twice.
+    One record in a hundred has a second delivery.
     """
     sizes = [RECORDS_PER_FILE] * (count // RECORDS_PER_FILE)
     if count % RECORDS_PER_FILE:
@@ -136,7 +136,7 @@ def _write_file(job: tuple[Path, Path, int, int, int]) -> None:
 
 
 def pack(path: Path, text: str) -> None:
-    """Write a gzip file whose bytes depend on the text alone."""
+    """Write a gzip file whose bytes depend only on the text."""
     with path.open("wb") as raw, gzip.GzipFile("", "wb", 6, raw, mtime=0) as file:
         file.write(text.encode())
 
@@ -177,7 +177,7 @@ def trail_record(rng: random.Random) -> str:
 
 
 def write_config(folder: Path, framing: str, engine: str) -> Path:
-    """A job config for one framing and engine; its own warehouse."""
+    """A job config for one framing and engine, with its own warehouse."""
     name = f"{framing}-{engine.split('[')[0]}"
     path = folder / f"{name}.yml"
     source = {

@@ -1,4 +1,4 @@
-"""Checkpoints, datasets, repositories and all else that the sample lab protects."""
+"""The assets of the sample lab: checkpoints, datasets, repositories and others."""
 
 from __future__ import annotations
 

@@ -15,7 +15,7 @@ from jobs.trial.lab.world import Lab, pick
 def build_networks(
     rng: np.random.Generator, sites: list[str]
 ) -> tuple[list[tuple[str, str, str, str]], dict[str, list[str]], list[tuple[str, str]]]:
-    """Address plan from documentation and private ranges only; countries differ by seed."""
+    """Networks from documentation and private ranges only; their countries depend on the seed."""
     rows = [
         ("10.0.0.0/10", "datacenter", "US", "64512"),
         ("10.64.0.0/10", "cloud", "US", "64513"),
@@ -40,7 +40,7 @@ def build_networks(
 
 
 def assign_habits(rng: np.random.Generator, lab: Lab) -> None:
-    """What each person usually touches, drifting from week to week."""
+    """Each person's usual assets, which drift from week to week."""
     weeks = lab.days // 7 + 3
     partners = {t: rng.choice(RESEARCH, 2, replace=False).tolist() for t in TEAMS}
     for p in lab.people:
@@ -68,7 +68,7 @@ def assign_habits(rng: np.random.Generator, lab: Lab) -> None:
 def team_weights(
     rng: np.random.Generator, lab: Lab, team: str, partners: dict[str, list[str]]
 ) -> np.ndarray:
-    """Base preference over families: own team first, partners less, the rest almost never."""
+    """Preference for each family: own team most, partners less, the rest almost never."""
     w = np.zeros(len(lab.families))
     for i, f in enumerate(lab.families):
         if f.team == team:

@@ -33,7 +33,7 @@ class Case:
     seen: set[tuple[str, str]] = field(default_factory=set)
 
     def note(self, t: float, day: int, event_id: str, asset: str, item: str, moved: int) -> None:
-        """Count one event of this case; `item` is the object taken, empty where none was."""
+        """Count one event of this case; `item` is the taken object, or empty."""
         e = self.evidence.setdefault(day, DayEvidence(first=t, last=t))
         e.events += 1
         e.moved += moved

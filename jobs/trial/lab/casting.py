@@ -1,4 +1,4 @@
-"""Who plays a case, on which days, against which asset."""
+"""Chooses the people, days and assets of a case."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ class Plan:
 
 
 def cast(lab: Lab, rng: Rng, want: Callable[[Person], bool], days: list[int]) -> Person | None:
-    """An established person nobody else has cast, at work on the days in question."""
+    """An established person without another case, at work on the given days."""
     free = [
         p
         for p in lab.people
@@ -54,7 +54,7 @@ def cast(lab: Lab, rng: Rng, want: Callable[[Person], bool], days: list[int]) ->
 
 
 def cast_service(lab: Lab, rng: Rng, kinds: tuple[str, ...]) -> Person | None:
-    """A service of one of the kinds that no other case uses."""
+    """A service of one of the kinds, without another case."""
     free = [s for s in lab.services if s.user_id not in lab.cast and s.title in kinds]
     if not free:
         return None
@@ -64,7 +64,7 @@ def cast_service(lab: Lab, rng: Rng, kinds: tuple[str, ...]) -> Person | None:
 
 
 def recent_days(lab: Lab, rng: Rng, span: int, last: bool) -> list[int]:
-    """`span` consecutive days among the last ones; ending on the last day if asked to."""
+    """`span` consecutive days among the last ones; if `last`, they end on the last day."""
     span = min(span, lab.days - 1)
     low = max(1, lab.days - RECENT)
     begin = lab.days - span if last else int(rng.integers(low, max(low, lab.days - span) + 1))
@@ -75,7 +75,7 @@ def recent_days(lab: Lab, rng: Rng, span: int, last: bool) -> list[int]:
 def target(
     lab: Lab, rng: Rng, day: int, want: Callable[[Asset], bool], shards: int = 0
 ) -> Asset | None:
-    """A checkpoint that exists by a day and that no other incident takes."""
+    """A checkpoint that exists by a day and is in no other incident."""
     found = []
     for f in lab.families:
         there = [a for a in available(f.assets, day) if a.asset_id not in lab.cast]
@@ -89,7 +89,7 @@ def target(
 
 
 def forget(lab: Lab, p: Person, asset: Asset) -> None:
-    """Make sure a person's habits never lead to an asset."""
+    """Remove an asset from a person's habits."""
     mine = [i for i, f in enumerate(lab.families) if asset in f.assets]
     for w in p.family_weights:
         w[mine] = 0.0
@@ -126,12 +126,12 @@ def case_of(
 
 
 def research_user(p: Person) -> bool:
-    """Somebody with ordinary object-store access."""
+    """A person with ordinary access to the object store."""
     return p.team in (*RESEARCH, "data", "platform") and p.rate > 0.15
 
 
 def free_owners(lab: Lab, asset: Asset) -> list[Person]:
-    """Members of an asset's team whom no case has cast yet."""
+    """Members of an asset's team without a case."""
     return [
         p
         for p in lab.people

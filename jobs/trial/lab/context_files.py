@@ -18,7 +18,7 @@ from jobs.trial.lab.world import (
 
 
 def aliases(p: Person) -> list[str]:
-    """The principals an identity appears as, as the directory knows them."""
+    """The principals of an identity that the directory lists."""
     if p.kind == "service":
         found = [f"arn:aws:iam::{ACCOUNT}:role/{p.role}", p.k8s]
         return found + ([p.github] if p.github else [])
@@ -62,7 +62,7 @@ def directory_rows(lab: Lab, day: int) -> list[list[str]]:
 
 
 def write_context(lab: Lab, folder: Path) -> None:
-    """The four context files, and a directory of a later day where somebody changed team."""
+    """The four context files, and a later directory if somebody changed team."""
     folder.mkdir(parents=True, exist_ok=True)
     header = (
         "user_id,email,display_name,kind,team,manager_id,title,employment,country,"
@@ -100,7 +100,7 @@ def write_context(lab: Lab, folder: Path) -> None:
 
 
 def write_config(folder: Path, budget: int = 10) -> None:
-    """A job config that runs on the folder as it is."""
+    """A job config that runs on the folder unchanged."""
     (folder / "config.yml").write_text(
         f"""\
 # Sample lab: run with  exfilwatch run --config config.yml

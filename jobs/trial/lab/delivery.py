@@ -1,4 +1,4 @@
-"""Delivery: the files of one day, as the vendors write them, with the planted bad records."""
+"""Writes the files of one day as the vendors do, with the planted bad records."""
 
 from __future__ import annotations
 

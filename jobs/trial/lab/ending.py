@@ -1,4 +1,4 @@
-"""The end of the sample lab: files written out, and its truth."""
+"""Writes the last files and the truth of the sample lab."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ def _instant(t: float) -> str:
 
 
 def finish(case: Case, lab: Lab) -> dict[str, Any]:
-    """The truth record of a case from the evidence that was really written."""
+    """The truth record of a case, from its written evidence."""
     per_day, taken, moved = [], 0, 0
     assets = case.asset_ids or sorted({asset for asset, _ in case.seen})
     everything = len(case.seen)
@@ -56,7 +56,7 @@ def finish(case: Case, lab: Lab) -> dict[str, Any]:
 
 
 def write_truth(folder: Path, lab: Lab, feed: Feed, cases: list[Case]) -> dict[str, Any]:
-    """truth.json: the cases, what was written, and the planted defects."""
+    """Contents of truth.json: the cases, the numbers of events and the planted defects."""
     done = [finish(c, lab) for c in cases]
     truth = {
         "seed": lab.seed,

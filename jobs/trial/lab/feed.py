@@ -1,4 +1,4 @@
-"""The state that all records of a lab share: random numbers, ids, counts, what waits to be sent."""
+"""The state that all records of a lab share: random numbers, ids, counts, unsent records."""
 
 from __future__ import annotations
 
@@ -41,10 +41,10 @@ def key_of(h: str, prefix: str = "ASIA") -> str:
 
 
 class Feed:
-    """What the record makers of `records` share; `delivery` empties its buffer day by day.
+    """Shared state of the record makers in `records`; `delivery` empties its buffer day by day.
 
-    `uniform` and `hexadecimal` are endless draws of one generator. Their order makes the bytes of
-    the lab, so a record maker must draw the same numbers in the same order for ever.
+    `uniform` and `hexadecimal` are endless draws of one generator. The order of the draws decides
+    the bytes of the lab, so a record maker must never change the order or number of its draws.
     """
 
     def __init__(self, lab: Lab, folder: Path) -> None:
@@ -91,7 +91,7 @@ class Feed:
         return blocks[int(second // 600)]
 
     def add(self, source: str, t: float, text: str) -> None:
-        """Queue one rendered record for delivery; now and then twice, or with unknown fields."""
+        """Queue one rendered record for delivery, sometimes with a duplicate or unknown fields."""
         u = self.uniform
         if next(u) < 0.0004:
             text = text[:-1] + ',"xPreviewField":{"build":7,"tags":["a",null]}}'
@@ -108,7 +108,7 @@ class Feed:
             self.buffer.setdefault(again, {}).setdefault(source, []).append((arrival + 9000, text))
 
     def note(self, source: str, t: float, event_id: str, asset: str, item: str, moved: int) -> None:
-        """Count one event of a source, and as evidence of the case that is being played."""
+        """Count one event of a source, and add it to the evidence of the current case."""
         self.counts[source] += 1
         if self.case is not None:
             self.case.note(t, self.day_of(t), event_id, asset, item, moved)

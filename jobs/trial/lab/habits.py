@@ -26,7 +26,7 @@ def local_hours(p: Person, rng: np.random.Generator, count: int) -> np.ndarray:
 
 
 def address(p: Person, day: int, rng: np.random.Generator, weights: tuple[float, ...]) -> str:
-    """Where somebody works from: dev machine, VPN, office or home; abroad on a trip."""
+    """A person's place of work: dev machine, VPN, office or home; abroad on a trip."""
     if day in p.trip:
         return p.trip[day] if rng.random() < 0.8 else p.ips["vpn"]
     return p.ips[pick(rng, ("devbox", "vpn", "corp", "home"), weights)]
@@ -38,7 +38,7 @@ def available(assets: list[Asset], day: int) -> list[Asset]:
 
 
 def choose_asset(p: Person, lab: Lab, day: int, rng: np.random.Generator, ip: str) -> Asset | None:
-    """An asset by this week's habits; mostly the newest of its family."""
+    """An asset drawn from this week's habits, mostly the newest of its family."""
     weights = p.family_weights[max(0, day + 7) // 7 % len(p.family_weights)]
     fam = lab.families[int(rng.choice(len(weights), p=weights))]
     if fam.allowed and day in p.trip and ip == p.trip[day]:

@@ -33,7 +33,7 @@ from jobs.trial.lab.world import DAY, K8S_CLUSTER, OUTSIDE_ACCOUNT, Asset, Lab, 
 
 
 def service_creds_outside(lab: Lab, rng: Rng, last: bool) -> Plan | None:
-    """A service's role credentials used from a residential or rented address on a laptop."""
+    """A laptop at a residential or rented address uses a service's role credentials."""
     days = recent_days(lab, rng, int(rng.integers(1, 3)), last)
     s = cast_service(
         lab,
@@ -99,7 +99,7 @@ def probe(feed: Feed, rng: Rng, who: Session, a: Asset, at: float) -> None:
 
 
 def stolen_token_enumeration(lab: Lab, rng: Rng, last: bool) -> Plan | None:
-    """A stolen service token looks around, is refused a lot, then reads what it can."""
+    """A thief with a service token lists assets, is refused often, then reads the allowed ones."""
     days = recent_days(lab, rng, 1, last)
     s = cast_service(
         lab,
@@ -157,7 +157,7 @@ def stolen_token_enumeration(lab: Lab, rng: Rng, last: bool) -> Plan | None:
 
 
 def exec_into_serving(lab: Lab, rng: Rng, last: bool) -> Plan | None:
-    """kubectl cp out of serving pods by somebody who never execs there."""
+    """kubectl cp out of serving pods, by a person who never uses exec there."""
     days = recent_days(lab, rng, int(rng.integers(1, 3)), last)
     p = cast(
         lab, rng, lambda p: p.team not in ("platform", "inference", "security", "policy"), days
@@ -209,7 +209,7 @@ def exec_into_serving(lab: Lab, rng: Rng, last: bool) -> Plan | None:
 
 
 def copy_to_foreign_account(lab: Lab, rng: Rng, last: bool) -> Plan | None:
-    """Server-side copies of shards into somebody else's account: no bytes come back."""
+    """Server-side copies of shards into a foreign account; no bytes come back."""
     days = recent_days(lab, rng, int(rng.integers(1, 4)), last)
     p = cast(lab, rng, research_user, days)
     asset = target(lab, rng, days[0], lambda a: a.sensitivity >= 3) if p else None
@@ -248,7 +248,7 @@ def copy_to_foreign_account(lab: Lab, rng: Rng, last: bool) -> Plan | None:
 
 
 def job_cover(lab: Lab, rng: Rng, last: bool) -> Plan | None:
-    """Batch jobs under the own account whose role reads another team's checkpoint."""
+    """Batch jobs under the person's own account; their role reads another team's checkpoint."""
     days = recent_days(lab, rng, int(rng.integers(1, 4)), last)
     p = cast(lab, rng, lambda p: p.team in RESEARCH and p.rate > 0.1, days)
     asset = target(lab, rng, days[0], lambda a: a.team != p.team) if p else None

@@ -1,4 +1,4 @@
-"""Incidents in which people take what they may read."""
+"""Incidents in which people take assets that they may read."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ from jobs.trial.lab.world import Lab, pick
 
 
 def leaver_bulk_copy(lab: Lab, rng: Rng, last: bool) -> Plan | None:
-    """After giving notice: a whole checkpoint of the own team in an afternoon."""
+    """A person on notice reads a whole checkpoint of their team in an afternoon."""
     days = recent_days(lab, rng, 1, last)
     asset = target(lab, rng, days[0], lambda a: bool(free_owners(lab, a)))
     p = cast(lab, rng, lambda p: p in free_owners(lab, asset), days) if asset else None
@@ -78,7 +78,7 @@ def leaver_bulk_copy(lab: Lab, rng: Rng, last: bool) -> Plan | None:
 
 
 def foreign_team_night(lab: Lab, rng: Rng, last: bool) -> Plan | None:
-    """Another team's person reads a frontier checkpoint they never touched, two nights running."""
+    """A person of another team reads a frontier checkpoint for the first time, on two nights."""
     days = recent_days(lab, rng, int(rng.integers(2, 4)), last)
     asset = target(lab, rng, days[0], lambda a: a.sensitivity >= 4)
     p = cast(lab, rng, lambda p: p.team != asset.team and p.rate > 0.05, days) if asset else None
@@ -133,7 +133,7 @@ def foreign_team_night(lab: Lab, rng: Rng, last: bool) -> Plan | None:
 
 
 def slow_drip(lab: Lab, rng: Rng, last: bool) -> Plan | None:
-    """A checkpoint drained over many days, a small and regular portion a day."""
+    """A person takes a checkpoint over many days, in small and regular portions."""
     days = recent_days(lab, rng, int(rng.integers(8, 13)), last)
     p = cast(lab, rng, research_user, days)
     asset = target(lab, rng, days[0], lambda a: a.sensitivity >= 3, 40) if p else None

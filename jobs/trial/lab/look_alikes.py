@@ -36,7 +36,7 @@ def ticket(lab: Lab, rng: Rng, p: Person, pattern: str, first: int, last: int, r
 
 
 def migration(lab: Lab, rng: Rng, last: bool) -> Plan | None:
-    """With a ticket: everything under a run is copied into a new bucket of ours."""
+    """With a ticket, all objects of a run are copied into a new bucket of the lab."""
     days = any_days(lab, rng, int(rng.integers(1, 4)))
     p = cast(lab, rng, lambda p: p.team in ("platform", "data", "inference"), days)
     if p is None:
@@ -157,7 +157,7 @@ def weekly_eval_sweep(lab: Lab, rng: Rng, last: bool) -> Plan | None:
 
 
 def team_transfer(lab: Lab, rng: Rng, last: bool) -> Plan | None:
-    """Somebody changes team (a later directory says so) and works on the new team's things."""
+    """A person changes team (a later directory says so) and works on the new team's assets."""
     days = any_days(lab, rng, int(rng.integers(5, 10)))
     owners = sorted({f.team for f in lab.families if f.kind == "checkpoint"})
     p = cast(lab, rng, lambda p: p.team in (*RESEARCH, "data"), days)
@@ -314,7 +314,7 @@ def new_backup_service(lab: Lab, rng: Rng, last: bool) -> Plan | None:
 
 
 def night_owl(lab: Lab, rng: Rng, last: bool) -> Plan | None:
-    """Somebody who always works at night."""
+    """A person who always works at night."""
     days = list(range(lab.days))
     p = cast(lab, rng, lambda p: p.rate > 0.2, days[-3:])
     if p is None:

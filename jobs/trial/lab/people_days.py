@@ -64,7 +64,7 @@ def write_task(feed: Feed, rng: np.random.Generator, who: Session, p: Person, t:
 
 
 def account_task(feed: Feed, rng: np.random.Generator, who: Session, t: float) -> None:
-    """Management calls: who am I, which buckets are there, rarely a policy change."""
+    """Management calls: own identity, list of buckets, rarely a policy change."""
     params = f'{{"bucketName":"{feed.lab.name}-scratch"}}'
     draw = rng.random()
     if draw < 0.55:

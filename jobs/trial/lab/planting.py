@@ -60,7 +60,7 @@ def plan_cases(lab: Lab) -> list[Plan]:
 
 
 def add_decoys(lab: Lab, rng: Rng) -> None:
-    """Ordinary tickets, and a few people whose GitHub login the directory does not know."""
+    """Ordinary tickets, and a few people whose GitHub login is not in the directory."""
     for _ in range(max(2, len(lab.people) // 12)):
         p, fam, day = (
             pick(rng, lab.people),

@@ -84,7 +84,7 @@ def _team_sizes(rng: np.random.Generator, count: int) -> list[str]:
 
 
 def _new_name(rng: np.random.Generator, taken: set[tuple[str, str]]) -> tuple[str, str]:
-    """Given and family name of somebody new; added to the names that are taken."""
+    """Given and family name of a new person; the name is added to those in use."""
     while True:
         name = (pick(rng, GIVEN), pick(rng, FAMILY))
         if name not in taken:
@@ -105,7 +105,7 @@ def _addresses(rng: np.random.Generator, home: list[str], site: int) -> dict[str
 
 
 def _client(rng: np.random.Generator) -> str:
-    """User agent of the client that somebody reads objects with."""
+    """User agent of a person's client for objects."""
     py = f"3.{int(rng.integers(10, 13))}.{int(rng.integers(1, 9))}"
     client: str = pick(
         rng,
@@ -121,7 +121,7 @@ def _client(rng: np.random.Generator) -> str:
 
 
 def _add_managers(rng: np.random.Generator, people: list[Person]) -> None:
-    """The longest-serving member leads each team; leads report to one of themselves."""
+    """The longest-serving member leads each team; one lead leads the others."""
     leads: dict[str, Person] = {}
     for p in sorted(people, key=lambda p: (p.start, p.user_id)):
         leads.setdefault(p.team, p)

@@ -1,4 +1,4 @@
-"""A usual day of a service."""
+"""The usual days of services."""
 
 from __future__ import annotations
 
@@ -74,7 +74,7 @@ def service_day(lab: Lab, feed: Feed, s: Person, day: int, rng: np.random.Genera
 
 
 def web_identity(feed: Feed, s: Person, t: float, ip: str) -> None:
-    """The cluster exchanging a service account token for role credentials."""
+    """The cluster exchanges a service account token for role credentials."""
     who = Session(
         f'{{"type":"WebIdentityUser","principalId":"oidc:{s.k8s}","userName":"{s.k8s}"}}',
         ip,
@@ -124,7 +124,7 @@ def service_writes(
     sessions: list[Session],
     count: int,
 ) -> None:
-    """New checkpoint steps as they are born; otherwise logs and results."""
+    """Writes of new checkpoint steps at their creation; otherwise of logs and results."""
     midnight = lab.t0 + day * DAY
     if s.title == "checkpoint-writer":
         for asset in [a for f in lab.families for a in f.assets if a.born == day]:
@@ -176,7 +176,7 @@ def service_writes(
 def service_copies(
     lab: Lab, feed: Feed, day: int, rng: np.random.Generator, sessions: list[Session], count: int
 ) -> None:
-    """Nightly copies into the backup account, which is ours too."""
+    """Nightly copies into the backup account, which belongs to the lab, too."""
     t: float = lab.t0 + day * DAY + 2 * 3600
     while count > 0:
         asset = pick(rng, available(pick(rng, lab.families).assets, day) or lab.families[-1].assets)
@@ -217,7 +217,7 @@ def service_calls(
 
 
 def platform_day(lab: Lab, feed: Feed, day: int, rng: np.random.Generator) -> None:
-    """What belongs to nobody: nodes, AWS services, anonymous clones of public repositories."""
+    """Events without a person: nodes, AWS services, anonymous clones of public repositories."""
     midnight = lab.t0 + day * DAY
     for t in midnight + rng.random(int(rng.integers(700, 900))) * DAY:
         node = f"system:node:ip-10-90-{int(rng.integers(0, 9))}-{int(rng.integers(1, 20))}"

@@ -1,4 +1,4 @@
-"""When the actions of a case or a working day happen."""
+"""Times of the actions of a case or a working day."""
 
 from __future__ import annotations
 

@@ -23,7 +23,7 @@ Shares = Sequence[float] | npt.NDArray[np.float64]
 
 @dataclass
 class Family:
-    """Things that are worked on together: the checkpoints of one run, or one dataset."""
+    """Assets that people use together: the checkpoints of one run, or one dataset."""
 
     name: str
     kind: str

@@ -1,1 +1,1 @@
-"""Records in the vendors' formats: one module a source, one function an action."""
+"""Records in the vendors' formats: one module for each source, one function for each action."""

@@ -25,7 +25,7 @@ ERRORS = {"AccessDenied": "Access Denied", "NoSuchKey": "The specified key does 
 
 @dataclass
 class Session:
-    """What a caller looks like in CloudTrail: identity JSON, address, user agent."""
+    """A caller in CloudTrail: identity JSON, address, user agent."""
 
     identity: str
     ip: str
@@ -94,7 +94,7 @@ def sign_in(
 
 
 def assume(feed: Feed, by: Session, t: float, role: str, name: str) -> str:
-    """Log an AssumeRole call and return the userIdentity JSON of what it issued."""
+    """Log an AssumeRole call and return the userIdentity JSON of the new session."""
     key, rid = key_of(next(feed.hexadecimal)), _role_id(feed, role)
     arn = f"arn:aws:sts::{ACCOUNT}:assumed-role/{role}/{name}"
     params = (

@@ -14,7 +14,7 @@ ZONE = ZoneInfo(SLURM_ZONE)
 
 @dataclass(frozen=True)
 class Job:
-    """A batch job: times are epoch seconds, the first three places are those of its rows."""
+    """A batch job: times are epoch seconds; the first three fields are columns of its rows."""
 
     shown: str
     raw: int
@@ -79,7 +79,7 @@ def _export(feed: Feed, job: Job) -> None:
 
 
 def _rows(job: Job, cut: float) -> list[str]:
-    """The row of a job and of its steps as sacct shows them at an epoch time."""
+    """The rows that sacct shows for a job and its steps at an epoch time."""
     done, started = job.end <= cut, job.begin <= cut
     state = job.state if done else "RUNNING" if started else "PENDING"
     elapsed = int((job.end if done else cut) - job.begin) if started else 0
