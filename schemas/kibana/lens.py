@@ -14,7 +14,7 @@ from schemas.kibana.data_views import DataView
 from schemas.kibana.site import Site
 
 Column = dict[str, Any]
-"""A column as Lens stores it, without its data type."""
+"""A column in the form of Lens, without its data type."""
 
 DATA_TYPES = {
     "keyword": "string",

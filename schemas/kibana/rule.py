@@ -15,8 +15,8 @@ from schemas.kibana.dashboards.triage import runbook_text
 from schemas.kibana.site import Runbook, Site
 
 LOOK_BACK = "now-10d"
-"""A finding's time is that of its evidence, which is published a day later, or some days where logs
-were late or days are run again. What is there already makes no second alert."""
+"""A finding has the time of its evidence. It is published a day later, or some days later if logs
+were late or a day is run again. A known finding makes no second alert."""
 SHOWN_FIELDS = (
     "event.reason",
     "user.id",
@@ -27,7 +27,7 @@ SHOWN_FIELDS = (
     "threat.technique.id",
     "event.id",
 )
-"""Of the finding, at the top of its alert."""
+"""Fields of the finding that its alert shows at the top."""
 ATTACK = "https://attack.mitre.org"
 Technique = tuple[str, str]
 TACTICS: dict[tuple[str, str], tuple[Technique, ...]] = {
@@ -60,7 +60,7 @@ TACTICS: dict[tuple[str, str], tuple[Technique, ...]] = {
     ),
 }
 """ATT&CK techniques of all detectors by tactic, each sub-technique after its technique. Rules do
-not know ATLAS. Its ids stand in ``threat.technique.id`` of the finding; the alert copies them."""
+not know ATLAS. The finding's ``threat.technique.id`` holds ATLAS ids; the alert copies them."""
 
 
 def detection_rule(site: Site, runbooks: Mapping[str, Runbook], kibana: str) -> dict[str, Any]:

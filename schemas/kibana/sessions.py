@@ -121,7 +121,7 @@ FIRST_TOUCHES_SESSION = Session(
 FAILED_SESSION = Session(
     "failed-expectations",
     "Expectations not met",
-    "What the data-quality checks found, latest first.",
+    "Failed data-quality checks, latest first.",
     HEALTH_VIEW,
     (
         "exfil.health.severity",

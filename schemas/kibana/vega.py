@@ -112,7 +112,7 @@ def _nodes(site: Site) -> dict[str, Any]:
 
 
 def _chosen() -> list[dict[str, Any]]:
-    """The people around whom the graph is drawn: those whose ego graph holds every node.
+    """The people at the centre of the graph: their ego graph holds every node.
 
     A whole graph has none.
     """

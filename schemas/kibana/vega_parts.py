@@ -26,7 +26,7 @@ LEGEND = (
 def search(
     site: Site, element: str, size: int, sort: list[dict[str, str]], columns: list[str]
 ) -> dict[str, Any]:
-    """A search for nodes or edges (``element``) of the graph, as Vega's data take it."""
+    """A search for nodes or edges (``element``) of the graph, as Vega data."""
     return {
         "index": search_name(GRAPH, site.prefix),
         "body": {

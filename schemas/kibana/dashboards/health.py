@@ -172,7 +172,7 @@ def _figures(site: Site) -> list[Panel]:
         figure_panel(
             site,
             "alive",
-            "Sources heard of",
+            "Active sources",
             HEALTH_VIEW,
             distinct(
                 "exfil.health.source", "with events", f"{OF_SOURCE} and exfil.health.events > 0"

@@ -32,12 +32,12 @@ from schemas.kibana.site import Runbook, Site
 
 IN_BUDGET = "exfil.in_budget: true"
 VERDICT_HELP = """\
-A verdict is given in the shell, with the finding's `event.id`:
+Give a verdict in the shell, with the finding's `event.id`:
 
     exfilwatch verdict EVENT_ID --as confirmed --by YOU --reason "..."
 
-`--as` takes `confirmed`, `benign` or `duplicate`. The row leaves this queue, the finding as
-published stays as it is. Where the detection rule is installed, closing the alert in Elastic
+`--as` takes `confirmed`, `benign` or `duplicate`. The row leaves this queue; the published
+finding does not change. If the detection rule is installed, closing the alert in Elastic
 Security does the same.
 """
 
