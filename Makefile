@@ -1,4 +1,4 @@
-# `make` alone says what there is.
+# `make` alone lists the targets.
 SHELL := bash
 .SHELLFLAGS := -eu -o pipefail -c
 .DEFAULT_GOAL := help
@@ -7,18 +7,18 @@ SHELL := bash
 
 VENV := .venv
 BIN := $(VENV)/bin
-# The first of these that is fit makes the environment; `make env PYTHON=python3.12` names another.
+# The first usable one of PYTHONS makes the environment; `make env PYTHON=…` names another.
 PYTHON ?=
 PYTHONS := $(or $(PYTHON),python3.13 python3.12 python3.11 python3)
 FIT := import ensurepip, sys, venv; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))
 SEEDS ?= 201
 MAJOR ?= 8
 QUICK := not engine and not spark and not elasticsearch and not browser and not airflow and not slow
-# Of whole runs only, as some tests cover some of the code; the floor is in pyproject.toml.
+# Only whole runs measure coverage. The floor is in pyproject.toml.
 COVERAGE := --cov=schemas --cov=models --cov=jobs --cov-report=term:skip-covered
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 
-help: ## what there is
+help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 env: $(VENV)/.ready ## make .venv from the lock file; the command is .venv/bin/exfilwatch
@@ -38,26 +38,26 @@ lint: env ## style, types, direction of imports
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-cache
 
-format: env ## mend the style
+format: env ## correct the style
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
 elastic: env ## start the Elasticsearch of the tests to look at, stop it at Ctrl-C (MAJOR=9)
 	@$(BIN)/python -m tests.worlds.elastic_server --major $(MAJOR)
 
-bench: env ## speed on 5 million records beside DuckDB, Spark and mere unpacking; of every format
+bench: env ## speed on 5 million records beside DuckDB, Spark and unpacking alone; then every format
 	$(BIN)/python -m jobs.trial.bench
 
-evaluate: env ## detection figures over labs that no setting was tuned on (SEEDS="201 202")
+evaluate: env ## detection figures on labs that were not used for tuning (SEEDS="201 202")
 	for seed in $(SEEDS); do $(BIN)/exfilwatch demo --seed $$seed --out evaluation/$$seed; done
 	$(BIN)/python -m jobs.trial.evaluate $(SEEDS:%=evaluation/%)
 
-fuzz: env ## fuzz what reads hostile bytes, each format a minute (FORMAT=sshd SECONDS=600)
+fuzz: env ## fuzz the parsers of hostile bytes, one minute a format (FORMAT=sshd SECONDS=600)
 	@$(BIN)/python -c 'import atheris' 2>/dev/null \
 		|| $(PIP) install --no-build-isolation --editable '.[fuzz]'
 	$(BIN)/python -m tests.hostile.fuzz $(FORMAT:%=--format %) $(SECONDS:%=--seconds %)
 
-lock: env ## make requirements.lock again from pyproject.toml (LOCK=--upgrade: newest versions)
+lock: env ## rebuild requirements.lock from pyproject.toml (LOCK=--upgrade: newest versions)
 	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --extra dev \
 		--generate-hashes --no-emit-index-url --no-annotate \
 		--custom-compile-command "make lock" $(LOCK) --output-file requirements.lock pyproject.toml
@@ -66,16 +66,16 @@ clean: ## remove the environment, the demo and all caches
 	rm -rf $(VENV) demo evaluation build dist *.egg-info .coverage .hypothesis .mypy_cache .pytest_cache .ruff_cache
 	find dags jobs models schemas tests -name __pycache__ -type d -prune -exec rm -rf {} +
 
-# What installs is itself pinned by hash: setuptools (builds pyspark and this package) and uv come
-# from the lock file first. uv is several times faster than pip, but knows only one of pip's
-# settings from here, the index; where that does not do, pip installs the same.
+# The installers are pinned by hash, too: first setuptools (builds pyspark and this package) and uv
+# are installed from the lock file. uv is several times faster than pip. Of pip's settings it gets
+# only the index; if uv fails, pip installs the same packages.
 $(VENV)/.locked: requirements.lock
 	@for name in $(PYTHONS); do \
 		if "$$name" -c '$(FIT)' 2>/dev/null; then python=$$name; break; fi; \
 	done; \
 	if [ -z "$${python:-}" ]; then \
 		echo "make env: Python 3.11, 3.12 or 3.13 with venv and pip is needed; none of" \
-			"$(PYTHONS) is that." >&2; \
+			"$(PYTHONS) fits." >&2; \
 		echo "  Debian, Ubuntu: apt-get install python3 python3-venv" >&2; \
 		echo "  another place:  make env PYTHON=/where/python3.12/is" >&2; \
 		exit 1; \
