@@ -30,10 +30,10 @@ MARKERS = {
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark tests by their fixtures, before ``-m`` selects by marker."""
+    """Mark tests by their fixtures, before ``-m`` selects tests by marker."""
     for item in items:
         assert isinstance(item, pytest.Function)
-        # A parameter may be the name of a fixture, as of the engine to test on.
+        # A parameter may name a fixture, for example the engine.
         parameters = item.callspec.params.values() if hasattr(item, "callspec") else ()
         names = {*item.fixturenames, *(each for each in parameters if isinstance(each, str))}
         for marker in sorted({MARKERS[name] for name in names & MARKERS.keys()}):
@@ -41,7 +41,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 def skip_unless(available: bool, reason: str) -> None:
-    """Skip with the reason on a bare machine; fail in CI, where nothing may be missing."""
+    """Skip with the reason on a bare machine. Fail in CI, because nothing may be missing there."""
     if available:
         return
     if os.environ.get("CI"):
@@ -58,7 +58,7 @@ def sail() -> Iterator[SparkSession]:
 
 @pytest.fixture(scope="session")
 def requires_java() -> None:
-    """Skip where no Java is on the path."""
+    """Skip if no Java is on the path."""
     skip_unless(shutil.which("java") is not None, "no java on the path (Java 17 or later needed)")
 
 

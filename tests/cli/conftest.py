@@ -1,4 +1,4 @@
-"""Jobs on which commands are tried."""
+"""Jobs for the tests of commands."""
 
 from __future__ import annotations
 

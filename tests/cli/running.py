@@ -1,4 +1,4 @@
-"""Running commands, and stages that stand in for the real ones."""
+"""Runs commands, and stand-ins for stages."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def ndjson(text: str) -> list[dict[str, Any]]:
 
 
 def stage_of(monkeypatch: pytest.MonkeyPatch, name: str, answer: str | Exception) -> list[date]:
-    """Put a stage in place of another that gives or raises ``answer``; the days it was run for."""
+    """Replace a stage by one that returns or raises ``answer``; returns the days of its runs."""
     days: list[date] = []
 
     def run_stage(spark: SparkSession, config: object, day: date) -> str:
@@ -55,7 +55,7 @@ def stage_of(monkeypatch: pytest.MonkeyPatch, name: str, answer: str | Exception
 
 
 def stand_in(name: str, run_stage: Callable[..., str]) -> None:
-    """Put a stage that needs no input in place of another."""
+    """Replace a stage by one without inputs."""
 
     def work(tables: StageTables, config: JobConfig, day: date) -> Outcome:
         return Outcome({}, (run_stage(tables.engine, config, day),))
@@ -65,7 +65,7 @@ def stand_in(name: str, run_stage: Callable[..., str]) -> None:
 
 
 def parsed(argv: Sequence[str]) -> dict[str, Any]:
-    """The arguments of a command as it gets them; an error of ``typer`` if they are wrong."""
+    """The parsed arguments of a command. Raises an error of ``typer`` if they are wrong."""
     command, rest = get_command(cli.app), list(argv)
     while isinstance(command, TyperGroup):
         command = command.commands[rest.pop(0)]

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 DAY = date(2026, 10, 5)
 ESCAPE = "s3://lab/\x1b[2J\u202egnp.exe"
-"""Clears the screen and reverses what follows, if it is printed raw."""
+"""Printed raw, it clears the screen and reverses the text after it."""
 
 
 def event(number: int, **changes: Any) -> dict[str, Any]:
@@ -66,7 +66,7 @@ def access(day: date, **changes: Any) -> dict[str, Any]:
 
 
 def document(finding_id: str, rank: int = 1) -> dict[str, Any]:
-    """A finding as findings.ndjson holds it."""
+    """A finding in the form of findings.ndjson."""
     return {
         "@timestamp": "2026-10-05T10:00:00Z",
         "event": {
@@ -141,7 +141,7 @@ def finding(finding_id: str, day: date, rank: int) -> dict[str, Any]:
 
 
 def store(spark: SparkSession, storage: Path, table: Table, rows: list[dict[str, Any]]) -> None:
-    """Put the rows into their days of a table."""
+    """Write the rows to their days of a table."""
     for day in sorted({row["day"] for row in rows}):
         frame = pd.DataFrame([row for row in rows if row["day"] == day])
         frame = frame.reindex(columns=table.column_names)

@@ -23,7 +23,7 @@ def test_demo_replaces_only_what_a_demo_made(
     assert keep.read_text() == "years of work"
 
 
-def test_demo_makes_its_sample_anew(tmp_path: Path) -> None:
+def test_demo_replaces_a_killed_demo(tmp_path: Path) -> None:
     folder = tmp_path / "demo"
     folder.mkdir()
     for name in (demo.MARKER, "config.yml", "left-over"):

@@ -1,4 +1,4 @@
-"""The doctor: what a job lacks, and whom its events do not name for certain."""
+"""The doctor: checks of a job, and its list of uncertain identities."""
 
 from __future__ import annotations
 
@@ -48,13 +48,13 @@ def test_doctor_says_what_is_missing(job: Path, capsys: pytest.CaptureFixture[st
 
 
 def unnamed(principal: str, **changes: Any) -> dict[str, Any]:
-    """What differs of an event whose principal nobody knows."""
+    """Columns of an event whose principal is unknown."""
     return {"principal": principal, "user_id": principal, "user_kind": "unknown", **changes}
 
 
 @pytest.fixture(scope="module")
 def named_job(sail: SparkSession, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A job whose stored events name people in all ways."""
+    """A job whose stored events have identities of all kinds."""
     folder = tmp_path_factory.mktemp("named")
     (folder / "raw").mkdir()
     path = folder / "job.yml"
@@ -76,7 +76,7 @@ def named_job(sail: SparkSession, tmp_path_factory: pytest.TempPathFactory) -> P
         *[unnamed("anonymous", source="other")] * 4,
         unnamed(ESCAPE, details=None),
         *[{"principal": "ANA@example.com", "details": near}] * 3,
-        # What its log calls a service is one, though the directory has none.
+        # The log says that this is a service, so it is resolved without the directory.
         {"user_kind": "service", "user_id": "loader", "principal": "loader"},
     ]
     events = [event(number, **changes) for number, changes in enumerate(kinds)]
@@ -86,7 +86,7 @@ def named_job(sail: SparkSession, tmp_path_factory: pytest.TempPathFactory) -> P
     return path
 
 
-def test_doctor_lists_who_is_not_named_for_certain(
+def test_doctor_lists_uncertain_identities(
     named_job: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     argv = ["doctor", "--config", named_job, "--identities"]
@@ -132,7 +132,7 @@ def test_doctor_lists_who_is_not_named_for_certain(
     assert "matched by a near-certain rule: 1\n" in text
     for printed in (out, text):
         assert all(character.isprintable() for character in printed.replace("\n", ""))
-    # As the quality gate counts them.
+    # The quality gate counts the same way.
     quality = sum(row["user_kind"] == "unknown" for row in stored_events(named_job, DAY))
     assert next(r for r in rows if r.get("source") == "*")["unresolved"] == quality
 
@@ -142,7 +142,7 @@ def stored_events(job: Path, day: date) -> list[dict[str, Any]]:
     return find_events(storage, Wanted(day), 0)[0]
 
 
-def test_doctor_reads_the_days_asked_for(
+def test_doctor_reads_the_requested_days(
     named_job: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     argv = ["doctor", "--config", named_job, "--identities", "--limit", "1"]

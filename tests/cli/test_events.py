@@ -61,7 +61,7 @@ def test_a_limit_keeps_the_first_and_says_so(
 
 @pytest.mark.parametrize("form", ["ndjson", "table"])
 @pytest.mark.parametrize("kind", [[], ["--rejects"]])
-def test_log_values_cannot_reach_the_terminal_raw(
+def test_log_values_are_escaped_for_the_terminal(
     form: str, kind: list[str], stored_job: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     argv = ["events", "--config", stored_job, "--day", "2026-10-05", "--format", form, *kind]
@@ -100,5 +100,5 @@ def test_a_reader_that_stops_early_is_no_error(stored_job: Path) -> None:
     )
     first, code = answer.stdout.splitlines()
     assert json.loads(first)["event_id"] == "e0000"
-    assert int(code) in (0, 141)  # 0 where all fitted into the pipe
+    assert int(code) in (0, 141)  # 0 if all rows fitted into the pipe
     assert answer.stderr == ""

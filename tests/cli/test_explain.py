@@ -9,7 +9,7 @@ import pytest
 from tests.cli.running import run
 
 
-def test_explain_shows_all_that_is_behind_a_finding(
+def test_explain_shows_reasons_and_evidence(
     stored_job: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     code, out, err = run(capsys, "explain", "abc", "--config", stored_job)
@@ -20,7 +20,7 @@ def test_explain_shows_all_that_is_behind_a_finding(
     assert out.index("the whole checkpoint") < out.index("never seen here")
     assert "1.0e-05" in out
     assert "100%" in out
-    assert "Access by day (3 rows)" in out  # not the one of 7 days ago, nor u2's
+    assert "Access by day (3 rows)" in out  # neither the row of 7 days ago nor u2's
     assert "123,456,789" in out
     assert "987,654" in out
     # 30 on the asset and one in the container s3://scratch, not s3://scratchy nor u2's

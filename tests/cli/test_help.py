@@ -100,7 +100,7 @@ def test_wrong_commands_exit_with_2(argv: list[str], capsys: pytest.CaptureFixtu
         (["--day", "2026-10-05", "--end", "2026-10-05"], "stands alone"),
     ],
 )
-def test_days_that_make_no_span(
+def test_invalid_spans_of_days(
     dates: list[str], message: str, job: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     code, out, err = run(capsys, "run", "--config", job, *dates)
@@ -137,7 +137,7 @@ def test_spans_of_days() -> None:
         (["x\x1b[2J"], "No such command 'x\\x1b[2J'"),
     ],
 )
-def test_a_wrong_command_says_what_was_expected(
+def test_a_wrong_command_names_the_expected_value(
     argv: list[str], message: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     code, _, err = run(capsys, *argv)
@@ -174,7 +174,7 @@ def test_help_is_framed_on_a_terminal_and_plain_elsewhere(
 
 
 def completions(line: str) -> list[str]:
-    """Words that bash is offered at the end of a line."""
+    """Completions that bash gets at the end of a line."""
     environment = {
         **os.environ,
         "_EXFILWATCH_COMPLETE": "complete_bash",
@@ -189,7 +189,7 @@ def completions(line: str) -> list[str]:
     return done.stdout.split()
 
 
-def test_a_shell_is_told_what_may_come_next() -> None:
+def test_a_shell_gets_completions() -> None:
     assert completions("exfilwatch s") == ["stage", "sources"]
     assert completions("exfilwatch kibana ") == ["build", "rule", "install"]
     assert completions("exfilwatch stage ") == list(STAGE_NAMES)
@@ -225,10 +225,8 @@ ABORT_AT_THE_END = (
         (["x"], 2, "No such command 'x'; the commands are demo, run"),
     ],
 )
-def test_a_process_that_has_done_its_work_ends_with_its_code(
-    argv: list[str], code: int, printed: str
-) -> None:
-    """Python's clean-up, in which threads of libraries may abort the process, is left out."""
+def test_a_finished_process_ends_with_its_code(argv: list[str], code: int, printed: str) -> None:
+    """Python's clean-up is skipped, because threads of libraries may abort the process in it."""
     done = subprocess.run(
         [sys.executable, "-c", ABORT_AT_THE_END, *argv],
         cwd=ROOT,

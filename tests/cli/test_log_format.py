@@ -26,7 +26,7 @@ SPAN = ("--start", "2026-10-05", "--end", "2026-10-06", "--log-format", "json")
 
 
 def records(text: str) -> list[dict[str, Any]]:
-    """The records of an output, which is nothing but records in printable ASCII."""
+    """The records of an output. Every line must be a record in printable ASCII."""
     assert text.isascii()
     assert text.replace("\n", "").isprintable()
     found = ndjson(text)
@@ -86,7 +86,7 @@ def test_the_error_that_ends_a_run_names_its_day_and_stage(
     assert "Traceback" in reported[0]["exception"]
 
 
-def test_a_stage_that_is_done_moves_on_and_counts_its_rows(
+def test_a_finished_stage_reports_its_rows_and_the_next_begins(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     invocation = Invocation(log_format="json")
@@ -123,7 +123,7 @@ except ValueError:
 """
 
 
-def test_what_modules_log_is_a_record() -> None:
+def test_logged_messages_are_records() -> None:
     log = [sys.executable, "-c", LOGGED]
     done = subprocess.run(log, cwd=ROOT, capture_output=True, text=True, check=True)
     odd, broken = records(done.stderr)
@@ -150,7 +150,7 @@ def test_no_record_holds_a_secret(
     assert "c2VjcmV0" not in out + err + sent
 
 
-def test_what_a_person_reads_stays_the_default(
+def test_text_is_the_default(
     job: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     stage_of(monkeypatch, "publish", "sent")

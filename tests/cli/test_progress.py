@@ -1,4 +1,4 @@
-"""The bars of long work: on a terminal with the time left, elsewhere not at all."""
+"""Progress bars: with the time left on a terminal, none elsewhere."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def test_bars_with_the_time_left_on_a_terminal(job: Path) -> None:
 
 
 @pytest.mark.slow
-def test_only_lines_elsewhere(job: Path) -> None:
+def test_without_a_terminal_there_are_only_lines(job: Path) -> None:
     done = subprocess.run(
         [sys.executable, *argv(job)], cwd=ROOT, capture_output=True, text=True, check=True
     )
@@ -56,7 +56,7 @@ def test_only_lines_elsewhere(job: Path) -> None:
     assert all(line.startswith("2026-10-0") for line in done.stdout.splitlines())
 
 
-def test_steps_are_told_to_whoever_listens() -> None:
+def test_steps_reach_the_set_report() -> None:
     reported: list[tuple[str, int, int | None]] = []
     advance("nobody hears it", 1)
     with reported_to(lambda *step: reported.append(step)):
@@ -66,7 +66,7 @@ def test_steps_are_told_to_whoever_listens() -> None:
     assert reported == [("documents", 2, 3), ("documents", 1, None)]
 
 
-def test_the_lab_tells_its_days(tmp_path: Path) -> None:
+def test_the_lab_reports_its_days(tmp_path: Path) -> None:
     reported: list[tuple[str, int, int | None]] = []
     with reported_to(lambda *step: reported.append(step)):
         make_lab(tmp_path / "lab", seed=3, people=4, services=2, days=3)

@@ -1,4 +1,4 @@
-"""Running stages: their lines, their errors, and their engines that do not start."""
+"""Runs of stages: their lines, their errors, and engines that do not start."""
 
 from __future__ import annotations
 
@@ -79,7 +79,7 @@ except ValueError:
 """
 
 
-def test_no_name_forges_a_line(
+def test_a_name_cannot_forge_a_line(
     job: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     stage_of(monkeypatch, "ingest", f"unknown fields: {FORGED}")
@@ -124,7 +124,7 @@ def test_an_engine_that_does_not_start(job: Path) -> None:
     assert "Traceback" not in answer.stderr
 
 
-def test_a_connect_server_that_is_not_there(job: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_missing_connect_server(job: Path, capsys: pytest.CaptureFixture[str]) -> None:
     job.write_text(job.read_text() + "engine: sc://127.0.0.1:1/;token=hunter2\n")
     code, _, err = run(capsys, "stage", "ingest", "--config", job, "--day", "2026-10-05")
     assert code == 1
@@ -164,7 +164,7 @@ main()
         (["--log-format", "json"], '"message": "interrupted"}\n'),
     ],
 )
-def test_ctrl_c_ends_a_run_in_a_word(options: list[str], message: str, job: Path) -> None:
+def test_ctrl_c_ends_a_run_with_one_message(options: list[str], message: str, job: Path) -> None:
     argv = ["publish", "--config", str(job), "--day", "2026-10-05", *options]
     done = subprocess.run(
         [sys.executable, "-c", INTERRUPTED, *argv],

@@ -1,4 +1,4 @@
-"""Tables for a person."""
+"""Tables for the terminal."""
 
 from __future__ import annotations
 
@@ -37,14 +37,14 @@ def test_table_aligns_and_cuts() -> None:
     assert printable("tab\tdel\x7fzero\u200b") == "tab\\tdel\\x7fzero\\u200b"
 
 
-def test_markup_of_a_name_is_printed_as_it_stands() -> None:
+def test_markup_in_a_name_is_printed_unchanged() -> None:
     names = ["[red]x[/]", ":smile:", "[link=https://evil.example]y[/link]", "\x1b[31mz"]
     lines = table(["[b]name", "number"], [[name, 1] for name in names]).splitlines()
     assert lines[0].startswith("[b]name ")
     assert [line.split()[0] for line in lines[2:]] == [*names[:3], "\\x1b[31mz"]
 
 
-def test_a_row_is_one_line_however_long_it_is() -> None:
+def test_a_long_row_is_one_line() -> None:
     long = "word " * 100
     shown = table(["reason", "resource"], [[long, "x" * 900]] * 3, {"reason": 500, "resource": 900})
     assert len(shown.splitlines()) == 5
@@ -57,9 +57,7 @@ def test_wide_characters_keep_the_columns() -> None:
 
 
 @pytest.mark.parametrize("variable", ["FORCE_COLOR", "CLICOLOR_FORCE"])
-def test_no_colours_where_there_is_no_terminal(
-    variable: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_no_colours_without_a_terminal(variable: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv(variable, "1")
     shown = queue_table([document("a" * 64)])
     assert all(character.isprintable() for character in shown.replace("\n", ""))
