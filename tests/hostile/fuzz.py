@@ -1,8 +1,8 @@
-"""Coverage-guided fuzzing of what reads hostile bytes: ``make fuzz [FORMAT=sshd] [SECONDS=60]``.
+"""Coverage-guided fuzzing of the log parsers: ``make fuzz [FORMAT=sshd] [SECONDS=60]``.
 
-Each input is tried on the parts in Python at once. Inputs are also collected, and every so many of
-them go through the engine as logs of the format. A finding stops the run; libFuzzer writes the
-input to a file ``/dev/shm/crash-…``, and the logs of a batch stay where the message says.
+Each input goes through the parts in Python at once. Some inputs are collected, and whole batches go
+through the engine as logs of the format. A failure stops the run. libFuzzer writes the input to a
+file ``/dev/shm/crash-…``; the message names the folder of a batch's logs.
 """
 
 from __future__ import annotations
@@ -37,13 +37,13 @@ if TYPE_CHECKING:
     from pyspark.sql import SparkSession
 
 BATCH, ONE_IN = 300, 5
-"""Inputs that go through the engine at once; one in so many does."""
+"""Inputs in a batch for the engine. One input in as many is collected."""
 WHOLE_FILES = 6
 MEMORY = "/dev/shm"
 
 
 def check_batch(spark: SparkSession, format_id: str, inputs: list[bytes]) -> None:
-    """Logs of the inputs through ``ingest``: all records are accounted for, all events sound."""
+    """Run ``ingest`` on logs of the inputs: every record is counted, every event is sound."""
     folder = Path(tempfile.mkdtemp(dir=MEMORY, prefix="batch-"))
     header = [HEADERS[format_id].encode()] if format_id in HEADERS else []
     good = text_of(RECORDS[format_id](1, NOON)).encode()
@@ -84,7 +84,7 @@ def is_utf8(data: bytes) -> bool:
 
 
 def seeds(format_id: str, folder: Path) -> Path:
-    """A corpus of the format's cases: lines, and whole files that are one document."""
+    """A corpus of the format's cases: single lines, and whole files that are one document."""
     folder.mkdir()
     texts = sound_lines(format_id)
     cases = Path(__file__).parents[1] / "stages/ingest/formats" / format_id
@@ -136,7 +136,7 @@ def main() -> None:
     """Fuzz the formats of the command line one after the other, each in a process of its own."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--format", choices=LOG_FORMATS, help="one format; without it all of them")
-    parser.add_argument("--seconds", type=int, default=60, help="how long each is fuzzed")
+    parser.add_argument("--seconds", type=int, default=60, help="time for each format")
     options = parser.parse_args()
     if options.format:
         fuzz(options.format, options.seconds)

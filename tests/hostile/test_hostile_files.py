@@ -1,6 +1,6 @@
-"""Whatever bytes a log file holds, the parts in Python read all of it and break on none of it.
+"""The parts in Python read every log file wholly and without errors, whatever its bytes are.
 
-``make fuzz`` runs the same checks on inputs that are led by coverage.
+``make fuzz`` runs the same checks on inputs guided by coverage.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ SIGNS = '{}[]"\\:, ab1\n\r\ufeff'
 
 
 def check_text(text: str) -> None:
-    """Splitting, mending and scrubbing of any text."""
+    """Split, repair and scrub any text."""
     for cut in (False, True):
         lines = [line for _, line, _ in broken_json.split_lines(text, cut)]
         assert BLANK.sub("", "".join(lines)) == BLANK.sub("", text), "a line is lost"
@@ -43,7 +43,7 @@ def check_text(text: str) -> None:
         for _, piece, problem in pieces:
             assert "\n" not in piece or problem
             assert problem or broken_json.json_problem(salvage.without_depths(piece)) is None
-        # With a bracket the text may end the array, and what follows be no record.
+        # A bracket in the text may end the array, so the planted part may not be a record.
         assert "]" in text or any("planted" in piece for _, piece, _ in pieces), "a piece is lost"
     shallow = salvage.without_depths(text)
     assert salvage.without_depths(shallow) == shallow
@@ -55,7 +55,7 @@ def check_text(text: str) -> None:
 
 
 def check_file(data: bytes, source: Source, folder: Path) -> None:
-    """A file of any bytes: as it is, packed, cut, and with something behind."""
+    """A file of any bytes: unchanged, packed, cut, and with bytes appended."""
     packed = gzip.compress(data, 1, mtime=0)
     for name, content in (
         ("a.log", data),
@@ -85,7 +85,7 @@ def check_file(data: bytes, source: Source, folder: Path) -> None:
 
 
 def upto_error(path: Path) -> Iterator[bytes]:
-    """What a file that ends too early holds."""
+    """The chunks of a file that ends too early."""
     try:
         yield from gzip_files.read_chunks(path)
     except EOFError:
@@ -93,7 +93,7 @@ def upto_error(path: Path) -> Iterator[bytes]:
 
 
 @given(st.one_of(st.text(), st.text(SIGNS)))
-def test_any_text_is_split_and_mended_wholly(text: str) -> None:
+def test_any_text_is_split_and_repaired_wholly(text: str) -> None:
     check_text(text)
 
 

@@ -1,7 +1,7 @@
-"""Whatever stands in a log, each record is an event, a duplicate, a reject, or another day's.
+"""Each record is an event, a duplicate, a reject or of another day, whatever a log holds.
 
-Files of every format, read in one run, as a run of the engine is what costs: lines of good logs
-with something cut out, doubled or put in, and records whose fields hold values of any type.
+One run reads files of all formats, because a run of the engine is slow. Lines of good logs have
+parts cut out, doubled or inserted. Other records have fields with values of any type.
 """
 
 from __future__ import annotations
@@ -50,7 +50,7 @@ VALUES = st.one_of(
 
 
 def sound_lines(format_id: str) -> list[str]:
-    """All lines of a format's cases that hold one record a line, or such under our own header."""
+    """All lines of a format's cases with one record a line, also below our own header."""
     lines = {text_of(RECORDS[format_id](n, NOON + timedelta(seconds=n))) for n in range(10)}
     if format_id not in HEADERS:
         logs = (CASES_FOLDER / format_id).glob("*/input.*")
@@ -87,14 +87,14 @@ def joined(separator: str, *parts: st.SearchStrategy[str]) -> st.SearchStrategy[
 
 
 def cells(format_id: str, separator: str) -> st.SearchStrategy[str]:
-    """Rows with as many cells as the header has columns, more or less."""
+    """Rows with about as many cells as the header has columns."""
     count = HEADERS[format_id].count(separator) + 1
     cell = st.one_of(SHORT, st.sampled_from(["2026-10-05T10:00:00Z", '"a', '"a""b"', "101.batch"]))
     return st.lists(cell, min_size=count - 1, max_size=count + 1).map(separator.join)
 
 
 def lines_of_sshd() -> st.SearchStrategy[str]:
-    """Lines that are nearly what sshd writes."""
+    """Lines that are nearly sshd's."""
     heads = [
         "Oct  5 10:00:00 h sshd[1]: ",
         "2026-10-05T10:00:00Z h sshd[1]: ",
@@ -136,7 +136,7 @@ ODD_LINES: dict[str, Callable[[], st.SearchStrategy[str]]] = {
 
 
 def any_records(format_id: str) -> st.SearchStrategy[str]:
-    """Lines of a format that hold anything in the places that are read."""
+    """Lines of a format with any values in the fields that are read."""
     if format_id in ODD_LINES:
         return ODD_LINES[format_id]()
     assert LOG_FORMATS[format_id].text is None, f"{format_id} needs odd lines"
@@ -148,7 +148,7 @@ STRANGE = {name: any_records(name) for name in FORMATS}
 
 
 @pytest.mark.parametrize("strategies", [SPOILT, STRANGE], ids=["spoilt", "strange"])
-def test_every_line_is_somewhere(
+def test_every_line_is_counted(
     sail: SparkSession, strategies: dict[str, st.SearchStrategy[str]]
 ) -> None:
     @FEW
@@ -162,7 +162,7 @@ def test_every_line_is_somewhere(
             folder = Path(name)
             written = {}
             for format_id, lines in drawn.items():
-                # A bad line, as sums are told of sources that have any.
+                # A bad line, because the summary lists only sources with rejects.
                 written[format_id] = [*sound_lines(format_id), *lines, "no record"]
                 header = [HEADERS[format_id]] if format_id in HEADERS else []
                 text = "\n".join([*header, *written[format_id]])
@@ -179,9 +179,9 @@ def test_every_line_is_somewhere(
 
 
 def count_rows(format_id: str, lines: list[str]) -> int:
-    """Lines that are not blank; rows of sacct that line breaks have torn are put together.
+    """Number of lines that are not blank. The parts of a broken row of sacct count as one.
 
-    An export's page or a batch may be empty, and then holds no record.
+    An empty page of an export and an empty batch do not count.
     """
     form = LOG_FORMATS[format_id]
     pieces = list(split_lines("\n".join(lines), cut=False))
@@ -192,7 +192,7 @@ def count_rows(format_id: str, lines: list[str]) -> int:
 
 
 def is_empty_page(line: str, envelopes: tuple[str, ...]) -> bool:
-    """Whether a line is an array without a record, or an object with one in place of records."""
+    """Whether a line is an empty array, or an object with an empty array in place of records."""
     try:
         value = json.loads(line)
     except (ValueError, RecursionError):
@@ -229,7 +229,7 @@ def test_strange_records_of_a_mapped_json_log(sail: SparkSession, tmp_path: Path
 
 
 def test_a_cut_headerless_file_is_read_up_to_the_cut(sail: SparkSession, tmp_path: Path) -> None:
-    """Lines without a header go through the slow path as lines, though its header is empty."""
+    """Lines without a header stay lines on the slow path, where their header is empty."""
     lines = [
         line.replace("R01", f"R-{number}")
         for number in range(3000)
@@ -246,7 +246,7 @@ def test_a_cut_headerless_file_is_read_up_to_the_cut(sail: SparkSession, tmp_pat
 
 
 def padded_files(format_id: str) -> dict[str, str]:
-    """Logs of four records of a format each, but for one, with NUL characters in many places."""
+    """Logs of four records of a format with NUL characters in many places; one log is only NUL."""
     lines = [text_of(RECORDS[format_id](n, NOON + timedelta(seconds=n))) for n in range(4)]
     header = [HEADERS[format_id]] if format_id in HEADERS else []
     text = "\n".join([*header, *lines]) + "\n"
@@ -269,7 +269,7 @@ def padded_files(format_id: str) -> dict[str, str]:
 def test_nul_padding_costs_nothing(
     request: pytest.FixtureRequest, tmp_path: Path, engine: str
 ) -> None:
-    """In front of a file, as rotation by copying and truncating leaves it, between and behind."""
+    """NUL in front of a file (left by rotation with copy and truncate), between and behind."""
     spark: SparkSession = request.getfixturevalue(engine)
     sources = []
     for format_id in RECORDS if engine == "sail" else ("sshd", "kubernetes_audit", "mapped"):

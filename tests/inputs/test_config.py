@@ -31,7 +31,7 @@ def test_defaults_hold_every_setting_but_the_sources() -> None:
     assert missing(JobConfig, defaults, "") == ["sources"]
 
 
-def test_schema_and_default_file_do_not_disagree() -> None:
+def test_schema_and_default_file_agree() -> None:
     defaults = yaml.safe_load(DEFAULTS.read_text(encoding="utf-8"))
     assert {
         name: (field.default, defaults["scoring"][name])
@@ -65,7 +65,7 @@ def test_smallest_job_gets_the_defaults_and_absolute_paths(job: Path) -> None:
     assert config.elasticsearch.ca_certs is None
 
 
-def test_only_what_differs_is_changed(job: Path) -> None:
+def test_a_job_changes_only_its_own_keys(job: Path) -> None:
     job.write_text(
         SOURCE + "alert_budget: 3\n"
         "quality: {warn_reject_share: 0.25}\n"
@@ -125,7 +125,7 @@ def test_relative_config_path(job: Path, monkeypatch: pytest.MonkeyPatch) -> Non
 
 @pytest.mark.parametrize("engine", ["sail", "local[2]", "yarn"])
 @pytest.mark.parametrize("storage", ["hdfs://namenode:8020/warehouse", "hdfs://nameservice/w"])
-def test_storage_on_hdfs_is_taken_with_every_engine(
+def test_storage_on_hdfs_is_accepted_with_every_engine(
     engine: str, storage: str, tmp_path: Path
 ) -> None:
     job = tmp_path / "job.yml"
@@ -168,7 +168,7 @@ trees = st.recursive(
 
 
 @given(defaults=trees, values=trees)
-def test_merged_settings_hold_the_users_and_else_the_defaults(
+def test_users_settings_replace_the_defaults(
     defaults: dict[str, Any], values: dict[str, Any]
 ) -> None:
     def leaves(tree: Any, at: tuple[str, ...] = ()) -> dict[tuple[str, ...], Any]:

@@ -11,7 +11,7 @@ from jobs.inputs.config import load_config
 from tests.worlds.job_configs import SOURCE, problems_of
 
 
-def test_every_problem_is_listed_with_line_key_and_what_is_allowed(job: Path) -> None:
+def test_every_problem_is_listed_with_line_key_and_allowed_values(job: Path) -> None:
     found = problems_of(
         job,
         """\
@@ -88,7 +88,7 @@ def test_storage_on_hdfs_without_its_namenode_is_refused(storage: str, tmp_path:
         ("sources: []\n", "job.yml:1: sources: "),
     ],
 )
-def test_files_that_are_no_config(job: Path, text: str, problem: str) -> None:
+def test_invalid_config_files(job: Path, text: str, problem: str) -> None:
     assert problems_of(job, text)[0].startswith(problem)
 
 
@@ -129,7 +129,7 @@ def test_keys_given_twice_are_named_with_both_lines(job: Path) -> None:
     ]
 
 
-def test_a_mapped_log_cannot_say_how_it_was_resolved(job: Path) -> None:
+def test_a_mapped_log_cannot_set_details_of_ingest(job: Path) -> None:
     text = """sources:
   - name: wiki
     format: mapped

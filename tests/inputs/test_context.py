@@ -48,7 +48,7 @@ def write(folder: Path, name: str, *lines: str) -> Path:
 
 
 def problems_of(folder: Path, day: date = DAY) -> list[str]:
-    """What load_context complains of, each without the folder."""
+    """The problems that load_context finds, without the folder's path."""
     with pytest.raises(InputError) as caught:
         load_context(str(folder), day)
     return [problem.replace(f"{folder}/", "") for problem in caught.value.problems]
@@ -138,7 +138,7 @@ def test_dated_files_replace_from_their_day_on(tmp_path: Path) -> None:
     assert files_in_force(tmp_path, DAY)["assets"] == tmp_path / "assets.2026-10-05.csv"
 
 
-def test_every_cell_that_is_wrong_in_directory_and_assets_is_named(tmp_path: Path) -> None:
+def test_every_wrong_cell_of_directory_and_assets_is_named(tmp_path: Path) -> None:
     write(
         tmp_path,
         "directory.csv",
@@ -182,7 +182,7 @@ def test_every_cell_that_is_wrong_in_directory_and_assets_is_named(tmp_path: Pat
     ]
 
 
-def test_every_cell_that_is_wrong_in_approvals_and_networks_is_named(tmp_path: Path) -> None:
+def test_every_wrong_cell_of_approvals_and_networks_is_named(tmp_path: Path) -> None:
     write(
         tmp_path,
         "approvals.csv",
@@ -277,7 +277,7 @@ def test_files_that_cannot_be_read(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     ]
 
 
-def test_names_that_are_no_day_are_named(tmp_path: Path) -> None:
+def test_file_names_without_a_valid_day_are_named(tmp_path: Path) -> None:
     write(tmp_path, "directory.2026-10-32.csv", DIRECTORY)
     write(tmp_path, "assets.05.10.2026.csv", ASSETS)
     write(tmp_path, "notes.csv", "anything")
@@ -289,7 +289,7 @@ def test_names_that_are_no_day_are_named(tmp_path: Path) -> None:
     ]
 
 
-def test_a_wrong_file_is_not_listed_without_end(tmp_path: Path) -> None:
+def test_a_wrong_file_gets_a_short_list_of_problems(tmp_path: Path) -> None:
     write(tmp_path, "networks.csv", NETWORKS, *["x,corp,,"] * 500)
     found = problems_of(tmp_path)
     assert len(found) == context_module.MAX_PROBLEMS + 1
@@ -306,7 +306,7 @@ def test_check_context_covers_the_days_of_the_run(tmp_path: Path) -> None:
         check_context(str(tmp_path))
 
 
-def test_a_file_is_parsed_again_only_when_it_changed(tmp_path: Path) -> None:
+def test_only_a_changed_file_is_parsed_again(tmp_path: Path) -> None:
     path = write(tmp_path, "networks.csv", NETWORKS, "10.0.0.0/8,corp,,")
     context_module._read_version.cache_clear()
     for day in range(1, 20):
@@ -317,7 +317,7 @@ def test_a_file_is_parsed_again_only_when_it_changed(tmp_path: Path) -> None:
     assert len(load_context(str(tmp_path), DAY).networks) == 2
 
 
-def test_callers_cannot_spoil_what_is_cached(tmp_path: Path) -> None:
+def test_callers_cannot_change_the_cache(tmp_path: Path) -> None:
     write(tmp_path, "networks.csv", NETWORKS, "10.0.0.0/8,corp,,")
     first = load_context(str(tmp_path), DAY)
     first.networks["zone"] = "spoilt"
@@ -333,7 +333,7 @@ names = st.text(
 
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=40)
 @given(rows=st.dictionaries(names, names, max_size=6))
-def test_what_is_written_as_csv_is_read_back(tmp_path: Path, rows: dict[str, str]) -> None:
+def test_written_csv_reads_back(tmp_path: Path, rows: dict[str, str]) -> None:
     path = tmp_path / "directory.csv"
     with path.open("w", encoding="utf-8", newline="") as handle:
         writer = csv.writer(handle)
