@@ -1,4 +1,4 @@
-"""The plain Elasticsearch server, with indices that no other test uses."""
+"""The plain Elasticsearch server, with indices for one test."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 @pytest.fixture
 def settings(elasticsearch_url: str) -> Settings:
-    """The plain server, with indices that no other test uses."""
+    """The plain server, with indices for one test."""
     return settings_for(elasticsearch_url, f"t{uuid.uuid4().hex[:10]}")
 
 

@@ -1,4 +1,4 @@
-"""Tables that were made before their spec got a column, and the days that a table holds."""
+"""Tables older than a column of their spec, and the days that a table holds."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ def test_an_older_table_gets_a_new_column(sail: SparkSession, tmp_path: Path) ->
     assert found() == [[(FIRST, None, None)]] * 3
     write(sail, tmp_path, OBJECT_ACCESS, SECOND, part_bytes=7, object_bytes=9)
     assert found() == [[(FIRST, None, None), (SECOND, 7, 9)]] * 3
-    # The day that was written before is still as it was, and can be written again.
+    # The older day is unchanged and can be written again.
     assert read_days(sail, str(tmp_path), OBJECT_ACCESS, FIRST).first().bytes_out == 5
     write(sail, tmp_path, OBJECT_ACCESS, FIRST, part_bytes=8)
     assert found() == [[(FIRST, 8, None), (SECOND, 7, 9)]] * 3
@@ -72,7 +72,7 @@ def days_written(storage: Path, *tables: Table) -> list[list[bool]]:
 
 
 def check_marks(spark: SparkSession, storage: Path) -> None:
-    """A day without rows is written, also after its rows were replaced by none."""
+    """A day without rows is a written day, also if it had rows before."""
     empty = spark.createDataFrame([], OBJECT_ACCESS.ddl())
     assert days_written(storage, OBJECT_ACCESS) == [[False, False]]
     replace_day(empty, str(storage), OBJECT_ACCESS, FIRST)
@@ -96,7 +96,7 @@ def test_the_mark_of_a_day_on_spark(apache_spark: SparkSession, tmp_path: Path) 
 
 
 def test_days_of_an_older_version_have_rows_and_no_mark(tmp_path: Path) -> None:
-    """Of two tables that one stage writes, one may have had no rows on the day."""
+    """A stage writes two tables; one of them may have no rows on the day."""
     access = pa.schema([("user_id", pa.string()), ("day", pa.date32())])
     rows = pa.Table.from_pylist([{"user_id": "u0017", "day": FIRST}], access)
     write_deltalake(str(tmp_path / "access"), rows, partition_by=["day"])

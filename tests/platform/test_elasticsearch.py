@@ -41,7 +41,7 @@ def test_index_follows_the_documents_own_date() -> None:
     assert index_name(ENTITIES, "exfilwatch", document) == "exfilwatch-entities"
 
 
-def test_ids_of_different_things_differ_whatever_the_logs_hold() -> None:
+def test_ids_of_different_things_differ_for_any_values() -> None:
     def of(asset: str, user: str) -> str:
         document = {"exfil": {"asset": {"id": asset}, "day": "2026-10-05"}, "user": {"id": user}}
         return document_id(ASSET_DAYS, document)
@@ -130,9 +130,7 @@ def test_template_is_installed_once_and_serves_searches(
     assert found["aggregations"]["teams"]["buckets"] == [{"key": "pretraining", "doc_count": 2}]
 
 
-def test_an_older_template_is_replaced_and_a_newer_one_left(
-    client: Elasticsearch, settings: Settings
-) -> None:
+def test_only_an_older_template_is_replaced(client: Elasticsearch, settings: Settings) -> None:
     alias = search_name(FINDINGS, settings.prefix)
 
     def put(version: int) -> None:
@@ -155,7 +153,7 @@ def test_an_older_template_is_replaced_and_a_newer_one_left(
     assert client.indices.get_index_template(name=alias).body == before
 
 
-def test_an_address_that_is_none_does_not_cost_the_finding(
+def test_a_finding_with_an_invalid_address_is_kept(
     client: Elasticsearch, settings: Settings
 ) -> None:
     document = published(make_finding(address="cloudformation.amazonaws.com"))
@@ -202,13 +200,13 @@ def test_an_older_document_never_replaces_a_newer(
     assert stored == entity("2026-10-05", 20.0)
 
 
-def test_every_template_is_taken_by_the_server(client: Elasticsearch, settings: Settings) -> None:
+def test_the_server_accepts_every_template(client: Elasticsearch, settings: Settings) -> None:
     install_templates(client, settings.prefix)
     held = client.indices.get_index_template(name=f"{settings.prefix}-*")["index_templates"]
     assert {each["name"] for each in held} == {
         search_name(index, settings.prefix) for index in INDICES
     }
-    # Each index, made by the server, gets its own mapping and none of another's.
+    # Each index gets only its own mapping.
     for index in INDICES:
         name = index_name(index, settings.prefix, {"@timestamp": "2026-10-05T00:00:00Z"})
         client.indices.create(index=name)
@@ -221,7 +219,7 @@ def test_every_template_is_taken_by_the_server(client: Elasticsearch, settings: 
 def test_findings_of_the_first_release_survive_the_upgrade(
     client: Elasticsearch, settings: Settings
 ) -> None:
-    """Version 1 had one template, of findings; it is kept here as it was shipped."""
+    """Version 1 had one template, for findings. Here is a copy of it."""
     text = (Path(__file__).parent / "elastic" / "findings-template-1.json").read_text("utf-8")
     shipped = json.loads(text.replace("PREFIX", settings.prefix))
     name = search_name(FINDINGS, settings.prefix)
@@ -239,7 +237,7 @@ def test_findings_of_the_first_release_survive_the_upgrade(
     assert upgraded == fresh
 
 
-def test_the_next_major_takes_everything(elasticsearch_9_url: str) -> None:
+def test_the_next_major_accepts_everything(elasticsearch_9_url: str) -> None:
     settings = settings_for(elasticsearch_9_url)
     assert publish_findings(settings, findings(3)) == Sent(written=3, kept=0)
     assert publish_findings(settings, findings(4)) == Sent(written=1, kept=3)
@@ -255,8 +253,8 @@ def test_the_benchmark_leaves_nothing_behind(
     elasticsearch_url: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert documents.main(["--url", elasticsearch_url, "--documents", "1200"]) == 0
-    told = capsys.readouterr().out.splitlines()
-    assert [line.split()[:2] for line in told] == [["new", "1,200"], ["again", "1,200"]]
+    printed = capsys.readouterr().out.splitlines()
+    assert [line.split()[:2] for line in printed] == [["new", "1,200"], ["again", "1,200"]]
     with connect(settings_for(elasticsearch_url)) as client:
         assert not client.indices.exists(index=f"{documents.PREFIX}-*", allow_no_indices=False)
         assert not client.indices.exists_index_template(name=f"{documents.PREFIX}-*")

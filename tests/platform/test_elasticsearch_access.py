@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 pytest_plugins = ("tests.worlds.elastic_server",)
 
 
-def test_a_server_that_is_not_there_is_named() -> None:
+def test_an_unreachable_server_is_named() -> None:
     with pytest.raises(RunError, match=r"http://127\.0\.0\.1:1 cannot be reached .*check"):
         publish_findings(settings_for("http://127.0.0.1:1"), findings(1))
 
@@ -68,7 +68,7 @@ def test_another_server_is_not_taken_for_elasticsearch(tmp_path: Path) -> None:
         ("http://es.example:port", {}, {}, "expected https://host:9200"),
     ],
 )
-def test_settings_that_cannot_be_used_are_refused(
+def test_unusable_settings_are_refused(
     url: str,
     changes: dict[str, str],
     variables: dict[str, str],
@@ -86,8 +86,8 @@ def test_settings_that_cannot_be_used_are_refused(
     assert SECRET not in str(raised.value)
 
 
-def test_api_key_is_sent_as_such(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The test server knows no API keys, so what is sent is looked at."""
+def test_api_key_is_sent_in_the_header(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The test server knows no API keys, so the test reads the sent header."""
     monkeypatch.setenv(KEY_VARIABLE, SECRET)
     with connect(settings_for("https://es.example")) as client:
         assert client._headers["authorization"] == f"ApiKey {SECRET}"
@@ -99,7 +99,7 @@ def test_api_key_is_sent_as_such(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_users_certificates_and_privileges(
     secure_elasticsearch: SecureServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """TLS and the documented least privileges; every refusal says what to do, none the secret."""
+    """TLS and the documented least privileges. A refusal names the remedy and never the secret."""
     server = secure_elasticsearch
     monkeypatch.setenv(PASSWORD_VARIABLE, server.password)
     good = settings_for(server.url, username="pipeline", ca_certs=server.ca_certs)

@@ -1,4 +1,4 @@
-"""Publishing while the real server fills up, is blocked or refuses, and after a kill."""
+"""Publishing to a real server that is full, blocked or refusing, and after a kill."""
 
 from __future__ import annotations
 
@@ -87,7 +87,7 @@ def test_nothing_is_doubled_or_lost_when_killed_half_way(
 def test_nothing_is_sent_to_a_blocked_index(
     client: Elasticsearch, settings: Settings, block: str, name: str
 ) -> None:
-    """Read-only, or of a server whose disk is full: said before anything is sent."""
+    """A read-only index or a full disk is reported before anything is sent."""
     publish_findings(settings, findings(1))
     index = index_of(settings, findings(1)[0])
     client.indices.put_settings(index=index, settings={block: True})
@@ -102,7 +102,7 @@ def test_nothing_is_sent_to_a_blocked_index(
 def test_a_disk_that_fills_up_is_waited_for_and_then_explained(
     client: Elasticsearch, settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The server answers 429 to writes while its disk is full, as it does when it is busy."""
+    """A server with a full disk answers 429 to writes, like a busy server."""
     monkeypatch.setattr("jobs.platform.documents.FIRST_BACKOFF_SECONDS", 0.2)
     publish_findings(settings, findings(1))
     index = index_of(settings, findings(1)[0])
@@ -123,10 +123,10 @@ def test_a_disk_that_fills_up_is_waited_for_and_then_explained(
     client.indices.put_settings(index=index, settings={block: None})
 
 
-def test_only_what_failed_is_tried_again(
+def test_only_failed_documents_are_sent_again(
     client: Elasticsearch, settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """One of two months is full for a while: the other month's findings are sent once."""
+    """One of two months refuses for a while: the other month's findings are sent once."""
     monkeypatch.setattr("jobs.platform.documents.FIRST_BACKOFF_SECONDS", 0.2)
     november = date(2026, 11, 2)
     publish_findings(settings, [*findings(1), *findings(1, november)])
@@ -145,5 +145,5 @@ def test_only_what_failed_is_tried_again(
     monkeypatch.setattr(type(client), "bulk", counted)
     mixed = [*findings(4), *findings(5, november)]
     assert send(client, settings.prefix, FINDINGS, mixed) == Sent(written=7, kept=2)
-    # An action and a document each: nine, then the four of the full month.
+    # Each document is an action and a body: nine documents, then the four of the full month.
     assert asked == [18, 8]

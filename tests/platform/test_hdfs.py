@@ -1,4 +1,4 @@
-"""Tables on a real HDFS, on both engines and without any."""
+"""Tables on a real HDFS, with both engines and without an engine."""
 
 from __future__ import annotations
 
@@ -66,7 +66,7 @@ def write(spark: SparkSession, storage: str, day: date, *numbers: int) -> None:
 
 
 def check_days(spark: SparkSession, storage: str) -> None:
-    """A day reads back as it was written, also when it is written again."""
+    """A day reads back as written, also after a second write."""
     assert not day_written(storage, OBJECT_ACCESS, FIRST)
     assert table_problems(storage) == []
     for writing in (1, 2):
@@ -85,7 +85,7 @@ def check_days(spark: SparkSession, storage: str) -> None:
 
 
 def lose_a_file(storage: str) -> None:
-    """Commit a file of the day that nobody wrote."""
+    """Commit a file of the day that does not exist."""
     lost = AddAction(f"day={FIRST}/lost.parquet", 10, {"day": str(FIRST)}, 1, True, "{}")
     table = DeltaTable(table_path(storage, OBJECT_ACCESS))
     table.create_write_transaction([lost], "append", table.schema(), ["day"])
@@ -109,7 +109,7 @@ def test_one_engine_reads_and_replaces_what_the_other_wrote(
         assert tuple(row) == cells(number)
 
 
-def test_a_lost_file_on_hdfs_is_told(sail: SparkSession, hdfs_url: str) -> None:
+def test_a_lost_file_on_hdfs_is_reported(sail: SparkSession, hdfs_url: str) -> None:
     storage = f"{hdfs_url}/lost"
     write(sail, storage, FIRST, 1)
     lose_a_file(storage)
@@ -134,10 +134,10 @@ def test_the_second_of_two_commits_that_conflict_is_refused(
     assert stored_frame(storage, OBJECT_ACCESS, FIRST)["reads"].tolist() == [2]
 
 
-def test_spark_takes_a_bare_path_for_a_local_one_where_hdfs_is_the_default(
+def test_a_bare_path_is_local_on_spark_even_if_hdfs_is_the_default(
     hdfs_url: str, tmp_path: Path
 ) -> None:
-    """Raw logs and what a stage puts down are local, whatever Hadoop's config says."""
+    """Raw logs and a stage's files are local, whatever Hadoop's config says."""
     (tmp_path / "core-site.xml").write_text(CORE_SITE.format(hdfs_url))
     (tmp_path / "raw.txt").write_text("one\n")
     done = subprocess.run(
@@ -152,7 +152,7 @@ def test_spark_takes_a_bare_path_for_a_local_one_where_hdfs_is_the_default(
     assert [part.read_text() for part in (tmp_path / "copy").glob("part-*")] == ["one\n"]
 
 
-def test_an_hdfs_that_cannot_be_reached_is_told_in_plain_text() -> None:
+def test_an_unreachable_hdfs_is_reported_in_plain_text() -> None:
     check = check_writable("storage", UNREACHABLE)
     (problem,) = table_problems(UNREACHABLE)
     assert check.state == "missing"

@@ -1,4 +1,4 @@
-"""Installing into Kibana: what is sent, against a server that keeps to Kibana's contract."""
+"""Installing into Kibana: requests to a server that keeps to Kibana's contract."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ RULES = "/api/detection_engine/rules/_import"
 
 @dataclass
 class FakeKibana:
-    """Checks a request as Kibana does, keeps what was imported, and answers as it is told."""
+    """Checks a request as Kibana does, keeps the imported objects, and sends the set answer."""
 
     url: str = ""
     spaces: tuple[str, ...] = ("default",)
@@ -66,7 +66,7 @@ class FakeKibana:
         if headers.get("Authorization") != self.authorization:
             return 401, _error(401, "Unauthorized")
         if self.status != 200:
-            return self.status, _error(self.status, "told so")
+            return self.status, _error(self.status, "the server's words")
         if parse_qs(address.query) != {"overwrite": ["true"]}:
             return 400, _error(400, "overwrite expected")
         objects = _file(headers, body)
@@ -75,8 +75,8 @@ class FakeKibana:
             return 200, self.answer
         if path == OBJECTS:
             return 200, {"success": True, "successCount": len(objects), "warnings": []}
-        told = {"success": True, "success_count": len(objects), "rules_count": len(objects)}
-        return 200, {**told, "errors": [], "exceptions_success": True, "exceptions_errors": []}
+        counts = {"success": True, "success_count": len(objects), "rules_count": len(objects)}
+        return 200, {**counts, "errors": [], "exceptions_success": True, "exceptions_errors": []}
 
 
 def _error(status: int, message: str) -> dict[str, Any]:
@@ -84,7 +84,7 @@ def _error(status: int, message: str) -> dict[str, Any]:
 
 
 def _file(headers: Any, body: bytes) -> list[dict[str, Any]]:
-    """The objects of the one part of the form that Kibana looks for."""
+    """The objects in the part of the form that Kibana reads."""
     kind = headers["Content-Type"]
     parser = email.parser.BytesParser(policy=email.policy.HTTP)
     form = parser.parsebytes(f"Content-Type: {kind}\r\n\r\n".encode() + body)
@@ -99,7 +99,7 @@ def _file(headers: Any, body: bytes) -> list[dict[str, Any]]:
 
 @contextmanager
 def serve(fake: FakeKibana, tls: ssl.SSLContext | None = None) -> Iterator[str]:
-    """Serve on loopback; gives the address."""
+    """Serve on loopback; yields the address."""
 
     class Handler(http.server.BaseHTTPRequestHandler):
         def handle_any(self) -> None:
@@ -174,10 +174,10 @@ def test_command_installs_both(
     assert set(kibana.imported) == {(OBJECTS, "default")}
     assert cli.main([*arguments, "--with-rule"]) == 0
     assert set(kibana.imported) == {(OBJECTS, "default"), (RULES, "default")}
-    told = capsys.readouterr().out
+    message = capsys.readouterr().out
     number = len(build_objects(Site()).splitlines())
-    assert f"{number} objects are in Kibana at {kibana.url}, space default" in told
-    assert "the detection rule is in Elastic Security" in told
+    assert f"{number} objects are in Kibana at {kibana.url}, space default" in message
+    assert "the detection rule is in Elastic Security" in message
 
 
 def test_command_builds_a_file(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -192,14 +192,14 @@ def test_command_builds_a_file(tmp_path: Path, capsys: pytest.CaptureFixture[str
     assert capsys.readouterr().out == build_rule(Site(space="hr"), url)
     assert cli.main(["kibana", "build", "--out", str(tmp_path / "no" / "folder")]) == 2
     assert cli.main(["kibana", "build", "--prefix", "Lab", "--space", "../x"]) == 2
-    told = capsys.readouterr().err
-    assert "there is no folder" in told
-    assert "--prefix 'Lab'" in told
-    assert "--space '../x'" in told
+    message = capsys.readouterr().err
+    assert "there is no folder" in message
+    assert "--prefix 'Lab'" in message
+    assert "--space '../x'" in message
 
 
 @pytest.mark.parametrize(
-    ("status", "told"),
+    ("status", "message"),
     [
         (401, "check the API key in " + KEY_VARIABLE),
         (403, "needs the Kibana privileges Saved Objects Management: All"),
@@ -210,10 +210,10 @@ def test_command_builds_a_file(tmp_path: Path, capsys: pytest.CaptureFixture[str
         (500, "Kibana's own log"),
     ],
 )
-def test_a_refusal_says_what_to_do(
+def test_a_refusal_names_the_remedy(
     kibana: FakeKibana,
     status: int,
-    told: str,
+    message: str,
     capsys: pytest.CaptureFixture[str],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
@@ -222,13 +222,13 @@ def test_a_refusal_says_what_to_do(
     assert cli.main(["kibana", "install", "--url", kibana.url, "-v"]) == 1
     said = capsys.readouterr().err
     assert f"Kibana at {kibana.url} answered {status}: " in said
-    assert told in said
-    assert "(told so)" in said
+    assert message in said
+    assert "(the server's words)" in said
     assert SECRET not in said
     assert kibana.imported == {}
 
 
-def test_a_space_that_is_not_there_is_named(kibana: FakeKibana) -> None:
+def test_a_missing_space_is_named(kibana: FakeKibana) -> None:
     with pytest.raises(RunError, match="that the space hr exists"):
         install_objects(Kibana(kibana.url), Site(space="hr"))
 
@@ -242,7 +242,7 @@ def test_wrong_credentials_are_named(kibana: FakeKibana, monkeypatch: pytest.Mon
 
 
 def test_success_false_is_no_success(kibana: FakeKibana) -> None:
-    """Kibana answers 200 where it took a part only."""
+    """Kibana answers 200 even if it imported only a part."""
     refused = {"type": "dashboard", "id": "x-0", "title": "T"}
     missing = {"references": [{"type": "index-pattern", "id": "gone"}]}
     errors = [
@@ -271,13 +271,13 @@ def test_success_false_is_no_success(kibana: FakeKibana) -> None:
 
 
 @pytest.mark.parametrize("answer", [{"took": 3}, [], b"<html>", {"success": "yes", "errors": None}])
-def test_another_answer_is_no_success(kibana: FakeKibana, answer: Any) -> None:
+def test_an_unknown_answer_is_no_success(kibana: FakeKibana, answer: Any) -> None:
     kibana.answer = answer
     with pytest.raises(RunError):
         install_objects(Kibana(kibana.url), Site())
 
 
-def test_an_endless_answer_is_read_up_to_a_limit(
+def test_a_long_answer_is_read_up_to_a_limit(
     kibana: FakeKibana, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(kibana_server, "MAX_ANSWER_BYTES", 1000)
@@ -286,7 +286,7 @@ def test_an_endless_answer_is_read_up_to_a_limit(
         install_objects(Kibana(kibana.url), Site())
 
 
-def test_a_proxy_of_the_environment_gets_no_credentials(
+def test_a_proxy_in_the_environment_gets_no_credentials(
     kibana: FakeKibana, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv(KEY_VARIABLE, SECRET)
@@ -313,7 +313,7 @@ def test_credentials_follow_no_redirect(
 
 
 @pytest.mark.parametrize(
-    ("url", "username", "variables", "told"),
+    ("url", "username", "variables", "message"),
     [
         ("kibana.example:5601", None, {}, "expected https://host:5601"),
         ("ftp://kibana.example", None, {}, "expected https://host:5601"),
@@ -326,11 +326,11 @@ def test_credentials_follow_no_redirect(
         ("https://kibana.example", None, {KEY_VARIABLE: f"{SECRET}\n"}, "holds a line break"),
     ],
 )
-def test_what_cannot_be_used_is_refused_before_anything_is_sent(
+def test_unusable_settings_are_refused_before_a_request(
     url: str,
     username: str | None,
     variables: dict[str, str],
-    told: str,
+    message: str,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     for name in (KEY_VARIABLE, PASSWORD_VARIABLE):
@@ -339,7 +339,7 @@ def test_what_cannot_be_used_is_refused_before_anything_is_sent(
         monkeypatch.setenv(name, value)
     with pytest.raises(InputError) as raised:
         install_objects(Kibana(url, username), Site())
-    assert told in str(raised.value)
+    assert message in str(raised.value)
     assert SECRET not in str(raised.value)
     assert "ana:pw" not in str(raised.value)
 
@@ -368,6 +368,6 @@ def test_certificates_are_checked(tmp_path: Path) -> None:
     assert fake.requests == before
 
 
-def test_a_server_that_is_not_there_is_named() -> None:
+def test_an_unreachable_server_is_named() -> None:
     with pytest.raises(RunError, match=r"http://127\.0\.0\.1:1 cannot be reached .*check --url"):
         install_objects(Kibana("http://127.0.0.1:1"), Site())

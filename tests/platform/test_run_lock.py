@@ -23,7 +23,7 @@ with storage_lock(sys.argv[1]):
 """
 
 
-def test_only_one_run_writes_at_once_and_a_killed_one_frees_the_storage(tmp_path: Path) -> None:
+def test_only_one_run_writes_and_a_killed_run_frees_the_storage(tmp_path: Path) -> None:
     storage = str(tmp_path / "warehouse")
     holder = subprocess.Popen(
         [sys.executable, "-c", HOLD_LOCK, storage], cwd=ROOT, stdout=subprocess.PIPE, text=True
@@ -47,7 +47,7 @@ def test_object_stores_are_not_locked() -> None:
         pass
 
 
-def test_storage_that_cannot_be_made(tmp_path: Path) -> None:
+def test_storage_that_cannot_be_created(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     storage = str(tmp_path / "file" / "warehouse")
     with pytest.raises(InputError, match="cannot be written"), run_lock.storage_lock(storage):
