@@ -1,4 +1,4 @@
-"""The key, the file that says whom a pseudonym stands for, and the log of unmaskings."""
+"""The key, the file of identities by pseudonym, and the log of unmaskings."""
 
 from __future__ import annotations
 
@@ -61,9 +61,9 @@ def test_a_run_without_a_good_key_does_not_begin(
     else:
         monkeypatch.setenv(KEY_VARIABLE, key)
     assert cli.main(["run", "--config", str(job), "--day", "2026-10-30"]) == 2
-    told = capsys.readouterr().err
-    assert KEY_VARIABLE in told
-    assert "32 bytes" in told
+    message = capsys.readouterr().err
+    assert KEY_VARIABLE in message
+    assert "32 bytes" in message
     assert not (job.parent / "warehouse").exists()
     assert cli.main(["doctor", "--config", str(job)]) == 1
     assert (
@@ -75,7 +75,7 @@ def test_a_run_without_a_good_key_does_not_begin(
         _ = inputs_of(config, LAST_DAY).names
 
 
-def test_the_mapping_does_not_lie_where_all_may_read(job: Path) -> None:
+def test_the_file_of_identities_is_not_in_the_output_folder(job: Path) -> None:
     job.write_text(job.read_text() + "output: out/\n")
     text = job.read_text().replace("pseudonymize: true", "pseudonymize: true, identities: out/ids")
     job.write_text(text)
@@ -83,7 +83,7 @@ def test_the_mapping_does_not_lie_where_all_may_read(job: Path) -> None:
         load_config(job)
 
 
-def test_lines_are_added_and_private(tmp_path: Path) -> None:
+def test_lines_are_appended_to_a_private_file(tmp_path: Path) -> None:
     path = tmp_path / "new" / "log.jsonl"
     append_lines(path, [{"a": 1}])
     append_lines(path, [{"a": 2}, {"a": 3}])
@@ -98,7 +98,9 @@ def test_lines_are_added_and_private(tmp_path: Path) -> None:
         append_lines(path, [{"a": 4}])
 
 
-def test_unmasking_is_told_once_it_is_logged(job: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_unmasking_is_logged_before_the_identity_is_printed(
+    job: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     config = load_config(job)
     inputs_of(config, LAST_DAY).context(LAST_DAY)
     before = read_identities(config)
@@ -133,7 +135,7 @@ def test_unmasking_is_told_once_it_is_logged(job: Path, capsys: pytest.CaptureFi
     assert "Quillfeather" not in captured.out + captured.err
 
 
-def test_unmasking_without_a_reason_or_of_nobody(job: Path) -> None:
+def test_unmasking_needs_a_reason_and_a_known_pseudonym(job: Path) -> None:
     config = load_config(job)
     with pytest.raises(InputError) as raised:
         unmask(config, "user-AAAAAAAAAAAAAAAA", " ", "")
@@ -141,7 +143,7 @@ def test_unmasking_without_a_reason_or_of_nobody(job: Path) -> None:
     assert not Path(config.privacy.identities).exists()
 
 
-def test_only_the_privacy_officer_reads_who_it_is(
+def test_only_the_privacy_officer_reads_identities(
     job: Path, secure_elasticsearch: SecureServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     server = secure_elasticsearch

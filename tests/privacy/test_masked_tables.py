@@ -1,4 +1,4 @@
-"""What is published of findings: sentences made of their parts, or of the figures alone."""
+"""Published findings: their sentences are made of stored parts, or of the figures alone."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def job(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def published(job: Path, pseudonymize: bool, **columns: Any) -> dict[str, Any]:
-    """The only finding of a warehouse with further columns, as it is published."""
+    """The only finding of a warehouse with further columns, in its published form."""
     document = make_finding("u1", name="Zara Quillfeather", reason=STORED)
     row = {
         "day": DAY,
@@ -87,15 +87,15 @@ def test_rows_of_another_version_are_published(job: Path, columns: dict[str, Any
     assert sentences(published(job, True, **columns)) == FIGURES
 
 
-def test_without_pseudonyms_they_stay_as_they_are(job: Path) -> None:
+def test_without_pseudonyms_sentences_do_not_change(job: Path) -> None:
     assert sentences(published(job, False))[0] == STORED
 
 
 @pytest.mark.parametrize("pseudonymize", [True, False])
 def test_sentences_are_made_of_their_parts(job: Path, pseudonymize: bool) -> None:
     reasons = dump_reasons([OWN, PARTS, PARTS])
-    told = sentences(published(job, pseudonymize, reasons=reasons))
+    found = sentences(published(job, pseudonymize, reasons=reasons))
     who = of("u1") if pseudonymize else "Zara Quillfeather"
     login = as_("zquill") if pseudonymize else "zquill"
     said = f"nobody completes the parts of s3://home/{login} that were read"
-    assert told == [f"{who} {said}.", said, said]
+    assert found == [f"{who} {said}.", said, said]

@@ -1,8 +1,8 @@
-"""Pseudonyms: nobody can be read out of what is published, everything still joins.
+"""Pseudonyms: published data hold no identity, and everything still joins.
 
-The tests run the real stages on a sample lab whose people also gave their names to files and
-tickets, publish with pseudonyms to files and to a real Elasticsearch server, and look for every
-identity in every byte. The same search finds them where pseudonyms are off.
+The tests run the real stages on a sample lab in which files and tickets carry names of people, too.
+They publish with pseudonyms to files and to a real Elasticsearch server, and search every byte for
+every identity. If pseudonyms are off, the same search finds identities.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ pytest_plugins = ("tests.worlds.elastic_server",)
 LAST_DAY = date(2026, 10, 30)
 DAYS = [LAST_DAY - timedelta(days=1), LAST_DAY]
 LEAST_CHARACTERS = 4
-"""Shorter words are looked for in unit tests only: they are within ordinary words."""
+"""Only unit tests search for shorter words, because ordinary words contain them."""
 HOMES = """
   - name: homes
     format: mapped
@@ -57,7 +57,7 @@ HOMES = """
 
 @pytest.fixture(scope="module")
 def lab(tmp_path_factory: pytest.TempPathFactory, sail: SparkSession) -> Iterator[Path]:
-    """Two days of a sample lab up to its findings; people named folders and tickets after them."""
+    """Two days of a sample lab, run up to findings. Folders and tickets carry names of people."""
     folder = tmp_path_factory.mktemp("privacy") / "lab"
     make_lab(folder, seed=11, people=8, services=3, days=4, end=LAST_DAY)
     rows = directory_of(folder)
@@ -112,7 +112,7 @@ def config_for(lab: Path, name: str, pseudonymize: bool, **elasticsearch: Any) -
 
 
 def identities(lab: Path) -> set[str]:
-    """Everything that names somebody in the directory and in the logs, in lower case."""
+    """All names of people in the directory and in the logs, in lower case."""
     found = set()
     for row in directory_of(lab):
         found |= {row["user_id"], row["email"], *row["aliases"].split(";"), row["display_name"]}
@@ -127,14 +127,14 @@ def identities(lab: Path) -> set[str]:
 
 
 def hidden(lab: Path) -> set[str]:
-    """What the directory says of people beside, and is not to be published."""
+    """Other facts of the directory about people, which must not be published."""
     rows = [row for row in directory_of(lab) if row["kind"] == "human"]
     days = {row["start_date"] for row in rows} - {day.isoformat() for day in DAYS}
     return days | {row["title"] for row in rows}
 
 
 def leaks(lab: Path, published: dict[str, str]) -> list[str]:
-    """Where somebody is named: the place, who, and what stands around."""
+    """Every place that names a person: the place, the name and the text around it."""
     found = []
     values = sorted(identities(lab) | {value.lower() for value in hidden(lab)})
     for place, text in published.items():
@@ -158,7 +158,7 @@ def masked(lab: Path, sail: SparkSession) -> JobConfig:
     return config
 
 
-def test_nobody_is_in_the_files(lab: Path, masked: JobConfig) -> None:
+def test_files_name_nobody(lab: Path, masked: JobConfig) -> None:
     files = files_of(masked)
     assert sorted(files) == ["findings.ndjson", "report.html"]
     assert leaks(lab, files) == []
@@ -167,7 +167,7 @@ def test_nobody_is_in_the_files(lab: Path, masked: JobConfig) -> None:
         assert is_pseudonym(document["user"]["id"])
         del document["exfil"]["day"]
         assert validate_finding(document) == []
-    # What the report draws of people is there, under their pseudonyms.
+    # The report draws people under their pseudonyms.
     assert 'class="trail"' in files["report.html"]
     assert ", a peer" in files["report.html"]
     assert "covers file://home-user-" in files["report.html"]
@@ -184,7 +184,7 @@ def test_without_pseudonyms_the_same_search_finds_everybody(lab: Path, sail: Spa
     assert not Path(config.privacy.identities).exists()
 
 
-def test_pseudonyms_stay_over_days_and_runs(
+def test_pseudonyms_are_the_same_on_all_days_and_in_all_runs(
     lab: Path, masked: JobConfig, sail: SparkSession
 ) -> None:
     documents = [json.loads(line) for line in files_of(masked)["findings.ndjson"].splitlines()]
@@ -206,7 +206,7 @@ def test_pseudonyms_stay_over_days_and_runs(
     assert files_of(elsewhere)["findings.ndjson"] == before["findings.ndjson"]
 
 
-def test_every_pseudonym_leads_back(
+def test_every_pseudonym_can_be_unmasked(
     lab: Path, masked: JobConfig, capsys: pytest.CaptureFixture[str]
 ) -> None:
     mapping = {line["pseudonym"]: line["identity"] for line in read_identities(masked)}
@@ -228,7 +228,7 @@ def test_every_pseudonym_leads_back(
     assert mapping[document["user"]["id"]] in capsys.readouterr().out
 
 
-def test_what_was_published_otherwise_is_not_mixed_in(
+def test_identities_and_pseudonyms_are_not_mixed(
     lab: Path, masked: JobConfig, sail: SparkSession
 ) -> None:
     plain = masked.model_copy(
@@ -240,7 +240,7 @@ def test_what_was_published_otherwise_is_not_mixed_in(
     assert files_of(masked) == before
 
 
-def test_nobody_is_in_elasticsearch(lab: Path, sail: SparkSession, elasticsearch_url: str) -> None:
+def test_elasticsearch_names_nobody(lab: Path, sail: SparkSession, elasticsearch_url: str) -> None:
     prefixes = {name: f"t{uuid.uuid4().hex[:8]}x" for name in ("masked", "plain")}
     published = {}
     for name, prefix in prefixes.items():
@@ -257,8 +257,8 @@ def test_nobody_is_in_elasticsearch(lab: Path, sail: SparkSession, elasticsearch
         p: t for p, t in published["masked"].items() if p.partition("/")[0] not in private
     }
     assert leaks(lab, open_to_all) == []
-    # With and without pseudonyms the same documents are there, and the search finds people in each
-    # kind of index that speaks of them.
+    # There are the same documents with and without pseudonyms. Without pseudonyms the search finds
+    # people in each kind of index about people.
     kinds = [
         sorted(place.partition("/")[0].removeprefix(prefixes[name]) for place in documents)
         for name, documents in (("masked", open_to_all), ("plain", published["plain"]))

@@ -1,4 +1,4 @@
-"""The plain Elasticsearch server, with indices that no other test uses."""
+"""The plain Elasticsearch server, with indices for one test."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 @pytest.fixture
 def config(tmp_path: Path, elasticsearch_url: str) -> JobConfig:
-    """The plain server, with indices that no other test uses."""
+    """The plain server, with indices for one test."""
     prefix = f"t{uuid.uuid4().hex[:10]}"
     return make_config(tmp_path, f"{{url: '{elasticsearch_url}', prefix: {prefix}}}")
 

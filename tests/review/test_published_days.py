@@ -1,4 +1,4 @@
-"""Everything that a day publishes: sent again, after a kill, by roles, to the next major."""
+"""All documents of a published day: sent again, after a kill, by roles, to the next major."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ if TYPE_CHECKING:
 pytest_plugins = ("tests.worlds.elastic_server",)
 
 
-def test_everything_of_a_day_is_sent_and_sending_again_changes_nothing(
+def test_publishing_a_day_again_changes_nothing(
     sail: SparkSession, config: JobConfig, client: Elasticsearch, tmp_path: Path
 ) -> None:
     write_context(tmp_path)
@@ -59,13 +59,13 @@ def test_everything_of_a_day_is_sent_and_sending_again_changes_nothing(
             check_contract(index, list(everything[index.name].values()))
     days = {each["exfil"]["day"] for each in everything["entity-days"].values()}
     assert days == {DAY.isoformat(), next_day.isoformat()}
-    # The graph is that of the later day only, and identities stand as of their latest.
+    # The graph is only of the later day. Identities have the state of their latest day.
     assert {each["exfil"]["day"] for each in everything["graph"].values()} == {next_day.isoformat()}
     assert everything["entities"]["u-ada"]["exfil"]["day"] == next_day.isoformat()
     publish.STAGE.run(None, config, DAY)
     publish.STAGE.run(None, config, next_day)
     assert {index.name: stored(client, config, index) for index in INDICES} == everything
-    # A day that shrinks leaves nothing of what it was.
+    # The documents of a day that shrinks are removed.
     put_day(sail, config, DAY, ["u-bo"])
     publish.STAGE.run(None, config, DAY)
     days = {
@@ -75,10 +75,10 @@ def test_everything_of_a_day_is_sent_and_sending_again_changes_nothing(
     assert days == {("u-bo", f"{DAY}"), ("u-ada", f"{next_day}"), ("u-bo", f"{next_day}")}
 
 
-def test_a_run_killed_at_any_point_is_made_good_by_the_next(
+def test_the_run_after_a_killed_run_completes_its_work(
     sail: SparkSession, config: JobConfig, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Before each request that writes: what is there by then is all that the next run finds."""
+    """The run is killed before each of its requests that write."""
     from elasticsearch import Elasticsearch
 
     write_context(tmp_path)
@@ -88,7 +88,7 @@ def test_a_run_killed_at_any_point_is_made_good_by_the_next(
     monkeypatch.setattr(publish, "make_report", lambda *_: "")
 
     def publish_both(prefix: str, kill_at: int) -> tuple[dict[str, Any], bool]:
-        """All documents after an old run, one killed, and another; and whether it was killed."""
+        """All documents after an old, a killed and a new run; and whether the second was killed."""
         server = config.elasticsearch.model_copy(update={"prefix": prefix})
         old, new = (each.model_copy(update={"elasticsearch": server}) for each in (config, changed))
         publish.STAGE.run(None, old, DAY)
@@ -110,12 +110,12 @@ def test_a_run_killed_at_any_point_is_made_good_by_the_next(
         assert documents == expected, f"killed at {kill_at}"
         if not was_killed:
             break
-    # Seven indices are written, and what is gone is removed from three of them.
+    # Seven indices are written, and old documents are removed from three of them.
     assert kill_at == 10
 
 
 def killing(bulk: Any, kill_at: int) -> Any:
-    """A bulk request that ends the process instead of being sent for the ``kill_at``-th time."""
+    """A bulk request that raises KeyboardInterrupt at the ``kill_at``-th call, counted from 0."""
     requests = itertools.count()
 
     def kill_or_send(self: Any, **options: Any) -> Any:
@@ -126,7 +126,7 @@ def killing(bulk: Any, kill_at: int) -> Any:
     return kill_or_send
 
 
-def test_each_role_may_do_its_part_and_no_more(
+def test_each_role_has_only_its_own_rights(
     sail: SparkSession,
     tmp_path: Path,
     secure_elasticsearch: SecureServer,
@@ -185,7 +185,7 @@ def test_each_role_may_do_its_part_and_no_more(
             client.search(index=search_name(each, "exfilwatch"))
 
 
-def test_the_next_major_takes_all_documents_and_verdicts(
+def test_the_next_major_accepts_all_documents_and_verdicts(
     sail: SparkSession, tmp_path: Path, elasticsearch_9_url: str
 ) -> None:
     config = make_config(tmp_path, f"{{url: '{elasticsearch_9_url}', prefix: verdicts}}")

@@ -1,4 +1,4 @@
-"""Verdicts, and the queue that is made of them."""
+"""Verdicts, and their effect on the queue."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ WORKFLOWS = {
     "u-2": {"workflow_status": "closed", "workflow_reason": "false_positive"},
     "u-3": {"workflow_status": "closed", "workflow_reason": "duplicate"},
     "u-4": {"workflow_status": "closed", "workflow_tags": ["x", "False Positive"]},
-    # These say nothing of what the alert was.
+    # These closing reasons are no verdicts.
     "u-5": {"workflow_status": "closed", "workflow_reason": "other"},
     "u-6": {"workflow_status": "closed"},
     "u-7": {"workflow_status": "acknowledged", "workflow_tags": ["Duplicate"]},
@@ -82,24 +82,24 @@ def test_the_queue_is_findings_with_their_verdicts() -> None:
     assert review_queue([one, other], judged(one), documents) == documents
 
 
-def test_other_evidence_asks_for_review_again() -> None:
+def test_other_evidence_needs_a_new_review() -> None:
     first, second, third = (finding(assets=(asset,)) for asset in ("a", "b", "c"))
     ids = [each["event"]["id"] for each in (first, second, third)]
     queue = review_queue([first], judged(first), [])
     queue = review_queue([second], judged(first), queue)
     assert standing(queue) == {ids[1]: ("open", ids[0]), ids[0]: ("superseded", None)}
-    # The verdict is not lost, and not carried over.
+    # The verdict is kept, and the new finding does not inherit it.
     assert [each["exfil"]["verdict_by"] for each in queue] == [None, "m.okafor"]
     queue = review_queue([third], judged(first), queue)
     expected = {ids[2]: ("open", ids[1]), ids[1]: ("superseded", ids[0])}
     assert standing(queue) == {**expected, ids[0]: ("superseded", None)}
     assert review_queue([third], judged(first), queue) == queue
-    # The first evidence again is the first finding, which was judged.
+    # The first evidence makes the first finding again, with its verdict.
     queue = review_queue([first], judged(first), queue)
     assert standing(queue)[ids[0]] == ("benign", ids[2])
 
 
-def test_a_finding_that_is_gone_keeps_its_verdict() -> None:
+def test_a_finding_that_runs_no_longer_make_keeps_its_verdict() -> None:
     one, other = finding(), finding("u-bo")
     queue = review_queue([one, other], judged(one, verdict="confirmed"), [])
     queue = review_queue([], judged(one, verdict="confirmed"), queue)
@@ -141,11 +141,11 @@ def test_a_verdict_survives_every_run(
     assert ada["user"]["risk"]["calculated_score_norm"] == 0
     assert ada["exfil"]["open_findings"] == 0
     assert list_verdicts(config.elasticsearch) == [given]
-    # The latest counts, and all are kept.
+    # The latest verdict counts, and all are kept.
     again = give_verdict(config.elasticsearch, one["event"]["id"], "confirmed", "no", "j.d")
     assert list_verdicts(config.elasticsearch) == [again]
     assert len(stored(client, config, VERDICTS_INDEX)) == 2
-    # Other evidence on the same day.
+    # The same day gets other evidence.
     changed = make_finding(assets=("other",))
     store(sail, config, DAY, [changed, other])
     publish.STAGE.run(sail, config, DAY)
@@ -161,7 +161,7 @@ def test_a_verdict_survives_every_run(
 def test_a_run_that_did_not_see_a_verdict_does_not_undo_it(
     sail: SparkSession, config: JobConfig, client: Elasticsearch, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Somebody judges after the run has read the verdicts and before it writes the queue."""
+    """The verdict comes after the run has read the verdicts and before it writes the queue."""
     found = make_finding()
     store(sail, config, DAY, [found])
     publish.STAGE.run(sail, config, DAY)
@@ -184,8 +184,8 @@ def test_closed_alerts_of_elastic_security_are_verdicts(
     monkeypatch: pytest.MonkeyPatch,
     request: pytest.FixtureRequest,
 ) -> None:
-    """Documents as the detection engine writes them: dotted names beside the finding's fields."""
-    # The server is shared, and the name of this index is not ours to choose.
+    """Documents in the form of the detection engine: dotted names beside the finding's fields."""
+    # The server is shared, and Elastic Security fixes the name of this index.
     alerts = f".alerts-security.alerts-{config.elasticsearch.prefix}"
     monkeypatch.setattr(verdicts, "SECURITY_ALERTS", alerts.replace("alerts-t", "alerts-t*", 1))
     client.indices.create(index=alerts, mappings={"dynamic": False, "properties": ALERT_FIELDS})
@@ -203,7 +203,7 @@ def test_closed_alerts_of_elastic_security_are_verdicts(
     client.indices.refresh(index=alerts)
     before = {hit["_id"]: hit["_source"] for hit in find(client, alerts, {"match_all": {}})}
     publish.STAGE.run(sail, config, DAY)
-    # Budget 2: twenty findings are published, so all eight.
+    # With budget 2 up to twenty findings are published, so all eight are.
     statuses = {
         document["user"]["id"]: document["exfil"]["status"]
         for document in stored(client, config, QUEUE).values()
@@ -218,7 +218,7 @@ def test_closed_alerts_of_elastic_security_are_verdicts(
         "u-7": "open",
         "u-8": "open",
     }
-    # A verdict given here after the alert was closed counts.
+    # A later verdict of ours replaces the closed alert's.
     give_verdict(config.elasticsearch, documents["u-1"]["event"]["id"], "benign", "after all", "x")
     latest = {given.finding: given.verdict for given in list_verdicts(config.elasticsearch)}
     assert latest[documents["u-1"]["event"]["id"]] == "benign"
@@ -240,7 +240,7 @@ def test_commands(
     assert "no published finding's id begins with '0000'" in capsys.readouterr().err
     assert main(["verdicts", "list", *job]) == 0
     assert "no verdict has been given" in capsys.readouterr().err
-    # No engine: it would take longer to start than all of this.
+    # There is no engine: its start would take longer than this whole test.
     assert main(["publish", *job, "--day", DAY.isoformat()]) == 0
     assert "2 new, 0 already there" in capsys.readouterr().out
     assert main(["verdict", "", *said, *job]) == 1
