@@ -1,4 +1,4 @@
-"""A server that holds documents of every index, to run the searches of the Kibana objects on."""
+"""A server with documents of every index, for the searches of the Kibana objects."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from elasticsearch import Elasticsearch
 
 
-# Every search, against the real server.
+# Every search runs on the real server.
 
 
 @pytest.fixture(scope="session")

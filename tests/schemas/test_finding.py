@@ -51,13 +51,13 @@ def test_fields_are_named_once_and_explained() -> None:
         (lambda d: d["exfil"].update(in_budget=1), "exfil.in_budget: boolean expected, not 1"),
     ],
 )
-def test_each_break_is_told_by_its_path(change: Change, problem: str) -> None:
+def test_each_problem_is_named_by_its_path(change: Change, problem: str) -> None:
     document = make_finding()
     change(document)
     assert validate_finding(document) == [problem]
 
 
-def test_all_breaks_are_told_at_once() -> None:
+def test_all_problems_are_reported_at_once() -> None:
     document = make_finding()
     document["event"].pop("kind")
     document["exfil"]["extra"] = 1

@@ -1,4 +1,4 @@
-"""The table of log formats, what must stand beside each entry, and how it is printed."""
+"""The descriptions of log formats, the files that each format needs, and the printed text."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from schemas.sources import Mapping, Source
 ROOT = Path(__file__).parents[2]
 CASES = ROOT / "tests/stages/ingest/formats"
 LIMITS = Ingest(**yaml.safe_load(DEFAULTS.read_text(encoding="utf-8"))["ingest"])
-# Its fields are named in the config.
+# The config names its fields.
 WITHOUT_FIELD_MAP = {"mapped"}
 
 
@@ -42,7 +42,7 @@ def has_fields(name: str) -> bool:
 
 
 def places_of_formats() -> dict[str, set[str]]:
-    """Format ids by the places that must know each of them."""
+    """Place that must have every format → format ids found there."""
     readme = (ROOT / "README.md").read_text(encoding="utf-8")
     cases = CASES.glob("*/*/expected.json")
     return {
@@ -58,8 +58,8 @@ def places_of_formats() -> dict[str, set[str]]:
     }
 
 
-def test_every_format_is_whole() -> None:
-    """A file, a module, fields and a case each; all offenders at once."""
+def test_every_format_is_complete() -> None:
+    """Each has a file, a module, fields and a case. All offenders are listed at once."""
     problems = []
     for place, known in places_of_formats().items():
         problems += [f"{name}: no {place}" for name in FORMATS if name not in known]
@@ -69,15 +69,15 @@ def test_every_format_is_whole() -> None:
     assert not problems, "\n".join(sorted(problems))
 
 
-def test_every_field_map_is_of_its_format() -> None:
-    """A leaf is read or ignored, not both, and the record's type can be made of it."""
+def test_every_field_map_is_valid() -> None:
+    """No leaf is both read and ignored, and the record's type can be made."""
     problems = []
     for name in set(FORMATS) - WITHOUT_FIELD_MAP:
         known = field_map(name)
         both = {*known.used} & known.ignored
         problems += [f"{name}: {field} is read and ignored" for field in both]
         twice = {field for field in known.used if known.used.count(field) > 1}
-        problems += [f"{name}: {field} stands there twice" for field in twice]
+        problems += [f"{name}: {field} is listed more than once" for field in twice]
         record_type(known.used)
     assert not problems, "\n".join(sorted(problems))
 
@@ -164,7 +164,7 @@ def test_the_example_finds_the_vendors_files(name: str, tmp_path: Path) -> None:
     assert [file.path for file in found] == sorted(files)
 
 
-def test_every_vendor_s_names_are_tried() -> None:
+def test_every_format_has_names_of_files() -> None:
     assert {*DELIVERED} == {*FORMATS} - WITHOUT_FIELD_MAP
 
 
@@ -180,13 +180,13 @@ def entry(**changes: object) -> str:
         ({"cost": None}, "cost\n  Field required"),
         ({"cost": " "}, "cost\n  String should"),
         ({"price": "high"}, "price\n  Extra inputs"),
-        # What YAML makes of a bare `yes`.
+        # YAML reads a bare `yes` as True.
         ({"bytes": {"holds": True, "how": "by sftp"}}, "bytes.holds\n  Input should be 'yes'"),
         ({"enable": []}, "enable\n  Tuple should have at least 1 item"),
         ({"title": "x" * 61}, "title\n  String should have at most 60"),
     ],
 )
-def test_an_entry_lacks_nothing(changes: dict[str, object], complaint: str) -> None:
+def test_an_invalid_entry_is_refused(changes: dict[str, object], complaint: str) -> None:
     with pytest.raises(ValidationError, match=re.escape(complaint)):
         read_format(entry(**changes))
 
@@ -214,7 +214,7 @@ def test_the_overview_has_a_line_for_each(capsys: pytest.CaptureFixture[str]) ->
 def test_an_entry_is_shown_whole(
     name: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Nothing of the entry is missing; prose fits the terminal, and what is typed is one line."""
+    """Every part of the entry is shown. Prose fits the terminal; a command is one line."""
     monkeypatch.setenv("COLUMNS", "70")
     text = shown(capsys, name)
     printed = " ".join(text.split())

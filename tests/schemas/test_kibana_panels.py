@@ -1,4 +1,4 @@
-"""Every chart and table of the dashboards finds something on the real server."""
+"""Every chart and table of the dashboards finds rows on the real server."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ pytest_plugins = ("tests.worlds.elastic_server",)
 def chart_rows(
     client: Elasticsearch, dashboard: str, name: str, arrives: tuple[str, str] | None = None
 ) -> dict[str, list[dict[str, Any]]]:
-    """Rows of each layer of a chart as the dashboard opens."""
+    """Rows of each layer of a chart when the dashboard opens."""
     found, panel = panel_of(dashboard, name)
     state = panel["embeddableConfig"]["attributes"]["state"]
     rows = {}
@@ -76,8 +76,8 @@ def session_hits(
 
 
 @pytest.mark.parametrize(("dashboard", "name"), PANELS)
-def test_panel_finds_something(client: Elasticsearch, dashboard: str, name: str) -> None:
-    """As the dashboard opens, and as a link opens it; every column has a value somewhere."""
+def test_panel_finds_rows(client: Elasticsearch, dashboard: str, name: str) -> None:
+    """Opened directly and by a link; every column has a value in some row."""
     _, panel = panel_of(dashboard, name)
     for arrives in (None, ARRIVALS.get(dashboard)):
         if panel["type"] == "search":
@@ -91,7 +91,7 @@ def test_panel_finds_something(client: Elasticsearch, dashboard: str, name: str)
                     assert rows[0][column] > 0
 
 
-def test_triage_shows_who_is_next(client: Elasticsearch) -> None:
+def test_triage_shows_the_next_findings(client: Elasticsearch) -> None:
     queue = session_hits(client, "triage", "queue")
     assert [hit["fields"]["user.id"][0] for hit in queue] == ["u0017", "u0019"]
     assert {hit["fields"]["exfil.status"][0] for hit in queue} == {"open"}
@@ -111,7 +111,7 @@ def test_triage_shows_who_is_next(client: Elasticsearch) -> None:
     assert figure == [{"figure": 2}]
 
 
-def test_a_person_stands_beside_his_peers(client: Elasticsearch) -> None:
+def test_a_person_is_shown_beside_the_peers(client: Elasticsearch) -> None:
     rows = chart_rows(client, "user", "bytes", ("user.id", "u0017"))
     assert [row["own"] for row in rows["bars"]][-2:] == [2e12, 2e12]
     assert rows["lines"][-1] | {"day": None} == {"day": None, "median": 1.25e11, "p90": 2.5e11}

@@ -1,4 +1,4 @@
-"""Every Vega picture is drawn from what the real server answers."""
+"""Vega draws every picture from the real server's answers."""
 
 from __future__ import annotations
 
@@ -31,13 +31,13 @@ pytest_plugins = ("tests.worlds.elastic_server",)
 PNG = b"\x89PNG"
 
 
-# Pictures: Vega itself draws what the real server answered.
+# Vega itself draws the real server's answers.
 
 
 def filled(
     client: Elasticsearch, spec: dict[str, Any], filters: list[dict[str, Any]]
 ) -> dict[str, Any]:
-    """The spec with the answers of its searches, sent as Kibana would, in their place."""
+    """The spec with its searches replaced by their answers. Searches are sent as by Kibana."""
     spec = copy.deepcopy(spec)
     for data in spec["data"]:
         if "url" not in data:
@@ -53,9 +53,9 @@ def filled(
             answer = answer[step]
         data["values"] = answer
     assert "dashboard_context" not in json.dumps(spec)
-    # Kibana's own function, which only Kibana has; ``if`` takes three values as well.
-    told = json.loads(json.dumps(spec).replace("kibanaAddFilter(", "if("))
-    return {**told, "width": 780, "height": 460, "background": "white"}
+    # Only Kibana has its own function; ``if`` takes three values, too.
+    plain = json.loads(json.dumps(spec).replace("kibanaAddFilter(", "if("))
+    return {**plain, "width": 780, "height": 460, "background": "white"}
 
 
 def _with_context(value: Any, filters: list[dict[str, Any]]) -> Any:
@@ -73,7 +73,7 @@ def _with_context(value: Any, filters: list[dict[str, Any]]) -> Any:
 
 
 def drawn(spec: dict[str, Any], folder: Path) -> str:
-    """The picture as SVG; a PNG of it is left in the test's folder, to be looked at."""
+    """The picture as SVG. A PNG for the developer stays in the test's folder."""
     import vl_convert
 
     (folder / "picture.png").write_bytes(vl_convert.vega_to_png(spec))
@@ -96,7 +96,7 @@ def _visible_text(svg: str) -> str:
     return " ".join(text for style, text in texts if 'opacity="0"' not in style)
 
 
-def test_graph_of_a_person_is_his_picture(client: Elasticsearch, tmp_path: Path) -> None:
+def test_graph_of_a_person_holds_the_ego_graph(client: Elasticsearch, tmp_path: Path) -> None:
     spec = ego_graph(SITE)
     everybody = filled(client, spec, [])
     one = filled(client, spec, [{"term": {"user.id": "u0020"}}])
@@ -111,7 +111,7 @@ def test_graph_of_a_person_is_his_picture(client: Elasticsearch, tmp_path: Path)
     assert "Dai Ito" in svg
     assert "Ben Osei" in svg
     assert "Ada Kern" not in svg
-    assert len(re.findall(r"<line", svg)) == 2 * 4  # faintly, and for the pointer
+    assert len(re.findall(r"<line", svg)) == 2 * 4  # once faint, once for the pointer
 
 
 def test_graph_is_drawn_without_ends_and_empty(client: Elasticsearch, tmp_path: Path) -> None:
@@ -132,21 +132,23 @@ def test_names_in_a_picture_are_text(client: Elasticsearch, tmp_path: Path) -> N
     assert "<script" not in drawn(spec, tmp_path)
 
 
-def test_coverage_tells_assets_of_one_finding_apart(client: Elasticsearch, tmp_path: Path) -> None:
+def test_coverage_keeps_the_assets_of_one_finding_apart(
+    client: Elasticsearch, tmp_path: Path
+) -> None:
     spec = filled(client, coverage(SITE), [{"term": {"user.id": "u0019"}}])
     (values,) = (data["values"] for data in spec["data"])
     assert {bucket["key"]: bucket["coverage"]["value"] for bucket in values} == {
         "ckpt-orion-90000": 0.71,
         "data-dialogue": 0.04,
     }
-    told = _visible_text(drawn(spec, tmp_path))
-    assert "71% · 142 of 200 objects · 412GB · first touched" in told
-    assert "4% · 9 of 200 objects · 412GB" in told
+    shown = _visible_text(drawn(spec, tmp_path))
+    assert "71% · 142 of 200 objects · 412GB · first touched" in shown
+    assert "4% · 9 of 200 objects · 412GB" in shown
     unknown = filled(client, coverage(SITE), [{"term": {"user.id": "svc-backup"}}])
     assert "142 objects · first touched" in _visible_text(drawn(unknown, tmp_path))
 
 
-def test_a_click_filters_by_what_was_clicked(client: Elasticsearch) -> None:
+def test_a_click_filters_by_the_clicked_value(client: Elasticsearch) -> None:
     clicked = next(s for s in ego_graph(SITE)["signals"] if s["name"] == "clicked")
     person, asset = re.findall(
         r"kibanaAddFilter\((.*?), '(.*?)', datum\.id\)", clicked["on"][0]["update"]

@@ -52,7 +52,7 @@ def test_rule_knows_every_severity_and_technique() -> None:
         for technique in detector.techniques:
             if technique.id.startswith("T"):
                 assert technique.name.rpartition(": ")[2] == named[technique.id], technique
-        # ATLAS has tactics that ATT&CK has not.
+        # Only ATLAS has these tactics.
         assert set(detector.tactics) <= tactics | {"AI Model Access", "Impact"}, detector.name
     collection = next(each for each in rule["threat"] if each["tactic"]["name"] == "Collection")
     parent = next(each for each in collection["technique"] if each["id"] == "T1213")

@@ -1,4 +1,4 @@
-"""The sample lab generator: determinism, formats, planted defects and the truth it claims."""
+"""The sample lab generator: determinism, formats, planted defects and the written truth."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def rows_of(path: Path) -> list[dict[str, str]]:
 
 
 def loads(text: str) -> dict | None:
-    """A JSON object, or None where the text is not one."""
+    """A JSON object, or None if the text is none."""
     try:
         value = json.loads(text)
     except ValueError:
@@ -56,7 +56,7 @@ def loads(text: str) -> dict | None:
 
 
 def good_trail(r: object) -> bool:
-    """A CloudTrail record with what a reader needs."""
+    """A CloudTrail record with the fields that a reader needs."""
     needed = {"eventID", "eventName", "userIdentity", "sourceIPAddress", "recipientAccountId"}
     if not isinstance(r, dict) or not needed <= r.keys():
         return False
@@ -78,7 +78,7 @@ def good_k8s(r: dict | None) -> bool:
 
 
 class Logs:
-    """Everything read back from a generated folder."""
+    """All files of a generated folder, read back."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
@@ -164,7 +164,7 @@ def small(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def logs(tmp_path_factory: pytest.TempPathFactory) -> Logs:
-    """A lab just large enough to cast every incident and look-alike."""
+    """The smallest lab with every incident and look-alike."""
     folder = tmp_path_factory.mktemp("medium") / "lab"
     make_lab(folder, seed=11, people=40, services=9, days=9)
     return Logs(folder)
@@ -232,7 +232,7 @@ def test_record_and_event_counts(logs: Logs) -> None:
     assert sum("xPreviewField" in r for r in logs.trail) >= 1
 
 
-def test_truth_names_what_the_context_knows(logs: Logs) -> None:
+def test_truth_names_people_and_assets_of_the_context(logs: Logs) -> None:
     context = logs.folder / "context"
     users = {r["user_id"] for r in rows_of(context / "directory.csv")}
     assets = {r["asset_id"]: r for r in rows_of(context / "assets.csv")}
