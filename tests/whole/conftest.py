@@ -1,4 +1,4 @@
-"""A good job, and copies of it that may be spoilt."""
+"""A good job, and copies of it for tests that damage it."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from tests.worlds.good_job import CONFIG, DAY, NEXT_DAY, USERS, clones, row, wri
 
 @pytest.fixture(scope="session")
 def good(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A job whose first day has been run, and whose second is there to be run."""
+    """A job with two days of logs. The first day has been run."""
     folder = tmp_path_factory.mktemp("good")
     (folder / "job.yml").write_text(CONFIG)
     context = folder / "context"
@@ -36,6 +36,6 @@ def good(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def job(good: Path, tmp_path: Path) -> Path:
-    """A copy of the good job that may be spoilt."""
+    """A copy of the good job, which the test may damage."""
     shutil.copytree(good, tmp_path / "job")
     return tmp_path / "job"

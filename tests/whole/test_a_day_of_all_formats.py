@@ -1,6 +1,6 @@
-"""One day of every format at once: each record that was written is found again, once.
+"""One day with all formats: every written record is counted exactly once.
 
-The records are made here and counted while they are written, source by source.
+The tests count the records of each source while writing them.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ BROKEN = {
 
 
 def damaged(kind: int, lines: list[str], header: list[str]) -> tuple[bytes, int, list[int]]:
-    """A damaged file of good ``lines``, the rejects it must make, and which lines are whole."""
+    """A damaged file of good ``lines``, its number of rejects, and the indices of whole lines."""
     text = "\n".join([*header, *lines]).encode() + b"\n"
     everything = list(range(len(lines)))
     if kind == 0:
@@ -55,17 +55,17 @@ def damaged(kind: int, lines: list[str], header: list[str]) -> tuple[bytes, int,
         return text + b"caf\xe9 \xff\n", 1, everything
     if kind == 2:
         return gzip.compress(text) + b"no gz", 1, everything
-    # Stored without packing, so that half the file holds half the text.
+    # Stored without compression, so half the file holds half the text.
     cut = gzip.compress(text, compresslevel=0)
     cut = cut[: len(cut) // 2]
     left = zlib.decompressobj(wbits=31).decompress(cut)
     whole = left.count(b"\n") - len(header)
-    # The line that is cut off, and what is lost after it.
+    # One reject for the line that is cut, one for the lost rest.
     return cut, 2 - left.endswith(b"\n"), everything[:whole]
 
 
 def write_source(folder: Path, format_id: str, kind: int) -> dict[str, int]:
-    """Write a source's files; how many records of each sort are in them."""
+    """Write a source's files; returns their number of records of each sort."""
     make = RECORDS[format_id]
     sums = {"events": 0, "duplicates": 0, "rejects": 0, "of other days": 0}
     numbers = iter(range(1, 10_000))
@@ -94,7 +94,8 @@ def write_source(folder: Path, format_id: str, kind: int) -> dict[str, int]:
         "b": [*header, *second, *again(first[:5]), *broken(1), *of_other_days(-1, 2)],
         "c": [*header, *again(second[:1]), *good(8), *again(second[2:4])],
     }
-    # Packed and plain ones in each source, but of a kind, as Spark plans each kind for seconds.
+    # A source has packed and plain files. It has few kinds of them, because Spark plans each kind
+    # for seconds.
     lines_end, envelope_end = (".log", ".json.gz") if kind % 2 else (".log.gz", ".json")
     for name, lines in files.items():
         write_file(folder / f"{name}{lines_end}", "\n".join(lines) + "\n")
@@ -112,7 +113,7 @@ def write_source(folder: Path, format_id: str, kind: int) -> dict[str, int]:
 
 @pytest.fixture(scope="module")
 def day(tmp_path_factory: pytest.TempPathFactory) -> tuple[JobConfig, dict[str, dict[str, int]]]:
-    """A job with a source of each format, and what its files hold."""
+    """A job with a source of each format, and its number of records by source and sort."""
     folder = tmp_path_factory.mktemp("day")
     written, sources = {}, []
     for number, format_id in enumerate(FORMATS):
@@ -122,13 +123,13 @@ def day(tmp_path_factory: pytest.TempPathFactory) -> tuple[JobConfig, dict[str, 
 
 
 def run(spark: SparkSession, config: JobConfig) -> tuple[str, dict[str, Any]]:
-    """What ``ingest`` says, and all rows of the stages that read raw records."""
+    """The summary of ``ingest``, and all rows of the stages that read raw records."""
     summary = str(ingest.STAGE.run(spark, config, DAY))
     aggregate.STAGE.run(spark, config, DAY)
     return summary, {table.name: rows_of(spark, config, table) for table in TABLES}
 
 
-def test_every_record_of_every_source_is_accounted_for(
+def test_every_record_of_every_source_is_counted_once(
     sail: SparkSession,
     apache_spark: SparkSession,
     day: tuple[JobConfig, dict[str, dict[str, int]]],
@@ -149,7 +150,7 @@ def test_every_record_of_every_source_is_accounted_for(
     spark_summary, spark_tables = run(apache_spark, on_spark)
     assert spark_summary == summary
     for name, rows in tables.items():
-        # One by one, for a message that can be read.
+        # Tables are compared one by one, so the message stays readable.
         for row, same in zip(rows, spark_tables[name], strict=True):
             assert row == same, name
 

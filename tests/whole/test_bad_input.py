@@ -1,6 +1,6 @@
-"""Bad input: a clear message, the right exit code, and every table as it was.
+"""Bad input: a clear message, the right exit code, and unchanged tables.
 
-Nothing here stands in for a stage: the whole pipeline has run one good day before each case.
+All stages are real: the whole pipeline has run one good day before each case.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from tests.worlds.good_job import (
 )
 
 
-def test_tables_and_findings_are_for_their_owner_only(
+def test_only_the_owner_may_read_tables_and_findings(
     job: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     before = os.umask(0o022)
@@ -41,7 +41,7 @@ def test_tables_and_findings_are_for_their_owner_only(
         assert {
             path.name: oct(path.stat().st_mode) for path in made if path.stat().st_mode & 0o77
         } == {}
-        # A folder or file that somebody opened to others on purpose stays open.
+        # A folder or file that its owner opened to others stays open.
         (job / "out").chmod(0o750)
         (job / "out/findings.ndjson").chmod(0o640)
         assert run(capsys, job, DAY) == (0, "")
@@ -55,9 +55,7 @@ def test_tables_and_findings_are_for_their_owner_only(
         os.umask(before)
 
 
-def test_a_later_day_made_stale_is_said_in_one_line(
-    job: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_one_line_names_the_stale_later_days(job: Path, capsys: pytest.CaptureFixture[str]) -> None:
     def said(day: date) -> list[str]:
         assert cli.main(["run", "--config", str(job / "job.yml"), "--day", str(day)]) == 0
         return [line for line in capsys.readouterr().out.splitlines() if "scored from" in line]
@@ -116,7 +114,7 @@ def test_directory_with_an_alias_of_two_people(
     assert written(job) == before
 
 
-def test_asset_pattern_that_is_no_glob(job: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_asset_pattern_without_a_valid_glob(job: Path, capsys: pytest.CaptureFixture[str]) -> None:
     before = written(job)
     with (job / "context/assets.csv").open("a") as handle:
         handle.write(row(ASSET_COLUMNS, asset_id="a", kind="repo", pattern="repo-9"))
@@ -174,7 +172,7 @@ def test_files_without_a_record_of_the_day(job: Path, capsys: pytest.CaptureFixt
 def test_unreadable_log_file(job: Path, capsys: pytest.CaptureFixture[str]) -> None:
     before = written(job)
     path = write_logs(job, NEXT_DAY, clones(NEXT_DAY))
-    # A link to itself cannot be read by anybody, not even root.
+    # Nobody can read a link to itself, not even root.
     loop = path.with_name("loop.ndjson")
     loop.symlink_to(loop)
     code, message = run(capsys, job)
@@ -195,7 +193,7 @@ def test_unreachable_elasticsearch(job: Path, capsys: pytest.CaptureFixture[str]
     assert rows_of(job, NEXT_DAY)["signals"]
     assert (job / "out/findings.ndjson").is_file()
 
-    # Nothing is lost: without the server the same day ends well, with the same rows.
+    # Nothing is lost: without the server the same day is done, with the same rows.
     rows = rows_of(job, NEXT_DAY)
     (job / "job.yml").write_text(CONFIG)
     assert run(capsys, job) == (0, "")

@@ -1,4 +1,4 @@
-"""Storage that is missing, damaged or full: a clear message, exit code 1, tables as they were."""
+"""Missing, damaged or full storage: a clear message, exit code 1 and unchanged tables."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ def test_a_day_that_was_never_written_is_not_an_empty_day(
     assert written(job) == before
 
 
-def test_storage_that_is_gone_withdraws_nothing(
+def test_missing_storage_withdraws_no_findings(
     job: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     shutil.rmtree(job / "warehouse")
@@ -66,16 +66,14 @@ def test_storage_that_is_gone_withdraws_nothing(
     assert not (job / "warehouse").exists()
 
 
-def test_a_day_without_rows_counts_as_written(
-    job: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    """The job's day has no rejects and no objects; each stage can be run alone again."""
+def test_a_day_without_rows_is_a_written_day(job: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """The job's day has no rejects and no objects. Each stage can run again alone."""
     assert rows_of(job, DAY)["rejects"] == rows_of(job, DAY)["object_access"] == []
     for name in STAGES:
         assert stage(capsys, job, name) == (0, "")
 
 
-def test_a_table_without_its_log_is_no_new_table(
+def test_a_table_without_its_log_is_not_a_new_table(
     job: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     for path in (job / "warehouse/access/_delta_log").iterdir():
@@ -89,7 +87,7 @@ def test_a_table_without_its_log_is_no_new_table(
     assert written(job) == before
 
 
-# Exit 1: errors of the platform, in words
+# Exit 1: errors of the platform in plain words
 
 
 def files_of(job: Path, table: str, pattern: str) -> list[Path]:
@@ -153,7 +151,7 @@ def test_a_damaged_log(damage: str, job: Path, capsys: pytest.CaptureFixture[str
 
 
 def run_alone(job: Path, name: str, setup: str) -> tuple[int, str]:
-    """Exit code and errors of a stage in a process of its own, after the Python in ``setup``."""
+    """Exit code and errors of a stage in a child process that first runs the Python ``setup``."""
     argv = ["stage", name, "--config", str(job / "job.yml"), "--day", str(DAY)]
     done = subprocess.run(
         [

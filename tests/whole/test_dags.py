@@ -1,7 +1,7 @@
-"""The daily DAG: its declaration, the commands it runs, its failures.
+"""The daily DAG: its declaration, its commands, its failures.
 
-`dag_probe` answers for Airflow. Where the DAG itself is the question, the stage command is a script
-that writes down how it was called.
+`dag_probe` runs Airflow. In tests of the DAG itself the stage command is a script that logs its
+arguments.
 """
 
 from __future__ import annotations
@@ -70,7 +70,7 @@ def test_the_tasks_are_the_stages_in_order(dag: dict[str, Any]) -> None:
     assert dag["downstream"] == dict(zip(stages, [*([s] for s in stages[1:]), []], strict=True))
 
 
-def test_the_dag_says_how_it_is_run(dag: dict[str, Any]) -> None:
+def test_the_dag_documents_its_use(dag: dict[str, Any]) -> None:
     assert dag["catchup"] is True
     assert dag["max_active_runs"] == 1
     assert dag["template_undefined"] == "StrictUndefined"
@@ -88,7 +88,7 @@ def test_every_task_is_retried_with_growing_pauses_and_ends_in_time(dag: dict[st
     assert all(0 < s["hours"] <= 6 for s in dag["settings"].values())
 
 
-def test_each_command_is_one_that_the_job_parses(dag: dict[str, Any]) -> None:
+def test_the_command_line_parses_each_command(dag: dict[str, Any]) -> None:
     from tests.cli.running import parsed
 
     for name, commands in dag["commands"].items():
@@ -113,7 +113,7 @@ def test_a_run_without_a_logical_date_takes_the_last_complete_day(dag: dict[str,
     assert {call["argv"][3] for call in run["calls"]} == {"--day=2026-10-30"}
 
 
-def test_a_form_may_leave_out_what_its_text_calls_empty(dag: dict[str, Any]) -> None:
+def test_a_form_may_leave_optional_parameters_empty(dag: dict[str, Any]) -> None:
     assert dag["nullable"] == {"config": False, "day": True, "out": True}
 
 
@@ -123,10 +123,10 @@ def test_the_error_of_a_failed_task_gives_the_stages_reason(dag: dict[str, Any])
         assert error.endswith(": the reason of check | and the remedy"), error
 
 
-def test_a_run_handles_the_day_that_its_interval_began_on(dag: dict[str, Any]) -> None:
+def test_a_run_handles_the_first_day_of_its_interval(dag: dict[str, Any]) -> None:
     assert [run["day"] for run in dag["scheduled"]] == ["2026-01-01", "2026-01-02", "2026-01-03"]
     for run in dag["scheduled"]:
-        # Only when the day is over in UTC, and early enough for somebody to look that morning.
+        # The day is over in UTC, and people can look at the result in the morning.
         assert (
             run["starts"] == f"{date.fromisoformat(run['day']) + timedelta(days=1)}T06:00:00+00:00"
         )
@@ -142,7 +142,7 @@ def test_odd_parameters_are_refused(dag: dict[str, Any], name: str) -> None:
     assert dag["accepted"][name] == []
 
 
-def test_parameters_stay_values_whatever_they_hold(dag: dict[str, Any]) -> None:
+def test_hostile_parameters_stay_values(dag: dict[str, Any]) -> None:
     run = dag["runs"]["hostile"]
     assert run["state"] == "success"
     options = [f"--config={HOSTILE}", f"--day={DAY}", f"--out={HOSTILE}"]
@@ -152,7 +152,7 @@ def test_parameters_stay_values_whatever_they_hold(dag: dict[str, Any]) -> None:
     assert list(dag["cwd"].rglob("PWNED*")) == []
 
 
-def test_stages_get_nothing_of_airflows_own(dag: dict[str, Any]) -> None:
+def test_stages_get_no_settings_of_airflow(dag: dict[str, Any]) -> None:
     assert [call["airflow_environment"] for call in dag["runs"]["hostile"]["calls"]] == [[]] * 7
     assert dag["kept_environment"] == "kept"
 
@@ -166,7 +166,7 @@ def test_a_failed_gate_is_not_retried_and_stops_later_tasks(dag: dict[str, Any])
     assert later == {"upstream_failed"}
 
 
-def test_only_failures_that_a_second_try_may_mend_are_retried(dag: dict[str, Any]) -> None:
+def test_only_failures_that_may_pass_are_retried(dag: dict[str, Any]) -> None:
     final, passing = "AirflowFailException", "AirflowException"
     assert dag["raised"] == {"1": passing, "2": final, "3": final, "137": passing}
 
@@ -204,7 +204,7 @@ def test_a_failed_gate_ends_the_run_with_its_reason(
     ]
 
 
-def test_a_stage_does_not_outlive_whoever_runs_the_dag(tmp_path: Path) -> None:
+def test_a_stage_ends_with_the_process_that_runs_the_dag(tmp_path: Path) -> None:
     command = tmp_path / "bin" / "exfilwatch"
     command.parent.mkdir()
     command.write_text(f"#!/bin/sh\necho $$ > {tmp_path}/pid\nexec sleep 300\n")
@@ -227,7 +227,7 @@ def test_a_stage_does_not_outlive_whoever_runs_the_dag(tmp_path: Path) -> None:
 
 
 def is_alive(process: int) -> bool:
-    """Whether there is such a process."""
+    """Whether the process exists."""
     try:
         os.kill(process, 0)
     except ProcessLookupError:
@@ -243,7 +243,7 @@ def wait_for(condition: Callable[[], object], seconds: float = 120) -> None:
         time.sleep(0.1)
 
 
-def test_a_missing_command_is_said_before_anything_starts(tmp_path: Path) -> None:
+def test_a_missing_command_is_reported_before_the_start(tmp_path: Path) -> None:
     from jobs.platform.errors import RunError
     from jobs.trial.airflow_run import run_dag
 

@@ -1,4 +1,4 @@
-"""The pages for readers: they follow the code, their links lead somewhere, their commands exist."""
+"""The pages for readers: they match the code, and their links and commands exist."""
 
 from __future__ import annotations
 
@@ -32,20 +32,20 @@ def text_of(page: Path) -> str:
 
 
 def without_code(text: str) -> str:
-    """The text without fenced and indented code, in which brackets are no links."""
+    """The text without fenced and indented code, because brackets there are no links."""
     return re.sub(r"^ {4}.*$", "", FENCE.sub("", text), flags=re.MULTILINE)
 
 
 @cache
 def anchors(page: Path) -> frozenset[str]:
-    """Anchors of a page's headings, as forges make them."""
+    """Anchors of a page's headings, in the form of GitHub and GitLab."""
     headings = HEADING.findall(without_code(text_of(page)))
     return frozenset(
         re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings
     )
 
 
-def test_generated_parts_follow_the_code(capsys: pytest.CaptureFixture[str]) -> None:
+def test_generated_parts_match_the_code(capsys: pytest.CaptureFixture[str]) -> None:
     code = reference.main(["--check"])
     assert code == 0, capsys.readouterr().out
 
@@ -110,8 +110,8 @@ def test_the_columns_of_context_files_are_listed() -> None:
     assert listed == columns
 
 
-def test_every_link_leads_somewhere() -> None:
-    """Relative links only; all offenders at once."""
+def test_every_relative_link_has_a_target() -> None:
+    """All offenders are listed at once."""
     problems = []
     for page in PAGES:
         for link in LINK.findall(without_code(text_of(page))):
@@ -132,7 +132,7 @@ def test_every_page_is_reached_from_the_readme() -> None:
 
 
 def test_every_named_file_exists() -> None:
-    """Names with a placeholder in capitals (`models/detectors/NAME.yml`) are no files."""
+    """Names with a placeholder in capitals (`models/detectors/NAME.yml`) do not count."""
     problems = []
     for page in PAGES:
         for name in FOLDER.findall(text_of(page)):
@@ -158,7 +158,7 @@ def test_every_named_module_and_make_target_exists() -> None:
 
 
 def quoted_commands() -> dict[tuple[str, ...], set[str]]:
-    """Words of each quoted command up to its first option → all options quoted with them."""
+    """Words of each quoted command up to its first option → its quoted options."""
     options: dict[tuple[str, ...], set[str]] = {}
     for page in PAGES:
         for command in COMMAND.findall(text_of(page)):

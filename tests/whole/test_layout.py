@@ -1,4 +1,4 @@
-"""The layout: sizes of files and functions, imports that tools see, rooms of `jobs`."""
+"""The layout: sizes of files and functions, visible imports, rooms of `jobs`."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ PACKAGES = ("dags", "jobs", "models", "schemas")
 FILE_LINES = 400
 FUNCTION_LINES = 60
 PURE_DATA = ("jobs/stages/ingest/vendors/sshd_messages.py",)
-"""Files that may be longer: tables of a vendor's values, one a line."""
+"""Files that may be longer: tables of a vendor's values, one value a line."""
 IMPORTERS = {"__import__", "import_module", "run_module"}
 
 
@@ -33,7 +33,7 @@ def functions(tree: ast.Module) -> Iterator[tuple[str, int, int]]:
 
 
 def called(node: ast.AST) -> str:
-    """The last part of the name that is called; empty where nothing is called by name."""
+    """The last part of the called name; empty if the call has no name."""
     if not isinstance(node, ast.Call):
         return ""
     match node.func:
@@ -43,14 +43,14 @@ def called(node: ast.AST) -> str:
 
 
 def rooms_of_jobs() -> set[str]:
-    """The rooms between which import-linter holds the arrows."""
+    """The rooms in import-linter's contract."""
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())
     contracts = project["tool"]["importlinter"]["contracts"]
     (contract,) = (each for each in contracts if each["name"].startswith("rooms of jobs"))
     return {layer.removeprefix("jobs.") for layer in contract["layers"]}
 
 
-def test_no_file_is_longer_than_one_can_hold_in_mind() -> None:
+def test_no_file_is_too_long() -> None:
     found = [
         f"{path}: {lines} lines"
         for path, _, lines in modules(*PACKAGES, "tests")
@@ -69,7 +69,7 @@ def test_no_function_is_longer_than_a_page() -> None:
     assert found == []
 
 
-def test_every_import_is_one_that_tools_see() -> None:
+def test_every_import_is_visible_to_tools() -> None:
     found = [
         f"{path}:{node.lineno}"
         for path, tree, _ in modules(*PACKAGES)

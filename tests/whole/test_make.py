@@ -1,4 +1,4 @@
-"""The targets of the Makefile: checks before a commit, tests without servers, markers."""
+"""The targets of the Makefile: checks before a commit, quick tests, markers."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ ROOT = Path(__file__).resolve().parents[2]
 
 
 def makefile() -> str:
-    """The Makefile with its variables for the environment put in."""
+    """The Makefile with its variables for the environment replaced by their values."""
     return (ROOT / "Makefile").read_text().replace("$(BIN)", ".venv/bin")
 
 

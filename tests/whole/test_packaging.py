@@ -1,4 +1,4 @@
-"""What is shipped: a lock file anyone can install from, and a wheel with all its files."""
+"""The lock file can be installed anywhere, and the wheel holds all its files."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def lock() -> str:
     return (ROOT / "requirements.lock").read_text()
 
 
-def test_the_lock_names_no_place(lock: str) -> None:
+def test_the_lock_names_no_index(lock: str) -> None:
     places = re.compile(r"https?:|file:|index-url|find-links|(^|\s)/\w|@ ", re.MULTILINE)
     assert [line for line in lock.splitlines() if places.search(line)] == []
 
@@ -43,7 +43,7 @@ def test_every_pin_of_the_lock_has_hashes(lock: str) -> None:
     assert [b.split()[0] for b in blocks if "--hash=sha256:" not in b or "==" not in b] == []
 
 
-def test_the_lock_holds_what_the_project_asks_for(lock: str, project: dict[str, Any]) -> None:
+def test_the_lock_meets_the_projects_requirements(lock: str, project: dict[str, Any]) -> None:
     pins = {canonicalize_name(name): pin for name, pin in PIN.findall(lock)}
     wanted = [*project["dependencies"], *project["optional-dependencies"]["dev"]]
     stale = [
@@ -55,7 +55,7 @@ def test_the_lock_holds_what_the_project_asks_for(lock: str, project: dict[str, 
 
 
 def test_only_one_package_brings_pyspark(lock: str) -> None:
-    """pyspark-client writes the same files; were both locked, the last one installed would win."""
+    """pyspark-client writes the same files. If both were locked, the later would overwrite them."""
     pins = dict(PIN.findall(lock))
     assert "pyspark-client" not in pins
     assert pins["pyspark"] == "4.2.0"

@@ -1,6 +1,6 @@
-"""The whole pipeline: two engines agree, a day run again is the same, a killed run leaves no trace.
+"""The whole pipeline: engines agree, a re-run changes nothing, a killed run leaves no trace.
 
-One small lab is made once; every test runs the real stages on it.
+There is one small lab, and every test runs the real stages on it.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 LAST_DAY = date(2026, 10, 30)
 DAYS = [LAST_DAY - timedelta(days=1), LAST_DAY]
 KILL_AFTER_SECONDS = (3.0, 5.0, 7.0)
-"""After the engine's start, so that the kills fall into different stages."""
+"""Seconds after the engine's start. The kills hit different stages."""
 
 
 @pytest.fixture(scope="module")
@@ -45,7 +45,7 @@ def lab(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def config_for(lab: Path, name: str) -> JobConfig:
-    """The lab's config with a warehouse and output folder of its own."""
+    """The lab's config with its own warehouse and output folder."""
     config = load_config(lab / "config.yml")
     return config.model_copy(
         update={"storage": str(lab / f"warehouse-{name}"), "output": str(lab / f"out-{name}")}
@@ -59,7 +59,7 @@ def run_all(spark: SparkSession, config: JobConfig, days: list[date]) -> None:
 
 
 def plain(value: Any) -> Any:
-    """A cell as something that compares and sorts: arrays, maps and times become text."""
+    """A cell that can be compared and sorted: arrays, maps and times become text."""
     if isinstance(value, dict):
         return sorted((key, plain(item)) for key, item in value.items())
     if isinstance(value, (list, tuple)):
@@ -83,7 +83,7 @@ def rows_of(storage: str) -> dict[str, list[str]]:
 
 
 def assert_same(left: dict[str, list[str]], right: dict[str, list[str]]) -> None:
-    """Compare table by table; the message shows the first rows that differ of each."""
+    """Compare table by table; the message shows the first differing rows of each."""
     differences = []
     for name, rows in left.items():
         only_left = [row for row in rows if row not in set(right[name])][:2]
@@ -102,7 +102,7 @@ def sail_run(sail: SparkSession, lab: Path) -> JobConfig:
 
 def test_every_table_has_rows(sail_run: JobConfig) -> None:
     empty = [name for name, rows in rows_of(sail_run.storage).items() if not rows]
-    # Four days are too few for every finding, but not for any.
+    # Four days are enough for some kinds of findings.
     assert empty == []
 
 
@@ -117,7 +117,7 @@ def test_keys_are_unique(sail_run: JobConfig) -> None:
     assert doubled == []
 
 
-def test_values_are_as_the_specs_say(sail_run: JobConfig) -> None:
+def test_values_match_the_specs(sail_run: JobConfig) -> None:
     from deltalake import DeltaTable
 
     offenders = []
@@ -149,7 +149,7 @@ def test_running_a_day_again_changes_nothing(sail: SparkSession, sail_run: JobCo
 def test_spark_and_sail_agree_row_for_row(
     apache_spark: SparkSession, sail: SparkSession, lab: Path
 ) -> None:
-    """One day only: Spark takes seconds for every small table."""
+    """One day only, because Spark takes seconds for every small table."""
     on_sail, on_spark = config_for(lab, "one-day-sail"), config_for(lab, "one-day-spark")
     run_all(sail, on_sail, [LAST_DAY])
     run_all(apache_spark, on_spark, [LAST_DAY])
@@ -161,7 +161,7 @@ def test_spark_and_sail_agree_row_for_row(
 def stage_that_loses_its_engine(
     monkeypatch: pytest.MonkeyPatch, name: str, times: int
 ) -> list[SparkSession]:
-    """Stop the embedded server under the stage as often as said; the sessions it was given."""
+    """Stop the embedded server during the stage's first runs; returns the sessions of all runs."""
     sessions: list[SparkSession] = []
     real = STAGES[name]()
     servers: list[SparkConnectServer] = []
@@ -207,7 +207,7 @@ def test_an_engine_that_is_lost_twice_ends_the_run(
     assert len(sessions) == 2
 
 
-def test_errors_that_are_those_of_a_lost_engine() -> None:
+def test_errors_of_a_lost_engine() -> None:
     corrupt = RunError("check: the engine could not …\n- x: Exception deserializing message!")
     assert engine_lost(corrupt)
     try:
@@ -220,7 +220,7 @@ def test_errors_that_are_those_of_a_lost_engine() -> None:
 
 @pytest.mark.engine
 def test_a_killed_run_leaves_nothing_wrong(lab: Path, sail_run: JobConfig) -> None:
-    """SIGKILL at several moments, then a run to the end: the same tables, findings and ids."""
+    """SIGKILL at several times, then a whole run: the same tables, findings and ids."""
     config_path = lab / "killed.yml"
     text = (lab / "config.yml").read_text().replace("storage: warehouse/", "storage: killed/")
     config_path.write_text(text)
