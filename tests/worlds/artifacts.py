@@ -1,7 +1,6 @@
-"""Servers for the tests, as Maven artifacts in the user's cache.
+"""Servers for the tests: Maven artifacts in the user's cache.
 
-Apache Ivy, which comes with pyspark, fetches them, so that Java and the environment of the lock
-file are all that is needed.
+Apache Ivy fetches them. It comes with pyspark, so only Java and the locked packages are needed.
 """
 
 from __future__ import annotations
@@ -24,7 +23,7 @@ IVY_MODULE = """\
   </dependencies>
 </ivy-module>
 """
-# The shell outlives the server by nothing and the pipe by nothing: whichever ends first ends both.
+# The server's end and the pipe's end both end the shell and the server.
 KEEP_WHILE_PIPE_IS_OPEN = """\
 exec 3<&0
 "$0" "$@" &
@@ -35,12 +34,12 @@ wait $server
 
 
 class ServerUnavailableError(Exception):
-    """The server cannot be had or did not start; the message says why."""
+    """The server is unavailable or did not start; the message gives the reason."""
 
 
 @dataclass(frozen=True)
 class Artifact:
-    """One file of Maven, and its checksum."""
+    """One file of a Maven repository, and its checksum."""
 
     org: str
     name: str
@@ -52,7 +51,7 @@ class Artifact:
 def fetch(artifact: Artifact, file_name: str) -> Path:
     """The artifact's file, from the cache or by Ivy.
 
-    Raises :class:`ServerUnavailableError` if it cannot be fetched or its checksum is another.
+    Raises :class:`ServerUnavailableError` if it cannot be fetched or has another checksum.
     """
     file = _cache_folder() / file_name
     if not file.exists():
@@ -77,7 +76,7 @@ def pyspark_jars() -> Path:
 
 
 def stop(process: subprocess.Popen[bytes]) -> None:
-    """End a server that :data:`KEEP_WHILE_PIPE_IS_OPEN` started in a session of its own."""
+    """End a server that :data:`KEEP_WHILE_PIPE_IS_OPEN` started in its own session."""
     assert process.stdin is not None
     process.stdin.close()
     try:
@@ -103,10 +102,10 @@ def _download(artifact: Artifact, file: Path) -> None:
         done = subprocess.run(command, capture_output=True, text=True, timeout=600, check=False)
         fetched = folder / f"{artifact.name}.{artifact.kind}"
         if done.returncode or not fetched.exists():
-            told = [line.strip() for line in done.stdout.splitlines() if line.strip()]
+            lines = [line.strip() for line in done.stdout.splitlines() if line.strip()]
             raise ServerUnavailableError(
                 f"{artifact.name} {artifact.version} could not be fetched by Ivy: "
-                + " | ".join(told[-5:])
+                + " | ".join(lines[-5:])
             )
         fetched.replace(file)
 

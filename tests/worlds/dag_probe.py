@@ -1,9 +1,9 @@
-"""The daily DAG, imported, described and run in a process of its own; the answer is JSON.
+"""Imports, describes and runs the daily DAG in a child process; the answer is JSON.
 
     python tests/worlds/dag_probe.py ANSWER COMMANDS
 
-Airflow reads its settings at import and rearranges logging, so it is never imported into the test
-process. This file must not import the product: a test asks whether the DAG does.
+Airflow reads its settings at import and rearranges logging, so the test process never imports it.
+This file must not import the product, because a test checks that the DAG does not.
 """
 
 from __future__ import annotations
@@ -57,7 +57,7 @@ sys.exit(code)
 
 
 def make_stand_in(folder: Path) -> Path:
-    """An `exfilwatch` in ``folder`` that adds each call to the file it gives.
+    """Write an `exfilwatch` to ``folder``; returns the file to which it appends each call.
 
     STAND_IN_CODES (JSON) holds the exit codes of a stage's first calls.
     """
@@ -75,7 +75,7 @@ def read_calls(calls: Path) -> list[dict[str, Any]]:
 
 
 def probe(answer: Path, commands: Path) -> None:
-    """Import, describe and run the DAG; the answer is a JSON file."""
+    """Import, describe and run the DAG; write the answer to a JSON file."""
     from airflow.dag_processing.dagbag import BundleDagBag
     from airflow.utils.db import upgradedb
 
@@ -135,7 +135,7 @@ def _description(dag: Any) -> dict[str, Any]:
 
 
 def _commands(dag: Any) -> dict[str, Any]:
-    """Command of each task by kind of run, and what a task without a day does."""
+    """Command of each task by kind of run, and the result of a task without a day."""
     from jinja2 import UndefinedError
     from pendulum import datetime
 
@@ -171,7 +171,7 @@ def _commands(dag: Any) -> dict[str, Any]:
 
 
 def _days(dag: Any) -> dict[str, Any]:
-    """Day and start of the first three scheduled runs; day of runs by hand, by their moment."""
+    """Day and start of the first three scheduled runs; day of manual runs by their start."""
     from airflow.serialization.encoders import coerce_to_core_timetable
     from airflow.timetables.base import TimeRestriction
     from pendulum import datetime, parse
@@ -218,7 +218,7 @@ def _parameters(dag: Any) -> dict[str, Any]:
 
 
 def _raised(dag: Any, commands: Path, code: int) -> tuple[str, str]:
-    """Type and text of the exception with which a task answers an exit code."""
+    """Type and text of a task's exception for an exit code."""
     from airflow.sdk.exceptions import AirflowException
 
     make_stand_in(commands).unlink(missing_ok=True)
@@ -233,7 +233,7 @@ def _raised(dag: Any, commands: Path, code: int) -> tuple[str, str]:
 def _run_once(
     dag: Any, commands: Path, codes: dict[str, list[int]], conf: dict[str, str], minute: int | None
 ) -> dict[str, Any]:
-    """One run for DAY with the stand-in; the minute makes its logical date its own (None: none)."""
+    """One run for DAY with the stand-in. ``minute``: of its logical date (None: no date)."""
     from pendulum import datetime
 
     calls = make_stand_in(commands)

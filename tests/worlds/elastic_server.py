@@ -1,11 +1,11 @@
-"""A real Elasticsearch server on loopback: for the tests, and for a developer to look at.
+"""A real Elasticsearch server on loopback, for the tests and for developers.
 
-The server is the one that Elastic builds for integration tests: a Maven artifact without a JDK and
-with core modules only. :mod:`tests.artifacts` fetches it and compares its checksum at every start.
+Elastic builds this server for integration tests: a Maven artifact without a JDK and with core
+modules only. :mod:`tests.worlds.artifacts` fetches it and compares its checksum at every start.
 
-The server refuses to run as root, so as root it is started as ``nobody``, from an unpacked copy of
-its own in a temporary folder. It ends when this process ends, however that comes about: it lives
-as long as a pipe from here is open.
+The server refuses to run as root. If this process is root, the server runs as ``nobody``, from an
+unpacked copy in a temporary folder. It lives as long as a pipe from this process is open, so it
+ends with this process, even after a kill.
 
 ``python -m tests.worlds.elastic_server`` (``make elastic``) starts one and stops it at Ctrl-C.
 """
@@ -55,7 +55,7 @@ class Release:
     java: int
 
 
-# The client of the lock file speaks to both majors.
+# The locked client speaks to both majors.
 ELASTIC_8 = Release(
     "8.19.9",
     "378f193fe5091f118df68dc476f0c1cdecd7bcd68fdb433fa440499f230e3926"
@@ -71,15 +71,15 @@ ELASTIC_9 = Release(
 ORGANISATION = "org.elasticsearch.distribution.integ-test-zip"
 JAVA_FOLDERS = ("/usr/lib/jvm", "/opt/java", "/Library/Java/JavaVirtualMachines")
 PREFIX = "exfilwatch"
-"""Of the indices that the secured server's users may see."""
+"""Prefix of the indices that the secured server's users may see."""
 START_SECONDS = 120
 JAVA_OPTIONS = "-Xms512m -Xmx512m -XX:TieredStopAtLevel=1 -XX:-UseG1GC -XX:+UseSerialGC"
-"""A small heap, and the compiler and collector that start soonest."""
+"""A small heap, and the compiler and collector with the fastest start."""
 
 
 @dataclass(frozen=True)
 class SecureServer:
-    """A server with TLS and a user of each role's name, with that role and no other."""
+    """A server with TLS. For each role it has a user of the same name with only that role."""
 
     url: str
     ca_certs: str
@@ -88,7 +88,7 @@ class SecureServer:
 
 
 def fetch_server(release: Release = ELASTIC_8) -> Path:
-    """The server's archive, from the cache or by Ivy; its checksum is verified."""
+    """The server's archive, from the cache or by Ivy. The checksum is verified."""
     artifact = Artifact(ORGANISATION, "elasticsearch", release.version, "zip", release.sha512)
     return fetch(artifact, f"elasticsearch-integ-test-{release.version}.zip")
 
@@ -99,7 +99,7 @@ def run_server(
     files: dict[str, str] | None = None,
     release: Release = ELASTIC_8,
 ) -> Iterator[str]:
-    """Start a server and give ``host:port``; stop it and remove its folder at the end.
+    """Start a server and yield ``host:port``; stop it and remove its folder at the end.
 
     ``settings`` go to its command line; ``files`` are written into its config folder.
     """
@@ -124,7 +124,7 @@ def run_server(
             "path.data": str(folder / "data"),
             "path.logs": str(folder / "logs"),
             "xpack.security.enabled": "false",
-            # A developer's disk may be nearly full; what the server does then has its own test.
+            # A developer's disk may be nearly full. The server's behaviour then has its own test.
             "cluster.routing.allocation.disk.threshold_enabled": "false",
             **(settings or {}),
         }
@@ -147,7 +147,7 @@ def elasticsearch_url(requires_java: None) -> Iterator[str]:
 
 @pytest.fixture(scope="session")
 def elasticsearch_9_url(requires_java: None) -> Iterator[str]:
-    """As ``elasticsearch_url``, of the next major."""
+    """Address of a plain server of the next major version."""
     _skip_where_unavailable(ELASTIC_9)
     with run_server(release=ELASTIC_9) as address:
         yield f"http://{address}"
@@ -179,7 +179,7 @@ def secure_elasticsearch(
         "http.key": key,
         "users": "".join(f"{name}:{hashed}\n" for name in ROLES),
         "users_roles": "".join(f"{name}:{name}\n" for name in ROLES),
-        # One role a line: the server takes the file apart by lines before it reads their YAML.
+        # One role a line, because the server splits the file into lines before it reads their YAML.
         "roles.yml": "".join(f"{name}: {json.dumps(role(name, PREFIX))}\n" for name in ROLES),
     }
     with run_server(settings, files) as address:
@@ -194,7 +194,7 @@ def secure_elasticsearch(
 def _skip_where_unavailable(release: Release) -> None:
     found = java_home(release.java)
     if found is None and java_home(ELASTIC_8.java) is not None:
-        # Debian's own Java is too old for it, and that is enough for everything else.
+        # Debian's Java is too old for this version, but new enough for everything else.
         pytest.skip(f"no Java {release.java} or later for {release.version}")
     skip_unless(found is not None, f"no Java {release.java} or later for {release.version}")
     try:
@@ -204,7 +204,7 @@ def _skip_where_unavailable(release: Release) -> None:
 
 
 def java_home(oldest: int) -> Path | None:
-    """Folder of a Java of at least that major: of the path, JAVA_HOME, or else installed."""
+    """Folder of a Java of at least that major: on the path, in JAVA_HOME or installed."""
     on_path = shutil.which("java")
     homes = [Path(on_path).resolve().parent.parent] if on_path else []
     if os.environ.get("JAVA_HOME"):
@@ -215,12 +215,12 @@ def java_home(oldest: int) -> Path | None:
 
 
 def _java_major(home: Path) -> int:
-    """Major version by the file that every JDK has; 0 where there is none."""
+    """Major version of a JDK, from its file `release`; 0 without that file."""
     for home_within in (home, home / "Contents" / "Home"):
         file = home_within / "release"
         if file.is_file() and (home_within / "bin" / "java").exists():
-            told = re.search(r'^JAVA_VERSION="(?:1\.)?(\d+)', file.read_text("utf-8"), re.M)
-            return int(told[1]) if told else 0
+            found = re.search(r'^JAVA_VERSION="(?:1\.)?(\d+)', file.read_text("utf-8"), re.M)
+            return int(found[1]) if found else 0
     return 0
 
 
@@ -265,7 +265,7 @@ def _start(
 
 
 def _wait_until_it_answers(process: subprocess.Popen[bytes], url: str, folder: Path) -> None:
-    # A server that asks for a user answers 401, which is an answer.
+    # A secured server answers 401, so it is up.
     context = ssl.create_default_context()
     context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
     opener = urllib.request.build_opener(
@@ -283,8 +283,8 @@ def _wait_until_it_answers(process: subprocess.Popen[bytes], url: str, folder: P
             pass
         time.sleep(0.2)
     lines = (folder / "output.txt").read_text(errors="replace").splitlines()
-    told = [line for line in lines if "INFO" not in line][-15:]
-    raise RuntimeError("Elasticsearch did not start:\n" + "\n".join(told))
+    last = [line for line in lines if "INFO" not in line][-15:]
+    raise RuntimeError("Elasticsearch did not start:\n" + "\n".join(last))
 
 
 def _free_ports(number: int) -> list[int]:
@@ -298,14 +298,14 @@ def _free_ports(number: int) -> list[int]:
 
 
 def _pbkdf2(password: str) -> str:
-    """The password as the server's file of users holds it."""
+    """The password's hash in the form of the server's file of users."""
     salt = os.urandom(32)
     digest = hashlib.pbkdf2_hmac("sha512", password.encode(), salt, 10_000, 32)
     return f"{{PBKDF2}}10000${base64.b64encode(salt).decode()}${base64.b64encode(digest).decode()}"
 
 
 def certificates() -> tuple[str, str, str]:
-    """PEM of an authority, and of a certificate for 127.0.0.1 by it with its key."""
+    """PEM of an authority, of its certificate for 127.0.0.1, and of that certificate's key."""
     import datetime
     import ipaddress
 
@@ -345,7 +345,7 @@ def certificates() -> tuple[str, str, str]:
 
 
 def main() -> None:
-    """Start a server, say where it is, and stop it at Ctrl-C."""
+    """Start a server, print its address, and stop it at Ctrl-C."""
     parser = argparse.ArgumentParser(description=main.__doc__)
     parser.add_argument("--major", choices=("8", "9"), default="8")
     release = {"8": ELASTIC_8, "9": ELASTIC_9}[parser.parse_args().major]

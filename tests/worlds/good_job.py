@@ -1,4 +1,4 @@
-"""A job of two days, of which the first has been run well; commands on it and what they write."""
+"""A job of two days, its commands and their output. The first day has been run."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ late_days: 0
 
 
 def clones(day: date) -> str:
-    """A day of git traffic: every user clones every repository, hour by hour."""
+    """A day of git traffic: every user clones every repository in every hour."""
     midnight = datetime(day.year, day.month, day.day, tzinfo=UTC)
     lines = []
     for hour in range(24):
@@ -89,7 +89,7 @@ def rows_of(job: Path, day: date) -> dict[str, list[str]]:
     return found
 
 
-# Exit 1: a day that an earlier stage has never written
+# Exit 1: a day that an earlier stage has not written
 
 
 def stage(

@@ -1,4 +1,4 @@
-"""Graphs to test with: rows of access, context, blocks of users that belong together."""
+"""Graphs for tests: rows of access, context, blocks of users."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ Touch = tuple[int, str, str]
 
 
 def access_of(touches: list[Touch], **columns: Any) -> pd.DataFrame:
-    """Rows of ACCESS with one successful event each, unless ``columns`` say otherwise."""
+    """Rows of ACCESS, each with one successful event unless ``columns`` set other values."""
     rows = pd.DataFrame(
         {
             "day": [DAY - timedelta(days=ago) for ago, _, _ in touches],
@@ -64,12 +64,12 @@ def two_cliques() -> list[Touch]:
 def planted_blocks(
     n_users: int, n_assets: int, n_blocks: int, seed: int, habit_shape: float = math.inf
 ) -> tuple[pd.DataFrame, pd.DataFrame, dict[str, int], dict[str, int]]:
-    """Access of 30 days where users touch assets of their own block or a few common ones.
+    """Access of 30 days: users touch assets of their own block and a few common ones.
 
-    Users differ in activity and assets in popularity; the rates of single pairs spread about that
-    like a Gamma variable of shape ``habit_shape`` (infinite: not at all). Returns access, the
-    foreign touches of DAY (random pairs across blocks, not in access), the blocks of users and of
-    assets (common ones -1).
+    Users differ in activity, assets in popularity. The rate of a pair is their product times a
+    Gamma variable of shape ``habit_shape`` (infinite: no variable). Returns access, the foreign
+    touches of DAY (random pairs across blocks, not in access), the blocks of users and the blocks
+    of assets (-1: common).
     """
     rng = np.random.default_rng(seed)
     user_blocks = rng.integers(n_blocks, size=n_users)
@@ -100,13 +100,13 @@ def planted_blocks(
 
 
 def share_ranked_higher(legitimate: pd.Series, foreign: pd.Series) -> float:
-    """AUC, the obvious way: how often a legitimate value beats a foreign one; ties count half."""
+    """AUC by definition: share of pairs whose legitimate value is greater; ties count half."""
     left, right = legitimate.to_numpy()[:, None], foreign.to_numpy()[None, :]
     return float(((left > right) + 0.5 * (left == right)).mean())
 
 
 def peer_groups(nodes: pd.DataFrame) -> dict[str, list[str]]:
-    """From user_id to peers, nearest first, of rows of GRAPH_NODES (also as read from a table)."""
+    """user_id → peers, nearest first, from rows of GRAPH_NODES (also as read from a table)."""
     users = nodes[nodes["node_type"] == "user"]
     return {
         user: [str(peer) for peer in peers]

@@ -1,7 +1,7 @@
-"""A real HDFS on loopback: a namenode and a datanode, of Hadoop's own cluster for tests.
+"""A real HDFS on loopback: a namenode and a datanode of Hadoop's own cluster for tests.
 
-The cluster runs on the Hadoop jars that come with pyspark. It ends when this process ends, however
-that comes about: it lives as long as a pipe from here is open.
+The cluster runs on the Hadoop jars of pyspark. It lives as long as a pipe from this process is
+open, so it ends with this process, even after a kill.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ from tests.worlds.artifacts import (
 )
 
 HADOOP = "3.5.0"
-"""Must be that of pyspark's jars."""
+"""Must be the version of pyspark's jars."""
 CLUSTER = Artifact(
     "org.apache.hadoop",
     "hadoop-client-minicluster",
@@ -45,7 +45,7 @@ ASSERTIONS = Artifact(
     "6e6c1d1247b5aa99649e6cc2f8ea8f0f3720f2a141682b152eed878b1b807b4d"
     "6348741a4e616d695f92a80d327ef4e857c48cde13b9668fa75f1301202ec652",
 )
-"""Without it the cluster does not find its own folder."""
+"""Without this value the cluster does not find its own folder."""
 MAIN_CLASS = "org.apache.hadoop.mapreduce.MiniHadoopClusterManager"
 JAVA_OPTIONS = ("-Xmx512m", "-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC")
 START_SECONDS = 120
@@ -63,7 +63,7 @@ def hdfs_url(requires_java: None) -> Iterator[str]:
 
 
 def fetch_cluster() -> list[Path]:
-    """The cluster's jars; :class:`ServerUnavailableError` if they cannot be had."""
+    """The cluster's jars. Raises :class:`ServerUnavailableError` if they cannot be fetched."""
     if not (pyspark_jars() / f"hadoop-client-runtime-{HADOOP}.jar").exists():
         found = ", ".join(jar.name for jar in pyspark_jars().glob("hadoop-client-runtime-*.jar"))
         raise ServerUnavailableError(
@@ -75,7 +75,7 @@ def fetch_cluster() -> list[Path]:
 
 @contextmanager
 def run_cluster(jars: list[Path]) -> Iterator[str]:
-    """Start a cluster and give its address; stop it and remove its folder at the end."""
+    """Start a cluster and yield its address; stop it and remove its folder at the end."""
     with tempfile.TemporaryDirectory(prefix="exfilwatch-hdfs-") as name:
         folder = Path(name)
         class_path = ":".join([*map(str, jars), f"{pyspark_jars()}/*"])
@@ -99,7 +99,7 @@ def run_cluster(jars: list[Path]) -> Iterator[str]:
 
 
 def _port(process: subprocess.Popen[bytes], folder: Path) -> int:
-    """The namenode's port, once the cluster has told it."""
+    """The namenode's port. Waits until the cluster has written it."""
     until = time.monotonic() + START_SECONDS
     while time.monotonic() < until and process.poll() is None:
         try:
@@ -108,5 +108,5 @@ def _port(process: subprocess.Popen[bytes], folder: Path) -> int:
             time.sleep(0.2)
         else:
             return port
-    told = (folder / "output.txt").read_text(errors="replace").splitlines()[-15:]
-    raise RuntimeError("HDFS did not start:\n" + "\n".join(told))
+    last = (folder / "output.txt").read_text(errors="replace").splitlines()[-15:]
+    raise RuntimeError("HDFS did not start:\n" + "\n".join(last))

@@ -1,7 +1,7 @@
-"""A small lab of heavy-tailed habits as frames of ``access`` and ``object_access``, for tests.
+"""A small lab with heavy-tailed habits, as frames of ``access`` and ``object_access``.
 
-Events are drawn one by one and aggregated the obvious slow way, so that what the detectors see has
-the grain of the real tables. Nothing here knows of any detector.
+Events are drawn one by one and aggregated in a slow and obvious way. So the detectors see data as
+fine as in the real tables. This module depends on no detector.
 """
 
 from __future__ import annotations
@@ -59,7 +59,7 @@ class Event:
 
 @dataclass
 class World:
-    """People, services and assets of the lab, and everything that happened."""
+    """People, services, assets and all events of the lab."""
 
     seed: int = 1
     directory: list[dict[str, Any]] = field(default_factory=list)
@@ -89,7 +89,7 @@ class World:
         self.events.append(Event(day, user, asset, action_class, more.pop("hour", 14), **more))
 
     def copy(self) -> World:
-        """A world to which a case can be added."""
+        """A copy of the world, to which a case can be added."""
         return replace(
             self,
             events=list(self.events),
@@ -99,7 +99,7 @@ class World:
 
 
 def everyday_world(seed: int = 1, people: int = 48, days: int = DAYS) -> World:
-    """An ordinary lab: nobody takes anything out of it."""
+    """An ordinary lab without theft."""
     rng = np.random.default_rng(seed)
     world = World(seed)
     _add_assets(world)
@@ -217,7 +217,7 @@ def _service_day(world: World, rng: np.random.Generator, day: date) -> None:
         world.read(day, "svc-load", f"data-{i}", part, 8 + i, **more)
 
 
-# ---- aggregation, the obvious way --------------------------------------------------------------
+# ---- slow and obvious aggregation --------------------------------------------------------------
 
 
 def _moment(day: date, hour: int, minute: int) -> pd.Timestamp:
@@ -304,7 +304,7 @@ def empty_context() -> Context:
 def history_of(
     world: World, day: date, frames: tuple[pd.DataFrame, pd.DataFrame] | None = None
 ) -> History:
-    """What the detectors see on a day; ``frames``: access and object_access, made once."""
+    """The detectors' input of a day; ``frames``: access and object_access, made once."""
     access, objects = frames or frames_of(world)
     known, context = access[access["day"] <= day], context_of(world)
     nodes, edges = build_graph(known, context, day, GRAPH)
@@ -315,7 +315,7 @@ Frames = tuple[pd.DataFrame, pd.DataFrame]
 
 
 def frames_of(world: World, base: tuple[list[Event], Frames] | None = None) -> Frames:
-    """Frames of everything that happened; of users with the same events those of ``base``."""
+    """Frames of all events. Users with unchanged events get their rows of ``base``."""
     if base is None:
         return access_frame(world.events), object_frame(world.events, world.assets)
     before, after = _by_user(base[0]), _by_user(world.events)
@@ -343,7 +343,7 @@ def _by_user(events: list[Event]) -> dict[str, list[int]]:
 
 
 def empty_history(day: date = LAST) -> History:
-    """A day on which nothing has ever happened."""
+    """A day without any events before or on it."""
 
     def empty(columns: list[str]) -> pd.DataFrame:
         return pd.DataFrame(columns=columns)

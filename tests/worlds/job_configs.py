@@ -13,7 +13,7 @@ SOURCE = "sources:\n  - {name: logs, format: aws_cloudtrail, path: 'raw/{yyyy}/{
 
 
 def problems_of(path: Path, text: str | None = None) -> list[str]:
-    """What load_config complains of, each without the folder."""
+    """The problems that load_config finds, without the folder's path."""
     if text is not None:
         path.write_text(text)
     with pytest.raises(InputError) as caught:

@@ -1,7 +1,7 @@
-"""A check of the inner order of Kibana objects.
+"""A check that Kibana objects are consistent.
 
-Kibana itself is not here. This holds without it: each object has the shape of Kibana's own
-exports, and nothing is named that does not exist.
+It needs no Kibana. It checks that each object has the shape of Kibana's own exports and that every
+named thing exists.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from tests.worlds.kibana_search import kql_fields
 if TYPE_CHECKING:
     pass
 VERSIONS = {"tag": "8.0.0", "index-pattern": "8.0.0", "search": "7.9.3", "dashboard": "10.2.0"}
-"""Oldest versions with the shapes we use: what is newer, an older Kibana refuses as a whole."""
+"""Oldest versions with these shapes. Kibana refuses an object of a version newer than itself."""
 ATTRIBUTES = {
     "tag": "name description color",
     "index-pattern": "title name timeFieldName fieldFormatMap",
@@ -42,28 +42,28 @@ OPERATIONS = {
     "min": {"integer", "float", "date"},
     "unique_count": {"keyword", "integer", "float", "boolean", "date"},
 }
-"""Types of fields that each operation takes, in every licence."""
+"""Types of fields that each operation accepts, in every licence."""
 
 
-# The check of the inner order.
+# The check of consistency.
 
 
 def problems(objects: Objects, site: Site = SITE) -> list[str]:
-    """Every way in which the objects do not fit together, one sentence each."""
+    """Every inconsistency of the objects, one sentence each."""
     views = {view.id(site): view for view in VIEWS}
     found = [
         f"{kind} {id_}: twice" for kind, id_ in _repeated((o["type"], o["id"]) for o in objects)
     ]
     known = {(each["type"], each["id"]) for each in objects}
     for each in objects:
-        told = [*_outside(each, known)]
+        broken = [*_outside(each, known)]
         if each["type"] == "index-pattern":
-            told += _data_view(each, known, views)
+            broken += _data_view(each, known, views)
         elif each["type"] == "search":
-            told += _session(each, views)
+            broken += _session(each, views)
         elif each["type"] == "dashboard":
-            told += _dashboard(each, views)
-        found += [f"{each['type']} {each['id']}: {problem}" for problem in told]
+            broken += _dashboard(each, views)
+        found += [f"{each['type']} {each['id']}: {problem}" for problem in broken]
     return found
 
 
@@ -207,7 +207,7 @@ def _overlap(one: dict[str, int], other: dict[str, int]) -> bool:
 def _panel(
     panel: dict[str, Any], declared: dict[str, str], views: dict[str, DataView]
 ) -> Iterator[tuple[str, str]]:
-    """Name of each reference that the panel uses, or of one it has, with a problem or nothing."""
+    """Names of the panel's references, each with a problem or an empty text."""
     config, kind = panel["embeddableConfig"], panel["type"]
     if kind == "search":
         yield panel["panelRefName"], ""
@@ -220,7 +220,7 @@ def _panel(
         yield "", f"a visualization of type {config['savedVis']['type']}"
     if kind not in ("search", "links", "lens", "visualization"):
         yield "", f"type {kind}"
-    if config["enhancements"]:  # drilldowns to addresses want a licence
+    if config["enhancements"]:  # drilldowns to addresses need a licence
         yield "", "has enhancements"
 
 

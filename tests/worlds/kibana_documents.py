@@ -1,4 +1,4 @@
-"""Ten days of a small lab as it lies in Elasticsearch: documents of every index."""
+"""Ten days of a small lab: documents of every index of Elasticsearch."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ PLACES = [(-0.9, 0.4), (0.8, 0.7), (0.1, -0.8), (-0.3, 0.9), (0.6, -0.4)]
 
 
 def lab_documents() -> dict[Index, list[dict[str, Any]]]:
-    """Documents by index. Ada took most of a checkpoint; Cleo some of it and of a dataset."""
+    """Documents by index. Ada took most of a checkpoint; Cleo a part of it and of a dataset."""
     findings = _findings()
     return {
         FINDINGS: findings,
@@ -83,7 +83,7 @@ def _findings() -> list[dict[str, Any]]:
         )
         for user, day, rank, score, assets, detector in made
     ]
-    # Nobody has read much of the dataset: a share must be told apart from the checkpoint's.
+    # Nobody has read much of the dataset, so its share differs from the checkpoint's.
     documents[1]["exfil"]["assets"][0] |= {"coverage": 0.04, "objects": 9, "first_access": False}
     documents[3]["exfil"]["assets"][0] |= {"coverage": None, "objects_total": None, "bytes": None}
     return documents
@@ -220,7 +220,7 @@ def _asset_day(asset: str, user: str, day: date) -> dict[str, Any]:
 
 
 def _graph() -> list[dict[str, Any]]:
-    """Everybody's picture holds everybody he shares an asset with."""
+    """The picture of a person holds all people who share an asset with that person."""
     ties = _ties()
     shares = {user: {asset for other, asset in ties if other == user} for user in PEOPLE}
     pictures = {

@@ -1,4 +1,4 @@
-"""Parts of the Kibana objects as they are built for the tests."""
+"""The Kibana objects that the tests read."""
 
 from __future__ import annotations
 

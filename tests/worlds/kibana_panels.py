@@ -1,4 +1,4 @@
-"""Panels of the dashboards, and the filters that they search with."""
+"""Panels of the dashboards, and the filters of their searches."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ PICTURES = [
     if is_vega(panel)
 ]
 ARRIVALS = {"user": ("user.id", "u0017"), "asset": ("exfil.asset.id", "ckpt-orion-90000")}
-"""The link by which one gets to a dashboard, and a value of it."""
+"""The link that leads to a dashboard, and a value of its field."""
 
 
 def panel_of(dashboard: str, name: str) -> tuple[dict[str, Any], dict[str, Any]]:
@@ -41,7 +41,7 @@ def panel_of(dashboard: str, name: str) -> tuple[dict[str, Any], dict[str, Any]]
 
 
 def link_query(field: str, value: str) -> dict[str, Any]:
-    """The query that a link on a field's value opens its page with."""
+    """The query with which a link on a field's value opens its page."""
     for each in OBJECTS:
         if each["type"] == "index-pattern":
             shown = json.loads(each["attributes"]["fieldFormatMap"]).get(field)
@@ -52,7 +52,7 @@ def link_query(field: str, value: str) -> dict[str, Any]:
 
 
 def context(dashboard: dict[str, Any], arrives: tuple[str, str] | None) -> list[dict[str, Any]]:
-    """The filters of a dashboard as it opens: what its controls hold, and the link's query."""
+    """The filters of a dashboard when it opens: values of its controls and the link's query."""
     filters = [
         {
             "terms": {

@@ -1,7 +1,7 @@
-"""The searches that Kibana sends for our panels, as far as our panels go.
+"""The searches that Kibana sends for our panels.
 
-Translates KQL and Lens columns to the server's query language and refuses whatever it does not
-know, so that a panel that uses more has to be taught here first.
+Translates KQL and Lens columns to the server's query language. It knows only the features that our
+panels use and refuses all others, so a new feature must be added here first.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ def kql(text: str) -> dict[str, Any]:
 
 
 def kql_fields(text: str) -> set[str]:
-    """Names of the fields that a KQL text asks for."""
+    """Names of the fields in a KQL text."""
 
     def walk(query: Any) -> set[str]:
         if isinstance(query, list):
@@ -59,7 +59,7 @@ def lens_search(layer: dict[str, Any], filters: list[dict[str, Any]]) -> dict[st
     for name in reversed(buckets):
         column = columns[name]
         aggs = {name: _bucket(column, metrics) | {"aggs": aggs}}
-        # What a bucket is ordered by stands at its own level, too.
+        # A bucket needs the column of its order at its own level, too.
         by = column["params"].get("orderBy", {}).get("columnId")
         if by is not None and metrics[by]["operationType"] != "count":
             aggs[name]["aggs"] = {by: _metric(metrics[by])} | aggs[name]["aggs"]
@@ -67,7 +67,7 @@ def lens_search(layer: dict[str, Any], filters: list[dict[str, Any]]) -> dict[st
 
 
 def lens_rows(layer: dict[str, Any], answer: dict[str, Any]) -> list[dict[str, Any]]:
-    """The rows of the layer's table, by column; None where there is no value."""
+    """The rows of the layer's table, by column; None for a missing value."""
     columns = layer["columns"]
     buckets = [name for name in layer["columnOrder"] if columns[name]["isBucketed"]]
 

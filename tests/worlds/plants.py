@@ -1,4 +1,4 @@
-"""Cases on which each detector speaks, and look-alikes on which it does not."""
+"""Cases for which each detector makes signals, and look-alikes for which it makes none."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ SETTINGS = detector_settings({})
 DETECTOR_OF = {detector.name: detector for detector in DETECTORS}
 
 Plant = Callable[[World], str]
-"""Adds a case to a world; gives the identity that it is about."""
+"""Adds a case to a world; returns the identity of the case."""
 Planted = Callable[[Plant], tuple[History, str]]
-"""A planted world and the identity that the case is about."""
+"""A planted world and the identity of its case."""
 
 
 def back(days: int) -> Any:
-    """So many days before the day scored."""
+    """The day ``days`` before the scored day."""
     return DAY - timedelta(days=days)
 
 
@@ -110,7 +110,7 @@ def whole_team_crunches(world: World) -> str:
 
 
 def sweep_on_its_weekday(world: World) -> str:
-    """The weekly sweep takes place on Mondays; move it all to Thursdays."""
+    """Move the weekly sweeps from Mondays to Thursdays."""
     shift = timedelta(days=3)
     for place, event in enumerate(world.events):
         if event.user == "svc-eval" and event.asset.startswith("ckpt") and event.day + shift <= DAY:
@@ -205,13 +205,13 @@ def score_of(name: str, history: History, settings_: Any = None) -> pd.DataFrame
 
 
 def signals_of(name: str, history: History, user: str) -> pd.DataFrame:
-    """What a detector says of one identity."""
+    """A detector's signals about one identity."""
     rows = score_of(name, history)
     return rows[rows["entity"] == user]
 
 
 def rarity(name: str, rows: pd.DataFrame, usual: pd.DataFrame) -> list[float]:
-    """For each of the rows the share of usual signals of its kind that are as high."""
+    """For each row the share of usual signals of its kind that are at least as high."""
     return [
         float((_like(name, row, usual)["statistic"] >= row.statistic).mean())
         for row in rows.itertuples()
@@ -224,14 +224,14 @@ def _like(name: str, row: Any, usual: pd.DataFrame) -> pd.DataFrame:
 
 
 def assert_fires(name: str, history: History, user: str, usual: pd.DataFrame) -> None:
-    """The case is among the rarest 2 % in one window at least."""
+    """The case is among the rarest 2 % in at least one window."""
     mine = signals_of(name, history, user)
-    told = mine[["window", "statistic", "reason"]].to_string()
-    assert min(rarity(name, mine, usual)) <= 0.02, told
+    signals = mine[["window", "statistic", "reason"]].to_string()
+    assert min(rarity(name, mine, usual)) <= 0.02, signals
 
 
 def assert_quiet(name: str, history: History, user: str, usual: pd.DataFrame) -> None:
-    """The look-alike is usual, or small, in every window."""
+    """The look-alike is usual or small in every window."""
     known = usual[usual["detector"] == name]
     for row in signals_of(name, history, user).itertuples():
         reference = known.loc[known["window"] == row.window, "statistic"]

@@ -1,4 +1,4 @@
-"""What is published, read without the limits of a stage."""
+"""Data to publish, read without the limits of a stage."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from schemas.tables.spec import Table
 
 
 def inputs_of(config: JobConfig, day: date) -> Inputs:
-    """Tables and context as they are published on ``day``."""
+    """Tables and context of ``day`` in the form to publish."""
     return Inputs(config, day, _allow)
 
 

@@ -1,4 +1,4 @@
-"""Findings published to a server that a test has of its own."""
+"""Findings, published to the server of one test."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Raw logs, jobs and what comes out of them, for tests of the stages that read logs."""
+"""Raw logs, jobs and their results, for tests of the stages that read logs."""
 
 from __future__ import annotations
 
@@ -63,12 +63,12 @@ def trail_record(number: int | str, time: str = "10:00:00", **fields: Any) -> di
 
 
 def envelope(*records: Any, **fields: Any) -> str:
-    """Records as AWS delivers them."""
+    """Records in AWS's envelope."""
     return json.dumps({"Records": list(records), **fields})
 
 
 def write_file(path: Path, content: str | bytes, pack: bool | None = None) -> Path:
-    """Write a log file, packed if its name says so (or ``pack`` does)."""
+    """Write a log file; ``pack`` None: packed if its name ends in ``.gz``."""
     data = content.encode() if isinstance(content, str) else content
     packed = path.suffix == ".gz" if pack is None else pack
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -77,7 +77,7 @@ def write_file(path: Path, content: str | bytes, pack: bool | None = None) -> Pa
 
 
 def write_context(folder: Path, **files: list[dict[str, str]]) -> None:
-    """Write context files of the given rows; cells that a row lacks are empty."""
+    """Write context files of the given rows; missing cells are empty."""
     folder.mkdir(parents=True, exist_ok=True)
     for kind, rows in files.items():
         columns = CONTEXT_COLUMNS[kind]
@@ -87,7 +87,7 @@ def write_context(folder: Path, **files: list[dict[str, str]]) -> None:
 
 
 def job_config(folder: Path, sources: list[dict[str, Any]], **settings: Any) -> JobConfig:
-    """The shipped defaults with ``folder`` for everything; source paths are relative to it.
+    """The shipped defaults with all folders in ``folder``; source paths are relative to it.
 
     ``settings`` replace top-level keys; maps are merged into the defaults.
     """
@@ -111,7 +111,7 @@ def rows_of(
 
 
 def sums_of(summary: str) -> dict[str, int]:
-    """The figures that ``ingest`` says of all sources."""
+    """The figures of all sources in the summary of ``ingest``."""
     total, _, parts = summary.split(";")[0].partition(" records = ")
     sums = {"records": int(total.replace(",", ""))}
     for part in parts.split(" + "):
@@ -121,7 +121,7 @@ def sums_of(summary: str) -> dict[str, int]:
 
 
 def sums_by_source(summary: str) -> dict[str, dict[str, int]]:
-    """The figures that ``ingest`` says of each source with rejects, which must add up."""
+    """The figures of each source with rejects, from the summary of ``ingest``. They must add up."""
     found = {}
     for part in summary.split("; of ")[1:]:
         name, _, sums = part.partition(": ")
@@ -131,7 +131,7 @@ def sums_by_source(summary: str) -> dict[str, dict[str, int]]:
 
 
 def run_ingest(spark: SparkSession, config: JobConfig, day: date = DAY) -> dict[str, int]:
-    """Run the stage; its figures, which must add up."""
+    """Run the stage and return its figures. They must add up."""
     sums = sums_of(str(ingest.STAGE.run(spark, config, day)))
     assert sums["records"] == sum(count for name, count in sums.items() if name != "records")
     return sums

@@ -32,7 +32,7 @@ def judged(finding: dict[str, Any], **changes: str) -> dict[str, Verdict]:
 
 
 def standing(documents: list[dict[str, Any]]) -> dict[str, tuple[str, str | None]]:
-    """Id → status and what it supersedes."""
+    """Id → status, and the id of the superseded finding."""
     return {
         document["event"]["id"]: (document["exfil"]["status"], document["exfil"]["supersedes"])
         for document in documents

@@ -1,4 +1,4 @@
-"""Findings as the pipeline writes them, for the tests of what becomes of them."""
+"""Findings in the pipeline's form, for tests of publishing and review."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def make_finding(
 ) -> dict[str, Any]:
     """A sound finding of ``day``; its evidence ends on that day at 15:00."""
     start, end = f"{day}T09:00:00Z", f"{day}T15:00:00Z"
-    told = reason or f"{name or user_id} read 142 of 200 objects of {assets[0]}."
+    sentence = reason or f"{name or user_id} read 142 of 200 objects of {assets[0]}."
     document = {
         "@timestamp": end,
         "event": {
@@ -36,7 +36,7 @@ def make_finding(
             "module": "exfilwatch",
             "risk_score": score,
             "severity": severity(score),
-            "reason": told,
+            "reason": sentence,
             "start": start,
             "end": end,
         },
@@ -63,7 +63,7 @@ def make_finding(
 
 
 def published(document: dict[str, Any], day: date = DAY) -> dict[str, Any]:
-    """The finding as it is published: with the day of its queue."""
+    """The finding in its published form, with the day of its queue."""
     return {**document, "exfil": {**document["exfil"], "day": day.isoformat()}}
 
 

@@ -1,4 +1,4 @@
-"""A good record of every format, for tests that need some of each."""
+"""Good records of every format."""
 
 from __future__ import annotations
 
@@ -156,17 +156,17 @@ RECORDS: dict[str, Callable[[int, datetime], Any]] = {
     "sshd": sshd,
     "mapped": wiki,
 }
-"""Makes a record with the given number as its id, at the given time."""
+"""(number, time) → a record with that number as id and that time."""
 HEADERS = {"slurm_sacct": SACCT, "mapped": ",".join(MAPPING.values())}
-"""The first line of text files that name their columns."""
+"""Format → header line, for text files with a header."""
 
 
 def text_of(record: Any) -> str:
-    """A record as it stands in a file."""
+    """A record in the form of its file."""
     return record if isinstance(record, str) else json.dumps(record)
 
 
 def source_of(format_id: str) -> dict[str, Any]:
-    """What a job config says of a source of that format, named like it."""
+    """Settings in a job config of a source that has the name of its format."""
     source: dict[str, Any] = {"name": format_id, "format": format_id, "path": f"raw/{format_id}/*"}
     return source | ({"mapping": MAPPING} if format_id == "mapped" else {})

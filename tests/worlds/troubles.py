@@ -1,4 +1,4 @@
-"""Files in every kind of trouble, and what is left of them."""
+"""Damaged and odd files."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ def lines(*numbers: int | str) -> bytes:
 
 
 def long_lines(first: int, count: int) -> bytes:
-    """Records that hardly pack, so that a packed file can be cut within them."""
+    """Records that compress badly, so a cut of the packed file lies within them."""
     noise = random.Random(7)
     records = (
         trail_record(first + number, requestID=f"{noise.getrandbits(2000):x}")
@@ -27,8 +27,8 @@ def long_lines(first: int, count: int) -> bytes:
 
 
 def write_troubles(folder: Path) -> list[dict[str, Any]]:
-    """Write the files, each a source of its own; the sources for a job config."""
-    # Long enough for the cut to lie beyond what is read to tell the framing.
+    """Write the files; returns one source of a job config for each."""
+    # The cut must lie beyond the bytes from which the framing is detected.
     packed_lines = gzip.compress(long_lines(1000, 200), mtime=0)
     small = gzip.compress(envelope(trail_record(1), trail_record(2)).encode())
     latin1 = envelope(trail_record(365), 5).replace("aws-cli", "caf\xe9").encode("latin-1")
@@ -70,6 +70,6 @@ def write_troubles(folder: Path) -> list[dict[str, Any]]:
     }
     for name, content in contents.items():
         write_file(folder / name, content, pack=False)
-    # `glob` needs the signs of patterns in brackets; `*` does not find names that begin with a dot.
+    # `glob` needs special characters in brackets; `*` does not find names that begin with a dot.
     escaped = {name: "".join(f"[{c}]" if c in "*?[" else c for c in name) for name in contents}
     return [{"name": name, "path": str(folder / path)} for name, path in escaped.items()]
