@@ -115,7 +115,7 @@ def check_python() -> Check:
 
 
 def check_packages() -> Check:
-    """All packages are there, and both distributions of PySpark have one version."""
+    """Whether all packages are there, and both distributions of PySpark have one version."""
     versions: dict[str, str] = {}
     missing = []
     for package in PACKAGES:

@@ -46,7 +46,7 @@ def run_dag(
     progress: Callable[[str], None] = print,
     commands: Path = Path(sys.executable).parent,
 ) -> None:
-    """Run the daily DAG for ``day`` with its database and log in ``home``; a line for each task.
+    """Run the daily DAG for ``day``, with its database and log in ``home``; report each task.
 
     ``commands`` is the folder that holds ``exfilwatch``. There are no retries, because somebody is
     waiting. If a task fails, raises :class:`InputError` (the stage's exit code was 2),
@@ -79,7 +79,7 @@ def run_dag(
 
 
 def _environment(home: Path, commands: Path) -> dict[str, str]:
-    """The environment of this process with an Airflow of its own and our commands first."""
+    """The environment of this process with a separate Airflow home and our commands first."""
     own = {key: value for key, value in os.environ.items() if not key.startswith("AIRFLOW")}
     return {
         **own,
@@ -179,7 +179,7 @@ def main(day: date, conf: dict[str, str]) -> None:
 
 
 def _stop_with_parent(tasks: list[Any]) -> None:
-    """Wait for the parent's end of stdin to close; then stop the running stage and this process.
+    """Wait until the parent closes our stdin; then stop the running stage and this process.
 
     Otherwise a stage whose parent was killed would write at the same time as the next run.
     """

@@ -133,7 +133,7 @@ def fuzz(format_id: str, seconds: int) -> None:
 
 
 def main() -> None:
-    """Fuzz the formats of the command line one after the other, each in a process of its own."""
+    """Fuzz the given formats one after the other, each in its own process."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--format", choices=LOG_FORMATS, help="one format; without it all of them")
     parser.add_argument("--seconds", type=int, default=60, help="time for each format")

@@ -233,7 +233,7 @@ def _raised(dag: Any, commands: Path, code: int) -> tuple[str, str]:
 def _run_once(
     dag: Any, commands: Path, codes: dict[str, list[int]], conf: dict[str, str], minute: int | None
 ) -> dict[str, Any]:
-    """One run for DAY with the stand-in. ``minute``: of its logical date (None: no date)."""
+    """One run for DAY with the stand-in; ``minute`` of its logical date (None: no such date)."""
     from pendulum import datetime
 
     calls = make_stand_in(commands)

@@ -1,4 +1,4 @@
-"""Incidents by way of services, tokens, jobs and other accounts."""
+"""Incidents with credentials of services, tokens, batch jobs and foreign accounts."""
 
 from __future__ import annotations
 

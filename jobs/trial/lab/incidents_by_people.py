@@ -302,7 +302,7 @@ def zip_before_leaving(lab: Lab, rng: Rng, last: bool) -> Plan | None:
 
 
 def gradual_ramp(lab: Lab, rng: Rng, last: bool) -> Plan | None:
-    """A researcher's reading of the own team's assets grows day by day to many times its start."""
+    """A researcher reads more of their own team's assets every day, many times more at the end."""
     days = recent_days(lab, rng, int(rng.integers(9, 13)), last)
     owners = {f.team for f in lab.families if f.kind == "checkpoint"}
     p = cast(lab, rng, lambda p: research_user(p) and p.team in owners, days)

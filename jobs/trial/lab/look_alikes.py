@@ -209,7 +209,7 @@ def conference_trip(lab: Lab, rng: Rng, last: bool) -> Plan | None:
 
 
 def incident_response(lab: Lab, rng: Rng, last: bool) -> Plan | None:
-    """With a ticket, security reads a bit of everything within hours."""
+    """With a ticket, the security team reads a few objects of every asset within hours."""
     days = any_days(lab, rng, int(rng.integers(1, 3)))
     p = cast(lab, rng, lambda p: p.team == "security", days) or cast(
         lab, rng, lambda p: p.team == "platform", days

@@ -18,7 +18,7 @@ from jobs.trial.lab.world import ACCOUNT, DAY, Asset, Lab, Person, pick, utc_off
 def read_task(
     feed: Feed, rng: np.random.Generator, who: Session, asset: Asset, t: float, count: int
 ) -> None:
-    """List, look at the small files, then read some objects, a few of them failing."""
+    """List, read the small files, then read some objects; a few reads fail."""
     prefix = asset.keys[0].rsplit("/", 1)[0] + "/"
     if rng.random() < 0.6:
         cloudtrail.s3(
@@ -87,7 +87,7 @@ def account_task(feed: Feed, rng: np.random.Generator, who: Session, t: float) -
 def job_task(
     feed: Feed, rng: np.random.Generator, p: Person, asset: Asset | None, t: float
 ) -> None:
-    """A batch job; some read a whole checkpoint or a lot of a dataset under a job role."""
+    """A batch job. Some jobs read a whole checkpoint or much of a dataset under a job role."""
     state = str(
         pick(
             rng,

@@ -30,7 +30,7 @@ from schemas.kibana.site import Site
 
 
 def asset(site: Site) -> dict[str, Any]:
-    """The dashboard: who took how much of an asset, who is new to it, findings that name it."""
+    """The dashboard: amounts by identity, identities new to an asset, findings that name it."""
     rows = [
         [
             panels.chart(site, "listed", "Assets", (24, 14), _listed(), "Click an id to see one."),
