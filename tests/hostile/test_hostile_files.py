@@ -47,7 +47,7 @@ def check_text(text: str) -> None:
         assert "]" in text or any("planted" in piece for _, piece, _ in pieces), "a piece is lost"
     shallow = salvage.without_depths(text)
     assert salvage.without_depths(shallow) == shallow
-    for record in salvage.mended_records(salvage.RawRecord("file", None, "line 1", text)):
+    for record in salvage.repaired_records(salvage.RawRecord("file", None, "line 1", text)):
         assert broken_json.json_problem(record.text) is None
     scrubbed = salvage.scrub(f"{text} ghp_{SECRET}", len(text) + 100)
     assert SECRET not in scrubbed

@@ -49,7 +49,7 @@ def aggregate_day(tables: StageTables, config: JobConfig, day: date) -> Outcome:
     assets = context.assets
     followed = sorted(assets.loc[assets["kind"].isin(MANIFEST_KINDS), "asset_id"])
     with staging_folder(config.storage) as scratch:
-        events, twice = each_access_once(events, config.sources, f"{scratch}/twice_told.parquet")
+        events, twice = each_access_once(events, config.sources, f"{scratch}/counted_once.parquet")
         ways = _stored(ways_of_access(events), f"{scratch}/ways.parquet")
         objects = _stored(touched_objects(events), f"{scratch}/objects.parquet")
         sizes = tables.spark.createDataFrame(asset_sizes(context), ASSET_SIZES).hint("broadcast")
@@ -59,10 +59,10 @@ def aggregate_day(tables: StageTables, config: JobConfig, day: date) -> Outcome:
         tables.replace(by_object, OBJECT_ACCESS)
     rows = tables.stored(ACCESS).count()
     single = tables.stored(OBJECT_ACCESS).count()
-    told = "" if twice is None else f", in two sources but counted once: {twice:,} events"
+    counted_once = "" if twice is None else f", in two sources but counted once: {twice:,} events"
     return Outcome(
         {ACCESS.name: rows, OBJECT_ACCESS.name: single},
-        (f"{rows:,} user–asset rows, {single:,} user–object rows{told}",),
+        (f"{rows:,} user–asset rows, {single:,} user–object rows{counted_once}",),
     )
 
 

@@ -31,7 +31,7 @@ SHARED = [name for name, form in FORMATS.items() if form.same_accesses]
 REQUEST = f"case when format in ({', '.join(map(quoted, SHARED))}) then details['request_id'] end"
 # Several events may share an id; one keeps it. Where a log lacks that event, another one keeps it.
 LOGGED_ID = "regexp_replace(event_id, '#[0-9a-f]{12}$', '')"
-ACCESS = "log, told_id, told_at, resource"
+ACCESS = "log, access_id, access_time, resource"
 
 
 def each_access_once(
@@ -59,15 +59,15 @@ def each_access_once(
         hashes = spark.createDataFrame(rows, "id_hash bigint").hint("broadcast")
     changes = _changes(keyed.join(hashes, "id_hash", "left_semi"))
     changes.write.parquet(path)
-    told = spark.read.schema(changes.schema).parquet(path)
-    dropped = told.where("not counted").count()
+    changed = spark.read.schema(changes.schema).parquet(path)
+    dropped = changed.where("not counted").count()
     once = (
-        events.join(told.hint("broadcast") if few else told, ["source", "event_id"], "left")
+        events.join(changed.hint("broadcast") if few else changed, ["source", "event_id"], "left")
         .where("coalesce(counted, true)")
         .selectExpr(
             *(name for name in events.columns if name not in ("bytes_out", "object_bytes")),
-            "coalesce(bytes_out, told_bytes) as bytes_out",
-            "coalesce(object_bytes, told_size) as object_bytes",
+            "coalesce(bytes_out, known_bytes) as bytes_out",
+            "coalesce(object_bytes, known_size) as object_bytes",
         )
     )
     return once, dropped
@@ -86,9 +86,9 @@ def _keyed(events: DataFrame, shared: Sequence[Source]) -> DataFrame:
             "object_bytes",
             f"{_number_of(names, range(len(shared)))} as place",
             f"{_number_of(names, [logs.index(_log(source)) for source in shared])} as log",
-            f"coalesce({REQUEST}, {LOGGED_ID}) as told_id",
+            f"coalesce({REQUEST}, {LOGGED_ID}) as access_id",
             # Two logs of one AWS request may differ by seconds.
-            f"case when {REQUEST} is null then event_time end as told_at",
+            f"case when {REQUEST} is null then event_time end as access_time",
             "resource",
         )
         .where("place is not null")
@@ -105,12 +105,12 @@ def _changes(candidates: DataFrame) -> DataFrame:
             "bytes_out",
             "object_bytes",
             f"place = min(place) over (partition by {ACCESS}) as counted",
-            f"max(bytes_out) over (partition by {ACCESS}, action_class) as told_bytes",
-            f"max(object_bytes) over (partition by {ACCESS}, action_class) as told_size",
+            f"max(bytes_out) over (partition by {ACCESS}, action_class) as known_bytes",
+            f"max(object_bytes) over (partition by {ACCESS}, action_class) as known_size",
         )
         .where(
-            "not counted or (bytes_out is null and told_bytes is not null) "
-            "or (object_bytes is null and told_size is not null)"
+            "not counted or (bytes_out is null and known_bytes is not null) "
+            "or (object_bytes is null and known_size is not null)"
         )
         .drop("bytes_out", "object_bytes")
     )

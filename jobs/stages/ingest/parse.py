@@ -340,10 +340,10 @@ def _linked(records: DataFrame, link: Link, staging: str) -> DataFrame:
     from pyspark.sql.functions import expr
 
     aggregates = (expr(sql).alias(name) for name, sql in link.values.items())
-    path = tempfile.mkdtemp(prefix="told-", dir=staging)
-    told = records.where("links").selectExpr("*", f"explode({link.tells}) as link_key")
-    told = told.groupBy("link_key").agg(*aggregates)
-    told.write.mode("overwrite").parquet(path)
+    path = tempfile.mkdtemp(prefix="links-by-key-", dir=staging)
+    linking = records.where("links").selectExpr("*", f"explode({link.tells}) as link_key")
+    linking = linking.groupBy("link_key").agg(*aggregates)
+    linking.write.mode("overwrite").parquet(path)
     ddl = ", ".join(("link_key bigint", *(f"{name} string" for name in link.values)))
     known = records.sparkSession.read.schema(ddl).parquet(path)
     # The smaller side comes first: Sail builds its hash table of that side.

@@ -262,9 +262,9 @@ def test_csv_fields_are_the_same_by_every_way(sail: SparkSession) -> None:
     lines = ["".join(line) for n in range(1, 8) for line in product('a",', repeat=n)]
     source = Source(name="s", format="mapped", path="x", mapping=MAPPING)
     rows = LOG_FORMATS["mapped"].text
-    parts, mended = (way("value", "a,b,c", source) for way in (rows.parts, rows.joined_parts))
+    parts, joined = (way("value", "a,b,c", source) for way in (rows.parts, rows.joined_parts))
     frame = sail.createDataFrame([(line,) for line in lines], "value string")
-    rows = frame.selectExpr("value", f"{parts} as parts").selectExpr("value", f"{mended} as found")
+    rows = frame.selectExpr("value", f"{parts} as parts").selectExpr("value", f"{joined} as found")
     found = {row.value: row.found for row in rows.collect()}
     pattern, half = re.compile(',("(?:[^"]|"")*"|[^,]*)'), re.compile('"(?!(?:[^"]|"")*"$)')
     cells = {line: pattern.findall(f",{line}") for line in lines}

@@ -29,8 +29,8 @@ from jobs.stages.ingest.salvage.records import (
     find_lines,
     find_rows,
     line_digest,
-    mended_records,
     read_records,
+    repaired_records,
     unpacked_records,
 )
 from jobs.stages.ingest.salvage.rejects import (
@@ -236,7 +236,7 @@ def _keep(
 
 def _parts(record: RawRecord, form: LogFormat) -> list[RawRecord]:
     """The records in a text that the engine could not parse, each with its wrapper."""
-    sound = mended_records(record) or [record]
+    sound = repaired_records(record) or [record]
     return [part for each in sound for part in unpacked_records(each, form)]
 
 

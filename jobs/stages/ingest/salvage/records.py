@@ -86,7 +86,7 @@ def read_records(
             continue
         problem = problem or raw_file.fault or (json_problem(piece) if is_json else None)
         record = RawRecord(raw_file.path, raw_file.day, position, piece, problem)
-        yield from (is_json and mended_records(record)) or [record]
+        yield from (is_json and repaired_records(record)) or [record]
 
 
 def find_lines(files: Iterable[RawFile], digests: Collection[str]) -> Iterator[RawRecord]:
@@ -174,7 +174,7 @@ def line_digest(line: str) -> str:
     return hashlib.md5(line.encode(), usedforsecurity=False).hexdigest()
 
 
-def mended_records(record: RawRecord) -> list[RawRecord]:
+def repaired_records(record: RawRecord) -> list[RawRecord]:
     """The JSON objects in a text that some engine cannot parse but that are sound; usually none.
 
     A line may hold several objects. An object may hold half a surrogate pair or be nested too deep.
@@ -248,8 +248,8 @@ def _with_wrapper(record: RawRecord, value: Any, form: LogFormat) -> RawRecord:
     problem = json_problem(inner) if isinstance(inner, str) else object_problem(inner)
     if problem:
         problem = f"no record in {path}: {problem}"
-    elif isinstance(inner, str) and (mended := mend_surrogates(inner)) != inner:
-        holder[path.rpartition(".")[2]] = mended
+    elif isinstance(inner, str) and (repaired := repair_surrogates(inner)) != inner:
+        holder[path.rpartition(".")[2]] = repaired
         text = json.dumps(value)
     return replace(record, wrapper=name, text=text, problem=record.problem or problem)
 
@@ -264,13 +264,13 @@ def _objects_in(text: str) -> list[str]:
             value, place = DECODER.raw_decode(text, start)
             if not isinstance(value, dict):
                 return []
-            objects.append(mend_surrogates(text[start:place]))
+            objects.append(repair_surrogates(text[start:place]))
     except (ValueError, RecursionError):
         return []
     return objects
 
 
-def mend_surrogates(text: str) -> str:
+def repair_surrogates(text: str) -> str:
     """JSON text with ``?`` for each half of a surrogate pair that stands alone.
 
     Half a pair is not a character: one engine refuses the record, the other writes ``?``.

@@ -72,9 +72,9 @@ def _document(
 
     So a dashboard's filter on a person or an asset shows a whole picture, not its edges alone.
     """
-    told = {"day": tables.day.isoformat(), "element": element, **body}
+    shared = {"day": tables.day.isoformat(), "element": element, **body}
     of = {"ego": sorted(ego), "asset": {"id": sorted(assets)}}
-    return {"@timestamp": tables.end, "exfil": {**told, **of}, "user": {"id": sorted(ego)}}
+    return {"@timestamp": tables.end, "exfil": {**shared, **of}, "user": {"id": sorted(ego)}}
 
 
 def _pictures(

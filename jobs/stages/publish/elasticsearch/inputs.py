@@ -102,9 +102,9 @@ def _published(text: str, reasons: str | None, day: date) -> dict[str, Any]:
     """
     stored, known = json.loads(text), load_reasons(reasons) or []
     fits = len(known) == 1 + len(stored["exfil"]["contributions"])
-    told = with_reasons(stored, known) if fits else stored
+    worded = with_reasons(stored, known) if fits else stored
     # Names in logs may hold halves of surrogate pairs, which UTF-8 and the server refuse.
-    sound = json.dumps(told, ensure_ascii=False).encode("utf-8", "replace")
+    sound = json.dumps(worded, ensure_ascii=False).encode("utf-8", "replace")
     document: dict[str, Any] = json.loads(sound)
     document["exfil"]["day"] = day.isoformat()
     return document

@@ -90,6 +90,6 @@ def _in(pairs: pd.DataFrame, wanted: set[tuple[date, str]]) -> pd.Series[bool]:
 
 def _descriptions(findings: Sequence[dict[str, Any]]) -> dict[str, Description]:
     """Descriptions of the detectors in the findings, from the detectors' own files."""
-    told = {part["detector"] for f in findings for part in f["exfil"]["contributions"]}
-    told |= {finding["rule"]["name"] for finding in findings}
-    return {name: describe(name) for name in sorted(told & set(detector_names()))}
+    named = {part["detector"] for f in findings for part in f["exfil"]["contributions"]}
+    named |= {finding["rule"]["name"] for finding in findings}
+    return {name: describe(name) for name in sorted(named & set(detector_names()))}

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from jobs.stages.ingest.raw_file import RawFile
-from jobs.stages.ingest.salvage.records import mend_surrogates, read_records, scrub
+from jobs.stages.ingest.salvage.records import read_records, repair_surrogates, scrub
 from tests.worlds.raw_logs import DAY, write_file
 from tests.worlds.troubles import long_lines
 
@@ -21,9 +21,9 @@ PLENTY = 1 << 30
 
 def test_only_lone_surrogates_are_mended() -> None:
     whole = r'{"a":"\ud83d\ude00 \\ud83d \u00e9"}'
-    assert mend_surrogates(whole) == whole
-    assert mend_surrogates(r'"\ud83d \ude00\uD83D"') == '"? ??"'
-    assert mend_surrogates(r'"\\\ud83d"') == r'"\\?"'
+    assert repair_surrogates(whole) == whole
+    assert repair_surrogates(r'"\ud83d \ude00\uD83D"') == '"? ??"'
+    assert repair_surrogates(r'"\\\ud83d"') == r'"\\?"'
 
 
 @pytest.mark.parametrize(
