@@ -169,8 +169,8 @@ def main(day: date, conf: dict[str, str]) -> None:
     dag = get_bagged_dag(bundle_names=None, dag_id=DAG_ID)
     for task in dag.tasks:
         task.retries = 0
-        task.on_success_callback = [_tell_success]
-        task.on_failure_callback = [_tell_failure]
+        task.on_success_callback = [_report_success]
+        task.on_failure_callback = [_report_failure]
 
     threading.Thread(target=_stop_with_parent, args=[dag.tasks], daemon=True).start()
     # The interval of the run that starts on the following day began on `day`.
@@ -193,15 +193,15 @@ def _stop_with_parent(tasks: list[Any]) -> None:
         os._exit(1)
 
 
-def _tell_success(context: Any) -> None:
-    _tell(context, "success")
+def _report_success(context: Any) -> None:
+    _report(context, "success")
 
 
-def _tell_failure(context: Any) -> None:
-    _tell(context, "failed")
+def _report_failure(context: Any) -> None:
+    _report(context, "failed")
 
 
-def _tell(context: Any, state: str) -> None:
+def _report(context: Any, state: str) -> None:
     task = context["task"]
     ended = {
         ENDED: task.task_id,

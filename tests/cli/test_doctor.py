@@ -30,7 +30,7 @@ def test_doctor_of_a_sound_job(job: Path, capsys: pytest.CaptureFixture[str]) ->
     assert not (job.parent / "warehouse").exists()
 
 
-def test_doctor_says_what_is_missing(job: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_doctor_names_each_missing_thing(job: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (job.parent / "context" / "networks.csv").write_text("cidr\n")
     job.write_text(
         job.read_text() + "engine: sc://127.0.0.1:1\nelasticsearch: {url: 'http://127.0.0.1:1'}\n"
@@ -160,7 +160,7 @@ def test_doctor_reads_the_requested_days(
         assert ("not resolved: 1 of " in err) == ("--day" not in span)
 
 
-def test_doctor_without_events_says_what_to_do(
+def test_doctor_without_events_names_the_remedy(
     job: Path, named_job: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     code, out, err = run(capsys, "doctor", "--config", job, "--identities")

@@ -1,4 +1,4 @@
-"""Events of a day and the tables that the stage ``aggregate`` makes of them."""
+"""Events of a day, and the tables that ``aggregate`` makes of these events."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ ASSETS = [
 
 FOLLOWED = ("ckpt", "data")
 
-# As the tables hold them: UTC without a zone.
+# The tables hold UTC times without a zone.
 MIDNIGHT = datetime.combine(DAY, time.min)
 
 

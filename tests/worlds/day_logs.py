@@ -20,7 +20,7 @@ DATED = "raw/{yyyy}/{mm}/{dd}/*.json*"
 
 
 def lines(*records: Any) -> str:
-    """Records, one on each line; text stays as it is."""
+    """One line for each record; a record that is a text is not changed."""
     return "".join(f"{r if isinstance(r, str) else json.dumps(r)}\n" for r in records)
 
 

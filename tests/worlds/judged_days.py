@@ -1,4 +1,4 @@
-"""Good days of events, and jobs that judge them."""
+"""Good days of events, and jobs for the quality gate."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ Row = dict[str, Any]
 
 
 def event(source: str, number: int, hour: float, day: date = DAY) -> Row:
-    """An event that breaks nothing."""
+    """An event that meets every expectation."""
     start = datetime(day.year, day.month, day.day, tzinfo=UTC)
     row: Row = dict.fromkeys(EVENTS.column_names)
     return row | {

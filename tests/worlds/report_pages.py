@@ -1,4 +1,4 @@
-"""A queue of findings and the report of it, once plain and once with hostile names."""
+"""A queue of findings and its report, once with plain and once with hostile names."""
 
 from __future__ import annotations
 
@@ -132,7 +132,7 @@ def sample_page() -> str:
 
 
 def hostile_page() -> str:
-    """The report of a queue whose every text is hostile."""
+    """The report of a queue in which every text is hostile."""
     names = dict(zip(USERS, HOSTILE, strict=False))
     queue = make_queue(names, assets=HOSTILE[1])
     for finding, text in zip(queue, [*HOSTILE, BIDI, *HOSTILE], strict=False):
