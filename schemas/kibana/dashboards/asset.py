@@ -29,7 +29,7 @@ from schemas.kibana.sessions import (
 from schemas.kibana.site import Site
 
 
-def asset(site: Site) -> dict[str, Any]:
+def asset_dashboard(site: Site) -> dict[str, Any]:
     """The dashboard: amounts by identity, identities new to an asset, findings that name it."""
     rows = [
         [

@@ -19,7 +19,7 @@ from schemas.kibana.lens import (
 from schemas.kibana.site import Site
 
 
-def graph(site: Site) -> dict[str, Any]:
+def graph_dashboard(site: Site) -> dict[str, Any]:
     """The dashboard: the strongest ties of the latest graph, and the graph around a choice."""
     ties = table(
         Layer(

@@ -31,7 +31,7 @@ OF_SOURCE = 'exfil.health.kind: "source"'
 OF_DETECTOR = 'exfil.health.kind: "detector"'
 
 
-def health(site: Site) -> dict[str, Any]:
+def health_dashboard(site: Site) -> dict[str, Any]:
     """The dashboard: deliveries, rejects, expectations not met, detectors and verdicts."""
     rows = [
         _figures(site),

@@ -51,7 +51,7 @@ def runbook_text(runbooks: Mapping[str, Runbook]) -> str:
     return "\n".join(parts)
 
 
-def triage(site: Site) -> dict[str, Any]:
+def triage_dashboard(site: Site) -> dict[str, Any]:
     """The dashboard: open findings, identities by gain of risk, how to give a verdict."""
     rows = [
         _figures(site),

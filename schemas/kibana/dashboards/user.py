@@ -33,7 +33,7 @@ from schemas.kibana.sessions import (
 from schemas.kibana.site import Runbook, Site
 
 
-def user(site: Site, runbooks: Mapping[str, Runbook]) -> dict[str, Any]:
+def user_dashboard(site: Site, runbooks: Mapping[str, Runbook]) -> dict[str, Any]:
     """The dashboard: trend, peers, assets, graph, verdicts and next steps of one identity."""
     alone = "Own figures beside the median and the 90th percentile of the learned peers."
     rows = [
