@@ -10,7 +10,7 @@ import pandas as pd
 from models.detectors.settings import DetectorSettings
 from models.detectors.signal import Signal
 from models.features.assets import EVIDENCE_ASSETS, sensitivity_shares
-from models.features.novelty import settled
+from models.features.novelty import trust_after
 from models.features.people import teams
 from models.features.rows import active_entities, each_row, log_days, recent
 from models.features.settings import Number, Whole
@@ -58,7 +58,7 @@ def score(history: History, settings: ClusterEgressSettings) -> list[Signal]:
         return []
     found = _surprises(history, rows, entries, settings)
     groups = dict(iter(found.groupby("user_id")))
-    trust = float(settled(log_days(history), settings.settle_days))
+    trust = float(trust_after(log_days(history), settings.settle_days))
     result: list[Signal] = []
     for user, kind in each_row(active):
         mine = groups.get(user)

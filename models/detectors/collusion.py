@@ -13,7 +13,7 @@ from models.detectors.settings import DetectorSettings
 from models.detectors.signal import Signal
 from models.features.assets import listed_assets
 from models.features.coverage import Objects, load_objects
-from models.features.novelty import settled
+from models.features.novelty import trust_after
 from models.features.people import teams
 from models.features.rows import active_kinds, log_days
 from models.features.settings import Number, Whole
@@ -56,7 +56,7 @@ def score(history: History, settings: CollusionSettings) -> list[Signal]:
         return []
     owners = listed_assets(history.context)["owner_team"].to_dict()
     declared, names = teams(history.context), facts_names(history)
-    trust = float(settled(log_days(history), settings.settle_days))
+    trust = float(trust_after(log_days(history), settings.settle_days))
     best: dict[str, Signal] = {}
     for code, people, reads, today in _parts(objects, kinds, settings):
         asset, total = str(objects.assets[code]), max(1.0, float(objects.totals[code]))

@@ -11,7 +11,7 @@ import pandas as pd
 from models.detectors.settings import DetectorSettings
 from models.detectors.signal import Signal
 from models.features.assets import EVIDENCE_ASSETS, listed_assets, sensitivity_shares
-from models.features.novelty import novelty_days, settled
+from models.features.novelty import novelty_days, trust_after
 from models.features.people import teams, tenure_days
 from models.features.rows import CONTENT_CLASSES, active_entities, each_row, log_days, recent
 from models.features.settings import Number, Whole
@@ -61,7 +61,7 @@ def score(history: History, settings: FirstAccessSettings) -> list[Signal]:
     groups = dict(iter(new.groupby("user_id")))
     tenure = tenure_days(history, active["user_id"])
     curious = _curiosity(history)
-    watched = float(settled(log_days(history), settings.settle_days))
+    watched = float(trust_after(log_days(history), settings.settle_days))
     rows: list[Signal] = []
     for user, kind in each_row(active):
         mine = groups.get(user)
@@ -70,7 +70,7 @@ def score(history: History, settings: FirstAccessSettings) -> list[Signal]:
                 Signal(user, kind, "1d", 0.0, 0.0, 0.0, "assets", Reason("touched_nothing_new"))
             )
             continue
-        trust = watched * float(settled(tenure[user], settings.onboarding_days))
+        trust = watched * float(trust_after(tenure[user], settings.onboarding_days))
         statistic = (
             trust
             * curious.get(user, 1.0)

@@ -10,7 +10,7 @@ import pandas as pd
 from models.detectors.settings import DetectorSettings
 from models.detectors.signal import Signal
 from models.features.assets import EVIDENCE_ASSETS, sensitivity_shares
-from models.features.novelty import settled
+from models.features.novelty import trust_after
 from models.features.rows import active_entities, each_row, explode, log_days, recent
 from models.features.settings import Number, Texts, Whole
 from models.reasons.parts import Amount, Destinations
@@ -70,7 +70,7 @@ def score(history: History, settings: ForeignCopySettings) -> list[Signal]:
     ours = {container_of(str(asset)) for asset in rows["asset_id"].unique() if "://" in str(asset)}
     ours |= {container_of(str(pattern)) for pattern in history.context.assets["pattern"]}
     ours |= _identities(history)
-    trust = float(settled(log_days(history), settings.settle_days))
+    trust = float(trust_after(log_days(history), settings.settle_days))
     strange = {
         name: _strangeness(name, sent, own, ours, trust, settings)
         for name in sorted(set(sent.loc[sent["ago"] == 0, "container"]))

@@ -12,7 +12,7 @@ from models.detectors.settings import DetectorSettings
 from models.detectors.signal import Signal
 from models.features.assets import EVIDENCE_ASSETS, listed_assets, repositories
 from models.features.baselines import row_quantile
-from models.features.novelty import settled
+from models.features.novelty import trust_after
 from models.features.people import teams, tenure_days
 from models.features.rows import Floats, active_entities, explode, log_days, recent
 from models.features.settings import Number, Whole
@@ -60,8 +60,8 @@ def score(history: History, settings: MassCloneSettings) -> list[Signal]:
     users = np.array(sorted(set(today["user_id"]) & set(kinds)), dtype=object)
     rows = rows[rows["user_id"].isin(users)]
     tenure = tenure_days(history, users)
-    trust = settled(log_days(history), settings.settle_days) * np.array(
-        [settled(tenure[user], settings.onboarding_days) for user in users]
+    trust = trust_after(log_days(history), settings.settle_days) * np.array(
+        [trust_after(tenure[user], settings.onboarding_days) for user in users]
     )
     found: list[Signal] = []
     for window in ("1d", "7d"):

@@ -12,7 +12,7 @@ from models.detectors.settings import DetectorSettings
 from models.detectors.signal import Signal
 from models.features.assets import EVIDENCE_ASSETS
 from models.features.coverage import Objects, load_objects, measure_coverage
-from models.features.novelty import settled
+from models.features.novelty import trust_after
 from models.features.rows import Floats, active_kinds, each_group, log_days
 from models.features.settings import Number, Whole
 from models.features.strangeness import HabitSettings, facts_names, read_strangeness
@@ -27,7 +27,7 @@ LEAST_REACH = {"1d": 0, "7d": 1, "30d": 7, "90d": 30}
 """Windows, and the days that a log must reach back for each."""
 FURTHER_ASSETS = 1.5
 """The k-th artefact of an identity counts 1/k^1.5."""
-TELLING_SHARE = 0.1
+LEADING_SHARE = 0.1
 """Part of the leading artefact's value from which another one is evidence too."""
 
 
@@ -56,7 +56,7 @@ def score(history: History, settings: ShardCoverageSettings) -> list[Signal]:
     reach = log_days(history)
     windows = [window for window, least in LEAST_REACH.items() if reach >= least]
     cover = measure_coverage(objects, pairs, tuple(WINDOW_DAYS[window] for window in windows))
-    trust = float(settled(reach, settings.settle_days))
+    trust = float(trust_after(reach, settings.settle_days))
     rows: list[Signal] = []
     for window in windows:
         days = WINDOW_DAYS[window]
@@ -92,8 +92,8 @@ def _describe(
         values = mine["statistic"].to_numpy()
         total = float((values / np.arange(1, len(values) + 1) ** FURTHER_ASSETS).sum())
         lead = mine.iloc[0]
-        telling = mine[mine["statistic"] >= TELLING_SHARE * lead["statistic"]]
-        assets = [str(asset) for asset in objects.assets[telling["asset"].iloc[:EVIDENCE_ASSETS]]]
+        leading = mine[mine["statistic"] >= LEADING_SHARE * lead["statistic"]]
+        assets = [str(asset) for asset in objects.assets[leading["asset"].iloc[:EVIDENCE_ASSETS]]]
         size = float(lead["bytes"])
         share = float(lead["share"])
         reason = Reason(

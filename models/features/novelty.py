@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from models.features.history import History
 
 
-def settled(days: float | Floats, settle_days: float) -> Any:
+def trust_after(days: float | Floats, settle_days: float) -> Any:
     """Trust in "never seen before" after ``days`` of watching: 0 at once, 1 from settle_days on.
 
     Without it the first days of a log, when everything is new, would be its loudest, and would

@@ -20,7 +20,7 @@ from models.features.assets import EVIDENCE_ASSETS, listed_assets
 from models.features.coverage import load_objects, measure_coverage
 from models.features.people import people
 from models.features.rows import TAKE_CLASSES, log_days, recent
-from models.reasons.finding import TOLD_CONTRIBUTIONS, with_reasons
+from models.reasons.finding import SHOWN_CONTRIBUTIONS, with_reasons
 from models.reasons.parts import Amount, Person, Team, Word
 from models.reasons.reason import Reason, Series
 from models.scoring.points import Contribution, ScoredEntity
@@ -101,7 +101,7 @@ def _document(
 ) -> dict[str, Any]:
     """The document without its sentences."""
     start, end = _moment(evidence["first_time"].min()), _moment(evidence["last_time"].max())
-    told = _telling(entity)
+    told = _leading(entity)
     known = [descriptions[contribution.detector] for contribution in told]
     person = _row_of(names, entity.entity)
     amounts = [(asset["id"], asset["objects"], asset["bytes"]) for asset in assets]
@@ -145,7 +145,7 @@ def _document(
     }
 
 
-def _telling(entity: ScoredEntity) -> list[Contribution]:
+def _leading(entity: ScoredEntity) -> list[Contribution]:
     """Contributions with points; the first one where none has any."""
     return [c for c in entity.contributions if c.points > 0] or list(entity.contributions[:1])
 
@@ -158,7 +158,7 @@ def _own_reason(entity: ScoredEntity, person: Any, assets: Sequence[Mapping[str,
     # Of the leading asset a figure would be missed.
     missed = estimated and unknown[0] is assets[0]
     sentence = "bytes_of_one" if len(estimated) == 1 else "bytes_of_several"
-    leading = _telling(entity)[:TOLD_CONTRIBUTIONS]
+    leading = _leading(entity)[:SHOWN_CONTRIBUTIONS]
     return Reason(
         "finding",
         kind=Word("kind", "service") if entity.user_kind == "service" else None,

@@ -9,7 +9,7 @@ from models.reasons.parts import UNITS, Amount, Count, Person
 from models.reasons.reason import Reason, Series
 
 REASON_CHARACTERS = 1000
-TOLD_CONTRIBUTIONS = 2
+SHOWN_CONTRIBUTIONS = 2
 """Contributions that the finding's own sentence repeats."""
 
 
@@ -43,7 +43,7 @@ def plain_reasons(document: Mapping[str, Any]) -> list[Reason]:
     user, parts = document["user"], document["exfil"]["contributions"]
     measured = [measured_reason(p["observed"], p["expected"], p["unit"]) for p in parts]
     told = [reason for reason, p in zip(measured, parts, strict=True) if p["points"] > 0]
-    told = (told or measured)[:TOLD_CONTRIBUTIONS]
+    told = (told or measured)[:SHOWN_CONTRIBUTIONS]
     own = Reason(
         "finding", who=Person(user["id"], user["name"]), told=Series("; also ", tuple(told))
     )

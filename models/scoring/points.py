@@ -90,12 +90,12 @@ def score_entities(
     contributed to a finding in the queue: day, entity, detector, window, statistic, asset_ids.
     """
     windows = signals.groupby(["entity", "detector"])["window"].transform("size")
-    telling = signals.assign(windows=windows)[signals["p_value"] <= facts.rules.evidence_p]
+    strong = signals.assign(windows=windows)[signals["p_value"] <= facts.rules.evidence_p]
     memory: dict[tuple[str, str, str], list[Any]] = {}
     for row in each_row(shown):
         memory.setdefault((row.entity, row.detector, row.window), []).append(row)
     scored = []
-    for entity, rows in telling.groupby("entity", sort=True):
+    for entity, rows in strong.groupby("entity", sort=True):
         found = score_entity(str(entity), rows, memory, facts)
         if found.score >= max(facts.rules.min_score, STEP):
             scored.append(found)
@@ -108,7 +108,7 @@ def score_entity(
     memory: Mapping[tuple[str, str, str], Sequence[Any]],
     facts: Circumstances,
 ) -> ScoredEntity:
-    """The score of one entity from its telling signals."""
+    """The score of one entity from its strong signals."""
     best: dict[str, Contribution] = {}
     for row in each_row(rows.sort_values(["detector", "window"])):
         weighed = weigh(row, memory.get((entity, row.detector, row.window), ()), facts)
@@ -125,8 +125,8 @@ def score_entity(
         for contribution, points in zip(ranked, shared, strict=True)
     )
     rounded = sum(shared)
-    telling = [c.window for c in contributions if c.points >= WINDOW_SHARE * rounded]
-    window = max(telling or [contributions[0].window], key=WINDOWS.index)
+    strong = [c.window for c in contributions if c.points >= WINDOW_SHARE * rounded]
+    window = max(strong or [contributions[0].window], key=WINDOWS.index)
     kind = str(rows["user_kind"].iloc[0])
     notes = [facts.leavers[entity]] if entity in facts.leavers else []
     if entity in facts.newcomers:

@@ -239,7 +239,7 @@ OUTCOME = (
     f"when {CLASS} is not null then 'success' "
     "when r.action rlike 'denied|refused|rejected' then 'failure' else 'unknown' end"
 )
-TELLING = tuple(
+IDENTIFYING = ", ".join(
     f"coalesce(r.`{field}`, '')"
     for field in (
         "@timestamp",
@@ -263,7 +263,7 @@ TELLING = tuple(
 REPOSITORY = "coalesce(nullif(r.repo, ''), nullif(r.repository, ''))"
 
 COLUMNS = {
-    "event_id": f"coalesce(nullif(r._document_id, ''), md5(concat_ws('|', {', '.join(TELLING)})))",
+    "event_id": f"coalesce(nullif(r._document_id, ''), md5(concat_ws('|', {IDENTIFYING})))",
     "event_time": "coalesce("
     + ", ".join(
         f"{epoch_ms_time(field)}, {iso_time(field)}" for field in ("r.`@timestamp`", "r.created_at")

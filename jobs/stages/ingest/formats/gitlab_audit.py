@@ -188,7 +188,7 @@ DERIVED = (
         )
     },
 )
-TELLING = ", ".join(
+IDENTIFYING = ", ".join(
     f"coalesce({value}, '')"
     for value in (
         "coalesce(r.created_at, r.time)",
@@ -209,7 +209,7 @@ TELLING = ", ".join(
 )
 
 COLUMNS = {
-    "event_id": f"concat_ws('-', nullif(r.id, ''), md5(concat_ws('|', {TELLING})))",
+    "event_id": f"concat_ws('-', nullif(r.id, ''), md5(concat_ws('|', {IDENTIFYING})))",
     "event_time": f"coalesce({zoned_time('r.created_at')}, {zoned_time('r.time')})",
     "principal": f"coalesce({IMPERSONATOR}, {AUTHOR}, 'anonymous')",
     # The creator of a token or key chooses its name, so the name comes after the kind.

@@ -122,7 +122,7 @@ def fault(line: str, header: str, source: Source) -> str:
 
 def links(line: str, header: str, source: Source) -> str:
     """SQL of whether a line may name the person or the result of a process or a connection."""
-    return " or ".join(f"contains({line}, {quoted(text)})" for text in TELLING)
+    return " or ".join(f"contains({line}, {quoted(text)})" for text in LINKING)
 
 
 def _piece(array: str, place: int) -> str:
@@ -161,7 +161,7 @@ def _only(value: str) -> str:
 
 
 ACCEPTED = "(kind = 'sign-in' and outcome_said = 'success')"
-TELLING = (
+LINKING = (
     # The user, the address and the result of a sign-in.
     "Accepted ",
     "Failed ",
