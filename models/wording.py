@@ -21,11 +21,11 @@ def say_bytes(value: float) -> str:
 
 def say_taken(known: int | None, estimated: int | None) -> str:
     """Bytes of one asset: those that logs tell, and an estimate of the others."""
-    told = [] if known is None else [say_bytes(known)]
+    said = [] if known is None else [say_bytes(known)]
     if estimated is not None:
-        comma = "" if told else ","
-        told.append(f"about {say_bytes(estimated)}{comma} estimated from the asset's size")
-    return " and ".join(told) or "not known"
+        comma = "" if said else ","
+        said.append(f"about {say_bytes(estimated)}{comma} estimated from the asset's size")
+    return " and ".join(said) or "not known"
 
 
 def say_count(value: float) -> str:

@@ -78,7 +78,7 @@ class User(Part):
 
 
 class Related(Part):
-    """Who and what else is in the evidence."""
+    """Identities, addresses and hosts of the evidence."""
 
     user: list[Keyword]
     """all identities in the evidence"""
@@ -89,7 +89,7 @@ class Related(Part):
 
 
 class Rule(Part):
-    """What found it."""
+    """The leading detector."""
 
     name: Keyword
     """detector with the most points"""
@@ -110,7 +110,7 @@ class Tactic(Part):
 
 
 class Threat(Part):
-    """What others call such a deed."""
+    """Techniques and tactics of ATT&CK and ATLAS."""
 
     technique: Technique
     """techniques"""
@@ -155,9 +155,9 @@ class Contribution(Part):
     p_value: Ratio
     """calibrated, lower is more unusual"""
     observed: Float
-    """what was seen, in `unit`"""
+    """the observed amount, in `unit`"""
     expected: Float | None
-    """what was expected, in `unit`"""
+    """the expected amount, in `unit`"""
     unit: Keyword
     """unit of observed and expected"""
     reason: Text
@@ -168,9 +168,9 @@ class Exfil(Part):
     """What ECS has no names for."""
 
     assets: list[Asset]
-    """assets of the evidence, most telling first"""
+    """assets of the evidence, the leading one first"""
     contributions: list[Contribution]
-    """what the score is made of"""
+    """the parts of the score"""
     queue_rank: Integer = Member(json_schema_extra={"minimum": 1})
     """place in the day's queue, 1 is first"""
     in_budget: Boolean
@@ -187,15 +187,15 @@ class Finding(Part):
     event: Event
     """how it stands in the queue"""
     user: User
-    """whom it is about"""
+    """the identity that the finding is about"""
     related: Related
-    """who and what else is in the evidence"""
+    """identities, addresses and hosts of the evidence"""
     rule: Rule
-    """what found it"""
+    """the leading detector"""
     threat: Threat
-    """what others call such a deed"""
+    """techniques and tactics of ATT&CK and ATLAS"""
     exfil: Exfil
-    """what ECS has no names for"""
+    """fields without a name in ECS"""
 
 
 class PublishedExfil(Exfil):
@@ -209,7 +209,7 @@ class PublishedFinding(Finding):
     """A finding as a line of findings.ndjson or a document of Elasticsearch holds it."""
 
     exfil: PublishedExfil
-    """what ECS has no names for"""
+    """fields without a name in ECS"""
 
 
 def _fields(model: type[Part], prefix: str = "") -> Iterator[Field]:

@@ -1,4 +1,4 @@
-"""Types of a finding's fields: how a value is checked, and what its JSON Schema says."""
+"""Types of a finding's fields: the check of a value, and its JSON Schema."""
 
 from __future__ import annotations
 

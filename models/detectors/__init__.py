@@ -47,7 +47,7 @@ OneDetectorsSettings = TypeVar("OneDetectorsSettings", bound=DetectorSettings)
 
 @dataclass(frozen=True)
 class Detector(Generic[OneDetectorsSettings]):
-    """A detector: what makes its signals, and the model of its settings."""
+    """A detector: the function that makes its signals, and the model of its settings."""
 
     score: Callable[[History, OneDetectorsSettings], list[Signal]]
     settings: type[OneDetectorsSettings]
@@ -86,7 +86,7 @@ class Technique:
 
 @dataclass(frozen=True)
 class Default:
-    """A setting's default, its unit, and what raising it does."""
+    """A setting's default, its unit, and the effect of raising it."""
 
     value: Any
     unit: str
@@ -138,7 +138,7 @@ def describe(name: str) -> Description:
 def detector_settings(
     overrides: Mapping[str, Mapping[str, Any]],
 ) -> dict[str, DetectorSettings]:
-    """Settings in force by detector: the defaults and what ``overrides`` changes.
+    """Settings in force by detector: the defaults, changed by ``overrides``.
 
     Raises ValueError listing every unknown detector, unknown setting and value of a wrong type.
     """
@@ -167,7 +167,7 @@ def detector_settings(
 
 
 def _problem(item: ErrorDetails, known: Mapping[str, Default]) -> str:
-    """One problem that pydantic found, as the config's reader is told it."""
+    """One problem that pydantic found, in words for the author of the config."""
     default = known.get(str(item["loc"][0]))
     if default is None:
         return f"no such setting; one of {', '.join(sorted(known))}"

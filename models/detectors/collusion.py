@@ -1,4 +1,4 @@
-"""Few people whose nearly disjoint parts together complete an artefact."""
+"""A few people read nearly disjoint parts that together complete an artefact."""
 
 from __future__ import annotations
 
@@ -44,11 +44,11 @@ class CollusionSettings(DetectorSettings):
 def score(history: History, settings: CollusionSettings) -> list[Signal]:
     """Largest over the artefacts read today of union × z of its disjointness; higher is riskier.
 
-    For each person a group is grown greedily, up to ``most_people``, by whoever raises this
-    product most; each gets the best of the groups it is in. z compares the union with that of as
-    many objects drawn at random by each, whose overlap nobody avoids. Only people (no services) who
-    each have read no more than ``most_share`` themselves, counting what they began to read within
-    30 days; the own team's artefacts weigh ``own_team``. Fails for parts that overlap on purpose.
+    For each person a group is grown greedily, up to ``most_people``, by whoever raises this product
+    most; each gets the best of the groups it is in. z compares the union with the union of equally
+    many objects that each draws at random. Only people count, no services, and only those who have
+    read at most ``most_share`` themselves; reads begun within 30 days count. The own team's
+    artefacts weigh ``own_team``. Fails for parts that overlap on purpose.
     """
     kinds = active_kinds(history)
     objects = load_objects(history)

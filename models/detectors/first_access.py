@@ -45,10 +45,10 @@ class FirstAccessSettings(DetectorSettings):
 def score(history: History, settings: FirstAccessSettings) -> list[Signal]:
     """Sum over today's new assets of −log10 probability × sensitivity ÷ 5, the k-th by 1/k.
 
-    0 for whoever touched nothing new; higher is riskier. Discounted: assets of the own team, those
-    whose siblings are known, assets that are new to everybody, mere looks and listings, what others
-    of the team touched anew on the same day, people who have just joined or often touch new
-    assets, logs just begun.
+    0 for whoever touched nothing new; higher is riskier. Discounts apply to assets of the own team,
+    assets with a known sibling, assets that are new to everybody, mere looks and listings, assets
+    that others of the team touch for the first time on the same day, people who have just joined or
+    often touch new assets, and logs that have just begun.
     """
     active = active_entities(history)
     edges = history.edges

@@ -116,7 +116,7 @@ def _strangeness(
     trust: float,
     settings: ForeignCopySettings,
 ) -> float:
-    """0 for what is surely ours, 1 for what is surely not, between by how often it was used."""
+    """0 for a place that is surely ours, 1 for a foreign one; earlier uses lower it."""
     container, _, account = name.partition("#")
     if account and own:
         return 0.0 if account in own else settings.foreign
@@ -136,6 +136,6 @@ def _identities(history: History) -> set[str]:
 
 
 def container_of(uri: str) -> str:
-    """Scheme and first part of a URI's path: ``s3://bucket``; what is no URI stays whole."""
+    """Scheme and first part of a URI's path: ``s3://bucket``; a text that is no URI stays whole."""
     scheme, mark, path = uri.partition("://")
     return f"{scheme}://{path.split('/')[0]}" if mark else uri

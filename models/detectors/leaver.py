@@ -40,8 +40,8 @@ def score(history: History, settings: LeaverSettings) -> list[Signal]:
     Of artefacts read today: (share + share never read before) ÷ 2 × sensitivity ÷ 5. Of private
     repositories, on days with a clone: (cloned + cloned and never touched before) ÷ 2 ÷
     ``many_repositories``. The larger of both; 0 for everybody who is not in a notice or offer
-    window. Habit, team and colleagues excuse nothing here, because those who leave take what they
-    work on. Row 7d for everyone.
+    window. Habit, team and colleagues excuse nothing here: people who leave take their own work.
+    Row 7d for everyone.
     """
     active = active_entities(history)
     leavers = leaving(history.context, history.day, settings.leaver_days)
@@ -72,7 +72,7 @@ def _artefacts(history: History, leavers: set[str]) -> dict[str, Found]:
     for user, part in each_group(cover, "user"):
         part = part.sort_values(["value", "asset"], ascending=[False, True])
         lead = part.iloc[0]
-        told = part.loc[part["value"] > lead["value"] / 2, "asset"]
+        leading = part.loc[part["value"] > lead["value"] / 2, "asset"]
         reason = Reason(
             "leaver_read",
             share=Share(float(lead["share"])),
@@ -81,7 +81,7 @@ def _artefacts(history: History, leavers: set[str]) -> dict[str, Found]:
             objects=Count(float(lead["objects"])),
             total=Count(float(lead["total"])),
         )
-        assets = [str(asset) for asset in told.iloc[:EVIDENCE_ASSETS]]
+        assets = [str(asset) for asset in leading.iloc[:EVIDENCE_ASSETS]]
         found[str(user)] = (float(lead["value"]), float(lead["share"]), "share", reason, assets)
     return found
 

@@ -54,9 +54,9 @@ def score(history: History, settings: OddDaySettings) -> list[Signal]:
 
     One forest for each kind of identity, grown on the person-days of the ``train_days`` days before
     the day, so the day itself can't make itself usual. Liu, Ting & Zhou 2008, "Isolation Forest".
-    The explanation replaces each feature by its reference median; those whose replacement lowers
-    the score most pushed it. No row where a kind has fewer than ``least_rows`` earlier days. Fails
-    where odd days lie close together.
+    The explanation replaces each feature by its reference median. The features with the largest
+    drop of the score are named. No row where a kind has fewer than ``least_rows`` earlier days.
+    Fails where odd days lie close together.
     """
     active = active_entities(history)
     rows = recent(history.access, history.day, COLUMNS, settings.train_days + 1)
@@ -118,7 +118,7 @@ def explain(
 
 def _reason(values: Floats, reference: Floats, pushes: Floats) -> Reason:
     order = np.lexsort((np.arange(len(pushes)), -pushes))
-    told = tuple(
+    named = tuple(
         Reason(
             "more_of_feature" if values[place] >= reference[place] else "less_of_feature",
             feature=Word("feature", FEATURES[place]),
@@ -126,7 +126,7 @@ def _reason(values: Floats, reference: Floats, pushes: Floats) -> Reason:
         for place in order[:PUSHING_SHOWN]
         if pushes[place] > 0
     )
-    return Reason("odd_day", features=Series(", ", told)) if told else Reason("slightly_odd_day")
+    return Reason("odd_day", features=Series(", ", named)) if named else Reason("slightly_odd_day")
 
 
 def measure_days(rows: pd.DataFrame, history: History) -> pd.DataFrame:

@@ -75,7 +75,7 @@ def score(history: History, settings: ServiceMisuseSettings) -> list[Signal]:
     users, user = np.unique(rows["user_id"].to_numpy(dtype=object), return_inverse=True)
     days = _active_days(user, rows["ago"].to_numpy(), len(users))
     total = np.zeros(len(users))
-    told: list[list[Reason]] = [[] for _ in users]
+    novelties: list[list[Reason]] = [[] for _ in users]
     count = np.zeros(len(users))
     weights = {
         "networks": settings.of_network,
@@ -94,7 +94,7 @@ def score(history: History, settings: ServiceMisuseSettings) -> list[Signal]:
         top = found.drop_duplicates("user")
         total[top["user"]] += weights[dimension] * top["surprise"]
         for code, part in each_group(found[found["days"] == 0], "user"):
-            told[code].append(_new_values(dimension, part["value"]))
+            novelties[code].append(_new_values(dimension, part["value"]))
             count[code] += len(part)
     assets = _strange_assets(rows, user, users, history, days)
     return [
@@ -106,21 +106,21 @@ def score(history: History, settings: ServiceMisuseSettings) -> list[Signal]:
             observed=float(count[code]),
             expected=0.0,
             unit="novelties",
-            reason=_reason(told[code], float(count[code]), float(days[code])),
+            reason=_reason(novelties[code], float(count[code]), float(days[code])),
             asset_ids=assets.get(code, []),
         )
         for code, name in enumerate(users)
     ]
 
 
-def _reason(told: list[Reason], count: float, days: float) -> Reason:
-    if not told:
+def _reason(novelties: list[Reason], count: float, days: float) -> Reason:
+    if not novelties:
         return Reason("service_as_usual")
     return Reason(
         "service_anew",
         count=Amount(count, "things"),
         days=Count(days),
-        values=Series("; ", tuple(told)),
+        values=Series("; ", tuple(novelties)),
     )
 
 

@@ -1,4 +1,4 @@
-"""An artefact drained in portions: each day what was not read before, hardly anything twice."""
+"""An artefact drained in portions: each day new parts, and hardly any part twice."""
 
 from __future__ import annotations
 
@@ -109,8 +109,8 @@ def _describe(
         user, lead = str(objects.users[code]), mine.iloc[0]
         if user not in kinds:
             continue
-        told = mine[mine["statistic"] > 0] if lead["statistic"] > 0 else mine.iloc[:1]
-        assets = [str(asset) for asset in objects.assets[told["asset"].iloc[:EVIDENCE_ASSETS]]]
+        leading = mine[mine["statistic"] > 0] if lead["statistic"] > 0 else mine.iloc[:1]
+        assets = [str(asset) for asset in objects.assets[leading["asset"].iloc[:EVIDENCE_ASSETS]]]
         expected = float(_by_chance(lead["objects"], lead["total"]))
         reason = Reason(
             "read_in_portions",

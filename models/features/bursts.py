@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 def own_baseline(
     volumes: Volumes, measure: str, circles: list[Codes], prior_days: float
 ) -> tuple[Floats, Baseline]:
-    """log(1 + amount) of the window that ends today, (users,), and what each one's past expects.
+    """log(1 + amount) of the window that ends today, (users,), and the usual of each user.
 
     ``prior_days``: see :func:`models.features.baselines.measure_baseline`.
     """

@@ -1,16 +1,15 @@
 """How much of an artefact one identity has read: objects and bytes, ranged reads merged.
 
-A share counts each object by the part of it that was read: whole reads and copies count 1, ranged
-reads the union of their ranges ÷ the object's size. Logs that tell that a part was read (status
-206) and not which one count with the sum of its bytes, as if no part had been read twice. The size
-is what a log tells, or the object's own reads have shown (the largest whole read, the furthest
-range); where nothing is known a ranged read counts as the whole object, because too high is noticed
-and too low is not.
+A share counts each object by the part of it that was read. Whole reads and copies count 1. Ranged
+reads count the union of their ranges ÷ the object's size. Some logs say that a part was read
+(status 206) and not its place: such reads count the sum of their bytes, as if no part was read
+twice. The size comes from a log, else from the object's own reads (the largest whole read, the
+furthest range). Without any size a ranged read counts as the whole object: an analyst notices a
+share that is too high, and nobody notices one that is too low.
 
-The total of an artefact is that of assets.csv, else learned: the most objects ever written to it
-in a day, or the distinct objects that anybody has read, whichever is more. A learned total is too
-small while most of the artefact has never been touched; detectors ask for a least number of
-objects for this reason.
+The total of an artefact comes from assets.csv. Else it is learned: the most objects ever written to
+it in a day, or the distinct objects that anybody has read, whichever is more. A learned total is
+too small while most of the artefact is untouched. So detectors ask for a least number of objects.
 """
 
 from __future__ import annotations
@@ -123,8 +122,8 @@ def _has_ranges(rows: pd.DataFrame) -> NDArray[np.bool_]:
 def _sizes(rows: pd.DataFrame, count: int) -> Floats:
     """Largest size each object has shown; NaN where none has."""
     sizes = np.full(count, -1.0)
-    told = rows[rows["object_bytes"] > 0]
-    np.maximum.at(sizes, told["object"].to_numpy(), told["object_bytes"].to_numpy())
+    sized = rows[rows["object_bytes"] > 0]
+    np.maximum.at(sizes, sized["object"].to_numpy(), sized["object_bytes"].to_numpy())
     ranged = _has_ranges(rows)
     whole = rows[~ranged & rows["part_bytes"].isna() & (rows["bytes_out"] > 0)]
     per_read = (whole["bytes_out"] / whole["reads"].clip(lower=1)).to_numpy()
@@ -150,8 +149,8 @@ def _spans(rows: pd.DataFrame) -> tuple[Codes, Codes]:
 def parse_range(text: str) -> tuple[tuple[int, int], ...]:
     """Half-open byte spans of an HTTP range header (RFC 9110 §14.1.2).
 
-    ``bytes=0-9`` is (0, 10); an open end or a suffix reaches to FURTHEST_BYTE; what is no range
-    at all counts as the whole object.
+    ``bytes=0-9`` is (0, 10); an open end or a suffix reaches to FURTHEST_BYTE; a text that
+    is no range counts as the whole object.
     """
     unit, _, sets = text.partition("=")
     spans = []

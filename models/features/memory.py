@@ -15,7 +15,7 @@ Rest = ParamSpec("Rest")
 def remembered(
     function: Callable[Concatenate[Subject, Rest], Result],
 ) -> Callable[Concatenate[Subject, Rest], Result]:
-    """Answer again what was just asked of the same object, for as long as the object lives.
+    """Keep the last answer for an object, as long as the object lives.
 
     Several detectors need the same costly view of one day. Results are shared: don't change them.
     """

@@ -1,4 +1,4 @@
-"""Types of the detectors' settings; each says what it expects where a value is wrong."""
+"""Types of the detectors' settings; a wrong value gives the expected one in words."""
 
 from __future__ import annotations
 

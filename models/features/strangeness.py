@@ -46,7 +46,7 @@ def read_strangeness(
     Habits are readings alike (LIKE_SHARE of the share or more, within a window as long) before the
     last ``habit_gap_days``, so that a theft of several artefacts does not excuse itself at once.
     Readers alike are others of the same team and kind, or of the same kind where no team is
-    declared: what its owners do every day excuses no stranger.
+    declared. Daily reads by the owners do not excuse a stranger.
     """
     users, assets = objects.user_of(pairs), objects.asset_of(pairs)
     facts = listed_assets(history.context)

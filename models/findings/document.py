@@ -1,9 +1,9 @@
-"""Findings as documents: what speaks against an entity, in figures and in words.
+"""Findings as documents: the evidence against an entity, in figures and in words.
 
 One finding is one entity in one window (see models.scoring.points); the fields are those of
-schemas.finding. Evidence is what the entity did in the window on the assets that its signals name;
-where they name none, all it did. Of an asset without a manifest the objects are the most of one
-day and class, because distinct objects can't be added up over days.
+schemas.finding. Evidence is the entity's access in the window to the assets that its signals name;
+if they name none, all of its access. For an asset without a manifest, ``objects`` is the largest
+number of one day and class, because distinct objects cannot be added up over days.
 """
 
 from __future__ import annotations
@@ -101,17 +101,17 @@ def _document(
 ) -> dict[str, Any]:
     """The document without its sentences."""
     start, end = _moment(evidence["first_time"].min()), _moment(evidence["last_time"].max())
-    told = _leading(entity)
-    known = [descriptions[contribution.detector] for contribution in told]
+    leading = _leading(entity)
+    known = [descriptions[contribution.detector] for contribution in leading]
     person = _row_of(names, entity.entity)
     amounts = [(asset["id"], asset["objects"], asset["bytes"]) for asset in assets]
-    related = {entity.entity} | {user for c in told for user in c.related_users}
+    related = {entity.entity} | {user for c in leading for user in c.related_users}
     return {
         "@timestamp": end,
         "event": {
             "id": finding_id(entity.entity, day, entity.window, start, end, amounts),
             "kind": "alert",
-            "category": sorted({CATEGORIES.get(c.family, "file") for c in told}),
+            "category": sorted({CATEGORIES.get(c.family, "file") for c in leading}),
             "module": MODULE,
             "risk_score": entity.score,
             "severity": severity(entity.score),
@@ -151,7 +151,7 @@ def _leading(entity: ScoredEntity) -> list[Contribution]:
 
 
 def _own_reason(entity: ScoredEntity, person: Any, assets: Sequence[Mapping[str, Any]]) -> Reason:
-    """Who, the leading reasons, how much if no log tells, what else matters about the person."""
+    """The sentence of the finding: actor, leading reasons, estimated bytes, notes on the person."""
     name, team = _text(person, "display_name"), _text(person, "team")
     unknown = [asset for asset in assets if asset["bytes"] is None]
     estimated = [asset["bytes_estimated"] for asset in unknown if asset["bytes_estimated"]]
@@ -243,7 +243,7 @@ def _estimated(
 
 
 def _coverage(history: History, users: set[str]) -> dict[tuple[str, str, int], Any]:
-    """Coverage by user, asset and window of those whose findings are written."""
+    """Coverage by user, asset and window, for the users of the findings."""
     objects = load_objects(history)
     pairs = objects.touched(max(WINDOW_DAYS.values()))
     pairs = pairs[[str(user) in users for user in objects.users[objects.user_of(pairs)]]]

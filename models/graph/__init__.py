@@ -1,20 +1,20 @@
 """The user–asset graph of one day: communities, learned peers, edge probabilities, places to draw.
 
-What makes an edge: in the trailing window a user had at least one event on the asset that did not
-fail, of whatever action class. Failures alone make none, because a door that stayed shut says
-nothing about whose work lies behind it (the detectors read failures from ``access`` itself).
+A user and an asset have an edge if at least one event of the user on the asset succeeded in the
+trailing window. The action class does not matter. Failures alone make no edge: a refused access
+says nothing about the user's work. Detectors read failures from ``access`` itself.
 
 Invariants:
 
 * Users and assets are separate namespaces: the same text may name one of each.
-* ``probability`` comes from the days before the day alone. Nobody's conduct on the day moves it, so
-  a thief can't make his own theft likely, nor a crowd on the day make it look usual. Hence users
-  and assets first seen on the day stay out of the factorisation, and weigh nothing in any mean.
-* Likeness of users (peers, communities) is that of the days before the day too, save for users who
-  have no earlier day: what somebody reads today must not choose whom he is compared with today.
-* Everything is sorted before it is computed and seeded where it is random; the order of the input
-  rows does not matter. Louvain runs on whole numbers, whose sets iterate alike in every process
-  (sets of text don't).
+* ``probability`` comes from the days before the day alone. Events of the day do not move it: a
+  thief cannot make a theft likely, and a crowd cannot make it look usual. So users and assets that
+  are first seen on the day stay out of the factorisation and of every mean.
+* Likeness of users (peers, communities) comes from the days before the day, too. Users without an
+  earlier day are the exception. Otherwise a read of today could choose the peers of today.
+* Inputs are sorted before they are used, and random numbers are seeded. The order of the input rows
+  does not matter. Louvain runs on whole numbers: their sets iterate alike in every process, and
+  sets of text do not.
 """
 
 from __future__ import annotations

@@ -56,7 +56,7 @@ def _hash_points(labels: list[str]) -> Floats:
 
 
 def _springs(left: Codes, right: Codes, weights: Floats, size: int) -> sparse.csr_matrix:
-    """Symmetric size × size matrix whose rows sum to 1, or to 0 for what has no spring."""
+    """Symmetric size × size matrix whose rows sum to 1; a row without a spring sums to 0."""
     both = np.concatenate([left, right]), np.concatenate([right, left])
     springs = sparse.csr_matrix((np.concatenate([weights, weights]), both), shape=(size, size))
     sums = np.asarray(springs.sum(axis=1)).ravel()

@@ -1,4 +1,4 @@
-"""How alike users are by what they touch, and who their peers are."""
+"""Likeness of users by the assets that they touch, and the peers of each user."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ def weigh_profiles(window: Window, weights: Floats) -> sparse.csr_matrix:
     """What each user usually touches: users × assets, rows of length 1 (or all zero).
 
     Weights of the days before the day (of the day itself for users without an earlier one), times
-    log((1 + users) / users of the asset), so that what everybody touches makes nobody alike:
-    tf-idf, Salton & Buckley 1988, "Term-weighting approaches in automatic text retrieval".
+    log((1 + users) / users of the asset), so that an asset that everybody touches makes nobody
+    alike: tf-idf, Salton & Buckley 1988, "Term-weighting approaches in automatic text retrieval".
     """
     pairs = window.pairs
     seen = window.user_share[pairs["user"].to_numpy()] > 0

@@ -23,7 +23,7 @@ ACCESS_COLUMNS = ("day", "user_id", "user_kind", "asset_id", "events", "failures
 EVENTS_SHARE = 0.25
 """Weight of ten times the events, where doubling the active days weighs about 1."""
 TEAM_SHARE = 0.2
-"""Share of the declared team in the likeness of two users; the rest is what they touch."""
+"""Share of the declared team in the likeness of two users; the rest: their assets."""
 
 
 @dataclass(frozen=True)
@@ -106,8 +106,10 @@ def _user_kinds(
 
     The day's own rows come last because a kind decides on the means of others.
     """
-    told = touches.assign(before=touches["day"] < last).sort_values(["before", "day", "user_kind"])
-    logged = told.groupby("user")["user_kind"].last().reindex(range(len(users)))
+    ordered = touches.assign(before=touches["day"] < last).sort_values(
+        ["before", "day", "user_kind"]
+    )
+    logged = ordered.groupby("user")["user_kind"].last().reindex(range(len(users)))
     declared = context.directory.drop_duplicates("user_id").set_index("user_id")["kind"]
     return np.array(
         [declared.get(user) or kind for user, kind in zip(users, logged, strict=True)], dtype=object

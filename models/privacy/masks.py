@@ -38,9 +38,9 @@ def mask_finding(names: Pseudonyms, document: Mapping[str, Any]) -> dict[str, An
     """
     masked: dict[str, Any] = _mask_object(names, document, "")
     user = document["user"]
-    whom = names.of(user["id"])
+    pseudonym = names.of(user["id"])
     masked["event"]["id"] = finding_pseudonym(names.key, document["event"]["id"])
-    masked["user"] |= {"id": whom, "name": whom, "email": None}
+    masked["user"] |= {"id": pseudonym, "name": pseudonym, "email": None}
     masked["related"] |= {
         "user": sorted(names.of(other) for other in document["related"]["user"]),
         "ip": sorted(mask_address(names, address) for address in document["related"]["ip"]),

@@ -58,7 +58,7 @@ def pseudonym(key: bytes, value: str, kind: str = "user") -> str:
 
 
 def spelled_pseudonym(key: bytes, meaning: Meaning, written: str) -> str:
-    """``user-7K4M2QXW3ZPTA5BN~Q2FA`` for what names somebody otherwise than by the value itself.
+    """``user-7K4M2QXW3ZPTA5BN~Q2FA`` for another spelling of an identity's name.
 
     Two folders that bear one person's login and surname stay two.
     """
@@ -75,8 +75,8 @@ def identity_part(text: str) -> str:
 def finding_pseudonym(key: bytes, event_id: str) -> str:
     """A finding's id as it is published: 32 hexadecimal digits like the one it stands for.
 
-    The id in the table is a plain hash of who did what; with a list of the staff anybody could try
-    whose it is.
+    The id in the table is a plain hash of entity and evidence. With a list of the staff anybody
+    could find the entity by trying.
     """
     return hmac.new(key, f"finding\0{event_id}".encode(), hashlib.sha256).hexdigest()[:32]
 
@@ -88,7 +88,7 @@ def is_pseudonym(user_id: str) -> bool:
 
 @dataclass(frozen=True)
 class Pseudonyms:
-    """The key, whom which words name, and every pseudonym given so far.
+    """The key, the identities that words name, and every pseudonym given so far.
 
     ``words``: names of people anywhere; ``within``: those that are also found within a longer word;
     ``hidden``: columns of the directory that are not published; ``network_of``: an address's
@@ -112,13 +112,13 @@ class Pseudonyms:
         return self.given[kind, value]
 
     def spelled(self, meaning: Meaning, written: str) -> str:
-        """The pseudonym of what is written otherwise than the value itself, as in a text."""
+        """The pseudonym of another spelling of a value."""
         self.of(meaning[1], meaning[0])
         return spelled_pseudonym(self.key, meaning, written)
 
 
 def mask_text(names: Pseudonyms, text: str) -> str:
-    """The text without the people in it: names of resources, and what people wrote."""
+    """The text without the people in it: a name of a resource, or free text."""
     if text not in names.masked:
         composed = unicodedata.normalize("NFC", text)
         done, place = [], 0
@@ -183,7 +183,7 @@ def _replace_words(names: Pseudonyms, text: str, begin: int, end: int) -> str:
 
 
 def _longest(tree: Tree, words: list[str]) -> tuple[int, Meaning] | None:
-    """The most words from the first one on that name somebody, and whom."""
+    """The longest run of words, from the first one on, that names an identity; and the identity."""
     found = None
     for count, word in enumerate(words, start=1):
         if word not in tree:

@@ -42,10 +42,10 @@ def plain_reasons(document: Mapping[str, Any]) -> list[Reason]:
     """
     user, parts = document["user"], document["exfil"]["contributions"]
     measured = [measured_reason(p["observed"], p["expected"], p["unit"]) for p in parts]
-    told = [reason for reason, p in zip(measured, parts, strict=True) if p["points"] > 0]
-    told = (told or measured)[:SHOWN_CONTRIBUTIONS]
+    shown = [reason for reason, p in zip(measured, parts, strict=True) if p["points"] > 0]
+    shown = (shown or measured)[:SHOWN_CONTRIBUTIONS]
     own = Reason(
-        "finding", who=Person(user["id"], user["name"]), told=Series("; also ", tuple(told))
+        "finding", who=Person(user["id"], user["name"]), told=Series("; also ", tuple(shown))
     )
     return [own, *measured]
 

@@ -16,7 +16,7 @@ WILDCARD = re.compile(r"[*?\[]")
 CHARACTER_CLASS = re.compile(r"\[(?P<negated>!?)(?P<members>\]?[^\]]*)\]")
 REGEX_SIGNS = re.compile(r"[\\.+*?()|\[\]{}^$#&~-]")
 FOLDER_SCHEMES = ("s3", "gs", "az", "minio", "k8s", "slurm", "file")
-"""URIs of these schemes end in an object's name; assets are matched by what comes before it."""
+"""URIs of these schemes end in an object's name; assets match the part before it."""
 Rank = tuple[int, int]
 """Sensitivity and length of a pattern; the highest wins."""
 

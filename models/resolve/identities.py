@@ -23,11 +23,11 @@ Asker = TypeVar("Asker")
 
 @dataclass(frozen=True)
 class IdentityMatch:
-    """Whom the names of a record mean: one identity, or several candidates, or nobody known."""
+    """The identity that a record's names mean: one, several candidates, or none."""
 
     identity: Identity | None = None
     candidates: tuple[str, ...] = ()
-    """user_ids, sorted, of whom nobody may be picked."""
+    """Sorted user_ids that fit equally well; none of them is chosen."""
     namesake: str | None = None
     """A user_id that is among the names although its identity is not meant."""
     foreign: bool = field(default=False, compare=False)
@@ -51,12 +51,12 @@ def identity_finder(
     own_accounts: Iterable[str] = (),
     learned_accounts: Iterable[str] = (),
 ) -> FindIdentity:
-    """A function from a record's names to whom they mean, by the directory ``people``.
+    """A function from a record's names to an identity of the directory ``people``.
 
-    A name matches an alias, a user_id or an e-mail address exactly. The most telling name that
-    is known wins, so a person's session name goes before the role it was opened with; it says that
-    it was chosen (`session_name`). Only where no name is known, the most telling one that a rule of
-    :mod:`models.resolve.identity_rules` speaks of decides, by the most certain rule. What fits
+    A name matches an alias, a user_id or an e-mail address exactly. The first known name wins, as
+    names are given best first: a person's session name goes before the role of the session. A match
+    by a chosen name is marked (`session_name`). If no name is known, the rules of
+    :mod:`models.resolve.identity_rules` decide, the most certain rule first. A name that fits
     several identities matches none.
 
     ``sources``: names of the config's sources, with which an alias may begin.

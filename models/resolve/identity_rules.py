@@ -5,14 +5,14 @@ exactly one identity fits; where several do, they are candidates and nobody is m
 without an address in it (`ana`, `asilva`) is no more than a guess, which `doctor --identities`
 offers and nothing uses.
 
-What a match may be used for: to put events into the history of the one they most likely belong to,
-so that they are scored together and an analyst sees whose they may be. What not: to prove who
-acted. Whoever opens a role session chooses its name, and whoever administers a cluster or a GitLab
-makes local accounts, so a name may be borrowed to hide in a colleague's history or to burden her.
-The events say `identity_rule` and `identity_name`; before anybody is confronted or cleared, compare
-credential, address and session with what that person really used, and make the name an alias once
-it is known to be hers. Never loosen a rule to match more: what is left out is seen as unresolved,
-what is wrongly matched is not seen at all.
+A match puts events into the history of their likeliest actor. They are scored together there, and
+an analyst sees the likely actor. A match proves nothing: a caller chooses the name of a role
+session, and an administrator of a cluster or a GitLab makes local accounts. So a thief may borrow a
+colleague's name, to hide in her history or to burden her. The events say `identity_rule` and
+`identity_name`. Before anybody is confronted or cleared, compare credential, address and session
+with those that the person really used. Make the name an alias once it is known to be hers. Never
+loosen a rule to match more: an unmatched name is listed as unresolved, and nobody notices a wrong
+match.
 """
 
 from __future__ import annotations
@@ -71,7 +71,7 @@ OWN_STAFF = ("employee", "")
 
 @dataclass(frozen=True)
 class Directory:
-    """The directory's names: whose they are, and in which logs."""
+    """The names of the directory, each with its identities and the logs in which it holds."""
 
     everywhere: dict[str, set[Identity]]
     """Aliases without a scope, user_ids and e-mail addresses, which hold in every log."""
@@ -86,8 +86,7 @@ class Directory:
     def bearers(self, name: str, source: str, format_id: str) -> Collection[Identity]:
         """Who has the name in a log: by the source's aliases, the format's, then all others.
 
-        A person whose login in a log is an alias of that log has no other login there, so their
-        user_id is none.
+        A person with an alias for a log has no other login there, so their user_id is no login.
         """
         for scope in (source, format_id):
             found = self.within.get((scope, name))
@@ -105,7 +104,7 @@ class Directory:
 
 
 def read_names(directory: pd.DataFrame, sources: Collection[str] = ()) -> Directory:
-    """Every alias, user_id and e-mail address, and whose it is; several where they share it.
+    """Every alias, user_id and e-mail address with its identities; several may share one.
 
     ``sources``: names of the config's sources, with which an alias may begin as with a format id
     (``github_audit:mlind``). A service's e-mail address, which is often its owner's, counts only
@@ -137,7 +136,7 @@ def read_names(directory: pd.DataFrame, sources: Collection[str] = ()) -> Direct
 
 @dataclass(frozen=True)
 class Addresses:
-    """E-mail addresses of the directory in lower case, and whose they are."""
+    """E-mail addresses of the directory in lower case, each with its identities."""
 
     everybody: Mapping[str, Collection[Identity]]
     people: Mapping[str, Collection[Identity]]

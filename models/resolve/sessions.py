@@ -45,7 +45,7 @@ def resolve_sessions(
 def keys_of_strangers(
     issued: Iterable[tuple[str, Asker, str | None]], foreign: Callable[[Asker], bool]
 ) -> set[str]:
-    """Keys handed out to other accounts, whoever they may be, and to sessions with such keys."""
+    """Keys handed out to other accounts, and to sessions that use these keys."""
     rows = list(issued)
     strange = {key for key, asker, _ in rows if foreign(asker)}
     for _ in range(MAX_SESSION_HOPS):

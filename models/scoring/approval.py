@@ -52,7 +52,7 @@ def instant(value: Any) -> datetime | None:
 def covers(approved: str, asset: str, patterns: Mapping[str, str]) -> bool:
     """Whether an approval's pattern covers an asset; ``patterns``: those of the listed assets.
 
-    An asset's own pattern is a sample of what it covers: its stars match the approval's stars.
+    An asset's own pattern stands for its objects: its stars match the approval's stars.
     """
     sample = patterns.get(asset, f"{asset.rstrip('/')}/*" if "://" in asset else asset)
     return fnmatchcase(sample, approved) or fnmatchcase(sample.removesuffix("/*"), approved)

@@ -75,10 +75,10 @@ def _newcomers(context: Context, rules: Scoring, tenure: Mapping[str, float]) ->
 
 
 def repetition(row: Any, shown: Sequence[Any], facts: Circumstances) -> tuple[float, str]:
-    """Part of a signal, 0–1, that is mere repetition of what the queue held, and since when.
+    """Share of a signal, 0–1, that only repeats earlier entries of the queue, and their first day.
 
-    Half of it is forgotten after ``half_life_days``; as far as the statistic has grown or other
-    assets lead, it is not repetition.
+    It halves every ``half_life_days``. Growth of the statistic and new leading assets are no
+    repetition.
     """
     most, since = 0.0, ""
     assets = set(row.asset_ids)

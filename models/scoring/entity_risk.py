@@ -1,13 +1,13 @@
-"""Risk of an identity: one number of 0 to 100 out of the scores of its findings.
+"""Risk of an identity: one number, 0 to 100, from the scores of its findings.
 
 The rule is the one by which Elastic Security combines a user's alerts into its entity risk score
-(described under "Entity risk scoring" in Elastic's documentation): the scores are sorted, the
-highest first, the one of rank r counts r^-1.5, and the sum is divided by what endlessly many
-findings of the highest score would make, ζ(1.5). So the strongest finding dominates, many weak ones
-saturate, and another finding never lowers the score. One finding of 100 alone makes 38.
+(described under "Entity risk scoring" in Elastic's documentation). The scores are sorted, highest
+first; the score of rank r counts r^-1.5. The sum is divided by ζ(1.5), its limit for endlessly many
+equal scores. So the strongest finding dominates, many weak ones saturate, and another finding never
+lowers the risk. One finding of 100 alone makes 38.
 
-What counts are the findings of the last 30 days that nobody has judged benign or duplicate and no
-later run has superseded.
+Findings of the last 30 days count, except those judged benign or duplicate and those that a later
+run has superseded.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ EXPONENT = 1.5
 ZETA = 2.612375348685488
 """Riemann's ζ(1.5), the sum of r^-1.5 over all ranks."""
 LEVELS = ((90.0, "Critical"), (70.0, "High"), (40.0, "Moderate"), (20.0, "Low"))
-"""Least score of each level; what is below is ``Unknown``."""
+"""Least risk of each level; below them the level is ``Unknown``."""
 
 
 def combine(scores: Iterable[float]) -> float:

@@ -70,7 +70,7 @@ class Contribution:
 
 @dataclass(frozen=True)
 class ScoredEntity:
-    """An entity's score, 0–100, and what it is made of, most points first."""
+    """An entity's score, 0–100, and its contributions, most points first."""
 
     entity: str
     user_kind: str
@@ -86,7 +86,7 @@ def score_entities(
 ) -> list[ScoredEntity]:
     """Every entity with at least ``min_score``, highest first (ties by raw points, then name).
 
-    ``signals``: rows of SIGNALS of the day. ``shown``: those of earlier days whose detector
+    ``signals``: rows of SIGNALS of the day. ``shown``: signals of earlier days whose detector
     contributed to a finding in the queue: day, entity, detector, window, statistic, asset_ids.
     """
     windows = signals.groupby(["entity", "detector"])["window"].transform("size")

@@ -18,8 +18,10 @@ SIGNALS = Table(
         Column("window", "string", "length of the window", values=WINDOWS),
         Column("statistic", "double", "the detector's own scale; higher is riskier"),
         Column("p_value", "double", "calibrated", minimum=0, maximum=1),
-        Column("observed", "double", "what was seen, in `unit`"),
-        Column("expected", "double", "what the baseline expects, in `unit`", nullable=True),
+        Column("observed", "double", "the observed amount, in `unit`"),
+        Column(
+            "expected", "double", "the amount that the baseline expects, in `unit`", nullable=True
+        ),
         Column("unit", "string", "bytes, objects, repositories, share, …"),
         Column("reason", "string", "one plain sentence with the figures that matter"),
         Column(
@@ -34,7 +36,7 @@ SIGNALS = Table(
             "hash of the detector's settings; signals of equal settings compare",
             nullable=True,
         ),
-        Column("asset_ids", "array<string>", "assets of the evidence, most telling first"),
+        Column("asset_ids", "array<string>", "assets of the evidence, the leading one first"),
         Column("related_users", "array<string>", "other identities in the evidence"),
     ),
 )
