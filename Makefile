@@ -29,8 +29,8 @@ demo: env ## make a sample lab's logs in demo/, run every day, show the review q
 test: lint ## lint, then all tests with coverage (PYTEST="-k ingest" for some, without it)
 	$(BIN)/python -m pytest $(or $(PYTEST),$(COVERAGE))
 
-quick: lint ## lint, then the tests that need no engine, server or browser: under a minute
-	$(BIN)/python -m pytest -m "$(QUICK)" $(PYTEST)
+quick: env ## the tests that need no engine, server or browser, on all cores: under a minute
+	$(BIN)/python -m pytest -n auto -m "$(QUICK)" $(PYTEST)
 
 lint: env ## style, types, direction of imports
 	$(BIN)/ruff check .
