@@ -54,7 +54,9 @@ from airflow.sdk import DAG, BaseOperator, CronDataIntervalTimetable, Param, cha
 from airflow.sdk.exceptions import AirflowException, AirflowFailException
 from jinja2 import StrictUndefined
 
-STAGES = ("ingest", "check", "aggregate", "graph", "signals", "findings", "publish")
+STAGES = (
+    "ingest", "check", "aggregate", "features", "graph", "signals", "findings", "publish",
+)  # fmt: skip
 FINAL_EXIT_CODES = {2: "the command or the config is wrong", 3: "the data-quality gate stopped it"}
 # Not "$", because in Python it also matches before a last line break.
 REASON = "exfilwatch: "

@@ -48,6 +48,12 @@ def _aggregate() -> Stage:
     return STAGE
 
 
+def _features() -> Stage:
+    from jobs.stages.features import STAGE
+
+    return STAGE
+
+
 def _graph() -> Stage:
     from jobs.stages.graph import STAGE
 
@@ -76,6 +82,7 @@ STAGES: dict[str, Callable[[], Stage]] = {
     "ingest": _ingest,
     "check": _check,
     "aggregate": _aggregate,
+    "features": _features,
     "graph": _graph,
     "signals": _signals,
     "findings": _findings,

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from schemas.tables.access import ACCESS, OBJECT_ACCESS
 from schemas.tables.events import EVENTS, REJECTS
+from schemas.tables.features import ASSET_DAYS, ENTITY_DAYS, NOVELTY, PAIRS
 from schemas.tables.findings import FINDINGS
 from schemas.tables.graph import GRAPH_EDGES, GRAPH_NODES
 from schemas.tables.quality import QUALITY
@@ -21,6 +22,10 @@ TABLES = (
     QUALITY,
     ACCESS,
     OBJECT_ACCESS,
+    ASSET_DAYS,
+    NOVELTY,
+    PAIRS,
+    ENTITY_DAYS,
     GRAPH_NODES,
     GRAPH_EDGES,
     SIGNALS,

@@ -19,6 +19,14 @@ ACTION_CLASSES = (
     "admin",
     "other",
 )
+TAKE_CLASSES = ("clone", "copy", "query", "read", "share")
+"""Classes by which content reaches the caller or a place of the caller's choosing."""
+CONTENT_CLASSES = (*TAKE_CLASSES, "execute")
+"""The same and execution, by which content is reached too; a mere look or listing is less."""
+DISTANT_CLASSES = ("assume", "inspect", "list", "other", "sign_in", "write")
+"""Classes by which nobody comes near the content of an asset."""
+LOOK_CLASSES = ("inspect", "list")
+GIVING_CLASSES = ("copy", "share")
 USER_KINDS = ("human", "service", "unknown")
 OUTCOMES = ("success", "failure", "unknown")
 IDENTITY_DETAILS = ("identity_rule", "identity_name", "identity_candidates")
@@ -33,3 +41,12 @@ HISTORY_DAYS = 90
 """Days that detectors look at, the day scored included."""
 POD_ENTRIES = ("exec", "attach", "portforward", "proxy")
 """Subresources of a pod by which one enters it."""
+CONTAINER_ENTRIES = (*(f"/{entry}" for entry in POD_ENTRIES), "/cp", "ephemeralcontainers")
+"""Parts of an action's name that mean content of a running container can be reached."""
+ARCHIVE_WORDS = ("zip", "archive", "tarball", "bundle")
+"""Parts of an action's name that mean a whole repository in one file."""
+REPOSITORY_SCHEMES = ("github://", "gitlab://")
+SENSITIVE = 4
+"""Sensitivity from which an asset is a sensitive one."""
+MANY_PLACES = 3
+"""Assets from which on even a mere look at them counts as coming near."""

@@ -11,7 +11,6 @@ import typer
 
 from jobs.cli.arguments import (
     Config,
-    Day,
     End,
     LogFormat,
     MaybeDay,
@@ -24,7 +23,9 @@ from jobs.cli.arguments import (
     span,
 )
 
-STAGE_NAMES = ("ingest", "check", "aggregate", "graph", "signals", "findings", "publish")
+STAGE_NAMES = (
+    "ingest", "check", "aggregate", "features", "graph", "signals", "findings", "publish",
+)  # fmt: skip
 """Keys of ``jobs.pipeline.STAGES``, whose import takes too long for a help text."""
 app = typer.Typer()
 
@@ -58,8 +59,10 @@ def run(
     epilog=examples(
         "exfilwatch stage ingest --config job.yml --day 2026-10-05",
         "exfilwatch stage publish --config job.yml --day 2026-10-05 --out results",
+        "exfilwatch stage features --config job.yml --start 2026-09-01 --end 2026-10-05",
     ),
-    help=f"Run one stage for one day.\n\nIn the order of the data: {', '.join(STAGE_NAMES)}.",
+    help="Run one stage for one day or several.\n\n"
+    f"In the order of the data: {', '.join(STAGE_NAMES)}.",
 )
 def stage(
     context: typer.Context,
@@ -73,13 +76,15 @@ def stage(
         ),
     ],
     config: Config,
-    day: Day,
     out: Out = None,
+    day: MaybeDay = None,
+    start: Start = None,
+    end: End = None,
     _log_format: LogFormat = "text",
     _verbose: Verbose = False,
 ) -> None:
-    """Run one stage for one day."""
-    _run_days(context, config, out, [day], [name])
+    """Run one stage for one day or several."""
+    _run_days(context, config, out, span(day, start, end), [name])
 
 
 @app.command(

@@ -1,0 +1,100 @@
+"""Stage ``features``: the day's ``access`` → the compact tables that the models read.
+
+The engine reduces here, so that the models need no 90 days of ``access``. A row tells of its day,
+and compares it with the 89 days before: those are read from the rows that this stage wrote for
+them. Such a row depends on the ``access`` of its own day where later days use it, so that the order
+of repairs does not matter as long as each day after a repaired one is run again.
+"""
+
+from __future__ import annotations
+
+from datetime import date, timedelta
+from typing import TYPE_CHECKING
+
+from jobs.inputs.context import load_context
+from jobs.platform.delta_tables import written_days
+from jobs.platform.errors import RunError
+from jobs.stages.features.asset_days import asset_rows
+from jobs.stages.features.entity_days import entity_rows
+from jobs.stages.features.novelty import novelty_rows
+from jobs.stages.features.pairs import pair_rows
+from jobs.stages.stage import Outcome, Read, Stage, StageTables
+from schemas.config import JobConfig
+from schemas.tables.access import ACCESS
+from schemas.tables.features import ASSET_DAYS, ENTITY_DAYS, NOVELTY, PAIRS
+from schemas.tables.spec import Table
+from schemas.tables.values import HISTORY_DAYS, SENSITIVE
+
+if TYPE_CHECKING:
+    from pyspark.sql import DataFrame
+
+    from schemas.context import Context
+
+WEEK_DAYS = 7
+LISTED = "asset_id string, repository boolean, sensitive boolean"
+WRITES = (ASSET_DAYS, NOVELTY, PAIRS, ENTITY_DAYS)
+
+
+def make_features(tables: StageTables, config: JobConfig, day: date) -> Outcome:
+    """Replace the day in the tables of features.
+
+    Raises RunError if an earlier day of the look-back has ``access`` and no features: everything
+    of today would then seem new.
+    """
+    _require_earlier_days(tables.storage, day)
+
+    def before(table: Table) -> DataFrame:
+        return tables.read(table, day - timedelta(days=1), HISTORY_DAYS - 2)
+
+    access = tables.read(ACCESS)
+    listed = _listed(tables, load_context(config.context, day))
+    tables.replace(asset_rows(access, before(ASSET_DAYS), day), ASSET_DAYS)
+    tables.replace(novelty_rows(access, before(NOVELTY), day), NOVELTY)
+    novelty, past = tables.stored(NOVELTY), before(ENTITY_DAYS)
+    pairs = pair_rows(access, before(PAIRS), tables.stored(ASSET_DAYS), novelty, past, listed, day)
+    tables.replace(pairs, PAIRS)
+    week = tables.read(PAIRS, day, WEEK_DAYS - 1)
+    entities = entity_rows(access, tables.stored(PAIRS), week, novelty, past, listed, day)
+    tables.replace(entities, ENTITY_DAYS)
+    rows = {table.name: tables.stored(table).count() for table in WRITES}
+    said = (
+        f"{rows[ENTITY_DAYS.name]:,} identities, {rows[PAIRS.name]:,} user–asset pairs, "
+        f"{rows[NOVELTY.name]:,} values"
+    )
+    return Outcome(rows, (said,))
+
+
+def _listed(tables: StageTables, context: Context) -> DataFrame:
+    """Listed assets that are repositories or sensitive."""
+    from models.features.assets import listed_assets
+
+    assets = listed_assets(context)
+    rows = [
+        (str(asset), kind == "repo", bool(sensitivity >= SENSITIVE))
+        for asset, kind, sensitivity in zip(
+            assets.index, assets["kind"], assets["sensitivity"], strict=True
+        )
+    ]
+    return tables.spark.createDataFrame(rows, LISTED).hint("broadcast")
+
+
+def _require_earlier_days(storage: str, day: date) -> None:
+    start, days = day - timedelta(days=HISTORY_DAYS), HISTORY_DAYS - 1
+    wanted = written_days(storage, ACCESS, start, days)
+    made = set(written_days(storage, ENTITY_DAYS, start, days))
+    missing = [each for each in wanted if each not in made]
+    if missing:
+        raise RunError(
+            f"table {ENTITY_DAYS.name} in {storage} lacks {len(missing)} of the days before {day} "
+            f"that table {ACCESS.name} has, the first of them {missing[0]}: `exfilwatch "
+            f"stage features --config … --start {missing[0]} --end {missing[-1]}` writes them"
+        )
+
+
+STAGE = Stage(
+    name="features",
+    reads=(Read(ACCESS), *(Read(table, HISTORY_DAYS - 1) for table in WRITES)),
+    writes=WRITES,
+    work=make_features,
+    needs=(ACCESS,),
+)

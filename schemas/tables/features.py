@@ -1,0 +1,132 @@
+"""Tables of the stage `features`: what the models need of 90 days of access, reduced by the engine.
+
+Every number of a day comes from the `access` of that day, or says how the 89 days before it
+compare. So a day that is run again gives the same rows, whatever came later.
+"""
+
+from __future__ import annotations
+
+from schemas.tables.spec import Column, Table
+from schemas.tables.values import USER_KINDS
+
+NOVELTY_KINDS = ("network", "agent", "action", "hour", "role", "credential", "destination")
+"""Kinds of value in NOVELTY: items of the lists of `access`, its action class, UTC hours."""
+
+_BEFORE = "of the 89 days before the day"
+
+ASSET_DAYS = Table(
+    name="asset_days",
+    stage="features",
+    grain="day x asset touched",
+    key=("asset_id",),
+    columns=(
+        Column("day", "date", "day"),
+        Column("asset_id", "string", "as in access"),
+        Column("users", "int", "identities that touched it", minimum=1),
+        Column("written", "bigint", "most objects that one identity wrote; 0: none", minimum=0),
+        Column("first_day", "date", f"first day with any touch, the day itself or {_BEFORE}"),
+    ),
+)
+
+NOVELTY = Table(
+    name="novelty",
+    stage="features",
+    grain="day x identity x kind of value x value",
+    key=("user_id", "kind", "value"),
+    columns=(
+        Column("day", "date", "day"),
+        Column("user_id", "string", "as in access"),
+        Column("kind", "string", "kind of the value", values=NOVELTY_KINDS),
+        Column(
+            "value",
+            "string",
+            "value of the day: a `zone/country/asn`, a program, an action class, a UTC hour "
+            "(0-23), a role, a credential, or a destination of a copy or share that succeeded",
+        ),
+        Column("days_before", "int", f"this identity's days with the value, {_BEFORE}", minimum=0),
+    ),
+)
+
+PAIRS = Table(
+    name="pairs",
+    stage="features",
+    grain="day x identity x asset touched",
+    key=("user_id", "asset_id"),
+    columns=(
+        Column("day", "date", "day"),
+        Column("user_id", "string", "as in access"),
+        Column("user_kind", "string", "as in access", values=USER_KINDS),
+        Column("asset_id", "string", "as in access"),
+        Column("events", "bigint", "all events", minimum=1),
+        Column("failures", "bigint", "events that failed", minimum=0),
+        Column("attempts", "double", "sum over action classes of the root of failures", minimum=0),
+        Column("near", "boolean", "did more than look, list, write or sign in"),
+        Column("content", "boolean", "asked for content or execution"),
+        Column("looked", "boolean", "listed or inspected"),
+        Column("taken", "boolean", "content was taken: read, copy, clone, share, query"),
+        Column("bytes", "bigint", "known bytes taken; null: none known", True, minimum=0),
+        Column("objects", "bigint", "objects taken, by action class, summed", minimum=0),
+        Column("clones", "bigint", "objects of clones", minimum=0),
+        Column("lists", "bigint", "events that list or inspect", minimum=0),
+        Column("writes", "bigint", "events that write or delete", minimum=0),
+        Column("executes", "bigint", "events that execute", minimum=0),
+        Column("gives", "bigint", "events that copy or share", minimum=0),
+        Column("given", "bigint", "objects copied or shared with success", minimum=0),
+        Column("entries", "bigint", "events of actions that enter a container; one succeeded",
+               minimum=0),
+        Column("cloned", "boolean", "cloned with success"),
+        Column("fetched", "boolean", "a repository, read with success"),
+        Column("archived", "boolean", "a clone or fetch was an archive (ZIP, tarball, bundle)"),
+        Column("new_credential", "boolean", "a clone or fetch used a credential that the identity, "
+               f"known from earlier days, had on none {_BEFORE}"),
+        Column("destinations", "array<string>", "destinations of its copies and shares, sorted"),
+        Column("days_before", "int", f"this identity's days with a touch, {_BEFORE}", minimum=0),
+        Column("first_day", "date", "first of these days; the day itself if there is none"),
+        Column("asset_first_day", "date", "first_day of the asset in asset_days"),
+    ),
+)  # fmt: skip
+
+ENTITY_DAYS = Table(
+    name="entity_days",
+    stage="features",
+    grain="day x identity with access",
+    key=("user_id",),
+    columns=(
+        Column("day", "date", "day"),
+        Column("user_id", "string", "as in access"),
+        Column("user_kind", "string", "as in access", values=USER_KINDS),
+        Column("near", "boolean", "did more than look, list, write or sign in, or touched three "
+               "assets and more"),
+        Column("days_before", "int", f"days with access, {_BEFORE}", minimum=0),
+        Column("events", "bigint", "all events", minimum=1),
+        Column("failures", "bigint", "events that failed", minimum=0),
+        Column("attempts", "double", "sum of attempts in pairs", minimum=0),
+        Column("touched", "int", "assets touched", minimum=1),
+        Column("sensitive", "int", "touched assets of sensitivity 4 and 5", minimum=0),
+        Column("looked", "int", "assets listed or inspected", minimum=0),
+        Column("bytes", "bigint", "known bytes taken; null: none known", True, minimum=0),
+        Column("objects", "bigint", "objects taken", minimum=0),
+        Column("assets", "int", "assets taken from", minimum=0),
+        Column("week_assets", "int", "assets taken from in the seven days that end with the day",
+               minimum=0),
+        Column("hour_bytes", "bigint", "most known bytes taken in one hour; null: none", True,
+               minimum=0),
+        Column("hour_objects", "bigint", "most objects taken in one hour", minimum=0),
+        Column("hour_assets", "int", "most assets taken from in one hour", minimum=0),
+        Column("clones", "bigint", "objects of clones", minimum=0),
+        Column("lists", "bigint", "events that list or inspect", minimum=0),
+        Column("writes", "bigint", "events that write or delete", minimum=0),
+        Column("executes", "bigint", "events that execute", minimum=0),
+        Column("gives", "bigint", "events that copy or share", minimum=0),
+        Column("roles", "int", "distinct roles", minimum=0),
+        Column("hours", "array<bigint>", "events of each UTC hour; 24 numbers"),
+        Column("new_networks", "int", f"networks seen on none {_BEFORE}", minimum=0),
+        Column("new_agents", "int", f"programs seen on none {_BEFORE}", minimum=0),
+        Column("new_actions", "int", f"action classes seen on none {_BEFORE}", minimum=0),
+        Column("new_hours", "int", f"UTC hours seen on none {_BEFORE}", minimum=0),
+        Column("new_assets", "int", f"assets touched on none {_BEFORE}", minimum=0),
+        Column("rare_networks", "int", "networks of less than a tenth of the days before; 0 after "
+               "fewer than five such days", minimum=0),
+        Column("rare_agents", "int", "programs, likewise", minimum=0),
+    ),
+)  # fmt: skip
