@@ -33,6 +33,7 @@ from schemas.tables.spec import Table
 if TYPE_CHECKING:
     import pandas as pd
     from deltalake import DeltaTable
+    from pyarrow.compute import Expression
     from pyarrow.dataset import FileSystemDataset
     from pyspark.sql import DataFrame, SparkSession
 
@@ -231,11 +232,13 @@ def stored_frame(
     last: date,
     look_back: int = 0,
     columns: Sequence[str] | None = None,
+    where: Expression | None = None,
 ) -> pd.DataFrame:
     """The rows of :func:`read_days` as a pandas frame, read without the engine.
 
-    ``columns``: the wanted columns; None: all. The models read small tables as a whole; this is
-    several times faster than the engine's result stream. Days are in order. The rows of a day that
+    ``columns``: the wanted columns; None: all. ``where``: a condition on the rows; None: all. The
+    models read small tables as a whole; this is several times faster than the engine's result
+    stream. Days are in order. The rows of a day that
     lies in one file keep their order. Timestamps are naive UTC, dates are ``datetime.date``.
     Columns of lists stay in Arrow's form, because unpacking them takes longer than all the rest.
     """
@@ -253,11 +256,12 @@ def stored_frame(
     days = pc.field("day")
     first = last - timedelta(days=look_back)
     wanted = (days >= pc.scalar(first)) & (days <= pc.scalar(last))
+    rows_wanted = wanted if where is None else wanted & where
     stored = stored_files(storage, table)
     # The table lists files in an order that a second run would not repeat.
     files = sorted(stored.get_fragments(wanted), key=lambda file: file.path)
     in_order = FileSystemDataset(files, stored.schema, stored.format, stored.filesystem)
-    rows = in_order.to_table(columns=names, filter=wanted)
+    rows = in_order.to_table(columns=names, filter=rows_wanted)
     frame: pd.DataFrame = rows.to_pandas(date_as_object=True, types_mapper=keep_lists)
     for name in frame.select_dtypes("datetimetz"):
         frame[name] = frame[name].dt.tz_localize(None).astype("datetime64[ns]")

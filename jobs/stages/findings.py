@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from datetime import date, timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -11,6 +12,7 @@ from jobs.stages.history import HISTORY_READS, read_history, settings_of
 from jobs.stages.stage import Outcome, Read, Stage, StageTables
 from models.reasons.reason import dump_reasons
 from schemas.finding import KEPT_PER_BUDGET, validate_finding
+from schemas.tables.access import ACCESS
 from schemas.tables.findings import FINDINGS
 from schemas.tables.signals import SIGNALS
 from schemas.tables.values import HISTORY_DAYS
@@ -20,21 +22,34 @@ if TYPE_CHECKING:
 
     from models.features.history import History
     from models.findings.document import Finding
+    from models.scoring.points import ScoredEntity
     from schemas.config import JobConfig
 
 MEMORY_HALF_LIVES = 4
 """Half-lives after which a shown finding is forgotten; a sixteenth of its weight is left."""
+EVIDENCE_COLUMNS = ("day", "user_id", "asset_id", "action_class", "bytes_out", "bytes_estimated",
+                    "objects", "first_time", "last_time", "addresses")  # fmt: skip
 SHOWN_COLUMNS = ["day", "entity", "detector", "window", "statistic", "asset_ids"]
 
 
 def queue_day(tables: StageTables, config: JobConfig, day: date) -> Outcome:
     """Replace the day's rows of ``findings``; the note counts the queue."""
+    import pyarrow.compute as pc
+
     memory = memory_days(config)
     signals = tables.frame(SIGNALS, day, memory)
     before = tables.frame(FINDINGS, day - timedelta(days=1), memory - 1)
     earlier = before[before["in_budget"].astype(bool)]
     history = read_history(tables, config)
-    rows = make_findings(signals, earlier, history, config)
+    kept = rank_entities(signals, earlier, history, config)
+    access = tables.frame(
+        ACCESS,
+        day,
+        HISTORY_DAYS - 1,
+        EVIDENCE_COLUMNS,
+        pc.field("user_id").isin([entity.entity for entity in kept]),
+    )
+    rows = make_findings(kept, access, history, config)
     tables.replace(to_frame(tables.spark, rows, FINDINGS), FINDINGS)
     queue = rows[rows["in_budget"].astype(bool)]
     top = f", highest {queue['risk_score'].max():.0f}" if len(queue) else ""
@@ -47,37 +62,47 @@ def memory_days(config: JobConfig) -> int:
     return min(HISTORY_DAYS - 1, max(1, round(MEMORY_HALF_LIVES * config.scoring.half_life_days)))
 
 
-def make_findings(
+def rank_entities(
     signals: pd.DataFrame, earlier: pd.DataFrame, history: History, config: JobConfig
-) -> pd.DataFrame:
-    """Rows of FINDINGS of the history's day.
+) -> list[ScoredEntity]:
+    """The entities that become findings of the history's day, highest score first.
 
     ``signals``: rows of SIGNALS of the day and the days remembered; ``earlier``: rows of FINDINGS
     that were in the queue on those days.
     """
-    import pandas as pd
-
     from models.detectors import describe, detector_names
     from models.features.people import tenure_days
-    from models.findings.document import write_findings
     from models.scoring.circumstances import gather
     from models.scoring.points import score_entities
 
     today = signals[signals["day"] == history.day]
-    descriptions = {name: describe(name) for name in detector_names()}
-    families = {name: description.family for name, description in descriptions.items()}
     facts = gather(
         history.day,
         history.context,
         config.scoring,
         settings_of(config),
-        families,
+        {name: describe(name).family for name in detector_names()},
         config.suppressions,
         tenure_days(history, today["entity"].unique()),
     )
     scored = score_entities(today, shown_signals(signals, earlier), facts)
-    kept = scored[: KEPT_PER_BUDGET * config.alert_budget]
-    findings = write_findings(kept, history, descriptions, config.alert_budget)
+    return scored[: KEPT_PER_BUDGET * config.alert_budget]
+
+
+def make_findings(
+    ranked: Sequence[ScoredEntity], access: pd.DataFrame, history: History, config: JobConfig
+) -> pd.DataFrame:
+    """Rows of FINDINGS of the history's day.
+
+    ``access``: rows of ACCESS of the ranked entities in the 90 days that end with the day.
+    """
+    import pandas as pd
+
+    from models.detectors import describe, detector_names
+    from models.findings.document import write_findings
+
+    descriptions = {name: describe(name) for name in detector_names()}
+    findings = write_findings(ranked, access, history, descriptions, config.alert_budget)
     return pd.DataFrame(
         [_row(finding, history.day) for finding in findings], columns=FINDINGS.column_names
     )
@@ -117,7 +142,12 @@ def _row(finding: Finding, day: date) -> dict[str, Any]:
 
 STAGE = Stage(
     name="findings",
-    reads=(*HISTORY_READS, Read(SIGNALS, HISTORY_DAYS - 1), Read(FINDINGS, HISTORY_DAYS - 1)),
+    reads=(
+        *HISTORY_READS,
+        Read(ACCESS, HISTORY_DAYS - 1),
+        Read(SIGNALS, HISTORY_DAYS - 1),
+        Read(FINDINGS, HISTORY_DAYS - 1),
+    ),
     writes=(FINDINGS,),
     work=queue_day,
     needs=(SIGNALS, *(read.table for read in HISTORY_READS)),

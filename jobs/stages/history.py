@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from datetime import date
+from datetime import timedelta
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from jobs.inputs.context import load_context
-from jobs.platform.delta_tables import stored_frame, table_version
+from jobs.platform.delta_tables import table_version
 from jobs.platform.errors import InputError
 from jobs.stages.stage import Read, StageTables
 from models.features.history import History
 from schemas.tables.access import ACCESS, OBJECT_ACCESS
+from schemas.tables.features import ASSET_DAYS, ENTITY_DAYS, NOVELTY, PAIRS
 from schemas.tables.graph import GRAPH_EDGES, GRAPH_NODES
 from schemas.tables.values import HISTORY_DAYS
 
@@ -23,8 +24,13 @@ if TYPE_CHECKING:
 
 
 LOOK_BACK_DAYS = HISTORY_DAYS - 1
+WEEK_DAYS = 7
 HISTORY_READS = (
-    Read(ACCESS, LOOK_BACK_DAYS),
+    Read(ACCESS),
+    Read(ENTITY_DAYS, LOOK_BACK_DAYS),
+    Read(PAIRS, LOOK_BACK_DAYS),
+    Read(NOVELTY, LOOK_BACK_DAYS),
+    Read(ASSET_DAYS, LOOK_BACK_DAYS),
     Read(OBJECT_ACCESS, LOOK_BACK_DAYS),
     Read(GRAPH_NODES),
     Read(GRAPH_EDGES),
@@ -49,22 +55,50 @@ def settings_of(config: JobConfig) -> dict[str, DetectorSettings]:
 
 
 def read_history(tables: StageTables, config: JobConfig) -> History:
-    """The history for detectors: 90 days of access, the day's graph, the context.
+    """The history for detectors: features of 90 days, the day's access and graph, the context.
 
     Stages ``signals`` and ``findings`` read it one after the other. So the last history is kept in
     memory while its tables keep their versions.
     """
-    storage, day = tables.storage, tables.day
     for read in HISTORY_READS:
-        tables.require_read(read.table, day, read.days)
-    versions = tuple(table_version(storage, read.table) for read in HISTORY_READS)
-    access, object_access, nodes, edges = _read_frames(storage, day, versions)
-    context = load_context(config.context, day)
-    return History(day, access, object_access, nodes, edges, context)
+        tables.require_read(read.table, tables.day, read.days)
+    versions = tuple(table_version(tables.storage, read.table) for read in HISTORY_READS)
+    access, entity_days, pairs, novelty, assets, object_access, nodes, edges = _read_frames(
+        tables, versions
+    )
+    return History(
+        day=tables.day,
+        access=access,
+        entity_days=entity_days,
+        pairs=pairs,
+        novelty=novelty,
+        assets=assets,
+        object_access=object_access,
+        nodes=nodes,
+        edges=edges,
+        context=load_context(config.context, tables.day),
+    )
 
 
 @lru_cache(maxsize=1)
-def _read_frames(
-    storage: str, day: date, versions: tuple[int | None, ...]
-) -> tuple[pd.DataFrame, ...]:
-    return tuple(stored_frame(storage, read.table, day, read.days) for read in HISTORY_READS)
+def _read_frames(tables: StageTables, versions: tuple[int | None, ...]) -> tuple[pd.DataFrame, ...]:
+    """Frames of :class:`History`, ``access`` to ``edges``."""
+    import pandas as pd
+    import pyarrow.compute as pc
+
+    day, past = tables.day, LOOK_BACK_DAYS
+    this_week = pc.field("day") > pc.scalar(day - timedelta(days=WEEK_DAYS))
+    marked = pc.field("cloned") | pc.field("fetched") | (pc.field("entries") > 0)
+    today = pc.field("day") == pc.scalar(day)
+    given = pc.field("kind") == "destination"
+    written = tables.frame(ASSET_DAYS, day, past, ["asset_id", "written"])
+    return (
+        tables.frame(ACCESS),
+        tables.frame(ENTITY_DAYS, day, past),
+        tables.frame(PAIRS, day, past, where=this_week | marked),
+        tables.frame(NOVELTY, day, past, where=today | given),
+        pd.DataFrame(written.groupby("asset_id")[["written"]].max()),
+        tables.frame(OBJECT_ACCESS, day, past),
+        tables.frame(GRAPH_NODES),
+        tables.frame(GRAPH_EDGES),
+    )

@@ -13,6 +13,7 @@ from schemas.tables.spec import Table
 
 if TYPE_CHECKING:
     import pandas as pd
+    from pyarrow.compute import Expression
     from pyspark.sql import DataFrame, SparkSession
 
 
@@ -73,11 +74,15 @@ class StageTables:
         last: date | None = None,
         look_back: int = 0,
         columns: Sequence[str] | None = None,
+        where: Expression | None = None,
     ) -> pd.DataFrame:
-        """Like :meth:`read`, without the engine: a pandas frame of ``columns`` (None: all)."""
+        """Like :meth:`read`, without the engine: a pandas frame.
+
+        ``columns``: the wanted columns; ``where``: a condition on the rows (None: all).
+        """
         last = self.day if last is None else last
         self.require_read(table, last, look_back)
-        return stored_frame(self.storage, table, last, look_back, columns)
+        return stored_frame(self.storage, table, last, look_back, columns, where)
 
     def replace(self, frame: DataFrame, table: Table, writing: int | None = None) -> None:
         """Replace the stage's day of ``table``; see :func:`replace_day`."""

@@ -10,9 +10,9 @@ from models.detectors.settings import DetectorSettings
 from models.detectors.signal import Signal
 from models.features.bursts import leading_assets_by_measure, own_baseline
 from models.features.novelty import neighbours
-from models.features.rows import Codes, Floats, active_kinds, log_days
+from models.features.rows import Codes, Floats, active_kinds
 from models.features.settings import Whole
-from models.features.volumes import MEASURES, Volumes, daily_volumes, taken_rows, weekly_volumes
+from models.features.volumes import MEASURES, Volumes, daily_volumes, weekly_volumes
 from models.reasons.parts import Amount, Times, Word
 from models.reasons.reason import Reason
 from schemas.tables.values import WINDOW_DAYS
@@ -41,14 +41,13 @@ def score(history: History, settings: BurstPeersSettings) -> list[Signal]:
     riskier.
     """
     kinds = active_kinds(history)
-    taken = taken_rows(history, "hourly")
-    if taken.empty or not kinds:
+    if not kinds:
         return []
     rows: list[Signal] = []
-    by_window = {"1d": daily_volumes(taken), "7d": weekly_volumes(taken, log_days(history))}
+    by_window = {"1d": daily_volumes(history), "7d": weekly_volumes(history)}
     for window, volumes in by_window.items():
         circles = neighbours(history, volumes.users)
-        assets = leading_assets_by_measure(history, taken, WINDOW_DAYS[window])
+        assets = leading_assets_by_measure(history, WINDOW_DAYS[window])
         compared = [_compare(volumes, measure, circles, settings) for measure in MEASURES]
         scores = np.column_stack([found[0] for found in compared])
         for number in np.flatnonzero(np.isfinite(scores).any(axis=1)):

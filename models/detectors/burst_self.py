@@ -6,21 +6,19 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 import numpy as np
-import pandas as pd
 
 from models.detectors.settings import DetectorSettings
 from models.detectors.signal import Signal
 from models.features.baselines import Baseline
 from models.features.bursts import leading_assets_by_measure, own_baseline
 from models.features.novelty import neighbours
-from models.features.rows import Codes, Floats, active_kinds, log_days
+from models.features.rows import Codes, Floats, active_kinds
 from models.features.settings import Whole
 from models.features.volumes import (
     MEASURES,
     Volumes,
     daily_volumes,
     hourly_volumes,
-    taken_rows,
     weekly_volumes,
 )
 from models.reasons.parts import Amount, Times, Word
@@ -48,25 +46,22 @@ def score(history: History, settings: BurstSelfSettings) -> list[Signal]:
     ``min_assets`` weigh less in proportion.
     """
     kinds = active_kinds(history)
-    taken = taken_rows(history, "hourly")
-    if taken.empty or not kinds:
+    if not kinds:
         return []
     rows: list[Signal] = []
-    for window, volumes in volumes_by_window(history, taken, settings).items():
+    for window, volumes in volumes_by_window(history, settings).items():
         circles = neighbours(history, volumes.users)
         scores, baselines = score_volumes(volumes, circles, settings)
-        rows += _describe(history, taken, window, volumes, scores, baselines, kinds)
+        rows += _describe(history, window, volumes, scores, baselines, kinds)
     return rows
 
 
-def volumes_by_window(
-    history: History, taken: pd.DataFrame, settings: BurstSelfSettings
-) -> dict[str, Volumes]:
+def volumes_by_window(history: History, settings: BurstSelfSettings) -> dict[str, Volumes]:
     """Volumes of the three windows."""
     return {
-        "1h": hourly_volumes(taken, settings.hour_days),
-        "1d": daily_volumes(taken),
-        "7d": weekly_volumes(taken, log_days(history)),
+        "1h": hourly_volumes(history, settings.hour_days),
+        "1d": daily_volumes(history),
+        "7d": weekly_volumes(history),
     }
 
 
@@ -87,14 +82,13 @@ def score_volumes(
 
 def _describe(
     history: History,
-    taken: pd.DataFrame,
     window: str,
     volumes: Volumes,
     scores: Floats,
     baselines: dict[str, Baseline],
     kinds: Mapping[str, str],
 ) -> list[Signal]:
-    assets = leading_assets_by_measure(history, taken, WINDOW_DAYS[window])
+    assets = leading_assets_by_measure(history, WINDOW_DAYS[window])
     rows: list[Signal] = []
     for number in np.flatnonzero(np.isfinite(scores).any(axis=1)):
         user = str(volumes.users[number])

@@ -16,13 +16,9 @@ from models.features.rows import active_entities, each_row, log_days, recent
 from models.features.settings import Number, Whole
 from models.reasons.parts import Amount, Assets, Count
 from models.reasons.reason import Reason
-from schemas.tables.values import POD_ENTRIES
 
 if TYPE_CHECKING:
     from models.features.history import History
-
-ENTRIES = (*(f"/{entry}" for entry in POD_ENTRIES), "/cp", "ephemeralcontainers")
-"""Parts of an action's name that mean content of a running container can be reached."""
 
 
 class ClusterEgressSettings(DetectorSettings):
@@ -45,18 +41,11 @@ def score(history: History, settings: ClusterEgressSettings) -> list[Signal]:
     entered none.
     """
     active = active_entities(history)
-    columns = ["user_id", "asset_id", "action_class", "events", "failures", "actions"]
-    rows = recent(history.access, history.day, columns)
-    entered = rows["action_class"] == "execute"
-    entered &= rows["events"] > rows["failures"]
-    candidates = rows[entered].reset_index(drop=True)
-    kept = [
-        any(e in action for e in ENTRIES for action in names) for names in candidates["actions"]
-    ]
-    entries = candidates[np.array(kept, dtype=bool)]
     if active.empty:
         return []
-    found = _surprises(history, rows, entries, settings)
+    pairs = recent(history.pairs, history.day, ["user_id", "asset_id", "entries"])
+    entries = pairs[pairs["entries"] > 0].reset_index(drop=True)
+    found = _surprises(history, entries, settings)
     groups = dict(iter(found.groupby("user_id")))
     trust = float(trust_after(log_days(history), settings.settle_days))
     result: list[Signal] = []
@@ -84,24 +73,24 @@ def score(history: History, settings: ClusterEgressSettings) -> list[Signal]:
 
 
 def _surprises(
-    history: History, rows: pd.DataFrame, entries: pd.DataFrame, settings: ClusterEgressSettings
+    history: History, entries: pd.DataFrame, settings: ClusterEgressSettings
 ) -> pd.DataFrame:
     """Today's entered assets of each user with ``surprise``, ``count``, ``before``, ``odds``."""
     prior = settings.prior_days
     declared = teams(history.context)
-    past_rows, past = rows[rows["ago"] > 0], entries[entries["ago"] > 0]
-    active_days = past_rows.drop_duplicates(["user_id", "ago"])
+    by_pair = entries[entries["ago"] > 0]
+    active_days = recent(history.entity_days, history.day, ["user_id"])
+    active_days = active_days[active_days["ago"] > 0]
     days = active_days.groupby("user_id").size()
-    by_pair = past.drop_duplicates(["user_id", "asset_id", "ago"])
     pair_days = by_pair.groupby(["user_id", "asset_id"]).size()
-    any_days = past.drop_duplicates(["user_id", "ago"]).groupby("user_id").size()
+    any_days = by_pair.drop_duplicates(["user_id", "ago"]).groupby("user_id").size()
     team_pairs = by_pair.assign(team=by_pair["user_id"].map(declared)).groupby(["team", "asset_id"])
     team_touches = team_pairs.size()
     team_days = active_days.assign(team=active_days["user_id"].map(declared)).groupby("team").size()
     overall = (
         (len(by_pair) + 0.5) / (len(active_days) + 1.0) / max(1, by_pair["asset_id"].nunique())
     )
-    entered = entries[entries["ago"] == 0].groupby(["user_id", "asset_id"])["events"].sum()
+    entered = entries[entries["ago"] == 0].groupby(["user_id", "asset_id"])["entries"].sum()
     records = []
     for user, asset, count in each_row(entered.reset_index()):
         team = declared.get(user, "")

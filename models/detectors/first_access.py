@@ -11,9 +11,9 @@ import pandas as pd
 from models.detectors.settings import DetectorSettings
 from models.detectors.signal import Signal
 from models.features.assets import EVIDENCE_ASSETS, listed_assets, sensitivity_shares
-from models.features.novelty import novelty_days, trust_after
+from models.features.novelty import novelty_habit, trust_after
 from models.features.people import teams, tenure_days
-from models.features.rows import CONTENT_CLASSES, active_entities, each_row, log_days, recent
+from models.features.rows import active_entities, each_row, log_days
 from models.features.settings import Number, Whole
 from models.reasons.parts import Amount, Assets, Likelihood
 from models.reasons.reason import Reason
@@ -104,9 +104,10 @@ def _surprises(
     }
     new = edges["today"] & edges["is_new"]
     groups, edges = group[new], edges[new]
-    access = recent(history.access, history.day, ["user_id", "asset_id", "action_class"])
-    born = access.groupby("asset_id")["ago"].max()
-    content = access[(access["ago"] == 0) & access["action_class"].isin(CONTENT_CLASSES)]
+    today = history.pairs[history.pairs["day"] == history.day]
+    first = today.drop_duplicates("asset_id").set_index("asset_id")["asset_first_day"]
+    born = first.map(lambda seen: (history.day - seen).days)
+    content = today[today["content"].astype(bool)]
     touched = set(zip(content["user_id"], content["asset_id"], strict=True))
     declared, owners = teams(history.context), facts["owner_team"].to_dict()
     colleagues = _team_readers(history, edges, declared)
@@ -130,14 +131,12 @@ def _surprises(
 
 def _curiosity(history: History) -> dict[str, float]:
     """Factor of each user, LEAST_CURIOSITY to 1: less for who touches something new every week."""
-    seen = recent(history.access, history.day, ["user_id", "asset_id"])
-    seen = seen.rename(columns={"user_id": "user", "asset_id": "value"}).drop_duplicates()
-    habit = novelty_days(seen, SETTLE_DAYS)
+    habit = novelty_habit(history, "new_assets", SETTLE_DAYS)
     surprise = np.log10((habit["days"] + 1) / (habit["novel"] + 1))
     factor = np.clip(surprise / np.log10(RARE_NOVELTY_DAYS), LEAST_CURIOSITY, 1.0)
     # Before anything is known of a user, nothing is known of the curiosity.
     factor = np.where(habit["days"] < RARE_NOVELTY_DAYS, np.maximum(factor, 0.7), factor)
-    return dict(zip(habit["user"], factor, strict=True))
+    return dict(zip(habit.index, factor, strict=True))
 
 
 def _team_readers(

@@ -20,8 +20,6 @@ from schemas.context import names_of
 if TYPE_CHECKING:
     from models.features.history import History
 
-GIVING_CLASSES = frozenset({"copy", "share"})
-
 
 class ForeignCopySettings(DetectorSettings):
     """Settings of foreign_copy.yml."""
@@ -43,46 +41,32 @@ def score(history: History, settings: ForeignCopySettings) -> list[Signal]:
     1d for everyone, 0 for those who copied and shared nothing.
     """
     active = active_entities(history)
-    columns = [
-        "user_id",
-        "asset_id",
-        "action_class",
-        "events",
-        "failures",
-        "objects",
-        "destinations",
-    ]
-    rows = recent(history.access, history.day, columns)
-    giving = rows["action_class"].isin(GIVING_CLASSES) & (rows["events"] > rows["failures"])
-    given = rows[giving & rows["user_id"].isin(active["user_id"])].reset_index(drop=True)
     if active.empty:
         return []
-    place, targets = explode(given["destinations"])
-    sent = pd.DataFrame(
-        {
-            "row": place,
-            "user": given["user_id"].to_numpy()[place],
-            "container": [str(target) for target in targets],
-            "ago": given["ago"].to_numpy()[place],
-        }
-    )
+    columns = ["user_id", "asset_id", "given", "gives", "destinations"]
+    pairs = recent(history.pairs, history.day, columns, 1)
+    given = pairs[(pairs["gives"] > 0) & pairs["user_id"].isin(active["user_id"])]
+    today = given.reset_index(drop=True)
+    place, targets = explode(today["destinations"])
+    sent = pd.DataFrame({"row": place, "container": [str(target) for target in targets]})
+    used = recent(history.novelty, history.day, ["user_id", "kind", "value"])
+    used = used[(used["kind"] == "destination") & (used["ago"] > 0)]
     own = {str(account) for account in settings.own_accounts}
-    ours = {container_of(str(asset)) for asset in rows["asset_id"].unique() if "://" in str(asset)}
+    ours = {container_of(str(asset)) for asset in history.assets.index if "://" in str(asset)}
     ours |= {container_of(str(pattern)) for pattern in history.context.assets["pattern"]}
     ours |= _identities(history)
     trust = float(trust_after(log_days(history), settings.settle_days))
     strange = {
-        name: _strangeness(name, sent, own, ours, trust, settings)
-        for name in sorted(set(sent.loc[sent["ago"] == 0, "container"]))
+        name: _strangeness(name, used, own, ours, trust, settings)
+        for name in sorted(set(sent["container"]))
     }
-    sent["strange"] = sent["container"].map(strange).fillna(0.0)
-    worst = sent[sent["ago"] == 0].sort_values(["row", "strange", "container"])
+    sent["strange"] = sent["container"].map(strange).astype(np.float64)
+    worst = sent.sort_values(["row", "strange", "container"])
     worst = worst.drop_duplicates("row", keep="last").set_index("row")
-    today = given[given["ago"] == 0].copy()
     today["strange"] = worst["strange"].reindex(today.index).fillna(0.0).to_numpy(dtype=np.float64)
     today["to"] = worst["container"].reindex(today.index).fillna("").to_numpy()
     shares = sensitivity_shares(today["asset_id"], history.context)
-    amount = np.maximum(1, today["objects"].to_numpy(dtype=np.float64))
+    amount = np.maximum(1, today["given"].to_numpy(dtype=np.float64))
     today["value"] = np.log2(1 + amount) * shares * today["strange"].to_numpy()
     return _describe(today, active)
 
@@ -98,7 +82,7 @@ def _describe(today: pd.DataFrame, active: pd.DataFrame) -> list[Signal]:
             rows.append(Signal(user, kind, "1d", 0.0, 0.0, 0.0, "objects", nothing))
             continue
         assets = list(dict.fromkeys(str(asset) for asset in part["asset_id"]))[:EVIDENCE_ASSETS]
-        objects = float(np.maximum(1, part["objects"]).sum())
+        objects = float(np.maximum(1, part["given"]).sum())
         names = sorted(set(part["to"]) - {""})
         reason = Reason(
             "gave_away", objects=Amount(objects, "objects"), places=Destinations(tuple(names))
@@ -110,7 +94,7 @@ def _describe(today: pd.DataFrame, active: pd.DataFrame) -> list[Signal]:
 
 def _strangeness(
     name: str,
-    sent: pd.DataFrame,
+    used: pd.DataFrame,
     own: set[str],
     ours: set[str],
     trust: float,
@@ -122,8 +106,8 @@ def _strangeness(
         return 0.0 if account in own else settings.foreign
     if container_of(container) in ours:
         return 0.0
-    before = sent[(sent["container"] == name) & (sent["ago"] > 0)]
-    days, users = before["ago"].nunique(), before["user"].nunique()
+    before = used[used["value"] == name]
+    days, users = before["ago"].nunique(), before["user_id"].nunique()
     known = max(days / max(1.0, settings.known_days), (users - 1.0))
     return trust * max(0.0, 1.0 - known) if len(before) else trust
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -87,15 +88,14 @@ def _artefacts(history: History, leavers: set[str]) -> dict[str, Found]:
 
 
 def _code(history: History, leavers: set[str], several: float) -> dict[str, Found]:
-    columns = ["user_id", "asset_id", "action_class", "events", "failures"]
-    rows = recent(history.access, history.day, columns)
-    rows = rows[rows["user_id"].isin(leavers)]
+    columns = ["user_id", "asset_id", "cloned", "first_day"]
+    rows = recent(history.pairs, history.day, columns, DAYS)
+    rows = rows[rows["user_id"].isin(leavers) & rows["cloned"].astype(bool)]
     known = repositories(rows["asset_id"].unique(), history.context)
     private = [asset for asset, sensitivity in known.items() if sensitivity > 1]
-    rows = rows[rows["asset_id"].isin(private)]
-    first = rows.groupby(["user_id", "asset_id"])["ago"].transform("max")
-    cloned = (rows["action_class"] == "clone") & (rows["events"] > rows["failures"])
-    window = rows.assign(fresh=first < DAYS)[cloned & (rows["ago"] < DAYS)]
+    window = rows[rows["asset_id"].isin(private)]
+    since = history.day - timedelta(days=DAYS - 1)
+    window = window.assign(fresh=[first >= since for first in window["first_day"]])
     found = {}
     for user, part in each_group(window, "user_id"):
         if not (part["ago"] == 0).any():

@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 
 from models.detectors.settings import DetectorSettings
 from models.detectors.signal import Signal
@@ -14,7 +13,7 @@ from models.features.assets import EVIDENCE_ASSETS, listed_assets, repositories
 from models.features.baselines import row_quantile
 from models.features.novelty import trust_after
 from models.features.people import teams, tenure_days
-from models.features.rows import Floats, active_entities, explode, log_days, recent
+from models.features.rows import Floats, active_entities, log_days, recent
 from models.features.settings import Number, Whole
 from models.reasons.parts import Amount, Assets, Count, Days
 from models.reasons.reason import Reason
@@ -23,10 +22,8 @@ from schemas.tables.values import HISTORY_DAYS, WINDOW_DAYS
 if TYPE_CHECKING:
     from models.features.history import History
 
-Flags = NDArray[np.bool_]
-ARCHIVE_WORDS = ("zip", "archive", "tarball", "bundle")
 USUAL_QUANTILE = 0.9
-COLUMNS = ("user_id", "asset_id", "action_class", "events", "failures", "actions", "credentials")
+FLAGS = ("cloned", "fetched", "archived", "new_credential")
 
 
 class MassCloneSettings(DetectorSettings):
@@ -103,19 +100,17 @@ def score(history: History, settings: MassCloneSettings) -> list[Signal]:
 
 def _taken(history: History, settings: MassCloneSettings) -> pd.DataFrame:
     """Clones and fetches of private repositories with ``weight``, ``is_new``, ``archived``."""
-    rows = recent(history.access, history.day, COLUMNS)
+    columns = ["user_id", "asset_id", *FLAGS, "days_before"]
+    rows = recent(history.pairs, history.day, columns).astype(dict.fromkeys(FLAGS, bool))
     private = {
         asset: sensitivity
         for asset, sensitivity in repositories(rows["asset_id"].unique(), history.context).items()
         if sensitivity > 1
     }
-    rows = rows[rows["asset_id"].isin(private) & (rows["user_id"] != "")].reset_index(drop=True)
+    taken = (rows["cloned"] | rows["fetched"]) & (rows["user_id"] != "")
+    rows = rows[taken & rows["asset_id"].isin(private)].reset_index(drop=True)
     # Any earlier touch, a push or a look, makes a repository known.
-    first = rows.groupby(["user_id", "asset_id"])["ago"].transform("max")
-    rows["is_new"] = first == rows["ago"]
-    taken = rows["action_class"].isin(["clone", "read"]) & (rows["events"] > rows["failures"])
-    rows = rows[taken].reset_index(drop=True)
-    rows["archived"] = _any_archive(rows["actions"])
+    rows["is_new"] = rows["days_before"] == 0
     declared = teams(history.context)
     owners = listed_assets(history.context)["owner_team"].to_dict()
     own = [
@@ -124,37 +119,11 @@ def _taken(history: History, settings: MassCloneSettings) -> pd.DataFrame:
     ]
     weight = np.minimum(rows["asset_id"].map(private).to_numpy(dtype=np.float64) / 3, 1.0)
     weight *= np.where(rows["is_new"], 1.0, settings.known_repository)
-    weight *= np.where(rows["action_class"] == "clone", 1.0, settings.fetch)
+    weight *= np.where(rows["cloned"], 1.0, settings.fetch)
     weight *= np.where(np.array(own, dtype=bool), settings.own_team, 1.0)
     weight *= np.where(rows["archived"], settings.archive, 1.0)
-    weight *= np.where(_new_credential(rows), settings.new_credential, 1.0)
+    weight *= np.where(rows["new_credential"], settings.new_credential, 1.0)
     return rows.assign(weight=weight)
-
-
-def _any_archive(actions: pd.Series) -> Flags:
-    return np.array(
-        [any(word in action for word in ARCHIVE_WORDS for action in names) for names in actions],
-        dtype=bool,
-    )
-
-
-def _new_credential(rows: pd.DataFrame) -> Flags:
-    """Whether a row uses a token that its user had not used on an earlier day."""
-    row, tokens = explode(rows["credentials"])
-    used = pd.DataFrame(
-        {
-            "row": row,
-            "user": rows["user_id"].to_numpy()[row],
-            "token": tokens,
-            "ago": rows["ago"].to_numpy()[row],
-        }
-    )
-    first = used.groupby(["user", "token"])["ago"].transform("max").to_numpy()
-    oldest = rows.groupby("user_id")["ago"].transform("max").to_numpy()
-    new = np.zeros(len(rows), dtype=bool)
-    fresh = used["row"].to_numpy(dtype=np.int64)[first == used["ago"].to_numpy()]
-    new[fresh] = True
-    return np.asarray(new & (oldest > rows["ago"].to_numpy()))
 
 
 def _weights(rows: pd.DataFrame, users: Any, days: int, reach: int) -> tuple[Floats, Floats]:

@@ -9,17 +9,9 @@ import pandas as pd
 
 from models.detectors.settings import DetectorSettings
 from models.detectors.signal import Signal
-from models.features.assets import EVIDENCE_ASSETS, leading_assets, sensitivity_shares
+from models.features.assets import EVIDENCE_ASSETS, leading_assets
 from models.features.baselines import row_quantile
-from models.features.rows import (
-    TAKE_CLASSES,
-    Codes,
-    Floats,
-    active_entities,
-    explode,
-    explode_hours,
-    recent,
-)
+from models.features.rows import Codes, Floats, active_entities, explode, recent
 from models.features.settings import Whole
 from models.reasons.parts import WORDS, Word
 from models.reasons.reason import Reason, Series
@@ -31,12 +23,15 @@ if TYPE_CHECKING:
 
 FEATURES = tuple(WORDS["feature"])
 """Features of a day; amounts are logs relative to the entity's own median day."""
-COLUMNS = ("user_id", "user_kind", "asset_id", "action_class", "events", "failures", "bytes_out",
-           "objects", "hourly", "networks", "agents", "acting_as")  # fmt: skip
+AMOUNTS = {
+    "bytes": "bytes", "objects": "objects", "assets": "touched", "sensitive": "sensitive",
+    "clones": "clones", "lists": "lists", "writes": "writes", "executes": "executes",
+    "failures": "failures", "gives": "gives",
+}  # fmt: skip
+"""Features that are compared with the entity's own median day, and their columns."""
+AS_COUNTED = {"networks": "rare_networks", "agents": "rare_agents", "credentials": "roles"}
+"""Features that are taken as they are, and their columns."""
 PUSHING_SHOWN = 3
-RARE_SHARE = 0.1
-SENSITIVE = 0.8
-"""Sensitivity ÷ 5 from which an asset is a sensitive one (4 and 5)."""
 
 
 class OddDaySettings(DetectorSettings):
@@ -59,14 +54,16 @@ def score(history: History, settings: OddDaySettings) -> list[Signal]:
     Fails where odd days lie close together.
     """
     active = active_entities(history)
-    rows = recent(history.access, history.day, COLUMNS, settings.train_days + 1)
+    columns = ["user_id", "hours", *AMOUNTS.values(), *AS_COUNTED.values()]
+    rows = recent(history.entity_days, history.day, columns, settings.train_days + 1)
     rows = rows[rows["user_id"].isin(active["user_id"])].reset_index(drop=True)
     if rows.empty:
         return []
-    days = measure_days(rows, history)
+    days = measure_days(rows)
     kinds = active.set_index("user_id")["user_kind"]
     days["kind"] = days["user_id"].map(kinds)
-    assets = leading_assets(rows[rows["ago"] == 0], "events", history.context, EVIDENCE_ASSETS)
+    today = recent(history.pairs, history.day, ["user_id", "asset_id", "events"], 1)
+    assets = leading_assets(today, "events", history.context, EVIDENCE_ASSETS)
     found: list[Signal] = []
     for _, part in days.groupby("kind"):
         past, today = part[part["ago"] > 0], part[part["ago"] == 0]
@@ -129,57 +126,24 @@ def _reason(values: Floats, reference: Floats, pushes: Floats) -> Reason:
     return Reason("odd_day", features=Series(", ", named)) if named else Reason("slightly_odd_day")
 
 
-def measure_days(rows: pd.DataFrame, history: History) -> pd.DataFrame:
-    """One row per user and active day: ``user_id``, ``ago`` and FEATURES.
+def measure_days(rows: pd.DataFrame) -> pd.DataFrame:
+    """One row per user and day of ``entity_days``: ``user_id``, ``ago`` and FEATURES.
 
-    Amounts are log(1 + x) minus the median of the user's earlier days; rarities are counts by the
+    Amounts are log(1 + x) minus the median of the user's earlier days. Hours are compared with the
     user's other days, so that a day does not make itself usual.
     """
-    pairs = rows[["user_id", "ago"]].drop_duplicates().sort_values(["user_id", "ago"])
-    pairs = pairs.reset_index(drop=True)
-    users, user = np.unique(pairs["user_id"].to_numpy(dtype=object), return_inverse=True)
-    width = int(pairs["ago"].max()) + 1
-    cell_of = np.full(len(users) * width, -1, dtype=np.int64)
-    cell_of[user * width + pairs["ago"].to_numpy()] = np.arange(len(pairs))
-    row_user = np.searchsorted(users, rows["user_id"].to_numpy(dtype=object))
-    cell = cell_of[row_user * width + rows["ago"].to_numpy()]
-    amounts = _amounts(rows, cell, len(pairs), history)
-    features = {name: _relative(values, user, pairs["ago"].to_numpy(), len(users), width)
-                for name, values in amounts.items()}  # fmt: skip
-    features["hours"] = _strange_hours(rows, cell, user, len(pairs))
-    features["networks"] = _rarities(rows["networks"], cell, user, len(pairs))
-    features["agents"] = _rarities(rows["agents"], cell, user, len(pairs))
-    place, items = explode(rows["acting_as"])
-    roles = pd.DataFrame({"cell": cell[place], "role": items}).drop_duplicates()
-    features["credentials"] = np.bincount(roles["cell"], minlength=len(pairs)).astype(np.float64)
-    return pairs.assign(**features)
-
-
-def _amounts(rows: pd.DataFrame, cell: Codes, count: int, history: History) -> dict[str, Floats]:
-    """Amount of each person-day, by feature."""
-    action = rows["action_class"]
-    events = rows["events"].to_numpy(dtype=np.float64)
-    taken = action.isin(TAKE_CLASSES).to_numpy()
-    size = np.nan_to_num(pd.to_numeric(rows["bytes_out"]).to_numpy(dtype=np.float64))
-    objects = rows["objects"].to_numpy(dtype=np.float64)
-    touched = pd.DataFrame({"cell": cell, "asset": rows["asset_id"]}).drop_duplicates()
-    share = sensitivity_shares(touched["asset"], history.context)
-
-    def total(values: Floats) -> Floats:
-        return np.bincount(cell, values, count).astype(np.float64)
-
-    return {
-        "bytes": total(size * taken),
-        "objects": total(objects * taken),
-        "assets": np.bincount(touched["cell"], minlength=count).astype(np.float64),
-        "sensitive": np.bincount(touched["cell"], share >= SENSITIVE, count).astype(np.float64),
-        "clones": total(objects * (action == "clone").to_numpy()),
-        "lists": total(events * action.isin(["list", "inspect"]).to_numpy()),
-        "writes": total(events * action.isin(["write", "delete"]).to_numpy()),
-        "executes": total(events * (action == "execute").to_numpy()),
-        "failures": total(rows["failures"].to_numpy(dtype=np.float64)),
-        "gives": total(events * action.isin(["copy", "share"]).to_numpy()),
-    }
+    rows = rows.sort_values(["user_id", "ago"], ignore_index=True)
+    users, user = np.unique(rows["user_id"].to_numpy(dtype=object), return_inverse=True)
+    ago = rows["ago"].to_numpy()
+    width = int(ago.max()) + 1
+    features = {}
+    for name, column in AMOUNTS.items():
+        values = np.nan_to_num(pd.to_numeric(rows[column]).to_numpy(dtype=np.float64))
+        features[name] = _relative(values, user, ago, len(users), width)
+    features["hours"] = _strange_hours(rows["hours"], user)
+    for name, column in AS_COUNTED.items():
+        features[name] = rows[column].to_numpy(dtype=np.float64)
+    return rows[["user_id", "ago"]].assign(**features)
 
 
 def _relative(values: Floats, user: Codes, ago: Codes, users: int, width: int) -> Floats:
@@ -190,11 +154,9 @@ def _relative(values: Floats, user: Codes, ago: Codes, users: int, width: int) -
     return np.asarray(logs - usual[user], dtype=np.float64)
 
 
-def _strange_hours(rows: pd.DataFrame, cell: Codes, user: Codes, count: int) -> Floats:
+def _strange_hours(hours: pd.Series, user: Codes) -> Floats:
     """Mean surprisal (log10) of the day's hours by the hours of the user's other days."""
-    place, found = explode_hours(rows["hourly"])
-    hours, events = found[:, 0].astype(np.int64), found[:, 1]
-    table = np.bincount(cell[place] * 24 + hours, events, count * 24).reshape(count, 24)
+    table = np.array(explode(hours)[1], dtype=np.float64).reshape(-1, 24)
     # A million requests in an hour say little more about the clock than a few.
     table = np.log1p(table)
     totals = np.zeros((int(user.max(initial=0)) + 1, 24))
@@ -205,16 +167,3 @@ def _strange_hours(rows: pd.DataFrame, cell: Codes, user: Codes, count: int) -> 
     weight = table.sum(axis=1)
     strange = (table * -np.log10(odds)).sum(axis=1) / np.maximum(weight, 1e-9)
     return np.where(weight > 0, strange, 0.0)
-
-
-def _rarities(lists: pd.Series, cell: Codes, user: Codes, count: int) -> Floats:
-    """Values of each person-day that the user has on less than a tenth of its other days."""
-    place, items = explode(lists)
-    used = pd.DataFrame({"cell": cell[place], "value": items}).drop_duplicates()
-    used["user"] = user[used["cell"].to_numpy(dtype=np.int64)]
-    others = used.groupby(["user", "value"])["cell"].transform("size").to_numpy() - 1
-    days = np.bincount(user)[used["user"].to_numpy(dtype=np.int64)] - 1
-    rare = others < RARE_SHARE * np.maximum(days, 1)
-    return np.bincount(used["cell"].to_numpy(dtype=np.int64), rare & (days > 0), count).astype(
-        np.float64
-    )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
@@ -10,16 +10,8 @@ import pandas as pd
 from models.detectors.settings import DetectorSettings
 from models.detectors.signal import Signal
 from models.features.assets import EVIDENCE_ASSETS, sensitivity_shares
-from models.features.novelty import novelty_days
-from models.features.rows import (
-    Codes,
-    Floats,
-    active_entities,
-    each_group,
-    explode,
-    explode_hours,
-    recent,
-)
+from models.features.novelty import novelty_habit
+from models.features.rows import Floats, active_entities, each_group, explode, recent
 from models.features.settings import Number, Whole
 from models.reasons.parts import (
     Actions,
@@ -40,9 +32,11 @@ INTERACTIVE = ("aws-cli", "aws-shell", "console", "mozilla", "chrome", "safari",
                "cyberduck", "postman", "winscp", "github-desktop", "insomnia")  # fmt: skip
 """Programs that people use; a service that begins to use one is in a person's hands."""
 SETTLE_DAYS = 7
-DIMENSIONS = ("networks", "agents", "action", "hour", "asset_id")
-COLUMNS = ("user_id", "user_kind", "asset_id", "action_class", "events", "networks", "agents",
-           "hourly")  # fmt: skip
+NEW_VALUES = {
+    "network": "new_networks", "agent": "new_agents", "action": "new_actions",
+    "hour": "new_hours", "asset": "new_assets",
+}  # fmt: skip
+"""Dimensions, and the columns of ``entity_days`` that count their new values."""
 
 
 class ServiceMisuseSettings(DetectorSettings):
@@ -68,48 +62,48 @@ def score(history: History, settings: ServiceMisuseSettings) -> list[Signal]:
     """
     active = active_entities(history)
     kinds = active[active["user_kind"] == "service"].set_index("user_id")["user_kind"].to_dict()
-    rows = recent(history.access, history.day, COLUMNS)
-    rows = rows[rows["user_id"].isin(kinds)].reset_index(drop=True)
-    if rows.empty:
+    today = recent(history.entity_days, history.day, ["user_id", "days_before"], 1)
+    today = today[today["user_id"].isin(kinds)].sort_values("user_id")
+    days = today.set_index("user_id")["days_before"]
+    if days.empty:
         return []
-    users, user = np.unique(rows["user_id"].to_numpy(dtype=object), return_inverse=True)
-    days = _active_days(user, rows["ago"].to_numpy(), len(users))
-    total = np.zeros(len(users))
-    novelties: list[list[Reason]] = [[] for _ in users]
-    count = np.zeros(len(users))
     weights = {
-        "networks": settings.of_network,
-        "agents": settings.of_program,
+        "network": settings.of_network,
+        "agent": settings.of_program,
         "action": settings.of_action,
         "hour": settings.of_hour,
-        "asset_id": settings.of_asset,
+        "asset": settings.of_asset,
     }
-    for dimension in DIMENSIONS:
-        values = _values(rows, dimension)
-        found = _surprises(user, rows["ago"].to_numpy(), values, days, settings.prior_days)
-        found["surprise"] *= _emphasis(dimension, found["value"], settings)
-        if dimension == "asset_id":
-            found["surprise"] *= sensitivity_shares(found["value"], history.context)
-        found = found.sort_values(["user", "surprise", "value"], ascending=[True, False, True])
-        top = found.drop_duplicates("user")
-        total[top["user"]] += weights[dimension] * top["surprise"]
-        for code, part in each_group(found[found["days"] == 0], "user"):
-            novelties[code].append(_new_values(dimension, part["value"]))
-            count[code] += len(part)
-    assets = _strange_assets(rows, user, users, history, days)
+    total = pd.Series(0.0, index=days.index)
+    count = pd.Series(0, index=days.index)
+    novelties: dict[str, list[Reason]] = {}
+    surprises = {kind: _surprises(history, kind, days, settings.prior_days) for kind in NEW_VALUES}
+    for kind, found in surprises.items():
+        emphasis = _emphasis(kind, found["value"], settings)
+        if kind == "asset":
+            emphasis = emphasis * sensitivity_shares(found["value"], history.context)
+        found = found.assign(surprise=found["surprise"] * emphasis)
+        found = found.sort_values(["user_id", "surprise", "value"], ascending=[True, False, True])
+        top = found.drop_duplicates("user_id").set_index("user_id")["surprise"]
+        total = total.add(weights[kind] * top, fill_value=0.0)
+        new = found[found["days_before"] == 0]
+        count = count.add(new.groupby("user_id").size(), fill_value=0)
+        for user, part in each_group(new, "user_id"):
+            novelties.setdefault(user, []).append(_new_values(kind, part["value"]))
+    assets = _strange_assets(history, days)
     return [
         Signal(
             entity=str(name),
             user_kind=kinds[name],
             window="1d",
-            statistic=float(total[code]),
-            observed=float(count[code]),
+            statistic=float(total[name]),
+            observed=float(count[name]),
             expected=0.0,
             unit="novelties",
-            reason=_reason(novelties[code], float(count[code]), float(days[code])),
-            asset_ids=assets.get(code, []),
+            reason=_reason(novelties.get(name, []), float(count[name]), float(days[name])),
+            asset_ids=assets.get(name, []),
         )
-        for code, name in enumerate(users)
+        for name in days.index
     ]
 
 
@@ -129,9 +123,9 @@ def _new_values(dimension: str, values: pd.Series) -> Reason:
         return Reason("new_hours", values=Clock(tuple(int(hour) for hour in values)))
     texts = tuple(str(value) for value in values)
     match dimension:
-        case "networks":
+        case "network":
             return Reason("new_networks", values=Networks(texts))
-        case "agents":
+        case "agent":
             return Reason("new_programs", values=Programs(texts))
         case "action":
             return Reason("new_actions", values=Actions(texts))
@@ -139,76 +133,67 @@ def _new_values(dimension: str, values: pd.Series) -> Reason:
             return Reason("new_assets", values=Assets(texts))
 
 
-def _active_days(user: Codes, ago: Codes, count: int) -> Floats:
-    """Earlier days on which each user was active."""
-    pairs = np.unique((user * 1000 + ago)[ago > 0])
-    return np.bincount(pairs // 1000, minlength=count).astype(np.float64)
+def _surprises(history: History, kind: str, days: pd.Series, prior_days: float) -> pd.DataFrame:
+    """Today's values of each service: ``user_id``, ``value``, ``days_before``, ``surprise``.
 
-
-def _values(rows: pd.DataFrame, dimension: str) -> tuple[Codes, list[Any]]:
-    """Row position and value of each item of the dimension."""
-    if dimension == "asset_id":
-        return np.arange(len(rows)), list(rows["asset_id"])
-    if dimension == "action":
-        return np.arange(len(rows)), list(rows["action_class"])
-    if dimension == "hour":
-        row, hours = explode_hours(rows["hourly"])
-        return row, [int(hour) for hour in hours[:, 0]]
-    return explode(rows[dimension])
-
-
-def _surprises(
-    user: Codes, ago: Codes, values: tuple[Codes, list[Any]], days: Floats, prior_days: float
-) -> pd.DataFrame:
-    """Today's distinct values of each user: ``days`` seen before, ``surprise``.
-
-    An unseen value of an identity without a past is no surprise at all; after n days it is one of
-    log10((n + prior) / prior), or less if new values are nothing new to the identity.
+    ``days``: days with access before the day, by user_id. An unseen value of an identity without a
+    past is no surprise at all; after n days it is one of log10((n + prior) / prior), or less if new
+    values are nothing new to the identity.
     """
-    row, items = values
-    seen = pd.DataFrame({"user": user[row], "value": items, "ago": ago[row]}).drop_duplicates()
-    before = seen[seen["ago"] > 0].groupby(["user", "value"]).size().rename("days")
-    found = seen[seen["ago"] == 0].merge(before.reset_index(), how="left", on=["user", "value"])
-    found["days"] = found["days"].fillna(0.0)
-    share = (found["days"] + prior_days) / (days[found["user"]] + prior_days)
+    found = _values(history, kind)
+    found = found[found["user_id"].isin(days.index)].reset_index(drop=True)
+    before = days.reindex(found["user_id"]).to_numpy(dtype=np.float64)
+    share = (found["days_before"].to_numpy() + prior_days) / (before + prior_days)
     surprise = -np.log10(np.minimum(share, 1.0))
     # Who does something new every few days surprises little by doing so today.
-    habit = novelty_days(seen, SETTLE_DAYS).set_index("user").reindex(found["user"]).fillna(0.0)
-    odds = (habit["novel"] + prior_days) / (habit["days"] + prior_days)
-    unheard = np.where(found["days"] == 0, -np.log10(odds.to_numpy()), np.inf)
+    habit = novelty_habit(history, NEW_VALUES[kind], SETTLE_DAYS).reindex(found["user_id"])
+    habit = habit.fillna(0.0)
+    odds = (habit["novel"].to_numpy() + prior_days) / (habit["days"].to_numpy() + prior_days)
+    unheard = np.where(found["days_before"] == 0, -np.log10(odds), np.inf)
     settled_down = habit["days"].to_numpy() > 0
     return found.assign(surprise=np.where(settled_down, np.minimum(surprise, unheard), surprise))
 
 
-def _emphasis(dimension: str, values: pd.Series, settings: ServiceMisuseSettings) -> Floats:
-    if dimension == "agents":
+def _values(history: History, kind: str) -> pd.DataFrame:
+    """Today's values of a kind: ``user_id``, ``value``, ``days_before``."""
+    if kind == "asset":
+        rows = recent(history.pairs, history.day, ["user_id", "asset_id", "days_before"], 1)
+        return rows.drop(columns="ago").rename(columns={"asset_id": "value"})
+    rows = history.novelty[history.novelty["day"] == history.day]
+    rows = rows.loc[rows["kind"] == kind, ["user_id", "value", "days_before"]]
+    return rows.assign(value=rows["value"].astype(int)) if kind == "hour" else rows
+
+
+def _emphasis(kind: str, values: pd.Series, settings: ServiceMisuseSettings) -> Floats:
+    if kind == "agent":
         hits = [any(word in str(value).lower() for word in INTERACTIVE) for value in values]
         return np.where(hits, settings.interactive, 1.0)
-    if dimension == "networks":
+    if kind == "network":
         hits = [str(value).startswith("external") for value in values]
         return np.where(hits, settings.external, 1.0)
     return np.ones(len(values))
 
 
-def _strange_assets(
-    rows: pd.DataFrame, user: Codes, users: Any, history: History, days: Floats
-) -> dict[int, list[str]]:
+def _strange_assets(history: History, days: pd.Series) -> dict[str, list[str]]:
     """Today's assets of each service: from strange networks or programs first, then by novelty."""
-    ago = rows["ago"].to_numpy()
+    rows = recent(history.access, history.day, ["user_id", "asset_id", "networks", "agents"], 1)
+    rows = rows[rows["user_id"].isin(days.index)].reset_index(drop=True)
+    users = rows["user_id"].to_numpy(dtype=object)
     strange = np.zeros(len(rows))
-    for dimension in ("networks", "agents", "asset_id"):
-        values = _values(rows, dimension)
-        found = _surprises(user, ago, values, days, 1.0)
-        surprise = dict(zip(zip(found["user"], found["value"], strict=True), found["surprise"],
-                            strict=True))  # fmt: skip
-        for place, value in zip(*values, strict=True):
-            if ago[place] == 0:
-                strange[place] = max(strange[place], surprise[(user[place], value)])
-    today = rows.assign(user=user, strange=strange)[ago == 0]
-    today["strange"] *= sensitivity_shares(today["asset_id"], history.context)
-    today = today.sort_values(["user", "strange", "asset_id"], ascending=[True, False, True])
-    today = today.drop_duplicates(["user", "asset_id"])
+    for kind, column in {"network": "networks", "agent": "agents", "asset": "asset_id"}.items():
+        if kind == "asset":
+            place, values = np.arange(len(rows)), list(rows[column])
+        else:
+            place, values = explode(rows[column])
+        found = _surprises(history, kind, days, 1.0).set_index(["user_id", "value"])["surprise"]
+        keys = pd.MultiIndex.from_arrays([users[place], values])
+        np.maximum.at(strange, place, found.reindex(keys).fillna(0.0).to_numpy())
+    today = rows[["user_id", "asset_id"]].assign(
+        strange=strange * sensitivity_shares(rows["asset_id"], history.context)
+    )
+    today = today.sort_values(["user_id", "strange", "asset_id"], ascending=[True, False, True])
+    today = today.drop_duplicates(["user_id", "asset_id"])
     return {
-        int(code): [str(asset) for asset in part["asset_id"].iloc[:EVIDENCE_ASSETS]]
-        for code, part in each_group(today, "user")
+        str(user): [str(asset) for asset in part["asset_id"].iloc[:EVIDENCE_ASSETS]]
+        for user, part in each_group(today, "user_id")
     }

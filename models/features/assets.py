@@ -11,11 +11,11 @@ import pandas as pd
 from models.features.memory import remembered
 from models.features.rows import Floats
 from schemas.context import MANIFEST_KINDS
+from schemas.tables.values import REPOSITORY_SCHEMES
 
 if TYPE_CHECKING:
     from schemas.context import Context
 
-REPOSITORY_SCHEMES = ("github://", "gitlab://")
 UNKNOWN_SENSITIVITY = 2.0
 """Sensitivity taken for resources that assets.csv does not list (internal, not secret)."""
 EVIDENCE_ASSETS = 20

@@ -5,14 +5,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import numpy as np
-import pandas as pd
 
 from models.features.assets import leading_assets
 from models.features.baselines import Baseline, measure_baseline
-from models.features.rows import Codes, Floats
-from models.features.volumes import (
-    Volumes,
-)
+from models.features.rows import Codes, Floats, recent
+from models.features.volumes import MEASURES, Volumes
 
 if TYPE_CHECKING:
     from models.features.history import History
@@ -38,13 +35,9 @@ def own_baseline(
     return logs[:, 0], baseline
 
 
-def leading_assets_by_measure(
-    history: History, taken: pd.DataFrame, days: int
-) -> dict[str, dict[str, list[str]]]:
-    """Assets that made most of each measure in the window, by user."""
-    near = taken[taken["ago"] < days].assign(assets=1.0)
-    columns = {"bytes": "bytes_out", "objects": "objects", "assets": "assets"}
-    return {
-        measure: leading_assets(near, column, history.context)
-        for measure, column in columns.items()
-    }
+def leading_assets_by_measure(history: History, days: int) -> dict[str, dict[str, list[str]]]:
+    """Assets that made most of each measure in the last ``days`` (at most 7) days, by user."""
+    columns = ["user_id", "asset_id", "taken", "bytes", "objects"]
+    rows = recent(history.pairs, history.day, columns, days)
+    near = rows[rows["taken"].astype(bool)].assign(assets=1.0)
+    return {measure: leading_assets(near, measure, history.context) for measure in MEASURES}

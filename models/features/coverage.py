@@ -107,9 +107,7 @@ def _totals(history: History, assets: NDArray[Any], object_asset: Codes) -> tupl
     declared = listed["objects"].reindex(assets).to_numpy(dtype=np.float64)
     total_bytes = listed["bytes"].reindex(assets).to_numpy(dtype=np.float64)
     seen = np.bincount(object_asset, minlength=len(assets)).astype(np.float64)
-    access = recent(history.access, history.day, ["asset_id", "action_class", "objects"])
-    written = access[access["action_class"] == "write"].groupby("asset_id")["objects"].max()
-    learned = np.fmax(seen, written.reindex(assets).to_numpy(dtype=np.float64))
+    learned = np.fmax(seen, history.assets["written"].reindex(assets).to_numpy(dtype=np.float64))
     return np.where(declared > 0, declared, learned), np.where(total_bytes > 0, total_bytes, np.nan)
 
 

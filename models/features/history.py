@@ -14,15 +14,28 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class History:
-    """Inputs of the detectors for one day.
+    """Inputs of the detectors for one day; ``day`` columns are ``datetime.date``.
 
-    ``access``, ``object_access``: rows of schemas.tables.ACCESS / OBJECT_ACCESS of the trailing 90
-    days, the day itself included; ``nodes``, ``edges``: the graph of the day. ``day`` columns are
-    ``datetime.date``.
+    Frames are rows of the tables of schemas.tables:
+
+    * ``access``: of the day alone;
+    * ``entity_days``: of the 90 days that end with the day;
+    * ``pairs``: of the seven days that end with the day, and before them of the 90 days those with
+      a clone, a fetch or an entry;
+    * ``novelty``: of the day, and of the 89 days before it the destinations;
+    * ``object_access``: of the 90 days;
+    * ``nodes``, ``edges``: the graph of the day.
+
+    ``assets``: by ``asset_id`` every asset touched in the 90 days, with the most objects that were
+    ``written`` to it on one of them.
     """
 
     day: date
     access: pd.DataFrame
+    entity_days: pd.DataFrame
+    pairs: pd.DataFrame
+    novelty: pd.DataFrame
+    assets: pd.DataFrame
     object_access: pd.DataFrame
     nodes: pd.DataFrame
     edges: pd.DataFrame

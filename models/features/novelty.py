@@ -9,7 +9,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from models.features.people import teams
-from models.features.rows import Codes, Floats
+from models.features.rows import Codes, Floats, recent
 
 if TYPE_CHECKING:
     from models.features.history import History
@@ -24,22 +24,19 @@ def trust_after(days: float | Floats, settle_days: float) -> Any:
     return np.clip(np.asarray(days, dtype=np.float64) / max(settle_days, 1e-9), 0.0, 1.0)
 
 
-def novelty_days(seen: pd.DataFrame, settle_days: float) -> pd.DataFrame:
-    """How often an identity does something for the first time: ``user``, ``novel``, ``days``.
+def novelty_habit(history: History, column: str, settle_days: int) -> pd.DataFrame:
+    """How often an identity does something for the first time: ``novel``, ``days`` by user_id.
 
-    ``seen``: user, value, ago. Counted are active days before the day, from ``settle_days`` after
-    the identity's first one on (until then everything is new); ``novel`` are those with a value
-    that was never there before.
+    ``column``: number of new values of a day in ``entity_days``. Counted are days with access
+    before the day, from ``settle_days`` after the identity's first one on (until then everything is
+    new); ``novel`` are those with a value that was never there before.
     """
-    past = seen[seen["ago"] > 0]
-    oldest = past.groupby("user")["ago"].transform("max")
+    rows = recent(history.entity_days, history.day, ["user_id", column])
+    past = rows[rows["ago"] > 0]
+    oldest = past.groupby("user_id")["ago"].transform("max")
     counted = past[past["ago"] <= oldest - settle_days]
-    first = past.groupby(["user", "value"])["ago"].transform("max")
-    novel = counted[counted["ago"] == first.loc[counted.index]]
-    days = counted.drop_duplicates(["user", "ago"]).groupby("user").size()
-    with_new = novel.drop_duplicates(["user", "ago"]).groupby("user").size()
-    result = pd.DataFrame({"days": days, "novel": with_new.reindex(days.index).fillna(0)})
-    return result.rename_axis("user").reset_index()
+    novel = (counted[column] > 0).groupby(counted["user_id"]).agg(["size", "sum"])
+    return novel.set_axis(["days", "novel"], axis=1).astype(np.float64)
 
 
 def neighbours(history: History, users: NDArray[Any]) -> list[Codes]:

@@ -60,8 +60,8 @@ def tenure_days(history: History, users: Iterable[str]) -> dict[str, float]:
     answer is then the whole 89 days.
     """
     started = people(history.context)["start_date"].to_dict()
-    access = recent(history.access, history.day, ["user_id"])
-    first = access.groupby("user_id")["ago"].max().to_dict()
+    days = recent(history.entity_days, history.day, ["user_id"])
+    first = days.groupby("user_id")["ago"].max().to_dict()
     oldest = log_days(history)
     tenures = {}
     for user in users:

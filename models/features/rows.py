@@ -20,12 +20,6 @@ if TYPE_CHECKING:
 Floats = NDArray[np.float64]
 Codes = NDArray[np.int64]
 
-TAKE_CLASSES = frozenset({"read", "copy", "clone", "share", "query"})
-"""Classes by which content reaches the caller or a place of the caller's choosing."""
-CONTENT_CLASSES = TAKE_CLASSES | {"execute"}
-"""The same and execution, by which content is reached too; a mere look or listing is less."""
-DISTANT_CLASSES = frozenset({"list", "inspect", "write", "sign_in", "assume", "other"})
-MANY_PLACES = 3
 HOUR_FIELDS = ("hour", "events", "bytes", "objects")
 
 
@@ -72,16 +66,13 @@ def _item_rows(values: pd.Series) -> Codes:
 def active_entities(history: History) -> pd.DataFrame:
     """``user_id`` (sorted, unique) and ``user_kind`` of whoever came near assets on the day.
 
-    That is whoever did more than look, write or sign in, or touched MANY_PLACES and more. The
-    hundreds of cluster nodes that only report to their API server would otherwise be the usual
-    service, beside which every other one is unusual.
+    That is whoever did more than look, write or sign in, or touched several assets. The hundreds of
+    cluster nodes that only report to their API server would otherwise be the usual service, beside
+    which every other one is unusual.
     """
-    columns = ["user_id", "user_kind", "asset_id", "action_class"]
-    today = history.access.loc[history.access["day"] == history.day, columns]
-    near = ~today["action_class"].isin(DISTANT_CLASSES)
-    near |= today.groupby("user_id")["asset_id"].transform("nunique") >= MANY_PLACES
-    today = today[near & (today["user_id"] != "")].sort_values(["user_id", "user_kind"])
-    return today.drop_duplicates("user_id")[["user_id", "user_kind"]].reset_index(drop=True)
+    rows = history.entity_days
+    today = rows[(rows["day"] == history.day) & rows["near"].astype(bool) & (rows["user_id"] != "")]
+    return today.sort_values("user_id")[["user_id", "user_kind"]].reset_index(drop=True)
 
 
 def active_kinds(history: History) -> dict[str, str]:
@@ -101,7 +92,7 @@ def each_group(frame: pd.DataFrame, key: str) -> Iterator[tuple[Any, pd.DataFram
 
 def log_days(history: History) -> int:
     """Days between the oldest row and the day: how long the habits could be watched, 0 to 89."""
-    if history.access.empty:
+    if history.entity_days.empty:
         return 0
-    oldest = min(value for value in history.access["day"].unique())
+    oldest = min(value for value in history.entity_days["day"].unique())
     return max(0, min(HISTORY_DAYS - 1, int((history.day - oldest).days)))

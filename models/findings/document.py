@@ -19,13 +19,13 @@ import pandas as pd
 from models.features.assets import EVIDENCE_ASSETS, listed_assets
 from models.features.coverage import load_objects, measure_coverage
 from models.features.people import people
-from models.features.rows import TAKE_CLASSES, log_days, recent
+from models.features.rows import log_days, recent
 from models.reasons.finding import SHOWN_CONTRIBUTIONS, with_reasons
 from models.reasons.parts import Amount, Person, Team, Word
 from models.reasons.reason import Reason, Series
 from models.scoring.points import Contribution, ScoredEntity
 from schemas.finding import MODULE, finding_id, severity
-from schemas.tables.values import WINDOW_DAYS
+from schemas.tables.values import TAKE_CLASSES, WINDOW_DAYS
 
 if TYPE_CHECKING:
     from models.detectors import Description
@@ -47,16 +47,19 @@ class Finding:
 
 def write_findings(
     scored: Sequence[ScoredEntity],
+    access: pd.DataFrame,
     history: History,
     descriptions: Mapping[str, Description],
     budget: int,
 ) -> list[Finding]:
-    """Findings of the entities in the order given, which is that of the queue."""
+    """Findings of the entities in the order given, which is that of the queue.
+
+    ``access``: rows of ACCESS of these entities in the 90 days that end with the history's day.
+    """
     users = {entity.entity for entity in scored}
     columns = ["user_id", "asset_id", "action_class", "bytes_out", "bytes_estimated", "objects",
                "first_time", "last_time", "addresses"]  # fmt: skip
-    access = recent(history.access[history.access["user_id"].isin(users)], history.day, columns)
-    rows = dict(iter(access.groupby("user_id")))
+    rows = dict(iter(recent(access, history.day, columns).groupby("user_id")))
     coverage = _coverage(history, users)
     facts, names = listed_assets(history.context), people(history.context)
     reach = log_days(history)

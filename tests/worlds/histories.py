@@ -24,7 +24,8 @@ from schemas.context import (
     Context,
 )
 from schemas.tables.access import ACCESS, OBJECT_ACCESS
-from schemas.tables.graph import GRAPH_EDGES, GRAPH_NODES
+from schemas.tables.values import HISTORY_DAYS
+from tests.worlds.features import features_of
 
 FIRST = date(2026, 8, 3)  # a Monday
 DAYS = 35
@@ -306,9 +307,29 @@ def history_of(
 ) -> History:
     """The detectors' input of a day; ``frames``: access and object_access, made once."""
     access, objects = frames or frames_of(world)
-    known, context = access[access["day"] <= day], context_of(world)
+    return history_from(access, objects, context_of(world), day)
+
+
+def history_from(
+    access: pd.DataFrame, objects: pd.DataFrame, context: Context, day: date
+) -> History:
+    """The detectors' input of a day, from rows of ACCESS and OBJECT_ACCESS of any days."""
+    first = day - timedelta(days=HISTORY_DAYS - 1)
+    known = access[(access["day"] <= day) & (access["day"] >= first)].reset_index(drop=True)
+    features = features_of(known, context)
     nodes, edges = build_graph(known, context, day, GRAPH)
-    return History(day, known, objects[objects["day"] <= day], nodes, edges, context)
+    return History(
+        day=day,
+        access=known[known["day"] == day].reset_index(drop=True),
+        entity_days=features.entity_days,
+        pairs=features.pairs,
+        novelty=features.novelty,
+        assets=pd.DataFrame(features.asset_days.groupby("asset_id")[["written"]].max()),
+        object_access=objects[objects["day"] <= day],
+        nodes=nodes,
+        edges=edges,
+        context=context,
+    )
 
 
 Frames = tuple[pd.DataFrame, pd.DataFrame]
@@ -348,9 +369,8 @@ def empty_history(day: date = LAST) -> History:
     def empty(columns: list[str]) -> pd.DataFrame:
         return pd.DataFrame(columns=columns)
 
-    return History(day, empty(ACCESS.column_names), empty(OBJECT_ACCESS.column_names),
-                   empty(GRAPH_NODES.column_names), empty(GRAPH_EDGES.column_names),
-                   empty_context())  # fmt: skip
+    access, objects = empty(ACCESS.column_names), empty(OBJECT_ACCESS.column_names)
+    return history_from(access, objects, empty_context(), day)
 
 
 def approval(

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from tests.worlds.plants import (
@@ -30,10 +31,11 @@ def test_stays_quiet(planted: Planted, usual: pd.DataFrame) -> None:
 def test_unknown_bytes_are_not_zero(planted: Callable[..., Any]) -> None:
     """Where no bytes are logged, objects speak: the thief stays on top."""
     history, user = planted(leaver_copies_everything)
-    access = history.access.assign(bytes_out=None)
-    access["hourly"] = [[h | {"bytes": 0} for h in hours] for hours in access["hourly"]]
     blind = replace(
-        history, access=access, object_access=history.object_access.assign(bytes_out=None)
+        history,
+        entity_days=history.entity_days.assign(bytes=np.nan, hour_bytes=np.nan),
+        pairs=history.pairs.assign(bytes=np.nan),
+        object_access=history.object_access.assign(bytes_out=None),
     )
     rows = score_of("burst_self", blind)
     people = rows[(rows["user_kind"] == "human") & (rows["window"] == "1d")]

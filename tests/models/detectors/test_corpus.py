@@ -19,6 +19,7 @@ from models.detectors.signal import SIGNAL_COLUMNS
 from models.reasons.reason import load_reasons
 from models.reasons.sentences import SENTENCES
 from schemas.tables.values import WINDOWS
+from tests.worlds.features import features_of
 from tests.worlds.histories import World, empty_history, frames_of, history_of
 from tests.worlds.plants import (
     DAY,
@@ -122,10 +123,10 @@ def test_common_contract(name: str, planted: Callable[..., Any]) -> None:
     assert set(rows["window"]) <= set(WINDOWS)
     assert np.isfinite(rows["statistic"].astype(float)).all()
     assert np.isfinite(rows["observed"].astype(float)).all()
-    active = set(history.access.loc[history.access["day"] == DAY, "user_id"])
+    active = set(history.access["user_id"])
     assert set(rows["entity"]) <= active
     assert rows["reason"].map(lambda text: 10 < len(text) < 500).all()
-    known = set(history.access["asset_id"])
+    known = set(history.assets.index)
     assert all(set(assets) <= known for assets in rows["asset_ids"])
 
 
@@ -150,7 +151,15 @@ def test_no_detector_looks_ahead(ordinary: World) -> None:
             shards = later.shards("ckpt-evals-1")
             later.read(DAY + timedelta(days=offset), user, "ckpt-evals-1", shards)
     access, objects = frames_of(later, (ordinary.events, frames))
-    peeking = replace(plain, access=access, object_access=objects)
+    features = features_of(access, plain.context)
+    peeking = replace(
+        plain,
+        access=access,
+        entity_days=features.entity_days,
+        pairs=features.pairs,
+        novelty=features.novelty,
+        object_access=objects,
+    )
     pd.testing.assert_frame_equal(score_all(plain, SETTINGS), score_all(peeking, SETTINGS))
 
 
@@ -162,7 +171,9 @@ def test_order_of_rows_does_not_matter(planted: Callable[..., Any]) -> None:
         return frame.iloc[rng.permutation(len(frame))].reset_index(drop=True)
 
     shuffled = replace(
-        history, access=mixed(history.access), object_access=mixed(history.object_access),
+        history, access=mixed(history.access), entity_days=mixed(history.entity_days),
+        pairs=mixed(history.pairs), novelty=mixed(history.novelty),
+        object_access=mixed(history.object_access),
         nodes=mixed(history.nodes), edges=mixed(history.edges),
     )  # fmt: skip
     expected, found = score_all(history, SETTINGS), score_all(shuffled, SETTINGS)

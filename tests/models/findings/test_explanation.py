@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 import pytest
 
-from jobs.stages.findings import make_findings
+from jobs.stages.findings import make_findings, rank_entities
 from jobs.stages.signals import make_signals
 from models.features.history import History
 from models.reasons.parts import Amount
@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from pyspark.sql import SparkSession
 
 DAY = histories.LAST - timedelta(days=3)
+Find = Callable[..., pd.DataFrame]
 BEFORE = [DAY - timedelta(days=offset) for offset in (3, 2, 1)]
 
 
@@ -63,17 +64,43 @@ def plant(world: histories.World) -> None:
 
 
 @pytest.fixture(scope="module")
-def days() -> Callable[[date], History]:
-    world = histories.everyday_world(3)
-    plant(world)
-    frames = histories.frames_of(world)
+def world() -> histories.World:
+    made = histories.everyday_world(3)
+    plant(made)
+    return made
+
+
+@pytest.fixture(scope="module")
+def frames(world: histories.World) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Rows of ACCESS and OBJECT_ACCESS."""
+    return histories.frames_of(world)
+
+
+@pytest.fixture(scope="module")
+def days(
+    world: histories.World, frames: tuple[pd.DataFrame, pd.DataFrame]
+) -> Callable[[date], History]:
     made = {day: histories.history_of(world, day, frames) for day in [*BEFORE, DAY]}
     return made.__getitem__
 
 
 @pytest.fixture(scope="module")
+def find(frames: tuple[pd.DataFrame, pd.DataFrame], config: JobConfig) -> Find:
+    """Rows of FINDINGS of a history's day, as the stage makes them."""
+
+    def find_in(
+        signals: pd.DataFrame, earlier: pd.DataFrame, history: History, **changed: object
+    ) -> pd.DataFrame:
+        ranked = rank_entities(signals, earlier, history, config)
+        access = frames[0][frames[0]["day"] <= history.day].assign(**changed)
+        return make_findings(ranked, access, history, config)
+
+    return find_in
+
+
+@pytest.fixture(scope="module")
 def run_days(
-    days: Callable[[date], History], config: JobConfig
+    days: Callable[[date], History], find: Find, config: JobConfig
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
     """SIGNALS and FINDINGS of four days, as the stages would write them."""
     signals, findings = pd.DataFrame(columns=SIGNALS.column_names), pd.DataFrame()
@@ -81,7 +108,7 @@ def run_days(
         rows = make_signals(days(day), signals, config)
         signals = rows if signals.empty else pd.concat([signals, rows], ignore_index=True)
         earlier = findings[findings["in_budget"]] if len(findings) else empty_findings()
-        made = make_findings(signals, earlier, days(day), config)
+        made = find(signals, earlier, days(day))
         findings = pd.concat([findings, made], ignore_index=True)
     return signals, findings
 
@@ -134,11 +161,11 @@ def test_contributions_sum_exactly(documents: list[dict[str, Any]]) -> None:
 
 
 def test_same_evidence_same_id(
-    run_days: tuple[pd.DataFrame, pd.DataFrame], days: Callable[[date], History], config: JobConfig
+    run_days: tuple[pd.DataFrame, pd.DataFrame], days: Callable[[date], History], find: Find
 ) -> None:
     signals, findings = run_days
     earlier = findings[findings["in_budget"] & (findings["day"] < DAY)]
-    again = make_findings(signals, earlier, days(DAY), config)
+    again = find(signals, earlier, days(DAY))
     before = findings[findings["day"] == DAY].reset_index(drop=True)
     pd.testing.assert_frame_equal(again, before)
 
@@ -151,7 +178,7 @@ def test_id_moves_with_the_evidence_only() -> None:
 
 
 def test_an_open_case_does_not_fill_the_queue(
-    run_days: tuple[pd.DataFrame, pd.DataFrame], days: Callable[[date], History], config: JobConfig
+    run_days: tuple[pd.DataFrame, pd.DataFrame], days: Callable[[date], History], find: Find
 ) -> None:
     """The same signals on the next day fall far behind what they were."""
     signals, findings = run_days
@@ -160,8 +187,8 @@ def test_an_open_case_does_not_fill_the_queue(
     )
     of_day = signals[signals["day"] == DAY]
     doubled = pd.concat([of_day, of_day.assign(day=DAY - timedelta(days=1))], ignore_index=True)
-    fresh = make_findings(of_day, empty_findings(), days(DAY), config).set_index("entity")
-    again = make_findings(doubled, shown, days(DAY), config).set_index("entity")
+    fresh = find(of_day, empty_findings(), days(DAY)).set_index("entity")
+    again = find(doubled, shown, days(DAY)).set_index("entity")
     assert again.loc["u016", "risk_score"] < fresh.loc["u016", "risk_score"] / 2
 
 
@@ -188,7 +215,7 @@ def test_every_break_of_the_contract_is_found(documents: list[dict[str, Any]]) -
 
 
 def test_bytes_that_no_log_tells_are_estimated(
-    run_days: tuple[pd.DataFrame, pd.DataFrame], days: Callable[[date], History], config: JobConfig
+    run_days: tuple[pd.DataFrame, pd.DataFrame], days: Callable[[date], History], find: Find
 ) -> None:
     """All 64 shards are all of the checkpoint's bytes; a half copied apart counts once."""
     from dataclasses import replace
@@ -196,12 +223,8 @@ def test_bytes_that_no_log_tells_are_estimated(
     signals, history = run_days[0], days(DAY)
     of_day = signals[signals["day"] == DAY]
     unknown = {"bytes_out": None, "bytes_estimated": 10**15}
-    blind = replace(
-        history,
-        access=history.access.assign(**unknown),
-        object_access=history.object_access.assign(bytes_out=None),
-    )
-    first = json.loads(make_findings(of_day, empty_findings(), blind, config)["document"][0])
+    blind = replace(history, object_access=history.object_access.assign(bytes_out=None))
+    first = json.loads(find(of_day, empty_findings(), blind, **unknown)["document"][0])
     assets = {asset["id"]: asset for asset in first["exfil"]["assets"]}
     taken = assets["ckpt-pretraining-2"]
     assert (taken["bytes"], taken["bytes_estimated"]) == (None, 64 * histories.SHARD_BYTES)
@@ -210,13 +233,13 @@ def test_bytes_that_no_log_tells_are_estimated(
 
 
 def test_unlisted_people_and_assets_are_explained_too(
-    days: Callable[[date], History], config: JobConfig
+    days: Callable[[date], History], find: Find, config: JobConfig
 ) -> None:
     from dataclasses import replace
 
     bare = replace(days(DAY), context=histories.empty_context())
     signals = make_signals(bare, pd.DataFrame(columns=SIGNALS.column_names), config)
-    found = make_findings(signals, empty_findings(), bare, config)
+    found = find(signals, empty_findings(), bare)
     assert [validate_finding(json.loads(text)) for text in found["document"]] == [[]] * len(found)
 
 
@@ -242,23 +265,31 @@ def test_words() -> None:
 
 
 def test_stages_on_an_engine(
-    sail: SparkSession, days: Callable[[date], History], tmp_path: Path
+    sail: SparkSession,
+    frames: tuple[pd.DataFrame, pd.DataFrame],
+    days: Callable[[date], History],
+    tmp_path: Path,
 ) -> None:
     """Read, score, write, read again: the tables take the rows, and a second run changes none."""
     from jobs.platform.delta_tables import read_days, replace_day, to_frame
     from jobs.stages import findings as findings_stage
     from jobs.stages import signals as signals_stage
     from schemas.tables.access import ACCESS, OBJECT_ACCESS
+    from schemas.tables.features import ASSET_DAYS, ENTITY_DAYS, NOVELTY, PAIRS
     from schemas.tables.graph import GRAPH_EDGES, GRAPH_NODES
+    from tests.worlds.features import features_of
 
     config = job_config(tmp_path, alert_budget=3)
     history = days(DAY)
     near = DAY - timedelta(days=1)
-    tables = ((ACCESS, history.access), (OBJECT_ACCESS, history.object_access),
+    features = features_of(frames[0], history.context)
+    tables = ((ACCESS, frames[0]), (OBJECT_ACCESS, frames[1]),
+              (ASSET_DAYS, features.asset_days), (NOVELTY, features.novelty),
+              (PAIRS, features.pairs), (ENTITY_DAYS, features.entity_days),
               (GRAPH_NODES, history.nodes), (GRAPH_EDGES, history.edges))  # fmt: skip
     for table, rows in tables:
         for day in sorted(set(rows["day"])):
-            if day >= near:
+            if near <= day <= DAY:
                 part = rows[rows["day"] == day].copy()
                 for name in {"first_time", "last_time"} & set(part.columns):
                     part[name] = part[name].dt.tz_localize("UTC")

@@ -1,0 +1,141 @@
+"""The tables of stage ``features`` against the same rows made in plain Python, on both engines."""
+
+from __future__ import annotations
+
+from datetime import date, timedelta
+from typing import TYPE_CHECKING, Any
+
+import pandas as pd
+import pytest
+
+from jobs.platform.delta_tables import replace_day, stored_frame, to_frame
+from jobs.platform.errors import RunError
+from jobs.stages.features import STAGE
+from schemas.tables.access import ACCESS
+from schemas.tables.features import ASSET_DAYS, ENTITY_DAYS, NOVELTY, PAIRS
+from tests.worlds.features import features_of
+from tests.worlds.histories import (
+    FIRST,
+    HOME,
+    Event,
+    World,
+    access_frame,
+    context_of,
+    everyday_world,
+)
+from tests.worlds.judged_days import job_config
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from pyspark.sql import SparkSession
+
+    from schemas.config import JobConfig
+
+DAYS = 9
+TABLES = (ASSET_DAYS, NOVELTY, PAIRS, ENTITY_DAYS)
+
+
+def strange_world() -> World:
+    """Some ordinary people, and accesses of every kind that the tables tell apart."""
+    world = everyday_world(people=6, days=DAYS)
+    last = FIRST + timedelta(days=DAYS - 1)
+    repository, checkpoint = "repo-1", "ckpt-evals-1"
+
+    def add(ago: int, user: str, asset: str, action_class: str, **facts: Any) -> None:
+        event = Event(last - timedelta(days=ago), user, asset, action_class, 11, **facts)
+        world.events.append(event)
+
+    for ago in (0, 3, 8):
+        add(ago, "u001", repository, "clone", action="git.zip", credential=f"token-{ago}")
+        add(ago, "u002", "github://lab/unlisted", "read", action="git.fetch", credential="token-2")
+        add(ago, "u003", checkpoint, "copy", object="a", destination="s3://abroad#999988887777")
+    add(0, "new", repository, "clone", action="git.clone", credential="token-new")
+    add(0, "u003", checkpoint, "share", object="b", destination="s3://failed", failed=True)
+    for hour_of_failures in range(5):
+        add(0, "u004", f"s3://closed-{hour_of_failures}", "list", failed=True)
+        add(0, "u004", "s3://closed-0", "read", failed=True, network=HOME)
+    add(0, "u005", "k8s://prod/models", "execute", action="create pods/exec", agent="kubectl")
+    add(1, "u005", "k8s://prod/models", "execute", action="create jobs", agent="kubectl")
+    add(0, "", "s3://nobodys", "read", size=None, object="x")
+    add(0, "looker", "s3://public", "inspect")
+    return world
+
+
+@pytest.fixture(scope="module")
+def world() -> World:
+    return strange_world()
+
+
+def stored(
+    spark: SparkSession, world: World, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> tuple[JobConfig, pd.DataFrame, list[date]]:
+    """The world's ``access`` in a storage."""
+    monkeypatch.setattr("jobs.stages.features.load_context", lambda *_: context_of(world))
+    config, access = job_config(folder), access_frame(world.events)
+    days = sorted(set(access["day"]))
+    for day in days:
+        part = access[access["day"] == day].copy()
+        for name in ("first_time", "last_time"):
+            part[name] = part[name].dt.tz_localize("UTC")
+        replace_day(to_frame(spark, part, ACCESS), config.storage, ACCESS, day)
+    return config, access, days
+
+
+def plain(frame: pd.DataFrame, columns: list[str], key: tuple[str, ...]) -> list[tuple[Any, ...]]:
+    """Rows in the order of their key, as values of Python."""
+    rows = frame[columns].astype(object).where(frame[columns].notna(), None)
+    rows = rows.sort_values(["day", *key])
+    return [
+        tuple(
+            list(value) if hasattr(value, "__len__") and not isinstance(value, str) else value
+            for value in row
+        )
+        for row in rows.itertuples(index=False)
+    ]
+
+
+@pytest.mark.parametrize("engine", ["sail", "apache_spark"])
+def test_tables_are_those_made_in_plain_python(
+    engine: str,
+    world: World,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    request: pytest.FixtureRequest,
+) -> None:
+    spark = request.getfixturevalue(engine)
+    config, access, days = stored(spark, world, tmp_path, monkeypatch)
+    for day in days:
+        STAGE.run(spark, config, day)
+    expected = features_of(access, context_of(world))
+    for table in TABLES:
+        made = stored_frame(config.storage, table, days[-1], len(days))
+        rows = getattr(expected, table.name)
+        found = plain(made, table.column_names, table.key)
+        assert found == plain(rows, table.column_names, table.key), table.name
+
+
+def test_a_day_run_again_gives_the_same_rows(
+    sail: SparkSession, world: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    config, _, days = stored(sail, world, tmp_path, monkeypatch)
+    for day in days:
+        STAGE.run(sail, config, day)
+
+    def rows() -> list[list[tuple[Any, ...]]]:
+        frames = {table: stored_frame(config.storage, table, days[-1], DAYS) for table in TABLES}
+        return [plain(frame, table.column_names, table.key) for table, frame in frames.items()]
+
+    before = rows()
+    for day in days[-3:-1]:
+        STAGE.run(sail, config, day)
+    assert rows() == before
+
+
+def test_days_without_features_before_the_day_are_named(
+    sail: SparkSession, world: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    config, _, days = stored(sail, world, tmp_path, monkeypatch)
+    with pytest.raises(RunError, match=rf"lacks {DAYS - 1} of the days before {days[-1]}") as found:
+        STAGE.run(sail, config, days[-1])
+    assert f"stage features --config … --start {days[0]} --end {days[-2]}" in str(found.value)

@@ -1,0 +1,271 @@
+"""The tables of stage ``features``, made slowly and plainly in Python: the oracle of the engine."""
+
+from __future__ import annotations
+
+import hashlib
+import math
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import date, timedelta
+from typing import Any
+
+import pandas as pd
+
+from models.features.assets import listed_assets
+from schemas.context import Context
+from schemas.tables.features import ASSET_DAYS, ENTITY_DAYS, NOVELTY, PAIRS
+from schemas.tables.values import HISTORY_DAYS
+
+Row = dict[str, Any]
+Lists = ("networks", "agents", "acting_as", "credentials")
+KINDS = {
+    "networks": "network",
+    "agents": "agent",
+    "acting_as": "role",
+    "credentials": "credential",
+    "destinations": "destination",
+}
+HOUR_FIELDS = ("hour", "events", "bytes", "objects")
+TAKING = {"read", "copy", "clone", "share", "query"}
+CONTENT = TAKING | {"execute"}
+DISTANT = {"list", "inspect", "write", "sign_in", "assume", "other"}
+ENTERING = ("/exec", "/attach", "/portforward", "/proxy", "/cp", "ephemeralcontainers")
+MADE: dict[bytes, tuple[list[Row], list[Row], list[Row]]] = {}
+ARCHIVES = ("zip", "archive", "tarball", "bundle")
+
+
+@dataclass(frozen=True)
+class Features:
+    """Rows of the four tables."""
+
+    asset_days: pd.DataFrame
+    novelty: pd.DataFrame
+    pairs: pd.DataFrame
+    entity_days: pd.DataFrame
+
+
+def features_of(access: pd.DataFrame, context: Context) -> Features:
+    """The tables of all days of ``access``."""
+    facts = listed_assets(context)
+    kinds, sensitivity = facts["kind"].to_dict(), facts["sensitivity"].to_dict()
+    by_user: dict[str, list[Row]] = defaultdict(list)
+    for row in access.to_dict("records"):
+        by_user[row["user_id"]].append(row)
+    parts = [_remembered(rows, kinds, sensitivity) for rows in by_user.values()]
+    return with_assets(
+        _frame((row for novelty, _, _ in parts for row in novelty), NOVELTY.column_names),
+        _frame((row for _, pairs, _ in parts for row in pairs), PAIRS.column_names),
+        _frame((row for _, _, days in parts for row in days), ENTITY_DAYS.column_names),
+        access,
+    )
+
+
+def with_assets(
+    novelty: pd.DataFrame, pairs: pd.DataFrame, entity_days: pd.DataFrame, access: pd.DataFrame
+) -> Features:
+    """All four tables: ``asset_days``, and ``pairs`` with the first day of each asset."""
+    assets = _frame(_asset_rows(access), ASSET_DAYS.column_names)
+    first = {(row.day, row.asset_id): row.first_day for row in assets.itertuples()}
+    known = [first[key] for key in zip(pairs["day"], pairs["asset_id"], strict=True)]
+    return Features(assets, novelty, pairs.assign(asset_first_day=known), entity_days)
+
+
+def _frame(rows: Iterable[Row], columns: list[str]) -> pd.DataFrame:
+    return pd.DataFrame(list(rows), columns=columns)
+
+
+def _before(days: Iterable[date], day: date) -> list[date]:
+    """Those of ``days`` that lie in the 89 days before ``day``."""
+    return sorted(each for each in days if day - timedelta(days=HISTORY_DAYS) < each < day)
+
+
+def _asset_rows(access: pd.DataFrame) -> Iterable[Row]:
+    touched: dict[str, dict[date, list[Row]]] = defaultdict(lambda: defaultdict(list))
+    for row in access.to_dict("records"):
+        touched[row["asset_id"]][row["day"]].append(row)
+    for asset, days in touched.items():
+        for day, rows in days.items():
+            written = [row["objects"] for row in rows if row["action_class"] == "write"]
+            yield {
+                "day": day,
+                "asset_id": asset,
+                "users": len({row["user_id"] for row in rows}),
+                "written": max(written, default=0),
+                "first_day": min([day, *_before(days, day)]),
+            }
+
+
+def _remembered(
+    rows: list[Row], kinds: Mapping[str, Any], sensitivity: Mapping[str, float]
+) -> tuple[list[Row], list[Row], list[Row]]:
+    """:func:`_of_user`, once for the same rows: most worlds differ in one identity only."""
+    touched = {row["asset_id"] for row in rows}
+    about = [(asset, kinds.get(asset), sensitivity.get(asset)) for asset in sorted(touched)]
+    key = hashlib.sha256(repr((rows, about)).encode()).digest()
+    if key not in MADE:
+        MADE[key] = _of_user(rows, kinds, sensitivity)
+    return MADE[key]
+
+
+def _of_user(
+    rows: list[Row], kinds: Mapping[str, Any], sensitivity: Mapping[str, float]
+) -> tuple[list[Row], list[Row], list[Row]]:
+    """Rows of novelty, pairs and entity_days of one identity."""
+    days: dict[date, list[Row]] = defaultdict(list)
+    for row in rows:
+        days[row["day"]].append(row)
+    values = {day: _values(found) for day, found in days.items()}
+    seen_value: dict[tuple[str, str], list[date]] = defaultdict(list)
+    seen_asset: dict[str, list[date]] = defaultdict(list)
+    for day, found in days.items():
+        for value in values[day]:
+            seen_value[value].append(day)
+        for asset in {row["asset_id"] for row in found}:
+            seen_asset[asset].append(day)
+    novelty, pairs, entities = [], [], []
+    for day, found in sorted(days.items()):
+        counts = {value: len(_before(seen_value[value], day)) for value in values[day]}
+        novelty += [
+            {"day": day, "user_id": found[0]["user_id"], "kind": kind, "value": value,
+             "days_before": count}
+            for (kind, value), count in sorted(counts.items())
+        ]  # fmt: skip
+        known = len(_before(days, day))
+        fresh = {value for (kind, value), count in counts.items()
+                 if kind == "credential" and count == 0 and known}  # fmt: skip
+        today = []
+        for asset in sorted({row["asset_id"] for row in found}):
+            mine = [row for row in found if row["asset_id"] == asset]
+            pair = _pair(mine, kinds.get(asset) == "repo", fresh)
+            earlier = _before(seen_asset[asset], day)
+            today.append(pair | {"days_before": len(earlier), "first_day": min([day, *earlier])})
+        pairs += today
+        week = {
+            row["asset_id"] for row in rows
+            if day - timedelta(days=7) < row["day"] <= day and _taken(row)
+        }  # fmt: skip
+        entities.append(_entity(found, today, counts, known, len(week), sensitivity))
+    return novelty, pairs, entities
+
+
+def _hours(row: Row) -> list[Row]:
+    return [
+        h if isinstance(h, Mapping) else dict(zip(HOUR_FIELDS, h, strict=True))
+        for h in row["hourly"]
+    ]
+
+
+def _taken(row: Row) -> bool:
+    return row["action_class"] in TAKING and row["events"] > row["failures"]
+
+
+def _given(row: Row) -> bool:
+    return row["action_class"] in ("copy", "share") and row["events"] > row["failures"]
+
+
+def _values(rows: list[Row]) -> set[tuple[str, str]]:
+    found = {("action", row["action_class"]) for row in rows}
+    found |= {("hour", str(int(hour["hour"]))) for row in rows for hour in _hours(row)}
+    for column in Lists:
+        found |= {(KINDS[column], value) for row in rows for value in row[column]}
+    return found | {
+        ("destination", value) for row in rows if _given(row) for value in row["destinations"]
+    }
+
+
+def _pair(rows: list[Row], listed: bool, fresh: set[str]) -> Row:
+    asset = rows[0]["asset_id"]
+    repository = listed or asset.startswith(("github://", "gitlab://"))
+    done = [row for row in rows if row["events"] > row["failures"]]
+    cloned = [row for row in done if row["action_class"] == "clone"]
+    fetched = [row for row in done if row["action_class"] == "read" and repository]
+
+    def total(column: str, *classes: str) -> int:
+        return sum(int(row[column]) for row in rows if row["action_class"] in classes)
+
+    def named(row: Row, words: tuple[str, ...]) -> bool:
+        return any(word in action for word in words for action in row["actions"])
+
+    sizes = [row["bytes_out"] for row in rows if _taken(row) and not pd.isna(row["bytes_out"])]
+    return {
+        "day": rows[0]["day"],
+        "user_id": rows[0]["user_id"],
+        "user_kind": min(row["user_kind"] for row in rows),
+        "asset_id": asset,
+        "events": sum(row["events"] for row in rows),
+        "failures": sum(row["failures"] for row in rows),
+        "attempts": sum(round(math.sqrt(row["failures"]) * 1e6) for row in rows) / 1e6,
+        "near": any(row["action_class"] not in DISTANT for row in rows),
+        "content": any(row["action_class"] in CONTENT for row in rows),
+        "looked": any(row["action_class"] in ("list", "inspect") for row in rows),
+        "taken": any(map(_taken, rows)),
+        "bytes": sum(sizes) if sizes else None,
+        "objects": sum(int(row["objects"]) for row in rows if _taken(row)),
+        "clones": total("objects", "clone"),
+        "lists": total("events", "list", "inspect"),
+        "writes": total("events", "write", "delete"),
+        "executes": total("events", "execute"),
+        "gives": total("events", "copy", "share"),
+        "given": sum(int(row["objects"]) for row in rows if _given(row)),
+        "entries": sum(row["events"] for row in done
+                       if row["action_class"] == "execute" and named(row, ENTERING)),
+        "cloned": bool(cloned),
+        "fetched": bool(fetched),
+        "archived": any(named(row, ARCHIVES) for row in cloned + fetched),
+        "new_credential": any(fresh & set(row["credentials"]) for row in cloned + fetched),
+        "destinations": sorted({d for row in rows if _given(row) for d in row["destinations"]}),
+    }  # fmt: skip
+
+
+def _entity(
+    rows: list[Row],
+    pairs: list[Row],
+    counts: dict[tuple[str, str], int],
+    known: int,
+    week: int,
+    sensitivity: Mapping[str, float],
+) -> Row:
+    hours: dict[int, list[tuple[Row, Row]]] = defaultdict(list)
+    for row in rows:
+        for hour in _hours(row):
+            hours[int(hour["hour"])].append((row, hour))
+    taken = [[(row, hour) for row, hour in found if _taken(row)] for found in hours.values()]
+    most = max((sum(int(hour["bytes"]) for _, hour in found) for found in taken), default=0)
+    sizes = [pair["bytes"] for pair in pairs if pair["bytes"] is not None]
+
+    def count(kind: str, least: float) -> int:
+        return sum(1 for (each, _), days in counts.items() if each == kind and days < least)
+
+    rare = 0.1 * known if known >= 5 else 0.0
+    totals = ("events", "failures", "objects", "clones", "lists", "writes", "executes", "gives")
+    return {
+        "day": rows[0]["day"],
+        "user_id": rows[0]["user_id"],
+        "user_kind": min(pair["user_kind"] for pair in pairs),
+        "near": any(pair["near"] for pair in pairs) or len(pairs) >= 3,
+        "days_before": known,
+        **{name: sum(pair[name] for pair in pairs) for name in totals},
+        "attempts": sum(round(pair["attempts"] * 1e6) for pair in pairs) / 1e6,
+        "touched": len(pairs),
+        "sensitive": sum(sensitivity.get(pair["asset_id"], 0) >= 4 for pair in pairs),
+        "looked": sum(pair["looked"] for pair in pairs),
+        "bytes": sum(sizes) if sizes else None,
+        "assets": sum(pair["taken"] for pair in pairs),
+        "week_assets": week,
+        "hour_bytes": most or None,
+        "hour_objects": max(
+            (sum(int(hour["objects"]) for _, hour in found) for found in taken), default=0
+        ),
+        "hour_assets": max((len({row["asset_id"] for row, _ in found}) for found in taken),
+                           default=0),
+        "roles": count("role", math.inf),
+        "hours": [sum(int(each["events"]) for _, each in hours[hour]) for hour in range(24)],
+        "new_networks": count("network", 1),
+        "new_agents": count("agent", 1),
+        "new_actions": count("action", 1),
+        "new_hours": count("hour", 1),
+        "new_assets": sum(pair["days_before"] == 0 for pair in pairs),
+        "rare_networks": count("network", rare),
+        "rare_agents": count("agent", rare),
+    }  # fmt: skip
