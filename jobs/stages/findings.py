@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import date, timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -19,6 +19,7 @@ from schemas.tables.values import HISTORY_DAYS
 
 if TYPE_CHECKING:
     import pandas as pd
+    from pyarrow.compute import Expression
 
     from models.features.history import History
     from models.findings.document import Finding
@@ -37,24 +38,32 @@ def queue_day(tables: StageTables, config: JobConfig, day: date) -> Outcome:
     import pyarrow.compute as pc
 
     memory = memory_days(config)
-    signals = tables.frame(SIGNALS, day, memory)
-    before = tables.frame(FINDINGS, day - timedelta(days=1), memory - 1)
-    earlier = before[before["in_budget"].astype(bool)]
-    history = read_history(tables, config)
-    kept = rank_entities(signals, earlier, history, config)
-    access = tables.frame(
-        ACCESS,
-        day,
-        HISTORY_DAYS - 1,
-        EVIDENCE_COLUMNS,
-        pc.field("user_id").isin([entity.entity for entity in kept]),
+    yesterday, more = day - timedelta(days=1), memory - 1
+    earlier = tables.frame(FINDINGS, yesterday, more, where=pc.field("in_budget"))
+    shown = tables.frame(
+        SIGNALS, yesterday, more, SHOWN_COLUMNS, _is_one_of("entity", earlier["entity"])
     )
-    rows = make_findings(kept, access, history, config)
+    history = read_history(tables, config)
+    ranked = rank_entities(tables.frame(SIGNALS), shown, earlier, history, config)
+    names = [entity.entity for entity in ranked]
+    access = tables.frame(
+        ACCESS, day, HISTORY_DAYS - 1, EVIDENCE_COLUMNS, _is_one_of("user_id", names)
+    )
+    rows = make_findings(ranked, access, history, config)
     tables.replace(to_frame(tables.spark, rows, FINDINGS), FINDINGS)
     queue = rows[rows["in_budget"].astype(bool)]
     top = f", highest {queue['risk_score'].max():.0f}" if len(queue) else ""
     said = f"{len(queue)} findings in the queue{top}, {len(rows) - len(queue)} below"
     return Outcome({FINDINGS.name: len(rows)}, (said,))
+
+
+def _is_one_of(column: str, names: Iterable[str]) -> Expression:
+    """The condition that a column of strings holds one of the names."""
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    # Without its type the list of nobody would be one of nulls.
+    return pc.field(column).isin(pa.array(names, pa.string()))
 
 
 def memory_days(config: JobConfig) -> int:
@@ -63,19 +72,22 @@ def memory_days(config: JobConfig) -> int:
 
 
 def rank_entities(
-    signals: pd.DataFrame, earlier: pd.DataFrame, history: History, config: JobConfig
+    signals: pd.DataFrame,
+    past: pd.DataFrame,
+    earlier: pd.DataFrame,
+    history: History,
+    config: JobConfig,
 ) -> list[ScoredEntity]:
     """The entities that become findings of the history's day, highest score first.
 
-    ``signals``: rows of SIGNALS of the day and the days remembered; ``earlier``: rows of FINDINGS
-    that were in the queue on those days.
+    ``signals``: rows of SIGNALS of the day; ``earlier``: rows of FINDINGS of the days remembered
+    that were in the queue; ``past``: SHOWN_COLUMNS of these days' signals.
     """
     from models.detectors import describe, detector_names
     from models.features.people import tenure_days
     from models.scoring.circumstances import gather
     from models.scoring.points import score_entities
 
-    today = signals[signals["day"] == history.day]
     facts = gather(
         history.day,
         history.context,
@@ -83,9 +95,9 @@ def rank_entities(
         settings_of(config),
         {name: describe(name).family for name in detector_names()},
         config.suppressions,
-        tenure_days(history, today["entity"].unique()),
+        tenure_days(history, signals["entity"].unique()),
     )
-    scored = score_entities(today, shown_signals(signals, earlier), facts)
+    scored = score_entities(signals, shown_signals(past, earlier), facts)
     return scored[: KEPT_PER_BUDGET * config.alert_budget]
 
 
@@ -108,7 +120,7 @@ def make_findings(
     )
 
 
-def shown_signals(signals: pd.DataFrame, earlier: pd.DataFrame) -> pd.DataFrame:
+def shown_signals(past: pd.DataFrame, earlier: pd.DataFrame) -> pd.DataFrame:
     """Signals of earlier days whose detector gave points to a finding in that day's queue."""
     from models.features.rows import each_row
 
@@ -118,8 +130,8 @@ def shown_signals(signals: pd.DataFrame, earlier: pd.DataFrame) -> pd.DataFrame:
         for contribution in json.loads(row.document)["exfil"]["contributions"]
         if contribution["points"] > 0
     }
-    keys = zip(signals["day"], signals["entity"], signals["detector"], strict=True)
-    return signals.loc[[key in shown for key in keys], SHOWN_COLUMNS]
+    keys = zip(past["day"], past["entity"], past["detector"], strict=True)
+    return past.loc[[key in shown for key in keys], SHOWN_COLUMNS]
 
 
 def _row(finding: Finding, day: date) -> dict[str, Any]:

@@ -91,7 +91,8 @@ def find(frames: tuple[pd.DataFrame, pd.DataFrame], config: JobConfig) -> Find:
     def find_in(
         signals: pd.DataFrame, earlier: pd.DataFrame, history: History, **changed: object
     ) -> pd.DataFrame:
-        ranked = rank_entities(signals, earlier, history, config)
+        today = signals["day"] == history.day
+        ranked = rank_entities(signals[today], signals[~today], earlier, history, config)
         access = frames[0][frames[0]["day"] <= history.day].assign(**changed)
         return make_findings(ranked, access, history, config)
 
