@@ -45,7 +45,7 @@ format: env ## correct the style
 elastic: env ## start the Elasticsearch of the tests to look at, stop it at Ctrl-C (MAJOR=9)
 	@$(BIN)/python -m tests.worlds.elastic_server --major $(MAJOR)
 
-bench: env ## speed on 5 million records beside DuckDB, Spark and unpacking alone; then every format
+bench: env ## speed beside DuckDB and Spark, of every format, and of 1,000 to 50,000 identities
 	$(BIN)/python -m jobs.trial.bench
 
 evaluate: env ## detection figures on labs that were not used for tuning (SEEDS="201 202")

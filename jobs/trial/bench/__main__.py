@@ -1,13 +1,15 @@
-"""``python -m jobs.trial.bench``: ingest and aggregate a day of CloudTrail, side by side.
+"""``python -m jobs.trial.bench``: the speed of all parts.
 
-Contenders, each a whole process on the same files, one after the other:
+First it runs ingest and aggregate on a day of CloudTrail, side by side. Contenders, each a whole
+process on the same files, one after the other:
 
 floor     unpacking the files on two cores (xargs -P2 zcat), nothing else
 duckdb    the same work by hand (jobs/bench/duckdb_baseline.py)
 sail      ``ingest`` and ``aggregate`` on Sail
 spark     the same on Apache Spark local[2] (left out where there is no Java)
 
-Then ``python -m jobs.trial.bench.formats`` measures how fast each engine parses every log format.
+Then ``python -m jobs.trial.bench.formats`` measures how fast each engine parses every log format,
+and ``python -m jobs.trial.bench.populations`` times the stages after aggregate.
 """
 
 from __future__ import annotations
@@ -24,7 +26,7 @@ from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
 
-from jobs.trial.bench import formats
+from jobs.trial.bench import formats, populations
 from jobs.trial.bench.records import DAY, write_config, write_context, write_records
 
 FRAMINGS = {"envelopes": "gzipped Records envelopes, as delivered", "lines": "one record a line"}
@@ -51,8 +53,10 @@ def main(argv: list[str] | None = None) -> int:
         compare(Path(folder), arguments.records, arguments.seed, arguments.without_spark)
     print()
     options = ["--folder", arguments.folder] if arguments.folder else []
-    options += ["--engines", "sail"] if arguments.without_spark else []
-    return formats.main([*options, "--seed", str(arguments.seed)])
+    options += ["--seed", str(arguments.seed)]
+    formats.main([*options, *(["--engines", "sail"] if arguments.without_spark else [])])
+    print()
+    return populations.main(options)
 
 
 def compare(folder: Path, records: int, seed: int, without_spark: bool) -> None:
