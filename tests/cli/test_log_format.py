@@ -47,7 +47,7 @@ def test_every_stage_is_a_record(
     assert [(record["day"], record["stage"]) for record in reported] == [
         (day, name) for day in ("2026-10-05", "2026-10-06") for name in pipeline.STAGES
     ]
-    assert [record["message"] for record in reported[:7]] == [
+    assert [record["message"] for record in reported[: len(pipeline.STAGES)]] == [
         f"did {name} of {FORGED}" for name in pipeline.STAGES
     ]
     assert {(record["level"], record["logger"]) for record in reported} == {("INFO", "exfilwatch")}
