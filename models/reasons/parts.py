@@ -36,15 +36,15 @@ WORDS = {
         "assets": "assets touched",
         "sensitive": "sensitive assets touched",
         "clones": "repositories cloned",
-        "lists": "listings and looks",
+        "lists": "listings and lookups",
         "writes": "writes",
         "executes": "commands executed",
         "failures": "refused attempts",
         "gives": "copies and shares",
-        "hours": "hours unlike its usual hours",
-        "networks": "networks hardly used before",
-        "agents": "programs hardly used before",
-        "credentials": "credentials or roles at once",
+        "hours": "unusual hours",
+        "networks": "rarely used networks",
+        "agents": "rarely used programs",
+        "credentials": "credentials or roles used",
     },
 }
 """Our own words by group and key: kinds of identity, spans of time, features of a day."""
@@ -106,7 +106,7 @@ class Likelihood:
 
 @dataclass(frozen=True, slots=True)
 class Times:
-    """How many times ``expected`` was observed; says nothing where that is no news."""
+    """``observed`` as a multiple of ``expected``; empty unless clearly higher."""
 
     kind: ClassVar = "times"
     observed: float
@@ -224,7 +224,7 @@ class Assets:
 
 @dataclass(frozen=True, slots=True)
 class Destinations:
-    """Where copies and shares go: URIs or identities, perhaps with ``#`` and an account."""
+    """Destinations of copies and shares: URIs or identities, some with ``#`` and an account."""
 
     kind: ClassVar = "destinations"
     names: tuple[str, ...]
@@ -248,7 +248,7 @@ class Identities:
 
 @dataclass(frozen=True, slots=True)
 class Person:
-    """Whom a finding is about: ``user_id`` and the name that is shown."""
+    """The identity of a finding: ``user_id`` and the shown name."""
 
     kind: ClassVar = "person"
     user: str
@@ -285,7 +285,7 @@ class Tickets:
 
 @dataclass(frozen=True, slots=True)
 class FreeText:
-    """What a person wrote."""
+    """Text that a person wrote."""
 
     kind: ClassVar = "text"
     text: str

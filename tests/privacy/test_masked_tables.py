@@ -97,5 +97,5 @@ def test_sentences_are_made_of_their_parts(job: Path, pseudonymize: bool) -> Non
     found = sentences(published(job, pseudonymize, reasons=reasons))
     who = of("u1") if pseudonymize else "Zara Quillfeather"
     login = as_("zquill") if pseudonymize else "zquill"
-    said = f"nobody completes the parts of s3://home/{login} that were read"
+    said = f"read a part of s3://home/{login}, not complemented by other readers"
     assert found == [f"{who} {said}.", said, said]

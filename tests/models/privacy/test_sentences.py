@@ -24,7 +24,7 @@ NAMES = (
     "read",
     "objects",
     "Read Only",
-    "of it never read before",
+    "for the first time",
     "in one day",
     "<script>alert(1)</script>",
     "Zara\nQuillfeather",
@@ -137,7 +137,7 @@ def lately() -> Reason:
 
 def test_a_hidden_team_is_left_out() -> None:
     asset = f"s3://home/{as_('zquill')}"
-    said = f"nobody completes the parts of {asset} that were read; began only lately."
+    said = f"read a part of {asset}, not complemented by other readers; began recently."
     hidden, shown = known(hidden=["team"]), known()
     assert say_finding(mask_reason(hidden, of_zara())) == f"{of('u1')} {said}"
     assert say_finding(mask_reason(shown, of_zara())) == f"{of('u1')} (evals (east)) {said}"

@@ -79,13 +79,13 @@ def test_brackets_are_left_out_with_their_parts() -> None:
     )
     # Less than the expected amount is no multiple of it.
     assert example("takes_more_than_usual", times=Times(1, 2), span=Word("span", "1d")).say() == (
-        "took 3 objects in one day; its usual is 3 objects"
+        "took 3 objects in one day, compared with 3 objects usually"
     )
 
 
 def test_a_name_is_no_place_of_the_sentence() -> None:
     assert Reason("nobody_completes", asset=Assets(("{asset:assets}[ x]",))).say() == (
-        "nobody completes the parts of {asset:assets}[ x] that were read"
+        "read a part of {asset:assets}[ x], not complemented by other readers"
     )
 
 
@@ -147,7 +147,7 @@ def test_a_finding_is_one_sentence_of_limited_length() -> None:
     assert len(said) == REASON_CHARACTERS + 1
     assert said.endswith("A….")
     short = Reason("finding", kind=Word("kind", "service"), who=Person("s", "loader"), told=told)
-    assert say_finding(short) == "service loader began only lately."
+    assert say_finding(short) == "service loader began recently."
 
 
 def test_figures_alone_make_sentences_too() -> None:

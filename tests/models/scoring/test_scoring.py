@@ -66,7 +66,7 @@ def signal(detector: str = "shard_coverage", entity: str = "u1", **more: Any) ->
         "day": DAY, "entity": entity, "user_kind": "human", "detector": detector, "window": "1d",
         "statistic": 1.0, "p_value": 1e-3, "observed": 1e13 if "burst" in detector else 99.0,
         "expected": None, "unit": units.get(detector, "bytes" if "burst" in detector else "share"),
-        "reason": "was refused nothing",
+        "reason": "had no refused attempts",
         "reason_parts": dump_reasons([Reason("refused_nothing")]),
         "asset_ids": ["ckpt-pretraining-1"], "related_users": [],
     } | more  # fmt: skip
@@ -172,7 +172,7 @@ def test_leavers_weigh_more() -> None:
     }
     assert found["u1"].raw == pytest.approx(1.5 * found["u2"].raw)
     assert said(found["u1"].notes) == [f"gave notice on {DAY - timedelta(days=3)}"]
-    assert said(found["u3"].notes) == [f"active after leaving on {DAY - timedelta(days=2)}"]
+    assert said(found["u3"].notes) == [f"was active after leaving on {DAY - timedelta(days=2)}"]
     assert not found["u2"].notes
 
 
