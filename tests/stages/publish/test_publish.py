@@ -211,7 +211,7 @@ def test_the_report_draws_what_the_tables_hold(sail: SparkSession, tmp_path: Pat
     text = (Path(config.output) / "report.html").read_text("utf-8")
     assert "Bo Bauer (u-bo), a peer" in text
     assert "u-far (u-far)" in text
-    assert "orion-7: sensitivity 5, 1 others touch it, new to this person" in text
+    assert "orion-7: sensitivity 5, other users: 1, new to this person" in text
     assert "5 Oct" in text
     assert "notice given 2026-10-01" in text
     assert "covers orion-7" in text
@@ -220,7 +220,7 @@ def test_the_report_draws_what_the_tables_hold(sail: SparkSession, tmp_path: Pat
     assert "LAB-3" not in text
     # Three days of activity, beside one peer.
     assert text.count("7 kB, peers&#39; median 7 kB") == 3
-    assert "nobody seen" in text
+    assert "no activity" in text
 
 
 def access(day: date, user: str) -> dict[str, Any]:

@@ -119,7 +119,7 @@ def trail_picture(trail: Trail, first: date, last: date) -> Markup:
     beside = trail.quartiles[peak]
     most_said += f", peers' median {say(beside[1])}" if beside else ""
     told = [
-        ("nobody seen" if own is None else say(own)) + (f", peers' median {say(q[1])}" if q else "")
+        ("no activity" if own is None else say(own)) + (f", peers' median {say(q[1])}" if q else "")
         for own, q in zip(trail.own, trail.quartiles, strict=True)
     ]
     return Markup(  # noqa: S704  numbers and escaped text
@@ -201,10 +201,10 @@ def graph_picture(
     heads = [
         f'<text class="tick" x="{x}" y="10" text-anchor="{anchor}">{text}</text>'
         for x, anchor, text in (
-            (USER_X, "middle", "who"),
-            (PILL_LEFT, "start", "what"),
+            (USER_X, "middle", "user"),
+            (PILL_LEFT, "start", "assets"),
             (PILL_RIGHT, "end", "others"),
-            (OTHERS_X - 5, "start", "who else"),
+            (OTHERS_X - 5, "start", "other users"),
         )
     ]
     self_label = (
@@ -240,7 +240,7 @@ def _pill(asset: AssetNode, y: float, sensitivity: int | None) -> str:
     title = f"{asset.asset_id}: " + (
         f"sensitivity {sensitivity}" if sensitivity else "sensitivity not known"
     )
-    title += f", {others} others touch it" if others > 0 else ", nobody else touches it"
+    title += f", other users: {others}"
     title += ", new to this person" if asset.is_new else ""
     top, low = _n(y - 10), _n(y + 4)
     return (
@@ -276,7 +276,7 @@ def map_symbol(key: str, dots: dict[str, list[tuple[float, float]]]) -> Markup:
 
 
 def map_picture(graph: EgoGraph, key: str) -> Markup:
-    """The finding on the map of the lab: near means used together."""
+    """The finding on the map of the lab; assets close together share users."""
     start = f"M{_m(graph.x)} {_m(graph.y)}"
     lines, places = [], []
     for asset in sorted(graph.assets, key=lambda a: (a.is_new, a.asset_id)):

@@ -121,7 +121,7 @@ def test_too_large_a_page_leaves_out_the_oldest(monkeypatch: pytest.MonkeyPatch)
     text = render_report(queue, make_data(queue), DAY)
     kept = text.count('<article class="finding"')
     assert 1 < kept < 15
-    assert f"the {15 - kept} oldest findings are left out" in text
+    assert f"the {15 - kept} oldest findings are only in findings.ndjson" in text
     assert "5 Oct" in text
 
 
