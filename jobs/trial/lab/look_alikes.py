@@ -67,7 +67,7 @@ def migration(lab: Lab, rng: Rng, last: bool) -> Plan | None:
             False,
             [p],
             assets,
-            "A ticketed migration of whole runs into a new own bucket.",
+            "A ticketed migration copies whole runs into a new bucket of ours.",
             None,
             tickets=tickets,
         ),
@@ -104,7 +104,7 @@ def onboarding(lab: Lab, rng: Rng, last: bool) -> Plan | None:
             False,
             [p],
             [lab.repos[int(i)] for i in chosen],
-            "A new joiner clones the repositories of the handbook.",
+            "A new joiner clones the handbook's repositories.",
             None,
             repos=count,
         ),
@@ -146,7 +146,7 @@ def weekly_eval_sweep(lab: Lab, rng: Rng, last: bool) -> Plan | None:
             False,
             [s],
             [],
-            "The evaluation service sweeps every checkpoint weekly.",
+            "The evaluation service reads every checkpoint weekly.",
             None,
             weekday=weekday,
             ranges=parts,
@@ -174,7 +174,13 @@ def team_transfer(lab: Lab, rng: Rng, last: bool) -> Plan | None:
         [3.0 if r.team == team else 1.0 if i < 4 else 0.02 for i, r in enumerate(lab.repos)]
     )
     case = case_of(
-        "team_transfer", False, [p], [], f"A transfer from {p.team} to {team}.", None, new_team=team
+        "team_transfer",
+        False,
+        [p],
+        [],
+        f"A person moves from {p.team} to {team}.",
+        None,
+        new_team=team,
     )
     for d in days:
         lab.tagged[p.user_id, d] = case
@@ -198,7 +204,7 @@ def conference_trip(lab: Lab, rng: Rng, last: bool) -> Plan | None:
         False,
         [p],
         [],
-        f"Ordinary work from a conference in {country}.",
+        f"A person works as usual from a conference in {country}.",
         None,
         country=country,
     )
@@ -244,7 +250,7 @@ def incident_response(lab: Lab, rng: Rng, last: bool) -> Plan | None:
             False,
             [p],
             [],
-            "Ticketed incident response reads widely.",
+            "A ticketed incident response reads many assets.",
             None,
             tickets=tickets,
         ),
@@ -265,7 +271,13 @@ def release_crunch(lab: Lab, rng: Rng, last: bool) -> Plan | None:
         return None
     team, factor = pick(rng, big), float(rng.uniform(3, 5.5))
     case = case_of(
-        "release_crunch", False, teams[team], [], f"Release crunch of {team}.", None, factor=factor
+        "release_crunch",
+        False,
+        teams[team],
+        [],
+        f"{team} does more work before a release.",
+        None,
+        factor=factor,
     )
     for p in teams[team]:
         lab.cast.add(p.user_id)
@@ -320,7 +332,9 @@ def night_owl(lab: Lab, rng: Rng, last: bool) -> Plan | None:
     if p is None:
         return None
     p.hour = float(rng.uniform(18, 22))
-    case = case_of("night_owl", False, [p], [], "Always works at night.", None, start_hour=p.hour)
+    case = case_of(
+        "night_owl", False, [p], [], "A person always works at night.", None, start_hour=p.hour
+    )
     for d in days:
         lab.tagged[p.user_id, d] = case
     return Plan(case, days)
