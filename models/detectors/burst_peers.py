@@ -9,8 +9,7 @@ import numpy as np
 from models.detectors.settings import DetectorSettings
 from models.detectors.signal import Signal
 from models.features.bursts import leading_assets_by_measure, own_baseline
-from models.features.novelty import neighbours
-from models.features.rows import Codes, Floats, active_kinds
+from models.features.rows import Floats, active_kinds
 from models.features.settings import Whole
 from models.features.volumes import MEASURES, Volumes, daily_volumes, weekly_volumes
 from models.reasons.parts import Amount, Times, Word
@@ -46,9 +45,8 @@ def score(history: History, settings: BurstPeersSettings) -> list[Signal]:
     rows: list[Signal] = []
     by_window = {"1d": daily_volumes(history), "7d": weekly_volumes(history)}
     for window, volumes in by_window.items():
-        circles = neighbours(history, volumes.users)
         assets = leading_assets_by_measure(history, WINDOW_DAYS[window])
-        compared = [_compare(volumes, measure, circles, settings) for measure in MEASURES]
+        compared = [_compare(volumes, measure, settings) for measure in MEASURES]
         scores = np.column_stack([found[0] for found in compared])
         for number in np.flatnonzero(np.isfinite(scores).any(axis=1)):
             user = str(volumes.users[number])
@@ -80,11 +78,9 @@ def score(history: History, settings: BurstPeersSettings) -> list[Signal]:
     return rows
 
 
-def _compare(
-    volumes: Volumes, measure: str, circles: list[Codes], settings: BurstPeersSettings
-) -> tuple[Floats, Floats]:
+def _compare(volumes: Volumes, measure: str, settings: BurstPeersSettings) -> tuple[Floats, Floats]:
     """Score of each user in one measure, and the circle's level (log)."""
-    logs, baseline = own_baseline(volumes, measure, circles, settings.prior_days)
+    logs, baseline = own_baseline(volumes, measure, settings.prior_days)
     rise = logs - baseline.location
     today = np.isfinite(rise)
     scores, levels = np.full(len(rise), np.nan), np.full(len(rise), np.nan)
@@ -92,7 +88,7 @@ def _compare(
         int(kind): np.flatnonzero(volumes.kinds == kind) for kind in np.unique(volumes.kinds)
     }
     for number in np.flatnonzero(today):
-        circle = circles[number]
+        circle = volumes.circles[number]
         if len(circle) < LEAST_NEIGHBOURS:
             circle = everyone[int(volumes.kinds[number])]
             circle = circle[circle != number]

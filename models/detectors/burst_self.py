@@ -11,8 +11,7 @@ from models.detectors.settings import DetectorSettings
 from models.detectors.signal import Signal
 from models.features.baselines import Baseline
 from models.features.bursts import leading_assets_by_measure, own_baseline
-from models.features.novelty import neighbours
-from models.features.rows import Codes, Floats, active_kinds
+from models.features.rows import Floats, active_kinds
 from models.features.settings import Whole
 from models.features.volumes import (
     MEASURES,
@@ -50,8 +49,7 @@ def score(history: History, settings: BurstSelfSettings) -> list[Signal]:
         return []
     rows: list[Signal] = []
     for window, volumes in volumes_by_window(history, settings).items():
-        circles = neighbours(history, volumes.users)
-        scores, baselines = score_volumes(volumes, circles, settings)
+        scores, baselines = score_volumes(volumes, settings)
         rows += _describe(history, window, volumes, scores, baselines, kinds)
     return rows
 
@@ -66,13 +64,13 @@ def volumes_by_window(history: History, settings: BurstSelfSettings) -> dict[str
 
 
 def score_volumes(
-    volumes: Volumes, circles: list[Codes], settings: BurstSelfSettings
+    volumes: Volumes, settings: BurstSelfSettings
 ) -> tuple[Floats, dict[str, Baseline]]:
     """Robust z of each user (rows) and measure (columns), NaN where nothing is known."""
     scores, baselines = [], {}
     for measure in MEASURES:
         amounts = volumes.amounts[measure]
-        today, baseline = own_baseline(volumes, measure, circles, settings.prior_days)
+        today, baseline = own_baseline(volumes, measure, settings.prior_days)
         z = (today - baseline.location) / baseline.spread
         gate = np.minimum(1.0, amounts[:, 0] / max(1.0, settings.least(measure)))
         scores.append(np.where(z > 0, z * gate, z))

@@ -8,16 +8,16 @@ import numpy as np
 
 from models.features.assets import leading_assets
 from models.features.baselines import Baseline, measure_baseline
-from models.features.rows import Codes, Floats, recent
+from models.features.memory import remembered
+from models.features.rows import Floats, recent
 from models.features.volumes import MEASURES, Volumes
 
 if TYPE_CHECKING:
     from models.features.history import History
 
 
-def own_baseline(
-    volumes: Volumes, measure: str, circles: list[Codes], prior_days: float
-) -> tuple[Floats, Baseline]:
+@remembered
+def own_baseline(volumes: Volumes, measure: str, prior_days: float) -> tuple[Floats, Baseline]:
     """log(1 + amount) of the window that ends today, (users,), and the usual of each user.
 
     ``prior_days``: see :func:`models.features.baselines.measure_baseline`.
@@ -28,7 +28,7 @@ def own_baseline(
         logs[:, volumes.first_past :],
         logs[:, 0],
         volumes.kinds,
-        circles,
+        volumes.circles,
         prior_days,
         same,
     )

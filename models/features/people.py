@@ -39,7 +39,8 @@ def teams(context: Context) -> dict[str, str]:
 def leaving(context: Context, day: date, leaver_days: int) -> dict[str, Reason]:
     """What to say of whoever is within a notice or offer window, or active after the end."""
     found = {}
-    for user, row in people(context).iterrows():
+    rows = people(context)
+    for user, row in rows[rows["notice_date"].notna() | rows["end_date"].notna()].iterrows():
         notice = row["notice_date"] if isinstance(row["notice_date"], date) else None
         end = row["end_date"] if isinstance(row["end_date"], date) else None
         if end is not None and end < day <= end + timedelta(days=AFTER_END_DAYS):

@@ -6,7 +6,7 @@ speak alone (a server-side copy returns a few hundred bytes, whatever it moves).
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -14,6 +14,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from models.features.memory import remembered
+from models.features.novelty import neighbours
 from models.features.rows import Codes, Floats, log_days, recent
 from schemas.tables.values import HISTORY_DAYS
 
@@ -28,7 +29,8 @@ WEEK_DAYS = 7
 class Volumes:
     """Amounts of one window length.
 
-    ``users``: sorted ids; ``kinds``: code of each one's kind; ``amounts[measure]``: (users,
+    ``users``: sorted ids; ``kinds``: code of each one's kind; ``circles``: positions of each one's
+    neighbours (:func:`models.features.novelty.neighbours`); ``amounts[measure]``: (users,
     columns), NaN where nothing was taken or nothing is known. Column 0 is the window that ends
     with the day; column j ends j days earlier. ``first_past``: first column that does not overlap
     with column 0. ``same_weekday``: columns of the same weekday, empty where that makes no sense.
@@ -36,6 +38,7 @@ class Volumes:
 
     users: NDArray[Any]
     kinds: Codes
+    circles: list[Codes]
     amounts: dict[str, Floats]
     first_past: int
     same_weekday: Codes
@@ -44,16 +47,23 @@ class Volumes:
 @remembered
 def daily_volumes(history: History) -> Volumes:
     """Amounts taken by day, of whoever took anything in the 90 days."""
-    names = {measure: measure for measure in MEASURES}
+    rows, user = _taking_users(history, ["user_kind", *MEASURES])
+    users = np.unique(rows["user_id"].to_numpy(dtype=object))
+    amounts = {name: _table(rows, user, name, len(users), HISTORY_DAYS) for name in MEASURES}
+    kinds, circles = _kinds(rows, user, len(users)), neighbours(history, users)
     days = np.arange(WEEK_DAYS, HISTORY_DAYS, WEEK_DAYS)
-    return _volumes(history, names, HISTORY_DAYS, days)
+    return Volumes(users, kinds, circles, amounts, 1, days)
 
 
 @remembered
 def hourly_volumes(history: History, days: int) -> Volumes:
     """Amounts of each day's largest hour; reaches back ``days`` days."""
-    names = {measure: f"hour_{measure}" for measure in MEASURES}
-    return _volumes(history, names, days, np.arange(WEEK_DAYS, days, WEEK_DAYS))
+    daily = daily_volumes(history)
+    rows, user = _taking_users(history, [f"hour_{name}" for name in MEASURES])
+    amounts = {
+        name: _table(rows, user, f"hour_{name}", len(daily.users), days) for name in MEASURES
+    }
+    return replace(daily, amounts=amounts, same_weekday=np.arange(WEEK_DAYS, days, WEEK_DAYS))
 
 
 @remembered
@@ -76,16 +86,7 @@ def weekly_volumes(history: History) -> Volumes:
         values[values <= 0] = np.nan
         values[:, max(1, reach - WEEK_DAYS + 2) :] = np.nan
     none = np.zeros(0, dtype=np.int64)
-    return Volumes(daily.users, daily.kinds, amounts, WEEK_DAYS, none)
-
-
-def _volumes(history: History, names: dict[str, str], days: int, same_weekday: Codes) -> Volumes:
-    rows, user = _taking_users(history, ["user_kind", *names.values()])
-    users = np.unique(rows["user_id"].to_numpy(dtype=object))
-    amounts = {
-        measure: _table(rows, user, column, len(users), days) for measure, column in names.items()
-    }
-    return Volumes(users, _kinds(rows, user, len(users)), amounts, 1, same_weekday)
+    return replace(daily, amounts=amounts, first_past=WEEK_DAYS, same_weekday=none)
 
 
 def _taking_users(history: History, columns: list[str]) -> tuple[pd.DataFrame, Codes]:
