@@ -13,6 +13,7 @@ from jobs.stages.stage import Outcome, Read, Stage, StageTables
 from models.reasons.reason import dump_reasons
 from schemas.finding import KEPT_PER_BUDGET, validate_finding
 from schemas.tables.access import ACCESS
+from schemas.tables.coverage import COVERAGE
 from schemas.tables.findings import FINDINGS
 from schemas.tables.signals import SIGNALS
 from schemas.tables.values import HISTORY_DAYS
@@ -49,7 +50,8 @@ def queue_day(tables: StageTables, config: JobConfig, day: date) -> Outcome:
     access = tables.frame(
         ACCESS, day, HISTORY_DAYS - 1, EVIDENCE_COLUMNS, _is_one_of("user_id", names)
     )
-    rows = make_findings(ranked, access, history, config)
+    coverage = tables.frame(COVERAGE, day, HISTORY_DAYS - 1, where=_is_one_of("user_id", names))
+    rows = make_findings(ranked, access, coverage, history, config)
     tables.replace(to_frame(tables.spark, rows, FINDINGS), FINDINGS)
     queue = rows[rows["in_budget"].astype(bool)]
     top = f", highest {queue['risk_score'].max():.0f}" if len(queue) else ""
@@ -102,11 +104,16 @@ def rank_entities(
 
 
 def make_findings(
-    ranked: Sequence[ScoredEntity], access: pd.DataFrame, history: History, config: JobConfig
+    ranked: Sequence[ScoredEntity],
+    access: pd.DataFrame,
+    coverage: pd.DataFrame,
+    history: History,
+    config: JobConfig,
 ) -> pd.DataFrame:
     """Rows of FINDINGS of the history's day.
 
-    ``access``: rows of ACCESS of the ranked entities in the 90 days that end with the day.
+    ``access``, ``coverage``: rows of ACCESS and COVERAGE of the ranked entities in the 90 days that
+    end with the day.
     """
     import pandas as pd
 
@@ -114,7 +121,7 @@ def make_findings(
     from models.findings.document import write_findings
 
     descriptions = {name: describe(name) for name in detector_names()}
-    findings = write_findings(ranked, access, history, descriptions, config.alert_budget)
+    findings = write_findings(ranked, access, coverage, history, descriptions, config.alert_budget)
     return pd.DataFrame(
         [_row(finding, history.day) for finding in findings], columns=FINDINGS.column_names
     )

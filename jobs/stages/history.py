@@ -11,7 +11,8 @@ from jobs.platform.delta_tables import table_version
 from jobs.platform.errors import InputError
 from jobs.stages.stage import Read, StageTables
 from models.features.history import History
-from schemas.tables.access import ACCESS, OBJECT_ACCESS
+from schemas.tables.access import ACCESS
+from schemas.tables.coverage import COVERAGE, COVERAGE_DAYS
 from schemas.tables.features import ASSET_DAYS, ENTITY_DAYS, NOVELTY, PAIRS
 from schemas.tables.graph import GRAPH_EDGES, GRAPH_NODES
 from schemas.tables.values import HISTORY_DAYS
@@ -31,7 +32,7 @@ HISTORY_READS = (
     Read(PAIRS, LOOK_BACK_DAYS),
     Read(NOVELTY, LOOK_BACK_DAYS),
     Read(ASSET_DAYS, LOOK_BACK_DAYS),
-    Read(OBJECT_ACCESS, LOOK_BACK_DAYS),
+    Read(COVERAGE, LOOK_BACK_DAYS),
     Read(GRAPH_NODES),
     Read(GRAPH_EDGES),
 )
@@ -63,7 +64,7 @@ def read_history(tables: StageTables, config: JobConfig) -> History:
     for read in HISTORY_READS:
         tables.require_read(read.table, tables.day, read.days)
     versions = tuple(table_version(tables.storage, read.table) for read in HISTORY_READS)
-    access, entity_days, pairs, novelty, assets, object_access, nodes, edges = _read_frames(
+    access, entity_days, pairs, novelty, assets, coverage, nodes, edges = _read_frames(
         tables, versions
     )
     return History(
@@ -73,7 +74,7 @@ def read_history(tables: StageTables, config: JobConfig) -> History:
         pairs=pairs,
         novelty=novelty,
         assets=assets,
-        object_access=object_access,
+        coverage=coverage,
         nodes=nodes,
         edges=edges,
         context=load_context(config.context, tables.day),
@@ -91,6 +92,15 @@ def _read_frames(tables: StageTables, versions: tuple[int | None, ...]) -> tuple
     marked = pc.field("cloned") | pc.field("fetched") | (pc.field("entries") > 0)
     today = pc.field("day") == pc.scalar(day)
     given = pc.field("kind") == "destination"
+    # The lists of earlier portions are long, and only the day's are used.
+    counts = [f"objects_{days}" for days in COVERAGE_DAYS]
+    earlier = tables.frame(
+        COVERAGE,
+        day - timedelta(days=1),
+        past - 1,
+        ["day", "user_id", "user_kind", "asset_id", *counts, "asset_objects", "recent_today",
+         "new_objects"],
+    )  # fmt: skip
     written = tables.frame(ASSET_DAYS, day, past, ["asset_id", "written"])
     return (
         tables.frame(ACCESS),
@@ -98,7 +108,7 @@ def _read_frames(tables: StageTables, versions: tuple[int | None, ...]) -> tuple
         tables.frame(PAIRS, day, past, where=this_week | marked),
         tables.frame(NOVELTY, day, past, where=today | given),
         pd.DataFrame(written.groupby("asset_id")[["written"]].max()),
-        tables.frame(OBJECT_ACCESS, day, past),
+        pd.concat([earlier, tables.frame(COVERAGE)], ignore_index=True),
         tables.frame(GRAPH_NODES),
         tables.frame(GRAPH_EDGES),
     )

@@ -6,16 +6,15 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import pandas as pd
 from numpy.typing import NDArray
 
 from models.detectors.settings import DetectorSettings
 from models.detectors.signal import Signal
 from models.features.assets import listed_assets
-from models.features.coverage import Objects, load_objects
+from models.features.coverage import total_objects
 from models.features.novelty import trust_after
 from models.features.people import teams
-from models.features.rows import active_kinds, log_days
+from models.features.rows import active_kinds, explode, log_days, recent
 from models.features.settings import Number, Whole
 from models.features.strangeness import facts_names
 from models.reasons.parts import Assets, Count, Identities, Share
@@ -26,6 +25,8 @@ if TYPE_CHECKING:
 
 Reads = NDArray[np.bool_]
 DAYS = 30
+MOST_READERS = 300
+"""People of one artefact that are compared with each other."""
 
 
 class CollusionSettings(DetectorSettings):
@@ -51,18 +52,15 @@ def score(history: History, settings: CollusionSettings) -> list[Signal]:
     artefacts weigh ``own_team``. Fails for parts that overlap on purpose.
     """
     kinds = active_kinds(history)
-    objects = load_objects(history)
-    if not len(objects.touched(1)):
-        return []
+    parts = _parts(history, kinds, settings)
     owners = listed_assets(history.context)["owner_team"].to_dict()
     declared, names = teams(history.context), facts_names(history)
     trust = float(trust_after(log_days(history), settings.settle_days))
     best: dict[str, Signal] = {}
-    for code, people, reads, today in _parts(objects, kinds, settings):
-        asset, total = str(objects.assets[code]), max(1.0, float(objects.totals[code]))
+    for asset, total, people, reads, today in parts:
         for number in np.flatnonzero(today):
             group = grow_group(reads, int(number), total, settings)
-            members = [str(objects.users[people[member]]) for member in group]
+            members = [str(people[member]) for member in group]
             union = int(reads[group].any(axis=0).sum())
             share = min(1.0, union / total)
             value = 0.0
@@ -111,30 +109,45 @@ def _reason(name: str, others: list[str], share: float, union: int) -> Reason:
 
 
 def _parts(
-    objects: Objects, kinds: Mapping[str, str], settings: CollusionSettings
-) -> list[tuple[int, NDArray[Any], Reads, Reads]]:
-    """Per artefact read today: its code, people (codes), their reads (people × objects), today."""
-    rows = objects.rows
-    service = objects.kinds == "service"
-    first = rows.groupby(["pair", "object"])["ago"].transform("max")
-    rows = rows[(first < DAYS) & ~service[rows["user"].to_numpy()]]
-    today = set(rows.loc[rows["ago"] == 0, "asset"])
-    known = np.array([str(user) in kinds for user in objects.users], dtype=bool)
+    history: History, kinds: Mapping[str, str], settings: CollusionSettings
+) -> list[tuple[str, float, NDArray[Any], Reads, Reads]]:
+    """Per artefact read today: id, objects, people, their reads (people × objects), today.
+
+    Of more than MOST_READERS people those with the largest shares are kept: a few who complete an
+    artefact hold large shares of it.
+    """
+    columns = ["user_id", "user_kind", "asset_id", "asset_objects", "recent_today", "new_objects"]
+    rows = recent(history.coverage, history.day, columns, DAYS)
+    rows = rows[(rows["user_id"] != "") & (rows["user_kind"] != "service")]
+    today = set(rows.loc[(rows["ago"] == 0) & (rows["recent_today"] > 0), "asset_id"])
+    rows = rows[rows["asset_id"].isin(today)].reset_index(drop=True)
+    totals = total_objects(rows, history)
     parts = []
-    for code, part in rows[rows["asset"].isin(today)].groupby("asset"):
-        person, people = pd.factorize(part["user"], sort=True)
-        thing, things = pd.factorize(part["object"], sort=True)
-        reads = np.zeros((len(people), len(things)), dtype=bool)
-        reads[person, thing] = True
-        total = max(1.0, float(objects.totals[code]))
-        share = reads.sum(axis=1) / total
-        fits = (share <= settings.most_share) & (share >= settings.least_share)
-        if fits.sum() == 0:
+    for asset, places in rows.groupby("asset_id").indices.items():
+        part = rows.iloc[places]
+        row, objects = explode(part["new_objects"])
+        if not objects:
             continue
+        people, person = np.unique(part["user_id"].to_numpy(dtype=object), return_inverse=True)
+        things, thing = np.unique(np.array(objects, dtype=np.int64), return_inverse=True)
+        pairs = np.unique(person[row] * len(things) + thing)
+        held = np.bincount(pairs // len(things), minlength=len(people))
+        total = float(totals[places].max())
+        share = held / total
+        fits = (share <= settings.most_share) & (share >= settings.least_share)
+        kept = np.flatnonzero(fits)
+        if len(kept) == 0:
+            continue
+        kept = np.sort(kept[np.argsort(-share[kept], kind="stable")[:MOST_READERS]])
         acted = np.zeros(len(people), dtype=bool)
-        acted[person[part["ago"].to_numpy() == 0]] = True
-        acted &= known[np.asarray(people)]
-        parts.append((int(code), np.asarray(people)[fits], reads[fits], acted[fits]))
+        acted[person[((part["ago"] == 0) & (part["recent_today"] > 0)).to_numpy()]] = True
+        acted &= np.array([str(user) in kinds for user in people], dtype=bool)
+        place = np.full(len(people), -1)
+        place[kept] = np.arange(len(kept))
+        mine = place[pairs // len(things)]
+        reads = np.zeros((len(kept), len(things)), dtype=bool)
+        reads[mine[mine >= 0], (pairs % len(things))[mine >= 0]] = True
+        parts.append((str(asset), total, people[kept], reads, acted[kept]))
     return parts
 
 
@@ -153,12 +166,11 @@ def grow_group(reads: Reads, start: int, total: float, settings: CollusionSettin
         candidates = np.flatnonzero(fits)
         if len(candidates) == 0:
             break
-        values = [
-            (union.sum() + own[c] - shared[c])
-            / total
-            * disjointness(reads[[*group, int(c)]], total)
-            for c in candidates
-        ]
+        size = union.sum() + own[candidates] - shared[candidates]
+        counts = np.column_stack(
+            [np.broadcast_to(own[group], (len(candidates), len(group))), own[candidates]]
+        )
+        values = size / total * surplus(counts, size, total)
         best = int(np.argmax(values))
         if values[best] <= value:
             break
@@ -169,15 +181,24 @@ def grow_group(reads: Reads, start: int, total: float, settings: CollusionSettin
 
 
 def disjointness(reads: Reads, total: float) -> float:
-    """z of the union's size against independent draws of as many objects each (people × objects).
+    """:func:`surplus` of one group: ``reads`` of its people × objects."""
+    union = reads.any(axis=0).sum()
+    return float(surplus(reads.sum(axis=1)[None, :], np.array([union]), total)[0])
 
-    The mean and variance of the number of empty cells in an occupancy problem whose groups draw
-    without replacement (Feller, An Introduction to Probability Theory, vol. 1, IV.2).
+
+def surplus(counts: NDArray[Any], union: NDArray[Any], total: float) -> NDArray[np.float64]:
+    """z of each group's union against independent draws of as many objects by each person.
+
+    ``counts``: objects of each person, (groups, people); ``union``: (groups,); ``total``: objects
+    of the artefact. The mean and variance of the number of empty cells in an occupancy problem
+    whose groups draw without replacement (Feller, An Introduction to Probability Theory, vol. 1,
+    IV.2).
     """
-    counts = reads.sum(axis=1).astype(np.float64)
-    total = max(total, float(reads.any(axis=0).sum()), 2.0)
-    missed = np.prod(1 - counts / total)
-    both = np.prod((total - counts) * np.maximum(total - counts - 1, 0) / (total * (total - 1)))
-    variance = total * missed + total * (total - 1) * both - (total * missed) ** 2
-    expected = total * (1 - missed)
-    return float((reads.any(axis=0).sum() - expected) / np.sqrt(max(variance, 0.0) + 1.0))
+    drawn = counts.astype(np.float64)
+    whole = np.maximum(np.maximum(total, union.astype(np.float64)), 2.0)
+    n = whole[:, None]
+    missed = np.prod(1 - drawn / n, axis=1)
+    both = np.prod((n - drawn) * np.maximum(n - drawn - 1, 0) / (n * (n - 1)), axis=1)
+    variance = whole * missed + whole * (whole - 1) * both - (whole * missed) ** 2
+    expected = whole * (1 - missed)
+    return np.asarray((union - expected) / np.sqrt(np.maximum(variance, 0.0) + 1.0))

@@ -10,7 +10,7 @@ import numpy as np
 from models.detectors.settings import DetectorSettings
 from models.detectors.signal import Signal
 from models.features.assets import EVIDENCE_ASSETS, repositories, sensitivity_shares
-from models.features.coverage import load_objects, measure_coverage
+from models.features.coverage import measure_coverage, read_today
 from models.features.people import leaving
 from models.features.rows import active_entities, each_group, each_row, recent
 from models.features.settings import Number, Whole
@@ -59,25 +59,22 @@ def score(history: History, settings: LeaverSettings) -> list[Signal]:
 
 
 def _artefacts(history: History, leavers: set[str]) -> dict[str, Found]:
-    objects = load_objects(history)
-    pairs = objects.touched(1)
-    pairs = pairs[[str(user) in leavers for user in objects.users[objects.user_of(pairs)]]]
-    if len(pairs) == 0:
+    today = read_today(history)
+    today = today[today["user_id"].isin(leavers)].reset_index(drop=True)
+    if today.empty:
         return {}
-    cover = measure_coverage(objects, pairs, (DAYS,))
-    cover["user"] = objects.users[objects.user_of(pairs)]
-    cover["asset"] = objects.assets[objects.asset_of(pairs)]
-    weight = sensitivity_shares(cover["asset"], history.context)
+    cover = measure_coverage(today, history, DAYS)
+    weight = sensitivity_shares(cover["asset_id"], history.context)
     cover["value"] = weight * (cover["share"] + cover["fresh"]) / 2
     found = {}
-    for user, part in each_group(cover, "user"):
-        part = part.sort_values(["value", "asset"], ascending=[False, True])
+    for user, part in each_group(cover, "user_id"):
+        part = part.sort_values(["value", "asset_id"], ascending=[False, True])
         lead = part.iloc[0]
-        leading = part.loc[part["value"] > lead["value"] / 2, "asset"]
+        leading = part.loc[part["value"] > lead["value"] / 2, "asset_id"]
         reason = Reason(
             "leaver_read",
             share=Share(float(lead["share"])),
-            asset=Assets((str(lead["asset"]),)),
+            asset=Assets((str(lead["asset_id"]),)),
             days=Count(DAYS),
             objects=Count(float(lead["objects"])),
             total=Count(float(lead["total"])),

@@ -11,7 +11,7 @@ import pandas as pd
 from models.detectors.settings import DetectorSettings
 from models.detectors.signal import Signal
 from models.features.assets import EVIDENCE_ASSETS
-from models.features.coverage import Objects, load_objects, measure_coverage
+from models.features.coverage import measure_coverage, read_today
 from models.features.novelty import trust_after
 from models.features.rows import Floats, active_kinds, each_group, log_days
 from models.features.settings import Number, Whole
@@ -49,51 +49,46 @@ def score(history: History, settings: ShardCoverageSettings) -> list[Signal]:
     log reaches back. About 0–1 for one artefact, higher is riskier.
     """
     kinds = active_kinds(history)
-    objects = load_objects(history)
-    pairs = objects.touched(1)
-    if len(pairs) == 0:
+    today = read_today(history)
+    if today.empty:
         return []
     reach = log_days(history)
     windows = [window for window, least in LEAST_REACH.items() if reach >= least]
-    cover = measure_coverage(objects, pairs, tuple(WINDOW_DAYS[window] for window in windows))
     trust = float(trust_after(reach, settings.settle_days))
     rows: list[Signal] = []
     for window in windows:
         days = WINDOW_DAYS[window]
-        part = cover[cover["days"] == days].reset_index(drop=True)
+        part = measure_coverage(today, history, days)
         share, fresh = part["share"].to_numpy(), part["fresh"].to_numpy()
         repeat = settings.repeat_share
         kept = trust * fresh + repeat * (share - trust * fresh)
         size = part["objects"].to_numpy() / max(1.0, settings.least_objects)
-        unlike = read_strangeness(history, objects, pairs, share, days, settings)
+        unlike = read_strangeness(history, part, days, settings)
         statistic = kept * np.minimum(1.0, size) * unlike
-        rows += _describe(history, objects, part, statistic, window, kinds)
+        rows += _describe(history, part, statistic, window, kinds)
     return rows
 
 
 def _describe(
     history: History,
-    objects: Objects,
     part: pd.DataFrame,
     statistic: Floats,
     window: str,
     kinds: Mapping[str, str],
 ) -> list[Signal]:
-    pairs = part["pair"].to_numpy()
     names = facts_names(history)
-    part = part.assign(
-        statistic=statistic, user=objects.user_of(pairs), asset=objects.asset_of(pairs)
-    ).sort_values(["user", "statistic", "asset"], ascending=[True, False, True])
+    part = part.assign(statistic=statistic).sort_values(
+        ["user_id", "statistic", "asset_id"], ascending=[True, False, True]
+    )
     rows: list[Signal] = []
-    for code, mine in each_group(part, "user"):
-        user = str(objects.users[code])
+    for user, mine in each_group(part, "user_id"):
         if user not in kinds:
             continue
         values = mine["statistic"].to_numpy()
         total = float((values / np.arange(1, len(values) + 1) ** FURTHER_ASSETS).sum())
         lead = mine.iloc[0]
         leading = mine[mine["statistic"] >= LEADING_SHARE * lead["statistic"]]
-        assets = [str(asset) for asset in objects.assets[leading["asset"].iloc[:EVIDENCE_ASSETS]]]
+        assets = [str(asset) for asset in leading["asset_id"].iloc[:EVIDENCE_ASSETS]]
         size = float(lead["bytes"])
         share = float(lead["share"])
         reason = Reason(

@@ -11,8 +11,8 @@ import pandas as pd
 from models.detectors.settings import DetectorSettings
 from models.detectors.signal import Signal
 from models.features.assets import EVIDENCE_ASSETS
-from models.features.coverage import Objects, load_objects
-from models.features.rows import Codes, Floats, active_kinds, each_group, log_days
+from models.features.coverage import read_today, total_objects
+from models.features.rows import Floats, active_kinds, each_group, explode_structs, log_days
 from models.features.settings import Number, Whole
 from models.features.strangeness import HabitSettings, facts_names, read_strangeness
 from models.reasons.parts import Assets, Count
@@ -41,48 +41,45 @@ def score(history: History, settings: SlowDripSettings) -> list[Signal]:
     ``least_days`` days. Fails for a thief who reads everything twice.
     """
     kinds = active_kinds(history)
-    objects = load_objects(history)
-    pairs = objects.touched(1)
-    if len(pairs) == 0:
+    today = read_today(history)
+    if today.empty:
         return []
     rows: list[Signal] = []
     for window in ("30d", "90d") if log_days(history) >= WINDOW_DAYS["30d"] else ("30d",):
         days = WINDOW_DAYS[window]
-        drained = drain(objects, pairs, days)
+        drained = drain(today, total_objects(today, history), days)
         enough = drained["portions"] >= settings.least_days
         size = np.minimum(1.0, drained["objects"] / max(1.0, settings.least_objects))
         share = drained["share"].to_numpy()
         statistic = np.where(enough, drained["z"].clip(lower=0) * share * size, 0.0)
-        unlike = read_strangeness(history, objects, pairs, share, days, settings)
+        unlike = read_strangeness(history, drained, days, settings)
         drained["statistic"] = statistic * unlike
-        rows += _describe(history, objects, drained, window, kinds)
+        rows += _describe(history, drained, window, kinds)
     return rows
 
 
-def drain(objects: Objects, pairs: Codes, days: int) -> pd.DataFrame:
-    """How each of the sorted ``pairs`` was read within ``days`` days; one row a pair.
+def drain(today: pd.DataFrame, totals: Floats, days: int) -> pd.DataFrame:
+    """How each artefact was read within ``days`` (30 or 90) days, by row of COVERAGE.
 
-    Columns: ``pair``, ``portions`` (days with reads), ``objects`` (distinct), ``repeats`` (reads of
-    an object on a later day than its first), ``share`` (of the artefact, 0–1), ``total`` (objects
-    of the artefact), ``z`` (new objects above chance; higher is riskier).
+    ``totals``: objects of each artefact. Columns: ``user_id``, ``asset_id``, ``portions`` (days
+    with reads), ``objects`` (distinct), ``repeats`` (reads of an object on a later day than its
+    first), ``share`` (of the artefact, 0–1), ``total``, ``z`` (new objects above chance; higher is
+    riskier).
     """
-    rows = objects.rows
-    rows = rows[np.isin(rows["pair"].to_numpy(), pairs) & (rows["ago"] < days).to_numpy()]
-    first = rows.groupby(["pair", "object"])["ago"].max().reset_index()
-    place = np.searchsorted(pairs, first["pair"].to_numpy()) * days
-    length = len(pairs) * days
-    new = np.bincount(place + first["ago"].to_numpy(), minlength=length)
-    cell = np.searchsorted(pairs, rows["pair"].to_numpy()) * days + rows["ago"].to_numpy()
-    portion = np.bincount(cell, minlength=length).reshape(-1, days)[:, ::-1]
-    fresh = new.reshape(-1, days)[:, ::-1]
-    totals = np.maximum(objects.totals[objects.asset_of(pairs)], 1.0)
+    row, found = explode_structs(today["portions"], ("ago", "objects", f"first{days}"))
+    near = found[:, 0] < days
+    cell = row[near] * days + found[near, 0].astype(np.int64)
+    length = len(today) * days
+    portion = np.bincount(cell, found[near, 1], length).reshape(-1, days)[:, ::-1]
+    fresh = np.bincount(cell, found[near, 2], length).reshape(-1, days)[:, ::-1]
     reached = np.cumsum(fresh, axis=1) / totals[:, None]
-    before = np.clip(np.c_[np.zeros(len(pairs)), reached[:, :-1]], 0.0, 1.0)
+    before = np.clip(np.c_[np.zeros(len(today)), reached[:, :-1]], 0.0, 1.0)
     surplus = (fresh - portion * (1 - before)).sum(axis=1)
-    variance = (portion.astype(np.float64) ** 2 * before * (1 - before)).sum(axis=1)
+    variance = (portion**2 * before * (1 - before)).sum(axis=1)
     return pd.DataFrame(
         {
-            "pair": pairs,
+            "user_id": today["user_id"].to_numpy(dtype=object),
+            "asset_id": today["asset_id"].to_numpy(dtype=object),
             "portions": (portion > 0).sum(axis=1),
             "objects": fresh.sum(axis=1),
             "repeats": (portion - fresh).sum(axis=1),
@@ -95,22 +92,21 @@ def drain(objects: Objects, pairs: Codes, days: int) -> pd.DataFrame:
 
 def _describe(
     history: History,
-    objects: Objects,
     drained: pd.DataFrame,
     window: str,
     kinds: Mapping[str, str],
 ) -> list[Signal]:
     names = facts_names(history)
-    pairs = drained["pair"].to_numpy()
-    drained = drained.assign(user=objects.user_of(pairs), asset=objects.asset_of(pairs))
-    drained = drained.sort_values(["user", "statistic", "asset"], ascending=[True, False, True])
+    drained = drained.sort_values(
+        ["user_id", "statistic", "asset_id"], ascending=[True, False, True]
+    )
     rows: list[Signal] = []
-    for code, mine in each_group(drained, "user"):
-        user, lead = str(objects.users[code]), mine.iloc[0]
+    for user, mine in each_group(drained, "user_id"):
+        lead = mine.iloc[0]
         if user not in kinds:
             continue
         leading = mine[mine["statistic"] > 0] if lead["statistic"] > 0 else mine.iloc[:1]
-        assets = [str(asset) for asset in objects.assets[leading["asset"].iloc[:EVIDENCE_ASSETS]]]
+        assets = [str(asset) for asset in leading["asset_id"].iloc[:EVIDENCE_ASSETS]]
         expected = float(_by_chance(lead["objects"], lead["total"]))
         reason = Reason(
             "read_in_portions",

@@ -23,7 +23,7 @@ class History:
     * ``pairs``: of the seven days that end with the day, and before them of the 90 days those with
       a clone, a fetch or an entry;
     * ``novelty``: of the day, and of the 89 days before it the destinations;
-    * ``object_access``: of the 90 days;
+    * ``coverage``: of the 90 days, without ``portions`` before the day;
     * ``nodes``, ``edges``: the graph of the day.
 
     ``assets``: by ``asset_id`` every asset touched in the 90 days, with the most objects that were
@@ -36,7 +36,7 @@ class History:
     pairs: pd.DataFrame
     novelty: pd.DataFrame
     assets: pd.DataFrame
-    object_access: pd.DataFrame
+    coverage: pd.DataFrame
     nodes: pd.DataFrame
     edges: pd.DataFrame
     context: Context

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import date
 from itertools import chain
 from typing import TYPE_CHECKING, Any
@@ -19,8 +19,6 @@ if TYPE_CHECKING:
 
 Floats = NDArray[np.float64]
 Codes = NDArray[np.int64]
-
-HOUR_FIELDS = ("hour", "events", "bytes", "objects")
 
 
 def recent(
@@ -45,16 +43,19 @@ def explode(values: pd.Series) -> tuple[Codes, list[Any]]:
     return np.repeat(np.arange(len(lists)), lengths), list(chain.from_iterable(lists))
 
 
-def explode_hours(values: pd.Series) -> tuple[Codes, Floats]:
-    """Row position of each hour of a column ``hourly``, and its HOUR_FIELDS; shape (hours, 4)."""
+def explode_structs(values: pd.Series, fields: Sequence[str]) -> tuple[Codes, Floats]:
+    """Row position of each item of a column of lists of structs, and its numeric ``fields``.
+
+    Shapes: (items,), (items, fields).
+    """
     if isinstance(values.dtype, pd.ArrowDtype):
-        hours = values.list.flatten().struct
-        fields = [hours.field(name).to_numpy(np.float64) for name in HOUR_FIELDS]
-        return _item_rows(values), np.column_stack(fields)
-    row, items = explode(values)
-    # An engine's row is a tuple in the order of the table's fields.
-    found = [h if isinstance(h, tuple) else tuple(h[name] for name in HOUR_FIELDS) for h in items]
-    return row, np.array(found, dtype=np.float64).reshape(-1, len(HOUR_FIELDS))
+        items = values.list.flatten().struct
+        return _item_rows(values), np.column_stack(
+            [items.field(name).to_numpy(np.float64) for name in fields]
+        )
+    row, found = explode(values)
+    numbers = [[item[name] for name in fields] for item in found]
+    return row, np.array(numbers, dtype=np.float64).reshape(-1, len(fields))
 
 
 def _item_rows(values: pd.Series) -> Codes:

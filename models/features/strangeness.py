@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from models.features.assets import listed_assets
-from models.features.coverage import Objects
+from models.features.coverage import total_objects
+from models.features.memory import remembered
 from models.features.people import teams
-from models.features.rows import Codes, Floats
+from models.features.rows import Floats, recent
 from models.features.settings import Number, Whole
 from schemas.settings import Settings
 from schemas.tables.values import HISTORY_DAYS
@@ -34,91 +37,80 @@ class HabitSettings(Settings):
 
 
 def read_strangeness(
-    history: History,
-    objects: Objects,
-    pairs: Codes,
-    share: Floats,
-    days: int,
-    settings: HabitSettings,
+    history: History, cover: pd.DataFrame, days: int, settings: HabitSettings
 ) -> Floats:
-    """How unlike earlier habits a reading of ``share`` within ``days`` is, by pair, 0–1.
+    """How unlike earlier habits each reading in ``cover`` (``share`` within ``days``) is, 0–1.
 
-    Habits are readings alike (LIKE_SHARE of the share or more, within a window as long) before the
-    last ``habit_gap_days``, so that a theft of several artefacts does not excuse itself at once.
-    Readers alike are others of the same team and kind, or of the same kind where no team is
-    declared. Daily reads by the owners do not excuse a stranger.
+    ``cover``: ``user_id``, ``asset_id``, ``share``. Habits are readings alike (LIKE_SHARE of the
+    share or more, within a window as long) before the last ``habit_gap_days``, so that a theft of
+    several artefacts does not excuse itself at once. Readers alike are others of the same team and
+    kind, or of the same kind where no team is declared. Daily reads by the owners do not excuse a
+    stranger.
     """
-    users, assets = objects.user_of(pairs), objects.asset_of(pairs)
-    facts = listed_assets(history.context)
-    names = facts["group"].reindex(objects.assets).fillna("").to_numpy(dtype=object)
-    # Without siblings an artefact is a group of its own.
-    labels = [name or f"={asset}" for name, asset in zip(names, objects.assets, strict=True)]
-    groups = pd.factorize(np.array(labels, dtype=object))[0]
-    circle, team = _circles(history, objects)
-    owner = facts["owner_team"].reindex(objects.assets).to_numpy(dtype=object)
-    own = _earlier_shares(objects, days, settings.habit_gap_days)
-    own_groups, own_shares = groups[own["asset"].to_numpy()], own["share"].to_numpy()
-    by_user = _positions(own["user"].to_numpy())
-    others = _earlier_shares(objects, days, 1)
-    others = others.assign(group=groups[others["asset"].to_numpy()])
-    most = others.groupby(["group", "user"])["share"].max()
-    readers, reader_shares = most.index.get_level_values("user").to_numpy(), most.to_numpy()
-    by_group = _positions(most.index.get_level_values("group").to_numpy())
-    nobody = np.zeros(0, dtype=np.int64)
-    factor = np.ones(len(pairs))
-    for number, (user, asset) in enumerate(zip(users, assets, strict=True)):
-        group, like = int(groups[asset]), LIKE_SHARE * share[number]
-        mine = by_user.get(int(user), nobody)
-        alike, same = own_shares[mine] >= like, own_groups[mine] == group
-        habits = (alike & same).sum() + settings.other_habit * (alike & ~same).sum()
-        theirs = by_group.get(group, nobody)
-        near = (circle[readers[theirs]] == circle[user]) & (readers[theirs] != user)
-        colleagues = (near & (reader_shares[theirs] >= like)).sum()
-        factor[number] /= (1 + habits) * (1 + settings.other_reader * colleagues)
-        if team[user] and team[user] == owner[asset]:
+    facts, declared = listed_assets(history.context), teams(history.context)
+    earlier = _earlier_shares(history, days)
+    habits = earlier[earlier["ago"] >= settings.habit_gap_days]
+    own = habits.groupby(["user_id", "asset_id"], sort=False)["share"].max().reset_index()
+    own["group"] = _groups(own["asset_id"], facts)
+    others = earlier.assign(group=_groups(earlier["asset_id"], facts))
+    most = others.groupby(["group", "user_id"], sort=False)["share"].max().reset_index()
+    kinds = _kinds(history)
+    circle = [_circle(user, kinds, declared) for user in most["user_id"]]
+    by_user = dict(iter(own.groupby("user_id")[["group", "share"]]))
+    by_group = dict(iter(most.assign(circle=circle).groupby("group")))
+    owners = facts["owner_team"].reindex(cover["asset_id"]).to_numpy(dtype=object)
+    groups = _groups(cover["asset_id"], facts)
+    factor = np.ones(len(cover))
+    keys = zip(cover["user_id"], groups, cover["share"], owners, strict=True)
+    for number, (user, group, share, owner) in enumerate(keys):
+        like = LIKE_SHARE * share
+        if user in by_user:
+            mine = by_user[user]
+            alike = mine["share"].to_numpy() >= like
+            same = mine["group"].to_numpy() == group
+            habit = (alike & same).sum() + settings.other_habit * (alike & ~same).sum()
+            factor[number] /= 1 + habit
+        if group in by_group:
+            theirs = by_group[group]
+            near = theirs["circle"].to_numpy() == _circle(user, kinds, declared)
+            near &= theirs["user_id"].to_numpy() != user
+            colleagues = (near & (theirs["share"].to_numpy() >= like)).sum()
+            factor[number] /= 1 + settings.other_reader * colleagues
+        if declared.get(user) and declared.get(user) == owner:
             factor[number] *= settings.own_team
     return factor
 
 
-def _circles(history: History, objects: Objects) -> tuple[Codes, list[str]]:
-    """Code of each user's kind and team, and the declared team (empty: none)."""
-    declared = teams(history.context)
-    team = [declared.get(str(user), "") for user in objects.users]
-    labels = [f"{kind}/{name}" for kind, name in zip(objects.kinds, team, strict=True)]
-    return np.asarray(pd.factorize(np.array(labels, dtype=object))[0], dtype=np.int64), team
+def _groups(assets: pd.Series, facts: pd.DataFrame) -> NDArray[Any]:
+    """What each artefact has in common with its siblings; without any it stands for itself."""
+    names = facts["group"].reindex(assets).fillna("").to_numpy(dtype=object)
+    return np.where(names == "", "=" + assets.to_numpy(dtype=object), names)
 
 
-def _positions(codes: Codes) -> dict[int, Codes]:
-    """Positions of each code."""
-    if len(codes) == 0:
-        return {}
-    order = np.argsort(codes, kind="stable")
-    distinct, starts = np.unique(codes[order], return_index=True)
-    parts = np.split(order, starts[1:])
-    return {int(code): part for code, part in zip(distinct, parts, strict=True)}
+@remembered
+def _kinds(history: History) -> dict[str, str]:
+    """The newest kind of each identity that read an artefact."""
+    rows = history.coverage[history.coverage["day"] <= history.day].sort_values("day")
+    return dict(zip(rows["user_id"], rows["user_kind"], strict=True))
 
 
-def _earlier_shares(objects: Objects, days: int, gap: int) -> pd.DataFrame:
-    """user, asset and the largest share (distinct objects ÷ total) read in any earlier window.
+def _circle(user: str, kinds: Mapping[str, str], declared: Mapping[str, str]) -> str:
+    return f"{kinds.get(user, 'unknown')}/{declared.get(user, '')}"
 
-    Windows of so many days, before the last ``gap`` days; for those of 30 days and more, of which
-    a short history holds hardly any, all the days before the gap are one window.
+
+@remembered
+def _earlier_shares(history: History, days: int) -> pd.DataFrame:
+    """``user_id``, ``asset_id``, ``ago`` and ``share`` (distinct objects ÷ total) of earlier days.
+
+    Windows of so many days, each ending on a day with a read. For those of 30 days and more, of
+    which a short history holds hardly any, all the days up to the read are one window.
     """
-    rows = objects.rows
-    ago = rows["ago"].to_numpy()
-    before = ago >= gap
-    window = ago // days if days < LONG_DAYS else np.zeros(len(ago), dtype=np.int64)
-    things, spans = max(1, len(objects.sizes)), HISTORY_DAYS + 1
-    # An object's code tells its asset, so user × window × object is a whole key.
-    key = (rows["user"].to_numpy() * spans + window) * things + rows["object"].to_numpy()
-    _, first = np.unique(key[before], return_index=True)
-    cell = rows["pair"].to_numpy()[before][first] * spans + window[before][first]
-    cells, counts = np.unique(cell, return_counts=True)
-    pair, starts = np.unique(cells // spans, return_index=True)
-    most = np.maximum.reduceat(counts, starts) if len(counts) else counts
-    asset = objects.asset_of(pair)
-    share = np.minimum(1.0, most / np.maximum(1, objects.totals[asset]))
-    return pd.DataFrame({"user": objects.user_of(pair), "asset": asset, "share": share})
+    column = f"objects_{days if days < LONG_DAYS else HISTORY_DAYS}"
+    columns = ["user_id", "asset_id", "asset_objects", column]
+    rows = recent(history.coverage, history.day, columns)
+    rows = rows[(rows["ago"] > 0) & (rows["user_id"] != "")].reset_index(drop=True)
+    share = np.minimum(1.0, rows[column].to_numpy(np.float64) / total_objects(rows, history))
+    return rows[["user_id", "asset_id", "ago"]].assign(share=share)
 
 
 def facts_names(history: History) -> dict[str, str]:

@@ -14,10 +14,11 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import pandas as pd
 
 from models.features.assets import EVIDENCE_ASSETS, listed_assets
-from models.features.coverage import load_objects, measure_coverage
+from models.features.coverage import measure_coverage
 from models.features.people import people
 from models.features.rows import log_days, recent
 from models.reasons.finding import SHOWN_CONTRIBUTIONS, with_reasons
@@ -48,19 +49,20 @@ class Finding:
 def write_findings(
     scored: Sequence[ScoredEntity],
     access: pd.DataFrame,
+    coverage: pd.DataFrame,
     history: History,
     descriptions: Mapping[str, Description],
     budget: int,
 ) -> list[Finding]:
     """Findings of the entities in the order given, which is that of the queue.
 
-    ``access``: rows of ACCESS of these entities in the 90 days that end with the history's day.
+    ``access``, ``coverage``: rows of ACCESS and COVERAGE of these entities in the 90 days that end
+    with the history's day.
     """
-    users = {entity.entity for entity in scored}
     columns = ["user_id", "asset_id", "action_class", "bytes_out", "bytes_estimated", "objects",
                "first_time", "last_time", "addresses"]  # fmt: skip
     rows = dict(iter(recent(access, history.day, columns).groupby("user_id")))
-    coverage = _coverage(history, users)
+    covered = _coverage(coverage, history)
     facts, names = listed_assets(history.context), people(history.context)
     reach = log_days(history)
     findings = []
@@ -76,7 +78,7 @@ def write_findings(
         shown = shown[:EVIDENCE_ASSETS]
         amounts = mine[mine["asset_id"].isin(shown)].drop(columns="addresses")
         assets = [
-            _asset(asset, amounts, window_days, coverage.get((entity.entity, asset, window_days)),
+            _asset(asset, amounts, window_days, covered.get((entity.entity, asset, window_days)),
                    facts, reach)
             for asset in shown
         ]  # fmt: skip
@@ -245,27 +247,19 @@ def _estimated(
     return int(amount) or None
 
 
-def _coverage(history: History, users: set[str]) -> dict[tuple[str, str, int], Any]:
-    """Coverage by user, asset and window, for the users of the findings."""
-    objects = load_objects(history)
-    pairs = objects.touched(max(WINDOW_DAYS.values()))
-    pairs = pairs[[str(user) in users for user in objects.users[objects.user_of(pairs)]]]
-    if len(pairs) == 0:
-        return {}
-    windows = tuple(sorted(set(WINDOW_DAYS.values())))
-    cover = measure_coverage(objects, pairs, windows)
-    cover = cover[cover["objects"] > 0]
-    codes = cover["pair"].to_numpy()
-    keys = zip(
-        objects.users[objects.user_of(codes)],
-        objects.assets[objects.asset_of(codes)],
-        cover["days"],
-        strict=True,
-    )
-    return {
-        (str(user), str(asset), int(days)): row
-        for (user, asset, days), row in zip(keys, cover.itertuples(index=False), strict=True)
-    }
+def _coverage(coverage: pd.DataFrame, history: History) -> dict[tuple[str, str, int], Any]:
+    """Coverage by user, asset and window.
+
+    The window of an asset that was not read on the day ends with the last day on which it was read.
+    """
+    rows = coverage.sort_values("day").drop_duplicates(["user_id", "asset_id"], keep="last")
+    ago = np.array([(history.day - day).days for day in rows["day"]], dtype=np.int64)
+    found = {}
+    for days in sorted(set(WINDOW_DAYS.values())):
+        cover = measure_coverage(rows[ago < days], history, days)
+        for row in cover[cover["objects"] > 0].itertuples(index=False):
+            found[(str(row.user_id), str(row.asset_id), days)] = row
+    return found
 
 
 def _hosts(evidence: pd.DataFrame, facts: pd.DataFrame) -> list[str]:

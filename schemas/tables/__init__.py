@@ -9,6 +9,7 @@ never of the file that held it.
 from __future__ import annotations
 
 from schemas.tables.access import ACCESS, OBJECT_ACCESS
+from schemas.tables.coverage import COVERAGE
 from schemas.tables.events import EVENTS, REJECTS
 from schemas.tables.features import ASSET_DAYS, ENTITY_DAYS, NOVELTY, PAIRS
 from schemas.tables.findings import FINDINGS
@@ -26,6 +27,7 @@ TABLES = (
     NOVELTY,
     PAIRS,
     ENTITY_DAYS,
+    COVERAGE,
     GRAPH_NODES,
     GRAPH_EDGES,
     SIGNALS,

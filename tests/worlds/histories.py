@@ -25,6 +25,7 @@ from schemas.context import (
 )
 from schemas.tables.access import ACCESS, OBJECT_ACCESS
 from schemas.tables.values import HISTORY_DAYS
+from tests.worlds.coverage import coverage_of
 from tests.worlds.features import features_of
 
 FIRST = date(2026, 8, 3)  # a Monday
@@ -325,7 +326,7 @@ def history_from(
         pairs=features.pairs,
         novelty=features.novelty,
         assets=pd.DataFrame(features.asset_days.groupby("asset_id")[["written"]].max()),
-        object_access=objects[objects["day"] <= day],
+        coverage=coverage_of(objects[(objects["day"] <= day) & (objects["day"] >= first)], context),
         nodes=nodes,
         edges=edges,
         context=context,

@@ -14,13 +14,16 @@ from typing import TYPE_CHECKING
 from jobs.inputs.context import load_context
 from jobs.platform.delta_tables import written_days
 from jobs.platform.errors import RunError
+from jobs.platform.scratch import staging_folder
 from jobs.stages.features.asset_days import asset_rows
+from jobs.stages.features.coverage import coverage_rows
 from jobs.stages.features.entity_days import entity_rows
 from jobs.stages.features.novelty import novelty_rows
 from jobs.stages.features.pairs import pair_rows
 from jobs.stages.stage import Outcome, Read, Stage, StageTables
 from schemas.config import JobConfig
-from schemas.tables.access import ACCESS
+from schemas.tables.access import ACCESS, OBJECT_ACCESS
+from schemas.tables.coverage import COVERAGE
 from schemas.tables.features import ASSET_DAYS, ENTITY_DAYS, NOVELTY, PAIRS
 from schemas.tables.spec import Table
 from schemas.tables.values import HISTORY_DAYS, SENSITIVE
@@ -31,8 +34,8 @@ if TYPE_CHECKING:
     from schemas.context import Context
 
 WEEK_DAYS = 7
-LISTED = "asset_id string, repository boolean, sensitive boolean"
-WRITES = (ASSET_DAYS, NOVELTY, PAIRS, ENTITY_DAYS)
+LISTED = "asset_id string, repository boolean, sensitive boolean, counted boolean"
+WRITES = (ASSET_DAYS, NOVELTY, PAIRS, ENTITY_DAYS, COVERAGE)
 
 
 def make_features(tables: StageTables, config: JobConfig, day: date) -> Outcome:
@@ -56,6 +59,16 @@ def make_features(tables: StageTables, config: JobConfig, day: date) -> Outcome:
     week = tables.read(PAIRS, day, WEEK_DAYS - 1)
     entities = entity_rows(access, tables.stored(PAIRS), week, novelty, past, listed, day)
     tables.replace(entities, ENTITY_DAYS)
+    reads = tables.read(OBJECT_ACCESS, day, HISTORY_DAYS - 1)
+    with staging_folder(config.storage) as scratch:
+
+        def stored(frame: DataFrame, name: str) -> DataFrame:
+            path = f"{scratch}/{name}.parquet"
+            frame.write.parquet(path)
+            # Sail writes no file without rows, so the schema is given.
+            return frame.sparkSession.read.schema(frame.schema).parquet(path)
+
+        tables.replace(coverage_rows(reads, listed, day, stored), COVERAGE)
     rows = {table.name: tables.stored(table).count() for table in WRITES}
     said = (
         f"{rows[ENTITY_DAYS.name]:,} identities, {rows[PAIRS.name]:,} user–asset pairs, "
@@ -65,14 +78,14 @@ def make_features(tables: StageTables, config: JobConfig, day: date) -> Outcome:
 
 
 def _listed(tables: StageTables, context: Context) -> DataFrame:
-    """Listed assets that are repositories or sensitive."""
+    """The listed assets: which are repositories, sensitive, of a known number of objects."""
     from models.features.assets import listed_assets
 
     assets = listed_assets(context)
     rows = [
-        (str(asset), kind == "repo", bool(sensitivity >= SENSITIVE))
-        for asset, kind, sensitivity in zip(
-            assets.index, assets["kind"], assets["sensitivity"], strict=True
+        (str(asset), kind == "repo", bool(sensitivity >= SENSITIVE), bool(objects > 0))
+        for asset, kind, sensitivity, objects in zip(
+            assets.index, assets["kind"], assets["sensitivity"], assets["objects"], strict=True
         )
     ]
     return tables.spark.createDataFrame(rows, LISTED).hint("broadcast")
@@ -93,8 +106,12 @@ def _require_earlier_days(storage: str, day: date) -> None:
 
 STAGE = Stage(
     name="features",
-    reads=(Read(ACCESS), *(Read(table, HISTORY_DAYS - 1) for table in WRITES)),
+    reads=(
+        Read(ACCESS),
+        Read(OBJECT_ACCESS, HISTORY_DAYS - 1),
+        *(Read(table, HISTORY_DAYS - 1) for table in WRITES),
+    ),
     writes=WRITES,
     work=make_features,
-    needs=(ACCESS,),
+    needs=(ACCESS, OBJECT_ACCESS),
 )

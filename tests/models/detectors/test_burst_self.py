@@ -35,7 +35,7 @@ def test_unknown_bytes_are_not_zero(planted: Callable[..., Any]) -> None:
         history,
         entity_days=history.entity_days.assign(bytes=np.nan, hour_bytes=np.nan),
         pairs=history.pairs.assign(bytes=np.nan),
-        object_access=history.object_access.assign(bytes_out=None),
+        coverage=history.coverage.assign(bytes_1=0, bytes_7=0, bytes_30=0, bytes_90=0),
     )
     rows = score_of("burst_self", blind)
     people = rows[(rows["user_kind"] == "human") & (rows["window"] == "1d")]

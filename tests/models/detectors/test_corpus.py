@@ -19,6 +19,7 @@ from models.detectors.signal import SIGNAL_COLUMNS
 from models.reasons.reason import load_reasons
 from models.reasons.sentences import SENTENCES
 from schemas.tables.values import WINDOWS
+from tests.worlds.coverage import coverage_of
 from tests.worlds.features import features_of
 from tests.worlds.histories import World, empty_history, frames_of, history_of
 from tests.worlds.plants import (
@@ -158,7 +159,7 @@ def test_no_detector_looks_ahead(ordinary: World) -> None:
         entity_days=features.entity_days,
         pairs=features.pairs,
         novelty=features.novelty,
-        object_access=objects,
+        coverage=coverage_of(objects, plain.context),
     )
     pd.testing.assert_frame_equal(score_all(plain, SETTINGS), score_all(peeking, SETTINGS))
 
@@ -173,7 +174,7 @@ def test_order_of_rows_does_not_matter(planted: Callable[..., Any]) -> None:
     shuffled = replace(
         history, access=mixed(history.access), entity_days=mixed(history.entity_days),
         pairs=mixed(history.pairs), novelty=mixed(history.novelty),
-        object_access=mixed(history.object_access),
+        coverage=mixed(history.coverage),
         nodes=mixed(history.nodes), edges=mixed(history.edges),
     )  # fmt: skip
     expected, found = score_all(history, SETTINGS), score_all(shuffled, SETTINGS)

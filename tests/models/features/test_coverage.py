@@ -2,36 +2,29 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-from datetime import timedelta
 from typing import Any
 
-import numpy as np
 import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from models.features.coverage import load_objects, measure_coverage, parse_range, union_lengths
-from tests.worlds.histories import LAST, World, everyday_world, history_of
+from models.features.coverage import measure_coverage
+from tests.worlds.coverage import parse_range, union_length
+from tests.worlds.histories import World, access_frame, context_of, everyday_world, history_from
 from tests.worlds.plants import DAY, back
 
 
 @settings(max_examples=100, deadline=None)
-@given(st.lists(st.tuples(st.integers(0, 3), st.integers(0, 60), st.integers(1, 20)), max_size=25))
-def test_union_of_ranges(spans: list[tuple[int, int, int]]) -> None:
-    group = np.array([g for g, _, _ in spans], dtype=np.int64)
-    start = np.array([s for _, s, _ in spans], dtype=np.int64)
-    end = np.array([s + n for _, s, n in spans], dtype=np.int64)
-    found = union_lengths(group, start, end, 4)
-    for number in range(4):
-        covered = {b for g, s, n in spans if g == number for b in range(s, s + n)}
-        assert found[number] == len(covered)
+@given(st.lists(st.tuples(st.integers(0, 60), st.integers(1, 20)), max_size=25))
+def test_union_of_ranges(spans: list[tuple[int, int]]) -> None:
+    covered = {byte for start, length in spans for byte in range(start, start + length)}
+    assert union_length((start, start + length) for start, length in spans) == len(covered)
 
 
 def test_ranges_are_read_as_http_means_them() -> None:
-    assert parse_range("bytes=0-9") == ((0, 10),)
-    assert parse_range("bytes=0-0, 5-6") == ((0, 1), (5, 7))
+    assert parse_range("bytes=0-9") == [(0, 10)]
+    assert parse_range("bytes=0-0, 5-6") == [(0, 1), (5, 7)]
     first, last = parse_range("bytes=100-")[0]
     assert first == 100 and last > 10**12
     assert parse_range("bytes=-5")[0][1] - parse_range("bytes=-5")[0][0] == 5
@@ -39,14 +32,13 @@ def test_ranges_are_read_as_http_means_them() -> None:
         assert parse_range(broken) == parse_range("nonsense")
 
 
-def coverage_of(rows: list[tuple[Any, ...]], windows: tuple[int, ...] = (1, 7)) -> pd.DataFrame:
+def covered(rows: list[tuple[Any, ...]], windows: tuple[int, ...] = (1, 7)) -> pd.DataFrame:
     """Coverage of one user of ckpt-evals-1 (96 shards).
 
     From (days ago, object, size, ranges) and perhaps (bytes of parts, the object's size).
     """
     world = World()
     world.assets = {"ckpt-evals-1": everyday_world(people=0, days=0).assets["ckpt-evals-1"]}
-    base = history_of(everyday_world(people=2, days=3), LAST - timedelta(days=32))
     frame = pd.DataFrame(
         [
             {"day": back(ago), "user_id": "u1", "user_kind": "human", "asset_id": "ckpt-evals-1",
@@ -56,8 +48,10 @@ def coverage_of(rows: list[tuple[Any, ...]], windows: tuple[int, ...] = (1, 7)) 
             for ago, name, size, ranges, *parts in rows
         ]
     )  # fmt: skip
-    objects = load_objects(replace(base, day=DAY, object_access=frame))
-    return measure_coverage(objects, objects.touched(90), windows).set_index("days")
+    history = history_from(access_frame([]), frame, context_of(world), DAY)
+    last = history.coverage[history.coverage["day"] == DAY]
+    parts = [measure_coverage(last, history, days).assign(days=days) for days in windows]
+    return pd.concat(parts).set_index("days")
 
 
 def test_ranged_reads_merge_over_days() -> None:
@@ -66,7 +60,7 @@ def test_ranged_reads_merge_over_days() -> None:
     rows = [(30, f"s{i}", size, []) for i in range(2)]  # sizes become known
     rows += [(3, f"s{i}", None, [f"bytes=0-{size // 2 - 1}"]) for i in range(2)]
     rows += [(0, f"s{i}", None, [f"bytes={size // 4}-{size - 1}"]) for i in range(2)]
-    found = coverage_of(rows)
+    found = covered(rows)
     assert found.loc[1, "share"] == pytest.approx(2 * 0.75 / 96)
     assert found.loc[7, "share"] == pytest.approx(2 / 96)
     assert found.loc[7, "fresh"] == pytest.approx(0)  # all was read a month before
@@ -76,7 +70,7 @@ def test_ranged_reads_merge_over_days() -> None:
 def test_looking_into_headers_is_no_reading() -> None:
     rows = [(9, f"s{i}", 2_000_000_000, []) for i in range(96)]
     rows += [(0, f"s{i}", 1024, ["bytes=0-1023"]) for i in range(96)]
-    found = coverage_of(rows)
+    found = covered(rows)
     assert found.loc[1, "objects"] == 96
     assert found.loc[1, "share"] < 1e-5
 
@@ -88,7 +82,7 @@ def test_parts_of_unknown_place_add_up() -> None:
     rows += [(0, "s1", 1500, [], 1500, 1000), (0, "s2", 300, [], 300, None)]
     # Beside a known range; and no byte of it at all.
     rows += [(0, "s3", 200, ["bytes=0-99"], 100, 1000), (0, "s4", 0, [], 0, 1000)]
-    found = coverage_of(rows)
+    found = covered(rows)
     assert found.loc[1, "share"] == pytest.approx((0.3 + 1 + 1 + 0.2) / 96)
     assert found.loc[7, "share"] == pytest.approx((0.6 + 1 + 1 + 0.2) / 96)
     assert found.loc[7, "bytes"] == pytest.approx(600 + 1000 + 200)
@@ -96,6 +90,6 @@ def test_parts_of_unknown_place_add_up() -> None:
 
 
 def test_copies_count_as_whole_reads() -> None:
-    found = coverage_of([(0, f"s{i}", None, []) for i in range(48)])
+    found = covered([(0, f"s{i}", None, []) for i in range(48)])
     assert found.loc[1, "share"] == pytest.approx(0.5)
     assert found.loc[1, "fresh"] == pytest.approx(0.5)

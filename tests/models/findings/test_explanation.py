@@ -28,6 +28,7 @@ from models.wording import (
 )
 from schemas.config import JobConfig
 from schemas.finding import finding_id, validate_finding
+from schemas.tables.coverage import COVERAGE_DAYS
 from schemas.tables.findings import FINDINGS
 from schemas.tables.signals import SIGNALS
 from tests.worlds import histories
@@ -94,7 +95,7 @@ def find(frames: tuple[pd.DataFrame, pd.DataFrame], config: JobConfig) -> Find:
         today = signals["day"] == history.day
         ranked = rank_entities(signals[today], signals[~today], earlier, history, config)
         access = frames[0][frames[0]["day"] <= history.day].assign(**changed)
-        return make_findings(ranked, access, history, config)
+        return make_findings(ranked, access, history.coverage, history, config)
 
     return find_in
 
@@ -224,7 +225,9 @@ def test_bytes_that_no_log_tells_are_estimated(
     signals, history = run_days[0], days(DAY)
     of_day = signals[signals["day"] == DAY]
     unknown = {"bytes_out": None, "bytes_estimated": 10**15}
-    blind = replace(history, object_access=history.object_access.assign(bytes_out=None))
+    nothing = {f"bytes_{days}": 0 for days in COVERAGE_DAYS}
+    unsized = {f"unsized_{days}": history.coverage[f"read_{days}"] for days in COVERAGE_DAYS}
+    blind = replace(history, coverage=history.coverage.assign(**nothing, **unsized))
     first = json.loads(find(of_day, empty_findings(), blind, **unknown)["document"][0])
     assets = {asset["id"]: asset for asset in first["exfil"]["assets"]}
     taken = assets["ckpt-pretraining-2"]
@@ -275,7 +278,8 @@ def test_stages_on_an_engine(
     from jobs.platform.delta_tables import read_days, replace_day, to_frame
     from jobs.stages import findings as findings_stage
     from jobs.stages import signals as signals_stage
-    from schemas.tables.access import ACCESS, OBJECT_ACCESS
+    from schemas.tables.access import ACCESS
+    from schemas.tables.coverage import COVERAGE
     from schemas.tables.features import ASSET_DAYS, ENTITY_DAYS, NOVELTY, PAIRS
     from schemas.tables.graph import GRAPH_EDGES, GRAPH_NODES
     from tests.worlds.features import features_of
@@ -284,7 +288,7 @@ def test_stages_on_an_engine(
     history = days(DAY)
     near = DAY - timedelta(days=1)
     features = features_of(frames[0], history.context)
-    tables = ((ACCESS, frames[0]), (OBJECT_ACCESS, frames[1]),
+    tables = ((ACCESS, frames[0]), (COVERAGE, history.coverage),
               (ASSET_DAYS, features.asset_days), (NOVELTY, features.novelty),
               (PAIRS, features.pairs), (ENTITY_DAYS, features.entity_days),
               (GRAPH_NODES, history.nodes), (GRAPH_EDGES, history.edges))  # fmt: skip
