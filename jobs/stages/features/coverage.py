@@ -107,7 +107,7 @@ def _with_parts(cells: DataFrame, rows: DataFrame, known: DataFrame) -> DataFram
         "first",
         "first30",
         "last",
-        "greatest(found, shown) as size",
+        "if(partial or shown is null, greatest(found, shown), shown) as size",
         *(f"if(coalesce({sql}, false), 1D, coalesce({name}, 0D)) as {name}"
           for name, sql in whole.items()),
     )  # fmt: skip

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import itertools
+import random
+from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -11,8 +14,10 @@ import pytest
 from jobs.platform.delta_tables import replace_day, stored_frame, to_frame
 from jobs.platform.errors import RunError
 from jobs.stages.features import STAGE
-from schemas.tables.access import ACCESS
+from schemas.tables.access import ACCESS, OBJECT_ACCESS
+from schemas.tables.coverage import COVERAGE
 from schemas.tables.features import ASSET_DAYS, ENTITY_DAYS, NOVELTY, PAIRS
+from tests.worlds.coverage import coverage_of
 from tests.worlds.features import features_of
 from tests.worlds.histories import (
     FIRST,
@@ -22,6 +27,7 @@ from tests.worlds.histories import (
     access_frame,
     context_of,
     everyday_world,
+    object_frame,
 )
 from tests.worlds.judged_days import job_config
 
@@ -33,7 +39,7 @@ if TYPE_CHECKING:
     from schemas.config import JobConfig
 
 DAYS = 9
-TABLES = (ASSET_DAYS, NOVELTY, PAIRS, ENTITY_DAYS)
+TABLES = (ASSET_DAYS, NOVELTY, PAIRS, ENTITY_DAYS, COVERAGE)
 
 
 def strange_world() -> World:
@@ -62,9 +68,47 @@ def strange_world() -> World:
     return world
 
 
+def partial_reads(seed: int) -> pd.DataFrame:
+    """Rows of OBJECT_ACCESS with every mixture of ranges, parts, sizes and whole reads."""
+    rng = random.Random(seed)
+    rows = []
+    for ago in range(DAYS):
+        for user, asset, number in itertools.product(
+            ("u001", "u002", "new"), ("ckpt-evals-1", "unlisted"), range(4)
+        ):
+            if rng.random() < 0.4:
+                continue
+            texts = [f"bytes={rng.randrange(900)}-{rng.randrange(300, 1200)}" for _ in range(3)]
+            texts += ["bytes=-100", "bytes=200-", "bytes=0-9, 50-59", "rows=1-2", "bytes=9-3"]
+            day = FIRST + timedelta(days=DAYS - 1 - ago)
+            rows.append(
+                {
+                    "day": day, "user_id": user, "user_kind": "human", "asset_id": asset,
+                    "object": f"part-{number}", "reads": rng.randrange(1, 4),
+                    "bytes_out": rng.choice([None, 1000, 2000]),
+                    "ranges": sorted(rng.sample(texts, rng.randrange(4)))
+                    if rng.random() < 0.6 else [],
+                    "part_bytes": rng.choice([None, None, None, 0, 150]),
+                    "object_bytes": rng.choice([None, None, 1000]) if number else None,
+                    "first_time": pd.Timestamp(day), "last_time": pd.Timestamp(day),
+                }
+            )  # fmt: skip
+    return pd.DataFrame(rows, columns=OBJECT_ACCESS.column_names)
+
+
 @pytest.fixture(scope="module")
 def world() -> World:
     return strange_world()
+
+
+@dataclass(frozen=True)
+class Stored:
+    """A storage with the rows of ACCESS and OBJECT_ACCESS of some days."""
+
+    config: JobConfig
+    access: pd.DataFrame
+    objects: pd.DataFrame
+    days: list[date]
 
 
 def stored(
@@ -73,18 +117,26 @@ def stored(
     folder: Path,
     monkeypatch: pytest.MonkeyPatch,
     newest: int = DAYS,
-) -> tuple[JobConfig, pd.DataFrame, list[date]]:
-    """The world's ``access`` of so many newest days in a storage."""
+) -> Stored:
+    """The world's rows of so many newest days in a storage."""
     monkeypatch.setattr("jobs.stages.features.load_context", lambda *_: context_of(world))
     config, access = job_config(folder), access_frame(world.events)
     days = sorted(set(access["day"]))[-newest:]
     access = access[access["day"] >= days[0]]
-    for day in days:
-        part = access[access["day"] == day].copy()
-        for name in ("first_time", "last_time"):
-            part[name] = part[name].dt.tz_localize("UTC")
-        replace_day(to_frame(spark, part, ACCESS), config.storage, ACCESS, day)
-    return config, access, days
+    parts = (
+        object_frame(world.events, world.assets).astype(object),
+        partial_reads(3).astype(object),
+    )
+    objects = pd.concat(parts)
+    objects = objects.drop_duplicates(["day", *OBJECT_ACCESS.key], ignore_index=True)
+    objects = objects[objects["day"] >= days[0]]
+    for table, rows in ((ACCESS, access), (OBJECT_ACCESS, objects)):
+        for day in days:
+            part = rows[rows["day"] == day].copy()
+            for name in ("first_time", "last_time"):
+                part[name] = pd.to_datetime(part[name]).dt.tz_localize("UTC")
+            replace_day(to_frame(spark, part, table), config.storage, table, day)
+    return Stored(config, access, objects, days)
 
 
 def plain(frame: pd.DataFrame, columns: list[str], key: tuple[str, ...]) -> list[tuple[Any, ...]]:
@@ -110,21 +162,34 @@ def test_tables_are_those_made_in_plain_python(
     request: pytest.FixtureRequest,
 ) -> None:
     spark = request.getfixturevalue(engine)
-    config, access, days = stored(spark, world, tmp_path, monkeypatch, newest)
-    for day in days:
-        STAGE.run(spark, config, day)
-    expected = features_of(access, context_of(world))
+    made = stored(spark, world, tmp_path, monkeypatch, newest)
+    for day in made.days:
+        STAGE.run(spark, made.config, day)
+    expected = features_of(made.access, context_of(world))
+    coverage = coverage_of(made.objects, context_of(world))
     for table in TABLES:
-        made = stored_frame(config.storage, table, days[-1], len(days))
-        rows = getattr(expected, table.name)
-        found = plain(made, table.column_names, table.key)
-        assert found == plain(rows, table.column_names, table.key), table.name
+        rows = coverage if table is COVERAGE else getattr(expected, table.name)
+        found = stored_frame(made.config.storage, table, made.days[-1], newest)
+        # The hash of a name is the engine's own.
+        columns = [name for name in table.column_names if name != "new_objects"]
+        assert plain(found, columns, table.key) == plain(rows, columns, table.key), table.name
+    kept = stored_frame(made.config.storage, COVERAGE, made.days[-1], newest)
+    keys = ["day", "user_id", "asset_id"]
+    names = coverage.set_index(keys)["new_objects"].map(len)
+    hashes = kept.set_index(keys)["new_objects"].map(len)
+    assert hashes.sort_index().to_dict() == names.sort_index().to_dict()
+    for asset, rows in kept.groupby("asset_id"):
+        mine = made.objects[(made.objects["asset_id"] == asset) & (made.objects["user_id"] != "")]
+        assert len({hash_ for some in rows["new_objects"] for hash_ in some}) == (
+            mine["object"].nunique()
+        )
 
 
 def test_a_day_run_again_gives_the_same_rows(
     sail: SparkSession, world: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    config, _, days = stored(sail, world, tmp_path, monkeypatch)
+    made = stored(sail, world, tmp_path, monkeypatch)
+    config, days = made.config, made.days
     for day in days:
         STAGE.run(sail, config, day)
 
@@ -141,7 +206,8 @@ def test_a_day_run_again_gives_the_same_rows(
 def test_days_without_features_before_the_day_are_named(
     sail: SparkSession, world: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    config, _, days = stored(sail, world, tmp_path, monkeypatch)
+    made = stored(sail, world, tmp_path, monkeypatch)
+    config, days = made.config, made.days
     with pytest.raises(RunError, match=rf"lacks {DAYS - 1} of the days before {days[-1]}") as found:
         STAGE.run(sail, config, days[-1])
     assert f"stage features --config … --start {days[0]} --end {days[-2]}" in str(found.value)
