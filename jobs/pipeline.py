@@ -8,18 +8,22 @@ again. For the same reason a stage that lost its engine runs once more, in a new
 from __future__ import annotations
 
 import time
+import uuid
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from datetime import date
+from functools import partial
 from typing import TYPE_CHECKING
 
+from jobs.inputs.context import check_context
 from jobs.platform.delta_tables import require_day, written_days
 from jobs.platform.engine import engine_session
 from jobs.platform.errors import GateError, InputError, RunError
 from jobs.platform.errors_in_words import chain, in_words, one_line
 from jobs.platform.reachable import engine_name, reach_server
 from jobs.platform.run_lock import owner_only, storage_lock
+from jobs.runs.record import recorded
 from jobs.stages.ingest.listing import storage_problem
 from jobs.stages.stage import Outcome, Stage
 from schemas.tables.signals import SIGNALS
@@ -125,22 +129,18 @@ def run_days(
     days: Sequence[date],
     stages: Sequence[str] | None = None,
     progress: Progress = print,
+    run: str | None = None,
 ) -> None:
-    """Run ``stages`` (None: all) for each of ``days`` in order.
+    """Run ``stages`` (None: all) for each of ``days`` in order, each with a row in ``runs``.
 
-    ``progress`` is called with each finished stage, and with remarks.
+    ``progress`` is called with each finished stage, and with remarks. ``run``: id of these runs
+    (None: a new one).
 
     Raises :class:`RunError` if a stage fails, with a note that names the day and the stage.
     """
-    from jobs.inputs.context import check_context
     from jobs.privacy.identities_file import pseudonym_key
 
-    names = list(STAGES) if stages is None else list(stages)
-    unknown = [name for name in names if name not in STAGES]
-    if unknown:
-        raise InputError(
-            [f"unknown stage {name!r}; one of {', '.join(STAGES)}" for name in unknown]
-        )
+    names = _known(stages)
     if "ingest" in names:
         problems = [problem for each in config.sources if (problem := storage_problem(each))]
         if problems:
@@ -152,24 +152,59 @@ def run_days(
     require_inputs(config, days[0], names[0])
     # The stage publish reads the tables without an engine.
     needs_engine = names != ["publish"]
+    run = run or uuid.uuid4().hex
     with owner_only(), storage_lock(config.storage), ExitStack() as engine:
-        spark = engine.enter_context(_started(config.engine)) if needs_engine else None
+        session = _Session(config.engine, engine)
+        if needs_engine:
+            session.start()
         for day in days:
             for name in names:
                 began = time.monotonic()
-                try:
-                    outcome = run_stage(spark, config, day, name)
-                except RunError as error:
-                    if spark is None or not engine_lost(error):
-                        raise
-                    progress(f"{day}  {name:<9}  the engine was lost; once more in a new session")
-                    with suppress(Exception):
-                        engine.close()
-                    spark = engine.enter_context(_started(config.engine))
-                    outcome = run_stage(spark, config, day, name)
+                work = partial(_run_or_retry, session, config, day, name, progress)
+                outcome = recorded(work, STAGES[name](), config, day, run)
                 progress(Done(day, name, time.monotonic() - began, outcome))
         if stages is None and (note := _stale_note(config, days)):
             progress(note)
+
+
+@dataclass
+class _Session:
+    """The engine's session of a run, None before its start, and the stack that ends it."""
+
+    engine: str
+    stack: ExitStack
+    spark: SparkSession | None = None
+
+    def start(self) -> None:
+        """Start a session in place of the old one, which may be lost."""
+        with suppress(Exception):
+            self.stack.close()
+        self.spark = self.stack.enter_context(_started(self.engine))
+
+
+def _known(stages: Sequence[str] | None) -> list[str]:
+    """The stages by name (None: all); InputError for each unknown name."""
+    names = list(STAGES) if stages is None else list(stages)
+    unknown = [name for name in names if name not in STAGES]
+    if unknown:
+        raise InputError(
+            [f"unknown stage {name!r}; one of {', '.join(STAGES)}" for name in unknown]
+        )
+    return names
+
+
+def _run_or_retry(
+    session: _Session, config: JobConfig, day: date, name: str, progress: Progress
+) -> Outcome:
+    """Run one stage, and once more in a new session if the engine is lost."""
+    try:
+        return run_stage(session.spark, config, day, name)
+    except RunError as error:
+        if session.spark is None or not engine_lost(error):
+            raise
+    progress(f"{day}  {name:<9}  the engine was lost; once more in a new session")
+    session.start()
+    return run_stage(session.spark, config, day, name)
 
 
 def _stale_note(config: JobConfig, days: Sequence[date]) -> str:

@@ -27,7 +27,7 @@ from urllib.parse import unquote
 from jobs.platform.engine import ENGINE_OPTION
 from jobs.platform.errors import RunError
 from jobs.platform.terminal_text import one_line_of
-from schemas.tables import TABLES
+from schemas.tables import RECORDS, TABLES
 from schemas.tables.spec import Table
 
 if TYPE_CHECKING:
@@ -56,7 +56,7 @@ def table_exists(storage: str, table: Table) -> bool:
     from deltalake import DeltaTable
 
     path = table_path(storage, table)
-    if DeltaTable.is_deltatable(_object_store_url(path)):
+    if DeltaTable.is_deltatable(object_store_url(path)):
         return True
     if any(name.endswith(".parquet") for name in _file_sizes(path)):
         raise RunError(
@@ -116,7 +116,7 @@ def written_days(storage: str, table: Table, after: date, days: int) -> list[dat
 def table_problems(storage: str) -> list[str]:
     """Problems of the files of each table, each with its remedy. No rows are read."""
     problems = []
-    for table in TABLES:
+    for table in (*TABLES, *RECORDS):
         try:
             if table_exists(storage, table):
                 problems += _file_problems(storage, table)
@@ -159,7 +159,7 @@ def _file_sizes(path: str) -> dict[str, int]:
     if "://" not in path:
         files = (each for each in Path(path).rglob("*") if each.is_file())
         return {str(each.relative_to(path)): each.stat().st_size for each in files}
-    store = fs.PyFileSystem(DeltaStorageHandler(_object_store_url(path)))
+    store = fs.PyFileSystem(DeltaStorageHandler(object_store_url(path)))
     found = store.get_file_info(fs.FileSelector("", allow_not_found=True, recursive=True))
     return {info.path: info.size for info in found if info.is_file}
 
@@ -192,7 +192,7 @@ def open_table(storage: str, table: Table) -> DeltaTable:
 
     path = table_path(storage, table)
     try:
-        return DeltaTable(_object_store_url(path))
+        return DeltaTable(object_store_url(path))
     except DeltaError as error:
         reason = str(error).splitlines()[0][:REASON_CHARS]
         raise RunError(
@@ -338,7 +338,7 @@ def _replace_with_deltalake(
     from deltalake import CommitProperties, DeltaTable, Schema, Transaction
     from deltalake.transaction import AddAction, RemoveAction
 
-    url = _object_store_url(path)
+    url = object_store_url(path)
     arrow = [field.with_nullable(True) for field in frame.limit(0).toArrow().schema]
     # The log comes before the first file, because files without a log mean a damaged table.
     if DeltaTable.is_deltatable(url):
@@ -373,6 +373,6 @@ def _replace_with_deltalake(
     )
 
 
-def _object_store_url(path: str) -> str:
+def object_store_url(path: str) -> str:
     """The address in deltalake's spelling."""
     return path.replace("s3a://", "s3://", 1)

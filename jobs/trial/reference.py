@@ -27,8 +27,8 @@ from models.detectors import Technique, describe, detector_names
 from schemas.config import JobConfig
 from schemas.finding import FIELDS
 from schemas.formats import FORMATS, Format
-from schemas.tables import TABLES
-from schemas.tables.spec import Column
+from schemas.tables import RECORDS, TABLES
+from schemas.tables.spec import Column, Table
 
 DOCS = Path(__file__).parents[2] / "docs"
 SHELL = "$ "
@@ -211,7 +211,7 @@ def tables() -> str:
         "\n\n".join(
             [
                 f"## {table.name}",
-                f"Written by the stage `{table.stage}`. One row: {table.grain}. "
+                f"Written by {_writer(table)}. One row: {table.grain}. "
                 f"Unique within a day: {', '.join(f'`{name}`' for name in table.key)}.",
                 _table(
                     ("column", "type", "null", "meaning"),
@@ -227,8 +227,12 @@ def tables() -> str:
                 ),
             ]
         )
-        for table in TABLES
+        for table in (*TABLES, *RECORDS)
     )
+
+
+def _writer(table: Table) -> str:
+    return f"the stage `{table.stage}`" if table.stage else "the pipeline"
 
 
 def _meaning(column: Column) -> str:

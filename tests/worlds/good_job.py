@@ -6,6 +6,7 @@ import hashlib
 import json
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import pyarrow as pa
 import pytest
@@ -14,6 +15,7 @@ from deltalake import DeltaTable
 from jobs.cli import app as cli
 from jobs.platform.run_lock import LOCK_NAME
 from schemas.tables import TABLES
+from schemas.tables.runs import RUNS
 
 DAY = date(2026, 10, 5)
 NEXT_DAY = DAY + timedelta(days=1)
@@ -70,12 +72,12 @@ def run(capsys: pytest.CaptureFixture[str], job: Path, day: date = NEXT_DAY) -> 
 
 
 def written(job: Path) -> dict[str, str]:
-    """Digest of every file that a run may write."""
+    """Digest of every file that a run may write, but those that record the run itself."""
     return {
         str(path.relative_to(job)): hashlib.sha256(path.read_bytes()).hexdigest()
         for folder in ("warehouse", "out")
         for path in (job / folder).rglob("*")
-        if path.is_file() and path.name != LOCK_NAME
+        if path.is_file() and path.name != LOCK_NAME and RUNS.name not in path.parts
     }
 
 
@@ -99,3 +101,10 @@ def stage(
     capsys.readouterr()
     code = cli.main(["stage", name, "--config", str(job / "job.yml"), "--day", str(day)])
     return code, capsys.readouterr().err.replace(f"{job}/", "")
+
+
+def stored_runs(job: Path) -> list[dict[str, Any]]:
+    """All rows of table ``runs``, oldest first."""
+    rows: pa.Table = DeltaTable(str(job / "warehouse" / RUNS.name)).to_pyarrow_table()
+    found = rows.to_pylist(maps_as_pydicts="strict")
+    return sorted(found, key=lambda row: row["started"])

@@ -124,4 +124,4 @@ def _run_days(
 
     config = load_config(path, out)
     with followed(context.obj, days, stages or STAGE_NAMES) as progress:
-        run_days(config, days, stages, progress)
+        run_days(config, days, stages, progress, context.obj.run)

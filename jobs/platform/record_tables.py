@@ -1,0 +1,41 @@
+"""Adds rows to the tables of the pipeline itself, and reads them, without an engine."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from jobs.platform.delta_tables import object_store_url, table_path
+from schemas.tables.spec import Table
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+
+def append_rows(storage: str, table: Table, rows: Sequence[Mapping[str, Any]]) -> None:
+    """Add rows, given as column → value, in one commit. Two processes may append at once."""
+    import pyarrow as pa
+    from deltalake import DeltaTable, write_deltalake
+
+    url, schema = object_store_url(table_path(storage, table)), arrow_schema(table)
+    # The log comes before the first file, because files without a log mean a damaged table.
+    if not DeltaTable.is_deltatable(url):
+        DeltaTable.create(url, schema, partition_by=["day"], mode="ignore")
+    added = pa.Table.from_pylist([dict(row) for row in rows], schema)
+    write_deltalake(url, added, mode="append", schema_mode="merge")
+
+
+def arrow_schema(table: Table) -> pa.Schema:
+    """Arrow fields of the columns; KeyError for a type that no table of the pipeline has."""
+    import pyarrow as pa
+
+    types = {
+        "bigint": pa.int64(),
+        "binary": pa.binary(),
+        "date": pa.date32(),
+        "double": pa.float64(),
+        "map<string,bigint>": pa.map_(pa.string(), pa.int64()),
+        "string": pa.string(),
+        "timestamp": pa.timestamp("us", "UTC"),
+    }
+    return pa.schema([(column.name, types[column.type]) for column in table.columns])
