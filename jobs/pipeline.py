@@ -23,7 +23,7 @@ from jobs.platform.errors import GateError, InputError, RunError
 from jobs.platform.errors_in_words import chain, in_words, one_line
 from jobs.platform.reachable import engine_name, reach_server
 from jobs.platform.run_lock import owner_only, storage_lock
-from jobs.runs.record import recorded
+from jobs.runs.record import Recorder
 from jobs.stages.ingest.listing import storage_problem
 from jobs.stages.stage import Outcome, Stage
 from schemas.tables.signals import SIGNALS
@@ -152,7 +152,7 @@ def run_days(
     require_inputs(config, days[0], names[0])
     # The stage publish reads the tables without an engine.
     needs_engine = names != ["publish"]
-    run = run or uuid.uuid4().hex
+    recorder = Recorder(run or uuid.uuid4().hex)
     with owner_only(), storage_lock(config.storage), ExitStack() as engine:
         session = _Session(config.engine, engine)
         if needs_engine:
@@ -161,7 +161,7 @@ def run_days(
             for name in names:
                 began = time.monotonic()
                 work = partial(_run_or_retry, session, config, day, name, progress)
-                outcome = recorded(work, STAGES[name](), config, day, run)
+                outcome = recorder.recorded(work, STAGES[name](), config, day)
                 progress(Done(day, name, time.monotonic() - began, outcome))
         if stages is None and (note := _stale_note(config, days)):
             progress(note)

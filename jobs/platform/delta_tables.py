@@ -296,7 +296,12 @@ def last_writing(storage: str, table: Table, day: date) -> int | None:
     """
     if not table_exists(storage, table):
         return None
-    number: int | None = open_table(storage, table).transaction_version(_mark(day))
+    return day_writing(open_table(storage, table), day)
+
+
+def day_writing(stored: DeltaTable, day: date) -> int | None:
+    """The number of the last writing of ``day`` in an open table; None if there is none."""
+    number: int | None = stored.transaction_version(_mark(day))
     return number
 
 
