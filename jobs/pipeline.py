@@ -12,21 +12,21 @@ import uuid
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, timedelta
 from functools import partial
 from typing import TYPE_CHECKING
 
 from jobs.inputs.context import check_context
-from jobs.platform.delta_tables import require_day, written_days
+from jobs.platform.delta_tables import require_day
 from jobs.platform.engine import engine_session
 from jobs.platform.errors import GateError, InputError, RunError
 from jobs.platform.errors_in_words import chain, in_words, one_line
 from jobs.platform.reachable import engine_name, reach_server
 from jobs.platform.run_lock import owner_only, storage_lock
 from jobs.runs.record import Recorder
+from jobs.runs.stale import INPUT_KINDS, longest_look_back, stage_states
 from jobs.stages.ingest.listing import storage_problem
 from jobs.stages.stage import Outcome, Stage
-from schemas.tables.signals import SIGNALS
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
@@ -209,15 +209,21 @@ def _run_or_retry(
 
 def _stale_note(config: JobConfig, days: Sequence[date]) -> str:
     """One line that names later days whose scores rest on the old version of ``days``."""
-    look_back = max((r.days for make in STAGES.values() for r in make().reads), default=0)
-    stale = written_days(config.storage, SIGNALS, max(days), look_back)
+    stages = [make() for make in STAGES.values()]
+    last = max(days)
+    newest = last + timedelta(days=longest_look_back(stages))
+    states = stage_states(config.storage, stages, last + timedelta(days=1), newest)
+    stale = [
+        state for state in states if any(problem.kind in INPUT_KINDS for problem in state.problems)
+    ]
     if not stale:
         return ""
-    old = f"{days[0]}" if len(days) == 1 else f"{min(days)} to {max(days)}"
-    later = f"{stale[0]} was" if len(stale) == 1 else f"{stale[0]} to {stale[-1]} were"
+    first, end = stale[0].day, max(state.day for state in stale)
+    old = f"{days[0]}" if len(days) == 1 else f"{min(days)} to {last}"
+    later = f"{first} was" if first == end else f"{first} to {end} were"
     return (
-        f"{later} scored from the old {old}: run {'it' if len(stale) == 1 else 'them'} again with "
-        f"`exfilwatch run --config … --start {stale[0]} --end {stale[-1]}`"
+        f"{later} scored from the old {old}: run {'it' if first == end else 'them'} again with "
+        f"`exfilwatch run --config … --start {first} --end {end}`"
     )
 
 

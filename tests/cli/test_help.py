@@ -23,6 +23,7 @@ COMMANDS = (
     "run",
     "stage",
     "publish",
+    "status",
     "events",
     "explain",
     "verdict",
@@ -190,7 +191,7 @@ def completions(line: str) -> list[str]:
 
 
 def test_a_shell_gets_completions() -> None:
-    assert completions("exfilwatch s") == ["stage", "sources"]
+    assert completions("exfilwatch s") == ["stage", "status", "sources"]
     assert completions("exfilwatch kibana ") == ["build", "rule", "install"]
     assert completions("exfilwatch stage ") == list(STAGE_NAMES)
     assert completions("exfilwatch sources aws") == ["aws_cloudtrail", "aws_s3_access"]
