@@ -11,12 +11,13 @@ import time
 import uuid
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from functools import partial
 from typing import TYPE_CHECKING
 
 from jobs.inputs.context import check_context
+from jobs.inputs.kept_context import Choice, day_context, kept_context
 from jobs.platform.delta_tables import require_day
 from jobs.platform.engine import engine_session
 from jobs.platform.errors import GateError, InputError, RunError
@@ -130,11 +131,12 @@ def run_days(
     stages: Sequence[str] | None = None,
     progress: Progress = print,
     run: str | None = None,
+    context: Choice = "kept",
 ) -> None:
     """Run ``stages`` (None: all) for each of ``days`` in order, each with a row in ``runs``.
 
     ``progress`` is called with each finished stage, and with remarks. ``run``: id of these runs
-    (None: a new one).
+    (None: a new one). ``context``: the context files of days before the newest.
 
     Raises :class:`RunError` if a stage fails, with a note that names the day and the stage.
     """
@@ -157,12 +159,24 @@ def run_days(
         session = _Session(config.engine, engine)
         if needs_engine:
             session.start()
+        with _in_words(config, f"{days[0]} {names[0]}"):
+            kept = kept_context(config.storage, days)
         for day in days:
-            for name in names:
-                began = time.monotonic()
-                work = partial(_run_or_retry, session, config, day, name, progress)
-                outcome = recorder.recorded(work, STAGES[name](), config, day)
-                progress(Done(day, name, time.monotonic() - began, outcome))
+            with ExitStack() as files:
+                settings, note = config, ""
+                if names != ["publish"]:
+                    with _in_words(config, f"{day} {names[0]}"):
+                        used = day_context(config, day, kept, context)
+                        settings, note = files.enter_context(used)
+                for name in names:
+                    began = time.monotonic()
+                    # Publish shows people as the directory names them now.
+                    own = config if name == "publish" else settings
+                    work = partial(_run_or_retry, session, own, day, name, progress)
+                    outcome = recorder.recorded(work, STAGES[name](), own, day)
+                    if name == names[0]:
+                        outcome = replace(outcome, notes=(*outcome.notes, note))
+                    progress(Done(day, name, time.monotonic() - began, outcome))
         if stages is None and (note := _stale_note(config, days)):
             progress(note)
 
@@ -238,17 +252,26 @@ def engine_lost(error: RunError) -> bool:
 def run_stage(spark: SparkSession | None, config: JobConfig, day: date, name: str) -> Outcome:
     """Run one stage; every failure is a :class:`RunError` with a note."""
     require_inputs(config, day, name)
-    try:
+    with _in_words(config, f"{day} {name}"):
         return STAGES[name]().run(spark, config, day)
-    except Exception as error:
+
+
+@contextmanager
+def _in_words(config: JobConfig, where: str) -> Iterator[None]:
+    """Raise every error of the block as a :class:`RunError` with the note ``where``."""
+    try:
+        yield
+    except (KeyboardInterrupt, SystemExit, GeneratorExit):
+        raise
+    except BaseException as error:  # deltalake's panics are no Exception
         failure = _worded(error, config)
-        failure.add_note(f"{day} {name}")
+        failure.add_note(where)
         if failure is error:
             raise
         raise failure from error
 
 
-def _worded(error: Exception, config: JobConfig) -> RunError:
+def _worded(error: BaseException, config: JobConfig) -> RunError:
     """The error with its cause and the remedy, as far as they are known."""
     if isinstance(error, InputError | GateError):
         return error

@@ -8,7 +8,14 @@ from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
 
-from jobs.inputs.fingerprints import code_hash, config_hash, context_hash
+from jobs.inputs.fingerprints import (
+    code_hash,
+    config_hash,
+    context_hash,
+    file_hashes,
+    hash_of,
+)
+from jobs.inputs.kept_context import kept_context
 from jobs.pipeline import STAGES
 from jobs.platform.terminal_text import table
 from jobs.runs.stale import StageState, days_to_run, newest_day, stage_states
@@ -26,13 +33,33 @@ def read_states(
     if last is None:
         return []
     first = first or last - timedelta(days=days - 1)
-    settings = config_hash(config)
+    settings, kept = config_hash(config), kept_context(config.storage, _span(first, last))
 
     def now(day: date) -> dict[str, str]:
-        context = context_hash(config.context, day)
+        old = kept.of_old_day(day)
+        context = context_hash(config.context, day) if old is None else hash_of(old)
         return {"config": settings, "context": context, "code": code_hash()}
 
     return stage_states(config.storage, _stages(), first, last, now)
+
+
+def context_note(config: JobConfig, states: Sequence[StageState]) -> str:
+    """A sentence on days whose kept context files differ from those of now; empty if none do."""
+    days = sorted({state.day for state in states})
+    kept = kept_context(config.storage, days)
+    old = [
+        day for day in days if kept.of_old_day(day) not in (None, file_hashes(config.context, day))
+    ]
+    if not old:
+        return ""
+    return (
+        f"context files kept with {len(old)} of these days differ from today's; "
+        "`exfilwatch run … --context now` takes today's"
+    )
+
+
+def _span(first: date, last: date) -> list[date]:
+    return [first + timedelta(days=n) for n in range((last - first).days + 1)]
 
 
 def as_rows(states: Sequence[StageState]) -> Iterator[dict[str, Any]]:

@@ -15,7 +15,7 @@ from schemas.tables.features import ASSET_DAYS, ENTITY_DAYS, NOVELTY, PAIRS
 from schemas.tables.findings import FINDINGS
 from schemas.tables.graph import GRAPH_EDGES, GRAPH_NODES
 from schemas.tables.quality import QUALITY
-from schemas.tables.runs import RUNS
+from schemas.tables.runs import CONTEXT_FILES, RUNS
 from schemas.tables.signals import SIGNALS
 
 TABLES = (
@@ -35,5 +35,5 @@ TABLES = (
     FINDINGS,
 )
 """Tables of the stages. A stage replaces its own day in them."""
-RECORDS = (RUNS,)
-"""Tables of the pipeline itself. A re-run of a day adds to them."""
+RECORDS = (RUNS, CONTEXT_FILES)
+"""Tables of the pipeline itself, which say how the rows of a day were made."""

@@ -42,3 +42,15 @@ RUNS = Table(
         Column("code", "string", "version, and a hash of the sources"),
     ),
 )
+CONTEXT_FILES = Table(
+    name="context_files",
+    grain="day x kind of context file",
+    key=("kind",),
+    columns=(
+        Column("day", "date", "day that used the file"),
+        Column("kind", "string", "directory, assets, approvals or networks"),
+        Column("name", "string", "name of the file in force on the day", nullable=True),
+        Column("hash", "string", "SHA-256 of the file; null: there was none", nullable=True),
+        Column("content", "binary", "the file", nullable=True),
+    ),
+)

@@ -134,7 +134,10 @@ def test_spans_of_days() -> None:
         (["demo", "--days", "1"], "'--days': a whole number from 3 on, not '1'\n"),
         (["stage", "x"], "'NAME': 'x' is not one of ingest, check, aggregate, features"),
         (["kibana", "x"], "No such command 'x'; the commands are build, rule, install\n"),
-        (["run", "--conf", "x"], "No such option: --conf (Possible options: --config)\n"),
+        (
+            ["run", "--conf", "x"],
+            "No such option: --conf (Possible options: --config, --context)\n",
+        ),
         (["x\x1b[2J"], "No such command 'x\\x1b[2J'"),
     ],
 )

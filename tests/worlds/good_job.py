@@ -14,11 +14,12 @@ from deltalake import DeltaTable
 
 from jobs.cli import app as cli
 from jobs.platform.run_lock import LOCK_NAME
-from schemas.tables import TABLES
+from schemas.tables import RECORDS, TABLES
 from schemas.tables.runs import RUNS
 
 DAY = date(2026, 10, 5)
 NEXT_DAY = DAY + timedelta(days=1)
+RECORD_NAMES = {table.name for table in RECORDS}
 USERS = ("ana", "bo", "chen", "dana")
 CONFIG = """\
 sources:
@@ -77,7 +78,7 @@ def written(job: Path) -> dict[str, str]:
         str(path.relative_to(job)): hashlib.sha256(path.read_bytes()).hexdigest()
         for folder in ("warehouse", "out")
         for path in (job / folder).rglob("*")
-        if path.is_file() and path.name != LOCK_NAME and RUNS.name not in path.parts
+        if path.is_file() and path.name != LOCK_NAME and RECORD_NAMES.isdisjoint(path.parts)
     }
 
 

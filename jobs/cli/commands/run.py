@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import date
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
@@ -27,6 +27,15 @@ STAGE_NAMES = (
     "ingest", "check", "aggregate", "features", "graph", "signals", "findings", "publish",
 )  # fmt: skip
 """Keys of ``jobs.pipeline.STAGES``, whose import takes too long for a help text."""
+ContextFiles = Annotated[
+    Literal["kept", "now"],
+    typer.Option(
+        "--context",
+        metavar="kept|now",
+        help="Context files of days before the newest: those kept with the day, or today's, which "
+        "are then kept in their place. The newest day always takes today's.",
+    ),
+]
 app = typer.Typer()
 
 
@@ -35,6 +44,7 @@ app = typer.Typer()
         "exfilwatch run --config job.yml",
         "exfilwatch run --config job.yml --day 2026-10-05",
         "exfilwatch run --config job.yml --start 2026-09-01 --end 2026-10-05 --out results",
+        "exfilwatch run --config job.yml --day 2026-10-05 --context now",
         "exfilwatch run --config job.yml --log-format json",
     )
 )
@@ -45,6 +55,7 @@ def run(
     day: MaybeDay = None,
     start: Start = None,
     end: End = None,
+    context_files: ContextFiles = "kept",
     _log_format: LogFormat = "text",
     _verbose: Verbose = False,
 ) -> None:
@@ -52,7 +63,7 @@ def run(
 
     Without a day it runs yesterday (UTC), the last whole day. Running a day again replaces it.
     """
-    _run_days(context, config, out, span(day, start, end), None)
+    _run_days(context, config, out, span(day, start, end), None, context_files)
 
 
 @app.command(
@@ -80,11 +91,12 @@ def stage(
     day: MaybeDay = None,
     start: Start = None,
     end: End = None,
+    context_files: ContextFiles = "kept",
     _log_format: LogFormat = "text",
     _verbose: Verbose = False,
 ) -> None:
     """Run one stage for one day or several."""
-    _run_days(context, config, out, span(day, start, end), [name])
+    _run_days(context, config, out, span(day, start, end), [name], context_files)
 
 
 @app.command(
@@ -117,6 +129,7 @@ def _run_days(
     out: Path | None,
     days: Sequence[date],
     stages: Sequence[str] | None,
+    context_files: Literal["kept", "now"] = "kept",
 ) -> None:
     from jobs.cli.progress import followed
     from jobs.inputs.config import load_config
@@ -124,4 +137,4 @@ def _run_days(
 
     config = load_config(path, out)
     with followed(context.obj, days, stages or STAGE_NAMES) as progress:
-        run_days(config, days, stages, progress, context.obj.run)
+        run_days(config, days, stages, progress, context.obj.run, context_files)

@@ -41,7 +41,7 @@ def status(
     config, the context files or the code are others now. No engine is started.
     """
     from jobs.cli.events import as_ndjson
-    from jobs.cli.status import as_rows, as_table, mending, read_states
+    from jobs.cli.status import as_rows, as_table, context_note, mending, read_states
     from jobs.inputs.config import load_config
 
     settings = load_config(config)
@@ -55,6 +55,8 @@ def status(
             print(line)
     elif shown:
         print(as_table(shown))
+    if note := context_note(settings, states):
+        say(note)
     if not states:
         say(f"no run is recorded in {settings.storage}")
     elif not commands:
