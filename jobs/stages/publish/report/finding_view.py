@@ -289,7 +289,7 @@ def _person(row: dict[str, Any] | None) -> list[tuple[str, str]]:
 
 def _given(value: Any) -> bool:
     """Whether a cell of the context has a value: not None, NaN, NaT, <NA> or empty."""
-    return value is not None and value != "" and bool(pd.notna(value))
+    return bool(pd.notna(value)) and value != ""
 
 
 def _approvals(around: _Surroundings, finding: Finding) -> list[dict[str, Any]]:
