@@ -24,6 +24,7 @@ from jobs.platform.errors import GateError, InputError, RunError
 from jobs.platform.errors_in_words import chain, in_words, one_line
 from jobs.platform.reachable import engine_name, reach_server
 from jobs.platform.run_lock import owner_only, storage_lock
+from jobs.runs.gate import require_not_stopped, withdraw
 from jobs.runs.record import Recorder
 from jobs.runs.stale import INPUT_KINDS, longest_look_back, stage_states
 from jobs.stages.ingest.listing import storage_problem
@@ -94,6 +95,7 @@ STAGES: dict[str, Callable[[], Stage]] = {
     "publish": _publish,
 }
 """Stage name → function that imports the stage. An import takes seconds."""
+GATE = "check"
 SIGNS_OF_A_LOST_ENGINE = (
     "Exception deserializing",
     "Wire format was corrupt",
@@ -140,28 +142,18 @@ def run_days(
 
     Raises :class:`RunError` if a stage fails, with a note that names the day and the stage.
     """
-    from jobs.privacy.identities_file import pseudonym_key
-
     names = _known(stages)
-    if "ingest" in names:
-        problems = [problem for each in config.sources if (problem := storage_problem(each))]
-        if problems:
-            raise InputError(problems)
-    check_context(config.context, days)
-    if config.privacy.pseudonymize and "publish" in names:
-        pseudonym_key(config)
-    # Fail before the storage is made and before an engine is started.
-    require_inputs(config, days[0], names[0])
-    # The stage publish reads the tables without an engine.
-    needs_engine = names != ["publish"]
+    _require_sound(config, days, names)
     recorder = Recorder(run or uuid.uuid4().hex)
     with owner_only(), storage_lock(config.storage), ExitStack() as engine:
         session = _Session(config.engine, engine)
-        if needs_engine:
+        # The stage publish reads the tables without an engine.
+        if names != ["publish"]:
             session.start()
         with _in_words(config, f"{days[0]} {names[0]}"):
             kept = kept_context(config.storage, days)
         for day in days:
+            require_passed(config, day, names)
             with ExitStack() as files:
                 settings, note = config, ""
                 if names != ["publish"]:
@@ -173,12 +165,29 @@ def run_days(
                     # Publish shows people as the directory names them now.
                     own = config if name == "publish" else settings
                     work = partial(_run_or_retry, session, own, day, name, progress)
+                    if name == GATE:
+                        work = partial(_run_gate, work, config, day)
                     outcome = recorder.recorded(work, STAGES[name](), own, day)
                     if name == names[0]:
                         outcome = replace(outcome, notes=(*outcome.notes, note))
                     progress(Done(day, name, time.monotonic() - began, outcome))
         if stages is None and (note := _stale_note(config, days)):
             progress(note)
+
+
+def _require_sound(config: JobConfig, days: Sequence[date], names: Sequence[str]) -> None:
+    """Fail before the storage is made and before an engine is started."""
+    from jobs.privacy.identities_file import pseudonym_key
+
+    if "ingest" in names:
+        problems = [problem for each in config.sources if (problem := storage_problem(each))]
+        if problems:
+            raise InputError(problems)
+    check_context(config.context, days)
+    if config.privacy.pseudonymize and "publish" in names:
+        pseudonym_key(config)
+    require_passed(config, days[0], names)
+    require_inputs(config, days[0], names[0])
 
 
 @dataclass
@@ -205,6 +214,29 @@ def _known(stages: Sequence[str] | None) -> list[str]:
             [f"unknown stage {name!r}; one of {', '.join(STAGES)}" for name in unknown]
         )
     return names
+
+
+def _after_gate() -> list[str]:
+    """Names of the stages that use a day only if the gate let it pass."""
+    names = list(STAGES)
+    return names[names.index(GATE) + 1 :]
+
+
+def require_passed(config: JobConfig, day: date, names: Sequence[str]) -> None:
+    """GateError with a note if the gate stopped the day, and ``names`` start after the gate."""
+    if names[0] in _after_gate():
+        with _in_words(config, f"{day} {names[0]}"):
+            require_not_stopped(config.storage, day)
+
+
+def _run_gate(work: Callable[[], Outcome], config: JobConfig, day: date) -> Outcome:
+    """Run the gate; if it stops the day, withdraw the rows and findings of an older run."""
+    try:
+        return work()
+    except GateError as error:
+        later = [STAGES[name]() for name in _after_gate()]
+        withdraw(error, config, day, later, STAGES["publish"]())
+        raise
 
 
 def _run_or_retry(

@@ -7,7 +7,8 @@ columns if the nullability of the frame differs from the table's.
 
 The same commit marks the day as written, even if it has no rows. The mark is a Delta transaction
 with the day's own name; its version counts the writings of the day. Delta keeps the mark in every
-checkpoint. So a day without rows differs from a day that no stage has written yet.
+checkpoint. So a day without rows differs from a day that no stage has written yet. A withdrawn day
+has a second mark, with the number of the writing that was withdrawn.
 
 If a table is older than a column of its spec, the column reads as null. The next written day adds
 the column.
@@ -106,11 +107,7 @@ def written_days(storage: str, table: Table, after: date, days: int) -> list[dat
     later = [after + timedelta(days=n) for n in range(1, days + 1)]
     stored = open_table(storage, table)
     held = {partition["day"] for partition in stored.partitions()}
-    return [
-        day
-        for day in later
-        if day.isoformat() in held or stored.transaction_version(_mark(day)) is not None
-    ]
+    return [day for day in later if day.isoformat() in held or _marked(stored, day)]
 
 
 def table_problems(storage: str) -> list[str]:
@@ -167,14 +164,25 @@ def _file_sizes(path: str) -> dict[str, int]:
 def _traces(storage: str, table: Table, day: date) -> tuple[bool, bool]:
     """Whether the day has a mark, and whether it has files (False if it has a mark)."""
     stored = open_table(storage, table)
-    if stored.transaction_version(_mark(day)) is not None:
+    if _marked(stored, day):
         return True, False
     return False, {"day": day.isoformat()} in stored.partitions()
+
+
+def _marked(stored: DeltaTable, day: date) -> bool:
+    """Whether the day has a mark, and its last writing is not withdrawn."""
+    number = day_writing(stored, day)
+    return number is not None and number != stored.transaction_version(withdrawn_mark(day))
 
 
 def _mark(day: date) -> str:
     """Name of the Delta transaction that marks the day as written."""
     return f"exfilwatch day {day}"
+
+
+def withdrawn_mark(day: date) -> str:
+    """Name of the Delta transaction that marks the day's last writing as withdrawn."""
+    return f"exfilwatch withdrawn {day}"
 
 
 def table_version(storage: str, table: Table) -> int | None:

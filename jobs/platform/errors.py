@@ -24,6 +24,10 @@ class InputError(RunError):
 
 
 class GateError(RunError):
-    """The data-quality gate stopped the day. Exit code 3."""
+    """The data-quality gate stopped the day. Exit code 3.
+
+    ``withdrawn``: names of the tables from which the rows of an older run were removed.
+    """
 
     exit_code = 3
+    withdrawn: tuple[str, ...] = ()

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
@@ -23,6 +23,7 @@ from jobs.platform.terminal_text import one_line_of
 from jobs.stages.ingest.salvage.records import scrub
 from jobs.stages.stage import Outcome, Stage
 from schemas.config import JobConfig
+from schemas.tables import TABLES
 from schemas.tables.runs import RUNS
 from schemas.tables.spec import Table
 
@@ -70,20 +71,33 @@ class Recorder:
             row["reason"] = scrub(one_line_of(str(error).split("\n", 1)[0]), REASON_CHARS)
             # A missing row is a smaller problem than the error.
             with _problems_logged(logging.DEBUG, stage, day):
-                self._add(row, time.monotonic() - began, stage, config)
+                seconds = time.monotonic() - began
+                self._add(row, seconds, stage, config, getattr(error, "withdrawn", ()))
             raise
         row |= {"outcome": "ok", "rows": dict(outcome.rows)}
         with _problems_logged(logging.WARNING, stage, day):
             self._add(row, time.monotonic() - began, stage, config)
         return outcome
 
-    def _add(self, row: dict[str, Any], seconds: float, stage: Stage, config: JobConfig) -> None:
+    def _add(
+        self,
+        row: dict[str, Any],
+        seconds: float,
+        stage: Stage,
+        config: JobConfig,
+        withdrawn: Sequence[str] = (),
+    ) -> None:
         """Complete the row at the end of the run, and append it."""
         writings = self._writings(stage, config, row["day"])
         row["outputs"] = {
             name: self.opened[name].version()
             for name, number in writings.items()
             if number != row["writings"].get(name)
+        }
+        row["outputs"] |= {
+            table.name: open_table(config.storage, table).version()
+            for table in TABLES
+            if table.name in withdrawn
         }
         row |= {
             "seconds": seconds,
