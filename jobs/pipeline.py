@@ -10,7 +10,7 @@ from __future__ import annotations
 import time
 import uuid
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import ExitStack, contextmanager, nullcontext, suppress
 from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from functools import partial
@@ -145,10 +145,12 @@ def run_days(
     names = _known(stages)
     _require_sound(config, days, names)
     recorder = Recorder(run or uuid.uuid4().hex)
-    with owner_only(), storage_lock(config.storage), ExitStack() as engine:
+    # The stage publish only reads the tables, and without an engine.
+    writes = names != ["publish"]
+    lock = storage_lock(config.storage) if writes else nullcontext(lambda: None)
+    with owner_only(), lock as require_held, ExitStack() as engine:
         session = _Session(config.engine, engine)
-        # The stage publish reads the tables without an engine.
-        if names != ["publish"]:
+        if writes:
             session.start()
         with _in_words(config, f"{days[0]} {names[0]}"):
             kept = kept_context(config.storage, days)
@@ -156,11 +158,12 @@ def run_days(
             require_passed(config, day, names)
             with ExitStack() as files:
                 settings, note = config, ""
-                if names != ["publish"]:
+                if writes:
                     with _in_words(config, f"{day} {names[0]}"):
                         used = day_context(config, day, kept, context)
                         settings, note = files.enter_context(used)
                 for name in names:
+                    require_held()
                     began = time.monotonic()
                     # Publish shows people as the directory names them now.
                     own = config if name == "publish" else settings

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import fcntl
 import os
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
+from jobs.platform.delta_tables import object_store_url
 from jobs.platform.errors import InputError, RunError
+from jobs.platform.store_lock import store_lock
 
 LOCK_NAME = ".exfilwatch.lock"
 
@@ -27,15 +29,16 @@ def owner_only() -> Iterator[None]:
 
 
 @contextmanager
-def storage_lock(storage: str) -> Iterator[None]:
-    """Hold the storage folder for this process alone; :class:`RunError` if another one holds it.
+def storage_lock(storage: str) -> Iterator[Callable[[], None]]:
+    """Hold the storage for this process alone; :class:`RunError` if another one holds it.
 
-    The kernel frees the lock when the process ends, however it ends, so a lock is never stale. The
-    file stays and names its last owner. Object stores are not locked; there Delta refuses the
-    second of two conflicting commits.
+    Yields a function that raises :class:`RunError` if the lock is lost. The kernel frees the lock
+    of a folder when the process ends, however it ends, so that lock is never stale or lost. The
+    file stays and names its last owner. Elsewhere see :mod:`jobs.platform.store_lock`.
     """
     if "://" in storage:
-        yield
+        with store_lock(object_store_url(storage)) as require_held:
+            yield require_held
         return
     folder = Path(storage)
     try:
@@ -54,6 +57,21 @@ def storage_lock(storage: str) -> Iterator[None]:
             ) from error
         os.ftruncate(descriptor, 0)
         os.pwrite(descriptor, f"{os.getpid()}\n".encode(), 0)
-        yield
+        yield lambda: None
     finally:
         os.close(descriptor)
+
+
+@contextmanager
+def folder_lock(folder: Path) -> Iterator[None]:
+    """Wait until no other process holds the folder, then hold it for the block.
+
+    A folder that cannot be made or opened is not locked: its writer says why.
+    """
+    with ExitStack() as opened:
+        with suppress(OSError):
+            folder.mkdir(parents=True, exist_ok=True)
+            descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+            opened.callback(os.close, descriptor)
+            fcntl.flock(descriptor, fcntl.LOCK_EX)
+        yield

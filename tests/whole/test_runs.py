@@ -9,8 +9,10 @@ from typing import Any
 import pytest
 
 from jobs import pipeline
+from jobs.cli import app as cli
 from jobs.platform.delta_tables import table_version
 from jobs.platform.errors import GateError, RunError
+from jobs.platform.run_lock import storage_lock
 from schemas.tables.access import ACCESS
 from schemas.tables.events import EVENTS
 from schemas.tables.runs import RUNS
@@ -92,3 +94,15 @@ def test_a_refused_command_records_nothing(job: Path, capsys: pytest.CaptureFixt
     (job / "job.yml").write_text((job / "job.yml").read_text() + "alert_buget: 5\n")
     assert run(capsys, job)[0] == 2
     assert stored_runs(job) == before
+
+
+def test_publish_and_readers_need_no_lock(job: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    config = ["--config", str(job / "job.yml")]
+    with storage_lock(str(job / "warehouse")):
+        assert stage(capsys, job, "publish") == (0, "")
+        assert cli.main(["publish", *config, "--day", str(DAY)]) == 0
+        assert cli.main(["status", *config]) == 0
+        assert cli.main(["events", *config, "--day", str(DAY)]) == 0
+        code, message = stage(capsys, job, "graph")
+    assert code == 1
+    assert "is writing to warehouse; wait until it has ended" in message

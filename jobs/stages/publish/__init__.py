@@ -12,6 +12,7 @@ from datetime import date
 from pathlib import Path
 
 from jobs.platform.files import write_files
+from jobs.platform.run_lock import folder_lock
 from jobs.privacy.masked_tables import Inputs, check_published
 from jobs.stages.publish.elasticsearch.inputs import FINDING_DAYS, read_findings
 from jobs.stages.publish.elasticsearch.send_day import send_tables
@@ -37,12 +38,14 @@ def publish_day(tables: StageTables, config: JobConfig, day: date) -> Outcome:
     """Publish the findings of ``day``; raises RunError unless Elasticsearch takes everything."""
     inputs = Inputs(config, day, tables.require_read)
     folder = Path(config.output)
-    published = read_queue(folder)
-    check_published(config, published)
-    documents = read_findings(inputs)
-    queue = with_day(published, day, documents)
-    report = make_report(inputs, queue)
-    write_files({folder / QUEUE_NAME: queue_lines(queue), folder / REPORT_NAME: [report]})
+    # Two processes may publish at once; each adds its day to the same file.
+    with folder_lock(folder):
+        published = read_queue(folder)
+        check_published(config, published)
+        documents = read_findings(inputs)
+        queue = with_day(published, day, documents)
+        report = make_report(inputs, queue)
+        write_files({folder / QUEUE_NAME: queue_lines(queue), folder / REPORT_NAME: [report]})
     days = len({queue_day(finding) for finding in queue})
     size = len(report.encode("utf-8", "replace"))
     summary = f"{len(documents)} findings; {days} days in the queue, report {size / MIB:.1f} MiB"
