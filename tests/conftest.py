@@ -19,6 +19,7 @@ MARKERS = {
     "good": "engine",
     "apache_spark": "spark",
     "hdfs_url": "spark",
+    "s3_server": "slow",
     "elasticsearch_url": "elasticsearch",
     "elasticsearch_9_url": "elasticsearch",
     "secure_elasticsearch": "elasticsearch",

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Literal
 
 from jobs.platform.errors import InputError, RunError
+from jobs.platform.stores import is_url, open_file, reason
 from jobs.platform.terminal_text import printable, styled
 from jobs.stages.ingest.listing import (
     Found,
@@ -58,6 +59,7 @@ MOST_FILES = 1_000_000
 FEWEST_OPEN_FILES = 1024
 """A run may need as many open files at once, including those of the engine and of its tables."""
 STYLES = {"ok": "green", "warning": "yellow", "missing": "bold red"}
+STORE_NEEDS = "the bucket and its credentials in the environment"
 REINSTALL = "run `make env`, or install the pinned packages of requirements.lock"
 
 
@@ -167,6 +169,8 @@ def check_source(source: Source, files: list[Found], problems: dict[str, str]) -
             for folder, reason in sorted(problems.items())
         ]
         remedy = "let this user list and enter these folders (permissions r and x)"
+        if is_url(source.path):
+            remedy = f"check {STORE_NEEDS}, or change the source's path"
         return Check(name, "missing", "\n         ".join(map(printable, folders)), remedy)
     odd = sorted((file for file in files if file.odd), key=lambda file: file.path)
     if odd:
@@ -177,7 +181,13 @@ def check_source(source: Source, files: list[Found], problems: dict[str, str]) -
         remedy = "check the pattern and the delivery; a day without any file cannot be run"
         return Check(name, "warning", f"no file matches {source.path}", remedy)
     first = min(file.path for file in files)
-    return Check(name, "ok", f"{source.path} (such as {printable(first)})")
+    try:
+        with open_file(first) as file:
+            file.read(1)
+    except OSError as error:
+        remedy = "let this user read the source's files"
+        return Check(name, "missing", f"cannot read {printable(first)}: {reason(error)}", remedy)
+    return Check(name, "ok", f"{source.path}: {len(files):,} files (such as {printable(first)})")
 
 
 def check_unmatched(source: Source, pattern: str, matched: set[str]) -> Iterator[Check]:
@@ -273,7 +283,7 @@ def _check_object_store(name: str, place: str) -> Check:
     try:
         table_exists(place, EVENTS)
     except Exception as error:  # noqa: BLE001  # whatever the store's client raises
-        needed = "the bucket and its credentials in the environment"
+        needed = STORE_NEEDS
         if place.startswith("hdfs://"):
             needed = "the namenode's host and port (a nameservice needs HADOOP_CONF_DIR)"
         remedy = f"check {needed}, or change `{name}`"

@@ -1,17 +1,52 @@
-"""A folder beside the tables for a stage's temporary files."""
+"""A folder beside the tables for a stage's temporary files.
+
+All executors of the engine see the tables, so they see this folder, too.
+"""
 
 from __future__ import annotations
 
-import shutil
-import tempfile
+import logging
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+from jobs.platform.stores import is_url, list_folder, remove_folder
 
-def staging_folder(storage: str) -> tempfile.TemporaryDirectory[str]:
-    """A folder for temporary files beside the warehouse's tables; it is removed at the end."""
-    if "://" in storage:
-        return tempfile.TemporaryDirectory(prefix="exfilwatch-")
-    folder = Path(storage) / "_staging"
-    shutil.rmtree(folder, ignore_errors=True)  # left by a run that was killed
-    folder.mkdir(parents=True, exist_ok=True)
-    return tempfile.TemporaryDirectory(dir=folder)
+logger = logging.getLogger(__name__)
+NAME = "_scratch"
+TIME_FORMAT = "%Y%m%dT%H%M%S"
+LONGEST_STAGE = timedelta(days=2)
+"""Storage on a URL has no lock. A folder there may belong to a living run until it is so old."""
+
+
+@contextmanager
+def staging_folder(storage: str) -> Iterator[str]:
+    """The path or URL of a new folder beside the tables; it is removed at the end.
+
+    The caller holds the lock of a local ``storage``. Folders of runs that were killed are removed.
+    """
+    folder = f"{storage.rstrip('/')}/{NAME}"
+    now = datetime.now(UTC)
+    _remove_old(folder, now)
+    own = f"{folder}/{now:{TIME_FORMAT}}-{uuid.uuid4().hex[:8]}"
+    if not is_url(own):
+        Path(own).mkdir(parents=True)
+    try:
+        yield own
+    finally:
+        try:
+            remove_folder(own)
+        except OSError:
+            # The next run removes it. The error of the stage itself must not be hidden.
+            logger.warning("%s could not be removed", own, exc_info=True)
+
+
+def _remove_old(folder: str, now: datetime) -> None:
+    if not is_url(folder):
+        remove_folder(folder)
+        return
+    for info in list_folder(folder):
+        if info.base_name < f"{now - LONGEST_STAGE:{TIME_FORMAT}}":
+            remove_folder(f"{folder}/{info.base_name}")

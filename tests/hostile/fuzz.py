@@ -58,7 +58,7 @@ def check_batch(spark: SparkSession, format_id: str, inputs: list[bytes]) -> Non
     for sound, found in by_sort.items():
         lines = b"\n".join([*header, good, *found]) + b"\n"
         path = write_file(raw / f"sound-{sound}.log", lines)
-        raw_file = framing.inspect(path, DAY, config.sources[0], PLENTY)
+        raw_file = framing.inspect(str(path), DAY, config.sources[0], PLENTY)
         if raw_file is None or raw_file.framing != "lines":
             continue
         text = lines.decode("utf-8", errors="replace")

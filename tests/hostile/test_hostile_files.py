@@ -65,7 +65,7 @@ def check_file(data: bytes, source: Source, folder: Path) -> None:
     ):
         path = folder / name
         path.write_bytes(content)
-        raw_file = framing.inspect(path, DAY, source, PLENTY)
+        raw_file = framing.inspect(str(path), DAY, source, PLENTY)
         if raw_file is None:
             continue
         gzip_files.find_damage([raw_file])
@@ -73,7 +73,7 @@ def check_file(data: bytes, source: Source, folder: Path) -> None:
         if source.format != "mapped" and raw_file.damage is None:
             unknown_fields._sample(raw_file, field_map(source.format), 5)
         if name == "b.log.gz":
-            assert b"".join(gzip_files.read_chunks(path)) == data
+            assert b"".join(gzip_files.read_chunks(str(path))) == data
         if name == "c.log.gz" and content.startswith(gzip_files.GZIP_MAGIC):
             begun = b"".join(upto_error(path))
             assert begun == zlib.decompressobj(wbits=31).decompress(content)
@@ -87,7 +87,7 @@ def check_file(data: bytes, source: Source, folder: Path) -> None:
 def upto_error(path: Path) -> Iterator[bytes]:
     """The chunks of a file that ends too early."""
     try:
-        yield from gzip_files.read_chunks(path)
+        yield from gzip_files.read_chunks(str(path))
     except EOFError:
         return
 

@@ -53,7 +53,7 @@ def fetch(artifact: Artifact, file_name: str) -> Path:
 
     Raises :class:`ServerUnavailableError` if it cannot be fetched or has another checksum.
     """
-    file = _cache_folder() / file_name
+    file = cache_folder() / file_name
     if not file.exists():
         _download(artifact, file)
     with file.open("rb") as content:
@@ -86,7 +86,8 @@ def stop(process: subprocess.Popen[bytes]) -> None:
         process.wait()
 
 
-def _cache_folder() -> Path:
+def cache_folder() -> Path:
+    """Folder of the tests' servers in the user's cache; it is made."""
     folder = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "exfilwatch"
     folder.mkdir(parents=True, exist_ok=True)
     return folder

@@ -13,6 +13,7 @@ import yaml
 
 from jobs.inputs.config import DEFAULTS
 from jobs.platform.delta_tables import read_days
+from jobs.platform.stores import create_file
 from jobs.stages import ingest
 from schemas.config import JobConfig
 from schemas.context import (
@@ -74,6 +75,14 @@ def write_file(path: Path, content: str | bytes, pack: bool | None = None) -> Pa
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_bytes(gzip.compress(data, mtime=0) if packed else data)
     return path
+
+
+def upload(folder: Path, url: str) -> None:
+    """Copy all files below a local folder to a URL."""
+    for path in sorted(folder.rglob("*")):
+        if path.is_file():
+            with create_file(f"{url}/{path.relative_to(folder)}") as file:
+                file.write(path.read_bytes())
 
 
 def write_context(folder: Path, **files: list[dict[str, str]]) -> None:

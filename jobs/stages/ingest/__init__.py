@@ -18,6 +18,7 @@ from jobs.inputs.context import load_context
 from jobs.platform.delta_tables import next_writing
 from jobs.platform.errors import RunError
 from jobs.platform.scratch import staging_folder
+from jobs.platform.stores import create_file
 from jobs.platform.terminal_text import printable
 from jobs.stages.ingest.events import resolve_events
 from jobs.stages.ingest.find_files import changed_files, files_of_source
@@ -180,7 +181,8 @@ def _reject_frame(spark: SparkSession, rejects: list[Reject], day: date, staging
     types = [pa.int64() if name == "records" else pa.string() for name in names]
     arrays = [pa.array(column, type_) for column, type_ in zip(columns, types, strict=True)]
     path = f"{staging}/rejects.parquet"
-    parquet.write_table(pa.table(arrays, names=names), path)
+    with create_file(path) as file:
+        parquet.write_table(pa.table(arrays, names=names), file)
     stored = ", ".join(f"`{column.name}` {column.type}" for column in REJECTS.columns[1:])
     return spark.read.schema(stored).parquet(path).selectExpr(f"date'{day}' as day", "*")
 

@@ -7,16 +7,24 @@ damaged from the start; :mod:`jobs.stages.ingest.salvage.records` reads it.
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from datetime import date, timedelta
-from pathlib import Path
+from typing import TypeVar
 
 from jobs.platform.errors import RunError
+from jobs.platform.stores import file_size, is_url, reason
 from jobs.platform.terminal_text import printable
 from jobs.stages.ingest.framing import inspect
 from jobs.stages.ingest.listing import Found, dated_path, matching_files, own_folder
 from jobs.stages.ingest.raw_file import RawFile
 from schemas.config import Ingest
 from schemas.sources import Source
+
+REQUESTS = 16
+"""Most requests to a store at once."""
+T = TypeVar("T")
+R = TypeVar("R")
 
 
 def files_of_source(source: Source, day: date, late_days: int, limits: Ingest) -> list[RawFile]:
@@ -32,19 +40,28 @@ def files_of_source(source: Source, day: date, late_days: int, limits: Ingest) -
         for folder, reason in sorted(problems.items())
     ]
     files, unreadable = [], []
-    for each, file_day in sorted(found, key=lambda pair: pair[0].path):
+    in_order = sorted(found, key=lambda pair: pair[0].path)
+
+    def look_at(pair: tuple[Found, date | None]) -> RawFile | OSError | None:
+        each, file_day = pair
         if each.odd:
             odd = printable(each.odd)
-            files.append(RawFile(each.path, file_day, "lines", damage=odd, refused=odd))
-            continue
+            return RawFile(each.path, file_day, "lines", damage=odd, refused=odd)
         try:
-            raw_file = inspect(Path(each.path), file_day, source, limits.max_file_bytes)
+            return inspect(each.path, file_day, source, limits.max_file_bytes)
         except OSError as error:
-            name = printable(each.path)
-            unreadable.append(f"cannot read {name} of source {source.name!r}: {error.strerror}")
-            continue
-        if raw_file is not None:
-            files.append(raw_file)
+            return error
+
+    for (each, _), looked_at in zip(
+        in_order, _at_once(look_at, in_order, source.path), strict=True
+    ):
+        if isinstance(looked_at, OSError):
+            why = printable(reason(looked_at))
+            unreadable.append(
+                f"cannot read {printable(each.path)} of source {source.name!r}: {why}"
+            )
+        elif looked_at is not None:
+            files.append(looked_at)
     if unlistable:
         advice = "let this user list and enter these folders (permissions r and x), or move them"
         unlistable.append(f"{advice} out of the source's path")
@@ -84,12 +101,21 @@ def _list_files(
 
 def changed_files(files: list[RawFile]) -> list[str]:
     """Paths of files that are gone or shorter than they were when they were found."""
-    changed = []
-    for raw_file in files:
+
+    def whole(raw_file: RawFile) -> bool:
         try:
-            whole = raw_file.refused or Path(raw_file.path).stat().st_size >= raw_file.size
+            return bool(raw_file.refused) or file_size(raw_file.path) >= raw_file.size
         except OSError:
-            whole = False
-        if not whole:
-            changed.append(raw_file.path)
-    return changed
+            return False
+
+    found = _at_once(whole, files, files[0].path if files else "")
+    return [raw_file.path for raw_file, held in zip(files, found, strict=True) if not held]
+
+
+def _at_once(work: Callable[[T], R], items: Sequence[T], place: str) -> Iterator[R]:
+    """The results of ``work`` in order; for files at a URL, some requests run at once."""
+    if not is_url(place):
+        yield from map(work, items)
+        return
+    with ThreadPoolExecutor(REQUESTS) as threads:
+        yield from threads.map(work, items)

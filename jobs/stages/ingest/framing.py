@@ -6,8 +6,8 @@ import json
 import re
 from collections.abc import Iterator
 from datetime import date
-from pathlib import Path
 
+from jobs.platform.stores import file_size
 from jobs.stages.ingest.formats import LOG_FORMATS
 from jobs.stages.ingest.formats.log_format import LogFormat
 from jobs.stages.ingest.gzip_files import HEAD_BYTES, is_packed, read_head, too_large
@@ -26,20 +26,20 @@ Python reads a byte of a name that is not UTF-8 as half of a surrogate pair.
 """
 
 
-def inspect(path: Path, day: date | None, source: Source, max_bytes: int) -> RawFile | None:
+def inspect(path: str, day: date | None, source: Source, max_bytes: int) -> RawFile | None:
     """Framing of one file; None for a file without content."""
-    size = path.stat().st_size
+    size = file_size(path)
     if size == 0:
         return None
     packed = is_packed(path)
     head, damage = read_head(path, most_padding=max_bytes)
     if not head and damage is None and not too_large(path, max_bytes):
         return None
-    if packed != (path.suffix == ".gz"):
+    if packed != path.endswith(".gz"):
         damage = damage or (
             "packed although not named .gz" if packed else "named .gz although not packed"
         )
-    if MISREAD_PATH.search(str(path)):
+    if MISREAD_PATH.search(path):
         damage = damage or "a path that engines misread"
     damage = damage or too_large(path, max_bytes)
     if head.startswith(BOM):
@@ -54,7 +54,7 @@ def inspect(path: Path, day: date | None, source: Source, max_bytes: int) -> Raw
     elif header is not None and form.text:
         fault = form.text.header_problem(header, source)
     return RawFile(
-        str(path),
+        path,
         day,
         framing,
         header,

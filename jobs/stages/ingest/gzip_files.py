@@ -6,9 +6,9 @@ import codecs
 import os
 import zlib
 from collections.abc import Iterator
-from pathlib import Path
 from typing import IO, Any
 
+from jobs.platform.stores import file_size, open_file
 from jobs.stages.ingest.raw_file import RawFile
 
 HEAD_BYTES = 65_536
@@ -30,13 +30,13 @@ def find_damage(files: list[RawFile]) -> dict[str, str]:
     return damage
 
 
-def too_large(path: str | Path, max_bytes: int) -> str | None:
+def too_large(path: str, max_bytes: int) -> str | None:
     """A message if a file holds more than ``max_bytes`` unpacked; None if not.
 
     Only a file whose packed size leaves this open is read.
     """
-    size = Path(path).stat().st_size
-    if size * (MAX_DEFLATE_RATIO if is_packed(path) else 1) <= max_bytes:
+    size = file_size(path)
+    if size * MAX_DEFLATE_RATIO <= max_bytes or (size <= max_bytes and not is_packed(path)):
         return None
     total = 0
     try:
@@ -49,24 +49,25 @@ def too_large(path: str | Path, max_bytes: int) -> str | None:
     return None
 
 
-def read_chunks(path: str | Path) -> Iterator[bytes]:
+def read_chunks(path: str) -> Iterator[bytes]:
     """Unpacked chunks of a file; its first bytes, not its name, decide whether it is gz.
 
     Raises EOFError where gz data end early or are damaged. All data before that place come first.
     """
-    packed = is_packed(path)
-    with Path(path).open("rb") as file:
+    with open_file(path) as file:
+        packed = file.read(len(GZIP_MAGIC)) == GZIP_MAGIC
+        file.seek(0)
         yield from _unpacked(file) if packed else iter(lambda: file.read(CHUNK_BYTES), b"")
 
 
-def is_packed(path: str | Path) -> bool:
+def is_packed(path: str) -> bool:
     """Whether a file begins as gz data does."""
-    with Path(path).open("rb") as file:
+    with open_file(path) as file:
         return file.read(len(GZIP_MAGIC)) == GZIP_MAGIC
 
 
 def read_head(
-    path: str | Path, limit: int = HEAD_BYTES, most_padding: int | None = None
+    path: str, limit: int = HEAD_BYTES, most_padding: int | None = None
 ) -> tuple[bytes, str | None]:
     """The first ``limit`` unpacked bytes, and the damage of the gz data up to there (None: none).
 
@@ -131,7 +132,7 @@ def _damage(path: str) -> str | None:
     except EOFError as error:
         return str(error)
     packed = is_packed(path)
-    with Path(path).open("rb") as file:
+    with open_file(path) as file:
         file.seek(max(0, file.seek(0, os.SEEK_END) - 4))
         # Legal padding, or the length of an empty last member; engines fail on padding.
         return "zero bytes after the gz data" if packed and file.read() == b"\0\0\0\0" else None

@@ -18,6 +18,8 @@ from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
 
+from jobs.platform.stores import file_size, is_url
+from jobs.stages.ingest.store_listing import walk_store
 from schemas.sources import DATE_FIELDS, Source
 
 ODD_KINDS = (
@@ -26,7 +28,8 @@ ODD_KINDS = (
     (stat.S_ISCHR, "a device"),
     (stat.S_ISBLK, "a device"),
 )
-URL = re.compile(r"(?i)([a-z][a-z0-9+.-]*)://")
+STORE_SCHEMES = ("s3", "s3a", "gs", "abfss", "hdfs")
+"""Schemes of the URLs at which raw files are read."""
 PLACE = re.compile(r"\{[^{}]*\}")
 
 
@@ -53,15 +56,16 @@ class Entry:
 
 
 def storage_problem(source: Source) -> str | None:
-    """A message if a source lies on storage that cannot be listed; None for a local path."""
-    url = URL.match(source.path)
-    if url is None:
+    """A message if a source lies on storage that cannot be listed; None for other sources."""
+    scheme = source.path.partition("://")[0]
+    if not is_url(source.path) or scheme in STORE_SCHEMES:
         return None
-    remedy = "mount that storage or copy its files, and name the local folder"
-    if url[1].lower() == "file":
+    known = ", ".join(f"{each}://" for each in STORE_SCHEMES)
+    remedy = f"name a local folder, or a URL that begins with {known}"
+    if scheme.lower() == "file":
         remedy = "leave out `file://`"
     return (
-        f"source {source.name!r}: path: raw files on {url[0]} cannot be read yet "
+        f"source {source.name!r}: path: raw files on {scheme}:// cannot be read "
         f"({source.path}): {remedy}"
     )
 
@@ -83,11 +87,16 @@ def any_day(pattern: str) -> str:
 
 
 def own_folder(pattern: str) -> str:
-    """The real path of the folder that holds all files of a source, whatever the day.
+    """The real path or the URL of the folder that holds all files of a source, whatever the day.
 
     It is the part of the path before its first date field or glob character.
     """
-    return os.path.realpath(_split(PLACE.sub("*", pattern))[0])
+    return real_path(_split(PLACE.sub("*", pattern))[0])
+
+
+def real_path(path: str) -> str:
+    """A path without links; a URL as it is."""
+    return path if is_url(path) else os.path.realpath(path)
 
 
 def day_folder(pattern: str) -> str | None:
@@ -132,7 +141,16 @@ def _split(pattern: str) -> tuple[str, list[str]]:
 def _walk(
     start: str, names: list[str], base: str, problems: dict[str, str], *, folders: bool
 ) -> Iterator[Found]:
-    """Files (or ``folders``) below ``start`` that a list of globs, one for each level, matches.
+    """Files (or ``folders``) below ``start`` that a list of globs, one for each level, matches."""
+    if is_url(start):
+        return (Found(url, url) for url in walk_store(start, names, problems, folders=folders))
+    return _walk_local(start, names, base, problems, folders=folders)
+
+
+def _walk_local(
+    start: str, names: list[str], base: str, problems: dict[str, str], *, folders: bool
+) -> Iterator[Found]:
+    """:func:`_walk` in local folders.
 
     Links come last: a file that can be reached without links gets that path. The state of the walk
     is a real folder and a place in ``names``. No state comes twice, so the walk ends.
@@ -235,6 +253,6 @@ def _odd_kind(mode: int) -> str | None:
 
 def _size(path: str) -> int:
     try:
-        return Path(path).stat().st_size
+        return file_size(path)
     except OSError:
         return 0

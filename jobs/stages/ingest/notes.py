@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
-import os
 from collections import Counter
 from datetime import date, timedelta
 from itertools import islice
 
 from jobs.platform.terminal_text import printable
-from jobs.stages.ingest.listing import dated_path, day_folder, own_folder, unmatched_files
+from jobs.stages.ingest.listing import (
+    dated_path,
+    day_folder,
+    own_folder,
+    real_path,
+    unmatched_files,
+)
 from jobs.stages.ingest.parse import CLOCK
 from jobs.stages.ingest.salvage.rejects import Reject
 from jobs.stages.ingest.staging import SourceFiles
@@ -79,7 +84,7 @@ def odd_note(inputs: list[SourceFiles]) -> str:
 
 def unmatched_note(inputs: list[SourceFiles], config: JobConfig, day: date) -> str:
     """Files in the day's folders that no source's path matches; empty if there are none."""
-    matched = {os.path.realpath(f.path) for entry in inputs for f in entry.files}
+    matched = {real_path(f.path) for entry in inputs for f in entry.files}
     unmatched: dict[str, str] = {}
     for offset in range(config.late_days + 1):
         for source in config.sources:

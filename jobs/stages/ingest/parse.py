@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import tempfile
+import uuid
 from datetime import UTC, date, datetime, timedelta
 from typing import TYPE_CHECKING
 
@@ -340,7 +340,7 @@ def _linked(records: DataFrame, link: Link, staging: str) -> DataFrame:
     from pyspark.sql.functions import expr
 
     aggregates = (expr(sql).alias(name) for name, sql in link.values.items())
-    path = tempfile.mkdtemp(prefix="links-by-key-", dir=staging)
+    path = f"{staging}/links-by-key-{uuid.uuid4().hex}"
     linking = records.where("links").selectExpr("*", f"explode({link.tells}) as link_key")
     linking = linking.groupBy("link_key").agg(*aggregates)
     linking.write.mode("overwrite").parquet(path)

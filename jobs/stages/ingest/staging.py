@@ -11,16 +11,19 @@ import gzip
 import logging
 import shutil
 import tempfile
+import uuid
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from datetime import date
 from functools import reduce
 from pathlib import Path
 from typing import TYPE_CHECKING
+from urllib.parse import quote
 
 from jobs.inputs.context import load_context
 from jobs.platform.engine import ENGINE_OPTION
 from jobs.platform.errors import RunError
+from jobs.platform.stores import create_file, file_size, is_url, open_file, remove_folder
 from jobs.stages.ingest.formats import LOG_FORMATS
 from jobs.stages.ingest.gzip_files import CHUNK_BYTES, find_damage
 from jobs.stages.ingest.parse import BAD, STAGED, STAGED_DDL, read_json, read_text, staging_rows
@@ -113,7 +116,7 @@ def _stage_by_reader(
             return True
     except Exception:
         logger.info("the JSON reader failed; the files are parsed as text", exc_info=True)
-    shutil.rmtree(_rows_path(staging, name), ignore_errors=True)
+    remove_folder(_rows_path(staging, name))
     return False
 
 
@@ -125,11 +128,13 @@ def parse(
     day: date,
     reader: Reader,
     staging: str,
+    links: str,
 ) -> Iterator[DataFrame]:
-    """Staging rows of files, one frame for each kind among them.
+    """Staging rows of files, one frame or more for each kind among them.
 
     Packed and plain files are read apart, because Sail reads no mixture. Files of later days are
     read apart, because a record without a time that is understood belongs to its file's day.
+    ``links``: a local folder, which must stay until the frames are computed.
     """
     groups: dict[tuple[RawFile, bool, bool], list[str]] = {}
     for raw_file in files:
@@ -139,13 +144,12 @@ def parse(
         groups.setdefault((kind, packed, late), []).append(raw_file.path)
     embedded = spark.conf.get(ENGINE_OPTION) == "sail"
     for (kind, _, late), paths in sorted(groups.items(), key=lambda item: str(item[0])):
-        # Sail opens all files of a list at once to read their heads. It opens only a few files of
-        # a folder at a time.
         whole = kind.framing != "lines" and not kind.per_line
-        places = [_folder_of_links(paths, whole, staging)] if embedded else paths
-        records = reader(spark, source, kind, places)
-        rows = staging_rows(records, source, config, day, staging)
-        yield rows.selectExpr("*", f"{str(late).lower()} as late_file")
+        spark_paths = [path.replace("s3://", "s3a://", 1) for path in paths]
+        for places in _places(paths, whole, staging, links) if embedded else [spark_paths]:
+            records = reader(spark, source, kind, places)
+            rows = staging_rows(records, source, config, day, staging)
+            yield rows.selectExpr("*", f"{str(late).lower()} as late_file")
 
 
 def readable_by_reader(entry: SourceFiles) -> bool:
@@ -160,25 +164,46 @@ def readable_by_reader(entry: SourceFiles) -> bool:
     )
 
 
-def _folder_of_links(paths: list[str], whole: bool, staging: str) -> str:
-    """A folder with a link to every file, inside the staging folder.
+def _places(paths: list[str], whole: bool, staging: str, links: str) -> list[list[str]]:
+    """Lists of paths and URLs, each of which Sail can read at once.
 
-    ``whole``: each file is one document. Sail splits large plain files at line breaks, even if told
-    to read whole files. It never splits packed files, so large files get packed copies.
+    Sail opens all local files of a list at once to read their heads. It opens only a few files of a
+    folder at a time, so it gets a folder in ``links`` with a link to every file. ``whole``: each
+    file is one document. Sail splits large plain files at line breaks, even if told to read whole
+    files. It never splits packed files, so large files get packed copies in ``staging``.
     """
-    folder = Path(tempfile.mkdtemp(prefix="links-", dir=staging))
+    folder = tempfile.mkdtemp(dir=links)
+    copies = f"{staging}/packed-{uuid.uuid4().hex}"
+    urls: list[str] = []
+    found: dict[str, list[str]] = {}
     for number, path in enumerate(paths):
         packed = path.endswith(".gz")
-        if whole and not packed and Path(path).stat().st_size > UNPARTED_BYTES:
-            with (
-                Path(path).open("rb") as file,
-                gzip.open(folder / f"{number:06d}.json.gz", "wb", compresslevel=1) as copy,
-            ):
-                shutil.copyfileobj(file, copy, CHUNK_BYTES)
-            continue
-        suffix = ".json.gz" if packed else ".json"
-        (folder / f"{number:06d}{suffix}").symlink_to(Path(path).absolute())
-    return str(folder)
+        if whole and not packed and file_size(path) > UNPARTED_BYTES:
+            _pack(path, f"{copies}/{number:06d}.json.gz")
+            found["copies"] = [copies]
+        elif is_url(path):
+            urls.append(_encoded(path))
+            found["urls"] = urls
+        else:
+            link = Path(folder, f"{number:06d}{'.json.gz' if packed else '.json'}")
+            link.symlink_to(Path(path).absolute())
+            found["links"] = [folder]
+    return list(found.values())
+
+
+def _encoded(url: str) -> str:
+    """A URL as Sail reads it: odd characters of its path are percent-encoded."""
+    store, _, path = url.partition("://")[2].partition("/")
+    return f"{url.partition('://')[0]}://{store}/{quote(path)}"
+
+
+def _pack(path: str, copy: str) -> None:
+    with (
+        open_file(path) as file,
+        create_file(copy) as stored,
+        gzip.open(stored, "wb", compresslevel=1) as packed,
+    ):
+        shutil.copyfileobj(file, packed, CHUNK_BYTES)
 
 
 def _stage(
@@ -190,12 +215,14 @@ def _stage(
     name: str,
     reader: Reader,
 ) -> None:
-    frames = [
-        frame
-        for entry in inputs
-        for frame in parse(spark, entry.source, entry.good, config, day, reader, staging)
-    ]
-    _write_staging(spark, frames, config, day, staging, name)
+    local = None if is_url(staging) else staging
+    with tempfile.TemporaryDirectory(prefix="exfilwatch-links-", dir=local) as links:
+        frames = [
+            frame
+            for entry in inputs
+            for frame in parse(spark, entry.source, entry.good, config, day, reader, staging, links)
+        ]
+        _write_staging(spark, frames, config, day, staging, name)
 
 
 def stage_lines(

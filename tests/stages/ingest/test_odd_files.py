@@ -79,7 +79,7 @@ def test_every_folder_that_cannot_be_listed_is_named(tmp_path: Path) -> None:
     assert doctor.returncode == 1
 
 
-@pytest.mark.parametrize("scheme", ["s3", "s3a", "gs", "abfss", "hdfs", "https", "S3", "file"])
+@pytest.mark.parametrize("scheme", ["https", "S3", "az", "file"])
 def test_a_source_on_storage_that_cannot_be_listed_stops_the_run_before_it_begins(
     scheme: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -87,10 +87,10 @@ def test_a_source_on_storage_that_cannot_be_listed_stops_the_run_before_it_begin
     job.write_text(JOB.replace("raw/other", f"{scheme}://bucket/raw"))
     write_file(folder_of(tmp_path) / "a.json", line(1))
     assert cli.main(["run", "--config", str(job), "--day", str(DAY)]) == 2
-    message = f"source 'other': path: raw files on {scheme}:// cannot be read yet"
+    message = f"source 'other': path: raw files on {scheme}:// cannot be read"
     assert message in capsys.readouterr().err
     assert not (tmp_path / "warehouse").exists()
-    if scheme == "s3":
+    if scheme == "S3":
         assert cli.main(["doctor", "--config", str(job)]) == 1
         assert message in capsys.readouterr().out
 

@@ -15,9 +15,10 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import date
-from pathlib import Path
+from io import TextIOWrapper
 from typing import TYPE_CHECKING, TextIO
 
+from jobs.platform.stores import create_file, open_file
 from jobs.stages.ingest.formats import LOG_FORMATS
 from jobs.stages.ingest.formats.log_format import LogFormat
 from jobs.stages.ingest.parse import BAD, NOT_A_RECORD
@@ -60,7 +61,7 @@ class Saved:
 
     folder: str
     day: date
-    files: dict[tuple[str, str | None, str | None, bool], tuple[Path, TextIO, TextIO]] = field(
+    files: dict[tuple[str, str | None, str | None, bool], tuple[str, TextIO, TextIO]] = field(
         default_factory=dict
     )
 
@@ -69,12 +70,15 @@ class Saved:
         late = record.day not in (None, self.day)
         key = (source.name, header, record.wrapper, late)
         if key not in self.files:
-            path = Path(f"{self.folder}/salvaged-{len(self.files)}.txt")
-            lines: TextIO = path.open("w", encoding="utf-8", newline="\n")
+            path = f"{self.folder}/salvaged-{len(self.files)}.txt"
+            lines: TextIO = TextIOWrapper(create_file(path), encoding="utf-8", newline="\n")
             if header is not None:
                 lines.write(f"{header}\n")
-            self.files[key] = path, lines, path.with_suffix(".origin").open("w", encoding="utf-8")
-        _, lines, origins = self.files[key]
+            origins: TextIO = TextIOWrapper(
+                create_file(_origins(path)), encoding="utf-8", newline="\n"
+            )
+            self.files[key] = path, lines, origins
+        lines, origins = self.files[key][1:]
         lines.write(f"{record.text}\n")
         origins.write(json.dumps([record.file, record.position]) + "\n")
 
@@ -88,8 +92,8 @@ class Saved:
         """The saved records whose (source, MD5) is in ``digests``."""
         for (source, header, wrapper, late), (path, _, _) in self.files.items():
             with (
-                path.open(encoding="utf-8", newline="\n") as lines,
-                path.with_suffix(".origin").open(encoding="utf-8") as origins,
+                TextIOWrapper(open_file(path), encoding="utf-8", newline="\n") as lines,
+                TextIOWrapper(open_file(_origins(path)), encoding="utf-8") as origins,
             ):
                 if header is not None:
                     next(lines)
@@ -100,6 +104,10 @@ class Saved:
                         file, position = json.loads(origin)
                         day = date.max if late else None
                         yield row, RawRecord(file, day, position, text, wrapper=wrapper)
+
+
+def _origins(path: str) -> str:
+    return f"{path}.origin"
 
 
 def salvage_records(
@@ -319,7 +327,7 @@ def _stage_saved(
     if not saved.files:
         return
     kinds = [
-        (sources[name], RawFile("", None, "lines", header, wrapper=wrapper), str(path), late)
+        (sources[name], RawFile("", None, "lines", header, wrapper=wrapper), path, late)
         for (name, header, wrapper, late), (path, _, _) in sorted(saved.files.items(), key=str)
     ]
     stage_lines(spark, kinds, config, rejects.day, staging, "salvaged")
