@@ -222,7 +222,7 @@ class JobConfig(Settings):
     """Our cloud accounts, projects and organisations. Empty: they are learned from the logs."""
     elasticsearch: Elasticsearch
     output: NonEmpty
-    """Local folder of findings.ndjson and report.html."""
+    """Place of findings.ndjson and report.html: as `storage`, a local folder or a URL."""
     ingest: Ingest
     quality: Quality
     assets: Assets

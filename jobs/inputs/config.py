@@ -206,7 +206,7 @@ def _folder_problem(key: str, value: Any, explicit: bool) -> str | None:
     if not isinstance(value, str):
         return None  # already a problem of the schema
     if URL.match(value):
-        if key != "storage":
+        if key == "context":
             return "must be a local folder, not a URL"
         if value.startswith(HDFS_SCHEMES):
             return None if HDFS_URL.fullmatch(value) else HDFS_EXPECTED

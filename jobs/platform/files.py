@@ -1,4 +1,4 @@
-"""Replaces whole files, several at once."""
+"""Replaces whole files, several at once, in a folder or on an object store."""
 
 from __future__ import annotations
 
@@ -10,14 +10,36 @@ from contextlib import suppress
 from pathlib import Path
 
 from jobs.platform.errors import RunError
+from jobs.platform.stores import create_file, is_url, reason
 
 
-def write_files(files: Mapping[Path, Iterable[str]]) -> None:
-    """Replace text files, given as path → parts. Missing folders are made.
+def write_files(files: Mapping[str, Iterable[str]]) -> None:
+    """Replace text files, given as path or URL → parts. Missing folders are made.
 
-    All files are written under temporary names before the first is renamed. RunError if one cannot
-    be written; then only the old files stay. A replaced file keeps its permissions.
+    In a folder, all files are written under temporary names before the first is renamed. RunError
+    if one cannot be written; then only the old files stay. A replaced file keeps its permissions.
+    On a store each file is replaced as a whole, one after the other, once all their parts are made.
     """
+    if any(map(is_url, files)):
+        _put_files(files)
+    else:
+        _write_local_files({Path(path): parts for path, parts in files.items()})
+
+
+def _put_files(files: Mapping[str, Iterable[str]]) -> None:
+    contents = {url: "".join(parts).encode() for url, parts in files.items()}
+    for url, content in contents.items():
+        try:
+            with create_file(url) as file:
+                file.write(content)
+        except OSError as error:
+            raise RunError(
+                f"{url} cannot be written: {reason(error)}; let this user write there, then run "
+                "this again"
+            ) from error
+
+
+def _write_local_files(files: Mapping[Path, Iterable[str]]) -> None:
     partials = {path: path.with_name(f".{path.name}.partial") for path in files}
     path = next(iter(files))
     try:

@@ -63,14 +63,19 @@ def storage_lock(storage: str) -> Iterator[Callable[[], None]]:
 
 
 @contextmanager
-def folder_lock(folder: Path) -> Iterator[None]:
+def folder_lock(folder: str) -> Iterator[None]:
     """Wait until no other process holds the folder, then hold it for the block.
 
-    A folder that cannot be made or opened is not locked: its writer says why.
+    A folder that cannot be made or opened is not locked: its writer says why. Nor is a folder of a
+    store: of two processes that publish into it at once, one may lose its day until it publishes
+    again.
     """
+    if "://" in folder:
+        yield
+        return
     with ExitStack() as opened:
         with suppress(OSError):
-            folder.mkdir(parents=True, exist_ok=True)
+            Path(folder).mkdir(parents=True, exist_ok=True)
             descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
             opened.callback(os.close, descriptor)
             fcntl.flock(descriptor, fcntl.LOCK_EX)

@@ -70,6 +70,13 @@ def list_folder(url: str, *, recursive: bool = False) -> list[FileInfo]:
     return found
 
 
+def file_names(folder: str) -> list[str]:
+    """Names of the files in a folder, in no order; none if there is no folder."""
+    if is_url(folder):
+        return [info.base_name for info in list_folder(folder) if info.is_file]
+    return [path.name for path in Path(folder).glob("*") if path.is_file()]
+
+
 def file_size(place: str) -> int:
     """Bytes of a file; OSError (such as FileNotFoundError) if it cannot be read."""
     if not is_url(place):

@@ -113,5 +113,5 @@ def _write_ndjson(file: Path | None, text: str) -> None:
         return
     if not file.parent.is_dir():
         raise InputError([f"--out {file}: there is no folder {file.parent}"])
-    write_files({file: [text]})
+    write_files({str(file): [text]})
     print_line(f"{file}: {len(text.splitlines())} objects")

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import date
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from jobs.platform.delta_tables import last_writing, to_frame
@@ -53,7 +52,7 @@ def check_stage(tables: StageTables, config: JobConfig, day: date) -> Outcome:
     rows = quality_rows(outcomes, day)
     tables.replace(to_frame(tables.spark, rows, QUALITY), QUALITY)
     page = render_day(outcomes, results, day)
-    write_data_docs(Path(config.output) / "data_docs", page, day)
+    write_data_docs(f"{config.output.rstrip('/')}/data_docs", page, day)
 
     failed = [outcome for outcome in outcomes if not outcome.success]
     critical = [outcome for outcome in failed if outcome.expectation.severity == CRITICAL]

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import html
+import re
 from collections.abc import Sequence
 from datetime import date
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from jobs.platform.errors import RunError
 from jobs.platform.files import write_files
+from jobs.platform.stores import file_names
 from jobs.stages.check.judge import Judgement
 from schemas.expectations import (
     CRITICAL,
@@ -24,6 +25,9 @@ if TYPE_CHECKING:
 
     Judged = list[tuple[Expectation, ExpectationValidationResult]]
     Facts = dict[str, Any]
+
+
+DAY_NAME = re.compile(r"\d{4}-\d\d-\d\d\.html")
 
 
 def render_day(
@@ -51,14 +55,14 @@ def render_day(
     return view.env.get_template("page.j2").render(day=day, outcomes=worst_first, suites=suites)
 
 
-def write_data_docs(folder: Path, page: str, day: date) -> None:
+def write_data_docs(folder: str, page: str, day: date) -> None:
     """Write the day's page and the list of days: both or neither."""
-    days = {str(day), *(path.stem for path in folder.glob("????-??-??.html"))}
+    days = {str(day), *(name[:10] for name in file_names(folder) if DAY_NAME.fullmatch(name))}
     names = map(html.escape, sorted(days, reverse=True))
     links = [f'<li><a href="{name}.html">{name}</a></li>' for name in names]
     index = HEAD + INDEX_BODY.format(links="".join(links))
     try:
-        write_files({folder / f"{day}.html": [page], folder / "index.html": [index]})
+        write_files({f"{folder}/{day}.html": [page], f"{folder}/index.html": [index]})
     except RunError as error:
         raise RunError(
             f"check: the Data Docs cannot be written to {folder} ({error.__cause__}); make room "

@@ -9,7 +9,6 @@ file. No engine is needed, so a day can be published again at any time.
 from __future__ import annotations
 
 from datetime import date
-from pathlib import Path
 
 from jobs.platform.files import write_files
 from jobs.platform.run_lock import folder_lock
@@ -37,7 +36,7 @@ MIB = 1024 * 1024
 def publish_day(tables: StageTables, config: JobConfig, day: date) -> Outcome:
     """Publish the findings of ``day``; raises RunError unless Elasticsearch takes everything."""
     inputs = Inputs(config, day, tables.require_read)
-    folder = Path(config.output)
+    folder = config.output.rstrip("/")
     # Two processes may publish at once; each adds its day to the same file.
     with folder_lock(folder):
         published = read_queue(folder)
@@ -45,7 +44,8 @@ def publish_day(tables: StageTables, config: JobConfig, day: date) -> Outcome:
         documents = read_findings(inputs)
         queue = with_day(published, day, documents)
         report = make_report(inputs, queue)
-        write_files({folder / QUEUE_NAME: queue_lines(queue), folder / REPORT_NAME: [report]})
+        files = {QUEUE_NAME: queue_lines(queue), REPORT_NAME: [report]}
+        write_files({f"{folder}/{name}": parts for name, parts in files.items()})
     days = len({queue_day(finding) for finding in queue})
     size = len(report.encode("utf-8", "replace"))
     summary = f"{len(documents)} findings; {days} days in the queue, report {size / MIB:.1f} MiB"

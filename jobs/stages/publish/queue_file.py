@@ -10,10 +10,11 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Iterator
 from datetime import date
-from pathlib import Path
+from io import TextIOWrapper
 from typing import Any
 
 from jobs.platform.errors import RunError
+from jobs.platform.stores import open_file
 
 FILE_NAME = "findings.ndjson"
 
@@ -31,16 +32,18 @@ def queue_lines(queue: Iterable[dict[str, Any]]) -> Iterator[str]:
     return (_line(document) for document in queue)
 
 
-def read_queue(folder: Path) -> list[dict[str, Any]]:
+def read_queue(folder: str) -> list[dict[str, Any]]:
     """The findings in the folder's file, in its order; none if there is no file.
 
     Raises RunError if one of its lines is not a finding.
     """
-    path = folder / FILE_NAME
-    if not path.exists():
-        return []
+    path = f"{folder}/{FILE_NAME}"
     documents = []
-    with path.open(encoding="utf-8") as file:
+    try:
+        content = open_file(path)
+    except FileNotFoundError:
+        return []
+    with TextIOWrapper(content, encoding="utf-8") as file:
         for number, line in enumerate(file, start=1):
             try:
                 document = json.loads(line)

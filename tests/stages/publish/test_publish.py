@@ -41,7 +41,6 @@ pytest_plugins = ("tests.worlds.elastic_server",)
 NEXT_DAY = DAY + timedelta(days=1)
 WRITE_HALF = """\
 import sys, time
-from pathlib import Path
 from jobs.platform.files import write_files
 
 def parts():
@@ -49,7 +48,7 @@ def parts():
     print("writing", flush=True)
     time.sleep(60)
 
-write_files({Path(sys.argv[1]): parts()})
+write_files({sys.argv[1]: parts()})
 """
 
 
@@ -244,8 +243,8 @@ def edge(user: str, asset: str, is_new: bool) -> dict[str, Any]:
 
 
 def put_in_queue(folder: Path, day: date, documents: list[dict[str, Any]]) -> None:
-    queue = with_day(read_queue(folder), day, documents)
-    write_files({folder / FILE_NAME: queue_lines(queue)})
+    queue = with_day(read_queue(str(folder)), day, documents)
+    write_files({f"{folder}/{FILE_NAME}": queue_lines(queue)})
 
 
 def test_a_queue_that_is_none_is_left_alone(tmp_path: Path) -> None:
@@ -274,7 +273,7 @@ def test_a_kill_while_writing_leaves_the_old_file(tmp_path: Path) -> None:
     process.stdout.close()
     assert path.read_bytes() == before
     put_in_queue(tmp_path, NEXT_DAY, [published(make_finding(day=NEXT_DAY), NEXT_DAY)])
-    assert len(read_queue(tmp_path)) == 2
+    assert len(read_queue(str(tmp_path))) == 2
     assert [kept.name for kept in tmp_path.iterdir()] == ["findings.ndjson"]
 
 

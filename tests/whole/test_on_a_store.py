@@ -1,0 +1,77 @@
+"""A whole run with raw logs, tables and output on an S3-compatible server."""
+
+from __future__ import annotations
+
+from datetime import date, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from jobs.inputs.config import load_config
+from jobs.pipeline import run_days
+from jobs.platform.delta_tables import stored_frame
+from jobs.platform.stores import list_folder, open_file
+from jobs.trial.lab import make_lab
+from schemas.config import JobConfig
+from schemas.tables import TABLES
+from tests.worlds.raw_logs import upload
+
+pytest_plugins = ("tests.worlds.s3_server",)
+
+LAST_DAY = date(2026, 10, 30)
+DAYS = [LAST_DAY - timedelta(days=1), LAST_DAY]
+OUTPUT = ("findings.ndjson", "report.html", "data_docs/index.html")
+
+
+@pytest.fixture(scope="module")
+def local_run(tmp_path_factory: pytest.TempPathFactory) -> JobConfig:
+    """The job of a small lab in a folder, run by Sail."""
+    folder = tmp_path_factory.mktemp("store") / "lab"
+    make_lab(folder, seed=11, people=8, services=3, days=4, end=LAST_DAY)
+    config = load_config(folder / "config.yml")
+    run_days(config, DAYS, progress=lambda _: None)
+    return config
+
+
+def rows_of(config: JobConfig, root: str) -> dict[str, list[str]]:
+    """The days' rows of every table as sorted text, with the job's place cut out."""
+    found: dict[str, list[str]] = {}
+    for table in TABLES:
+        rows = stored_frame(config.storage, table, LAST_DAY, 1)
+        records: list[dict[str, Any]] = rows.to_dict("records")
+        found[table.name] = sorted(str(record).replace(root, "") for record in records)
+    return found
+
+
+def texts_of(config: JobConfig, root: str) -> dict[str, str]:
+    """The published files, with the job's place cut out."""
+    texts = {}
+    for name in OUTPUT:
+        with open_file(f"{config.output}/{name}") as file:
+            texts[name] = file.read().decode().replace(root, "")
+    return texts
+
+
+def moved_to_a_store(local: JobConfig, bucket: str) -> JobConfig:
+    """The job with a copy of its raw logs, and with its tables and output, in a bucket."""
+    root = str(Path(local.storage).parent)
+    upload(Path(root) / "raw", f"s3://{bucket}/raw")
+    sources = [
+        each.model_copy(update={"path": each.path.replace(root, f"s3://{bucket}")})
+        for each in local.sources
+    ]
+    places = {"storage": f"s3a://{bucket}/warehouse", "output": f"s3a://{bucket}/out"}
+    return local.model_copy(update={"sources": sources, **places})
+
+
+@pytest.mark.engine
+def test_a_run_on_a_store_gives_the_rows_and_files_of_a_local_run(
+    local_run: JobConfig, bucket: str
+) -> None:
+    config = moved_to_a_store(local_run, bucket)
+    run_days(config, DAYS, progress=lambda _: None)
+    root = str(Path(local_run.storage).parent)
+    assert rows_of(config, f"s3://{bucket}") == rows_of(local_run, root)
+    assert texts_of(config, f"s3://{bucket}") == texts_of(local_run, root)
+    assert list_folder(f"{config.storage}/_scratch", recursive=True) == []
