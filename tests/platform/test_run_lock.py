@@ -84,7 +84,7 @@ def test_an_unreachable_store(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_publishers_take_turns(tmp_path: Path) -> None:
-    hold = HOLD_LOCK.replace("storage_lock(sys.argv[1])", "folder_lock(Path(sys.argv[1]))")
+    hold = HOLD_LOCK.replace("storage_lock(sys.argv[1])", "folder_lock(sys.argv[1])")
     hold = hold.replace("sleep(60)", "sleep(1)").replace("storage_lock", "folder_lock")
     holder = subprocess.Popen(
         [sys.executable, "-c", f"from pathlib import Path\n{hold}", str(tmp_path / "out")],
@@ -95,7 +95,7 @@ def test_publishers_take_turns(tmp_path: Path) -> None:
     with holder:
         assert holder.stdout is not None
         assert holder.stdout.readline() == "held\n"
-        with run_lock.folder_lock(tmp_path / "out"):
+        with run_lock.folder_lock(str(tmp_path / "out")):
             assert holder.wait(timeout=10) == 0
 
 
