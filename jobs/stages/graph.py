@@ -7,6 +7,7 @@ Reads ``access`` of the ``graph.window_days`` days that end with the day (the da
 from __future__ import annotations
 
 from datetime import date
+from typing import TYPE_CHECKING
 
 from jobs.inputs.context import load_context
 from jobs.platform.delta_tables import to_frame
@@ -16,16 +17,21 @@ from schemas.tables.access import ACCESS
 from schemas.tables.graph import GRAPH_EDGES, GRAPH_NODES
 from schemas.tables.values import HISTORY_DAYS
 
+if TYPE_CHECKING:
+    from pyspark.sql import Column, DataFrame
+
 
 def make_graph(tables: StageTables, config: JobConfig, day: date) -> Outcome:
     """Build and write the graph of ``day``; a window without access makes an empty graph."""
     from models.graph import build_graph
-    from models.graph.window import ACCESS_COLUMNS
 
-    look_back = config.graph.window_days - 1
-    access = tables.frame(ACCESS, day, look_back, ACCESS_COLUMNS)
+    access = tables.read(ACCESS, day, config.graph.window_days - 1)
+    pairs, kinds = (
+        frame.toArrow().to_pandas(strings_to_categorical=True)
+        for frame in (reduce_pairs(access, day), reduce_kinds(access, day))
+    )
     context = load_context(config.context, day)
-    nodes, edges = build_graph(access, context, day, config.graph)
+    nodes, edges = build_graph(pairs, kinds, context, day, config.graph)
     tables.replace(to_frame(tables.spark, nodes, GRAPH_NODES), GRAPH_NODES)
     tables.replace(to_frame(tables.spark, edges, GRAPH_EDGES), GRAPH_EDGES)
     users = int((nodes["node_type"] == "user").sum())
@@ -34,6 +40,54 @@ def make_graph(tables: StageTables, config: JobConfig, day: date) -> Outcome:
         f"({int(edges['is_new'].sum()):,} new), {nodes['community'].nunique():,} communities"
     )
     return Outcome({GRAPH_NODES.name: len(nodes), GRAPH_EDGES.name: len(edges)}, (said,))
+
+
+def reduce_pairs(access: DataFrame, day: date) -> DataFrame:
+    """PAIR_COLUMNS of each user and asset with a successful event; ``access``: the window's rows.
+
+    Days are bits of two masks. So one aggregation serves pairs, users and assets: days of a user
+    are the union of the masks of its pairs. Counting distinct days would take one for each.
+    """
+    from pyspark.sql import functions as F
+
+    from models.graph.window import DAYS_PER_MASK, PAIR_COLUMNS
+
+    none = F.lit(0).cast("bigint")
+    ago = F.datediff(F.lit(day), F.col("day"))
+    events = F.col("events") - F.col("failures")
+
+    def mask(first: int) -> Column:
+        bit = F.call_function("shiftleft", F.lit(1).cast("bigint"), ago - first)
+        return F.when(ago.between(first, first + DAYS_PER_MASK - 1), bit).otherwise(none)
+
+    touches = access.where(events > 0).select(
+        "user_id",
+        "asset_id",
+        mask(0).alias("recent_days"),
+        mask(DAYS_PER_MASK).alias("earlier_days"),
+        events.alias("events"),
+        F.when(ago > 0, events).otherwise(none).alias("before_events"),
+    )
+    pairs = touches.groupBy("user_id", "asset_id").agg(
+        F.bit_or("recent_days").alias("recent_days"),
+        F.bit_or("earlier_days").alias("earlier_days"),
+        F.sum("events").alias("events"),
+        F.sum("before_events").alias("before_events"),
+    )
+    return pairs.select(*PAIR_COLUMNS)
+
+
+def reduce_kinds(access: DataFrame, day: date) -> DataFrame:
+    """KIND_COLUMNS of each user and kind with a successful event; ``access``: the window's rows."""
+    from pyspark.sql import functions as F
+
+    from models.graph.window import KIND_COLUMNS
+
+    ago = F.datediff(F.lit(day), F.col("day"))
+    touches = access.where(F.col("events") > F.col("failures"))
+    touches = touches.select("user_id", "user_kind", F.when(ago > 0, ago).alias("ago"))
+    kinds = touches.groupBy("user_id", "user_kind").agg(F.min("ago").alias("ago"))
+    return kinds.select(*KIND_COLUMNS)
 
 
 STAGE = Stage(

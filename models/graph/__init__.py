@@ -29,7 +29,7 @@ from models.graph.communities import find_communities
 from models.graph.layout import lay_out
 from models.graph.likeness import choose_peers, weigh_profiles
 from models.graph.probability import link_probabilities
-from models.graph.window import Floats, Window, damp, declared_teams, read_window
+from models.graph.window import Floats, Window, damp, declared_teams, make_window
 from schemas.tables.graph import GRAPH_EDGES, GRAPH_NODES
 
 if TYPE_CHECKING:
@@ -38,13 +38,12 @@ if TYPE_CHECKING:
 
 
 def build_graph(
-    access: pd.DataFrame, context: Context, day: date, settings: Graph
+    pairs: pd.DataFrame, kinds: pd.DataFrame, context: Context, day: date, settings: Graph
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Frames with the columns of GRAPH_NODES and GRAPH_EDGES, sorted by their keys.
 
-    ``access``: rows of ACCESS, of which ACCESS_COLUMNS are used; those outside the
-    ``settings.window_days`` days that end with ``day`` (the day included) are ignored. Without a
-    touch in the window both frames are empty.
+    ``pairs``: PAIR_COLUMNS and ``kinds``: KIND_COLUMNS, both of the ``settings.window_days`` days
+    that end with ``day`` (the day included). Without a touch in the window both frames are empty.
 
     ``weight`` of an edge is log2(1 + active days) + log10(events) / 4: one event on one day weighs
     1, a month of daily work about 5, and a job's millions of reads no more than a few days.
@@ -54,7 +53,7 @@ def build_graph(
     Fails to say anything useful on the first day of a warehouse: every edge is new, and all
     probabilities are ROOT_RATE's.
     """
-    window = read_window(access, context, day, settings.window_days)
+    window = make_window(pairs, kinds, context)
     if window is None:
         return (
             pd.DataFrame(columns=GRAPH_NODES.column_names),

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import date, timedelta
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -18,8 +17,22 @@ if TYPE_CHECKING:
 Floats = NDArray[np.float64]
 Codes = NDArray[np.int64]
 
-ACCESS_COLUMNS = ("day", "user_id", "user_kind", "asset_id", "events", "failures")
-"""Columns of ACCESS that make the graph."""
+PAIR_COLUMNS = (
+    "user_id",
+    "asset_id",
+    "recent_days",
+    "earlier_days",
+    "events",
+    "before_events",
+)
+"""Columns of one row per user and asset: ids, the days with a successful event as two masks (bit n
+of ``recent_days``: n days before the day; bit n of ``earlier_days``: DAYS_PER_MASK + n days before
+it), successful events in the window, and those of them before the day."""
+KIND_COLUMNS = ("user_id", "user_kind", "ago")
+"""Columns of one row per user and logged kind: ``ago`` is the number of days between the last touch
+under that kind before the day and the day; missing if the kind is logged only on the day."""
+DAYS_PER_MASK = 45
+"""Days in one mask; two masks hold the longest window."""
 EVENTS_SHARE = 0.25
 """Weight of ten times the events, where doubling the active days weighs about 1."""
 TEAM_SHARE = 0.2
@@ -54,81 +67,95 @@ class Window:
         )
 
 
-def read_window(
-    access: pd.DataFrame, context: Context, day: date, window_days: int
-) -> Window | None:
-    """The window's touches in codes; None if there is none."""
-    last = pd.Timestamp(day)
-    first = last - timedelta(days=window_days - 1)
-    touches = pd.DataFrame(
-        {
-            "day": pd.to_datetime(access["day"]),
-            "user_id": access["user_id"],
-            "asset_id": access["asset_id"],
-            "user_kind": access["user_kind"],
-            "events": access["events"] - access["failures"],
-        }
-    )
-    touches = touches[touches["day"].between(first, last) & (touches["events"] > 0)]
-    if touches.empty:
+def make_window(pairs: pd.DataFrame, kinds: pd.DataFrame, context: Context) -> Window | None:
+    """The window of PAIR_COLUMNS and KIND_COLUMNS (rows in any order); None if it has no touch."""
+    if pairs.empty:
         return None
-    users, assets = np.sort(touches["user_id"].unique()), np.sort(touches["asset_id"].unique())
-    touches["user"] = np.searchsorted(users, touches["user_id"].to_numpy())
-    touches["asset"] = np.searchsorted(assets, touches["asset_id"].to_numpy())
-    daily = touches.groupby(["user", "asset", "day"], as_index=False)["events"].sum()
-    daily["today"] = daily["day"] == last
-    daily["before_days"] = (~daily["today"]).astype(np.int64)
-    daily["before_events"] = daily["events"] * daily["before_days"]
-    pairs = daily.groupby(["user", "asset"]).agg(
-        days=("day", "size"),
-        events=("events", "sum"),
-        before_days=("before_days", "sum"),
-        before_events=("before_events", "sum"),
-        today=("today", "any"),
+    users, user = _sorted_codes(pairs["user_id"])
+    assets, asset = _sorted_codes(pairs["asset_id"])
+    order = np.argsort(user * len(assets) + asset)
+    user, asset = user[order], asset[order]
+    recent, earlier = (
+        pairs[name].to_numpy(dtype=np.uint64)[order] for name in ("recent_days", "earlier_days")
     )
-    before = daily[~daily["today"]]
-    observed = np.sort(before["day"].unique())
+    today = recent & np.uint64(1)
+    before = recent - today
+    before_days = (np.bitwise_count(before) + np.bitwise_count(earlier)).astype(np.int64)
+    user_days = _days_of(user, before, earlier, len(users))
+    observed = user_days.any(axis=0)
     return Window(
         users=users,
         assets=assets,
-        pairs=pd.DataFrame(pairs).reset_index(),
-        kinds=_user_kinds(touches, users, context, last),
-        observed_days=len(observed),
-        user_share=_seen_share(before, "user", len(users), observed),
-        asset_share=_seen_share(before, "asset", len(assets), observed),
+        pairs=pd.DataFrame(
+            {
+                "user": user,
+                "asset": asset,
+                "days": before_days + today.astype(np.int64),
+                "events": pairs["events"].to_numpy(dtype=np.int64)[order],
+                "before_days": before_days,
+                "before_events": pairs["before_events"].to_numpy(dtype=np.int64)[order],
+                "today": today.astype(bool),
+            }
+        ),
+        kinds=_user_kinds(kinds, users, context),
+        observed_days=int(observed.sum()),
+        user_share=_seen_share(user_days[:, observed]),
+        asset_share=_seen_share(_days_of(asset, before, earlier, len(assets))[:, observed]),
     )
 
 
-def _user_kinds(
-    touches: pd.DataFrame, users: NDArray[Any], context: Context, last: pd.Timestamp
-) -> NDArray[Any]:
+def _sorted_codes(ids: pd.Series) -> tuple[NDArray[Any], Codes]:
+    """The sorted distinct ids, and the position of each row's id in them."""
+    categories = ids.astype("category").cat
+    names = categories.categories.to_numpy(dtype=object)
+    order = np.argsort(names)
+    places = np.empty(len(names), dtype=np.int64)
+    places[order] = np.arange(len(names))
+    return names[order], places[categories.codes.to_numpy()]
+
+
+def _days_of(
+    codes: Codes, recent: NDArray[np.uint64], earlier: NDArray[np.uint64], size: int
+) -> NDArray[np.bool_]:
+    """Users or assets × days, the oldest day first: True where any of their pairs has the day."""
+    days = []
+    for masks in (earlier, recent):
+        merged = np.zeros(size, dtype=np.uint64)
+        np.bitwise_or.at(merged, codes, masks)
+        bits = np.arange(DAYS_PER_MASK - 1, -1, -1, dtype=np.uint64)
+        days.append((merged[:, None] >> bits & np.uint64(1)).astype(bool))
+    return np.hstack(days)
+
+
+def _user_kinds(kinds: pd.DataFrame, users: NDArray[Any], context: Context) -> NDArray[Any]:
     """Kind of each user: the directory's, else that of the last day before the day, else today's.
 
     The day's own rows come last because a kind decides on the means of others.
     """
-    ordered = touches.assign(before=touches["day"] < last).sort_values(
-        ["before", "day", "user_kind"]
-    )
-    logged = ordered.groupby("user")["user_kind"].last().reindex(range(len(users)))
-    declared = context.directory.drop_duplicates("user_id").set_index("user_id")["kind"]
+    ordered = kinds.astype({"user_id": object, "user_kind": object}).sort_values("user_kind")
+    ordered = ordered.sort_values("ago", ascending=False, na_position="first", kind="stable")
+    logged = ordered.groupby("user_id")["user_kind"].last().reindex(users)
+    listed = context.directory.drop_duplicates("user_id")
+    declared = dict(zip(listed["user_id"], listed["kind"], strict=True))
     return np.array(
         [declared.get(user) or kind for user, kind in zip(users, logged, strict=True)], dtype=object
     )
 
 
-def _seen_share(before: pd.DataFrame, side: str, size: int, observed: NDArray[Any]) -> Floats:
+def _seen_share(seen: NDArray[np.bool_]) -> Floats:
     """Part of the observed days on which each user or asset was there; 0: not seen.
 
-    They came before their first touch: with k active days in the d days since then, about d / k
-    days before, which is the estimate of a range by its maximum (the "German tank problem").
-    Counting from the first touch alone would make whatever was touched once look frequent.
+    ``seen``: users or assets × observed days, the oldest first. They came before their first touch:
+    with k active days in the d days since then, about d / k days before, which is the estimate of a
+    range by its maximum (the "German tank problem"). Counting from the first touch alone would make
+    whatever was touched once look frequent.
     """
-    shares = np.zeros(size)
-    if len(observed) == 0:
+    shares = np.zeros(len(seen))
+    known = seen.any(axis=1)
+    if not known.any():
         return shares
-    days = before.groupby(side)["day"].agg(["min", "nunique"])
-    since = 1 - np.searchsorted(observed, days["min"].to_numpy()) / len(observed)
-    shares[days.index.to_numpy()] = np.minimum(since * (1 + 1 / days["nunique"].to_numpy()), 1)
+    since = 1 - seen[known].argmax(axis=1) / seen.shape[1]
+    shares[known] = np.minimum(since * (1 + 1 / seen[known].sum(axis=1)), 1)
     return shares
 
 
@@ -140,7 +167,8 @@ def damp(days: NDArray[Any], events: NDArray[Any]) -> Floats:
 
 def declared_teams(users: NDArray[Any], context: Context) -> list[str]:
     """Declared team of each user; empty where not declared."""
-    declared = context.directory.drop_duplicates("user_id").set_index("user_id")["team"]
+    listed = context.directory.drop_duplicates("user_id")
+    declared = dict(zip(listed["user_id"], listed["team"], strict=True))
     return [declared.get(user) or "" for user in users]
 
 

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import math
+from collections import defaultdict
 from datetime import date, timedelta
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
+from models.graph import build_graph
+from models.graph.window import DAYS_PER_MASK, KIND_COLUMNS, PAIR_COLUMNS
 from schemas.config import Graph
 from schemas.context import (
     APPROVAL_COLUMNS,
@@ -39,6 +42,46 @@ def access_of(touches: list[Touch], **columns: Any) -> pd.DataFrame:
         }
     )
     return rows.assign(**columns)
+
+
+def graph_of(
+    access: pd.DataFrame, context: Context, day: date, settings: Graph
+) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Nodes and edges from rows of ACCESS, reduced without the engine."""
+    pairs, kinds = reduce_slowly(access, day, settings.window_days)
+    return build_graph(pairs, kinds, context, day, settings)
+
+
+def reduce_slowly(
+    access: pd.DataFrame, day: date, window_days: int
+) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """PAIR_COLUMNS and KIND_COLUMNS of a window, one access row after the other."""
+    days, events, before_events = defaultdict(set), defaultdict(int), defaultdict(int)
+    kinds: dict[tuple[str, str], set[int]] = defaultdict(set)
+    for row in access.itertuples():
+        ago, succeeded = (day - row.day).days, row.events - row.failures
+        if not 0 <= ago < window_days or succeeded <= 0:
+            continue
+        days[row.user_id, row.asset_id].add(ago)
+        events[row.user_id, row.asset_id] += succeeded
+        before_events[row.user_id, row.asset_id] += succeeded if ago else 0
+        kinds[row.user_id, row.user_kind].add(ago)
+    pairs = [
+        {
+            "user_id": user,
+            "asset_id": asset,
+            "recent_days": sum(2**ago for ago in agos if ago < DAYS_PER_MASK),
+            "earlier_days": sum(2 ** (ago - DAYS_PER_MASK) for ago in agos if ago >= DAYS_PER_MASK),
+            "events": events[user, asset],
+            "before_events": before_events[user, asset],
+        }
+        for (user, asset), agos in days.items()
+    ]
+    logged = [
+        {"user_id": user, "user_kind": kind, "ago": min((ago for ago in agos if ago), default=None)}
+        for (user, kind), agos in kinds.items()
+    ]
+    return pd.DataFrame(pairs, columns=PAIR_COLUMNS), pd.DataFrame(logged, columns=KIND_COLUMNS)
 
 
 def context_of(

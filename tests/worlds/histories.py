@@ -14,7 +14,6 @@ import numpy as np
 import pandas as pd
 
 from models.features.history import History
-from models.graph import build_graph
 from schemas.config import Graph
 from schemas.context import (
     APPROVAL_COLUMNS,
@@ -27,6 +26,7 @@ from schemas.tables.access import ACCESS, OBJECT_ACCESS
 from schemas.tables.values import HISTORY_DAYS
 from tests.worlds.coverage import coverage_of
 from tests.worlds.features import features_of
+from tests.worlds.graphs import graph_of
 
 FIRST = date(2026, 8, 3)  # a Monday
 DAYS = 35
@@ -318,7 +318,7 @@ def history_from(
     first = day - timedelta(days=HISTORY_DAYS - 1)
     known = access[(access["day"] <= day) & (access["day"] >= first)].reset_index(drop=True)
     features = features_of(known, context)
-    nodes, edges = build_graph(known, context, day, GRAPH)
+    nodes, edges = graph_of(known, context, day, GRAPH)
     return History(
         day=day,
         access=known[known["day"] == day].reset_index(drop=True),

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from models.graph import bipartite_graph, build_graph
+from models.graph import bipartite_graph
 from models.graph.window import TEAM_SHARE
 from schemas.tables.graph import GRAPH_EDGES, GRAPH_NODES
 from tests.worlds.graphs import (
@@ -18,6 +18,7 @@ from tests.worlds.graphs import (
     Touch,
     access_of,
     context_of,
+    graph_of,
     peer_groups,
     planted_blocks,
     two_cliques,
@@ -29,7 +30,7 @@ from tests.worlds.graphs import (
 def test_weight_days_and_newness_follow_their_definitions() -> None:
     touches = [(0, "ann", "new"), (0, "ann", "old"), (3, "ann", "old"), (29, "ann", "edge")]
     access = access_of([*touches, (30, "ann", "gone")], events=[10, 50, 50, 1, 1])
-    _, edges = build_graph(access, context_of(), DAY, SETTINGS)
+    _, edges = graph_of(access, context_of(), DAY, SETTINGS)
     assert list(edges.columns) == GRAPH_EDGES.column_names
     found = edges.drop(columns=["day", "user_id", "probability"]).to_dict("records")
     assert found == [
@@ -49,7 +50,7 @@ def test_weight_days_and_newness_follow_their_definitions() -> None:
 def test_failures_alone_make_no_edge() -> None:
     touches = [(0, "ann", "shut"), (1, "ann", "mixed"), (1, "bob", "shut")]
     access = access_of(touches, events=[7, 7, 1], failures=[7, 6, 1])
-    nodes, edges = build_graph(access, context_of(), DAY, SETTINGS)
+    nodes, edges = graph_of(access, context_of(), DAY, SETTINGS)
     assert edges[["user_id", "asset_id"]].to_numpy().tolist() == [["ann", "mixed"]]
     # One event of seven did not fail, and only it counts.
     assert edges["weight"].tolist() == [1.0]
@@ -59,15 +60,15 @@ def test_failures_alone_make_no_edge() -> None:
 def test_later_days_are_not_looked_at() -> None:
     access = access_of(two_cliques())
     later = access_of([(-1, "l0", "y0"), (-2, "zoe", "x0")])
-    before = build_graph(access, context_of(), DAY, SETTINGS)
-    after = build_graph(pd.concat([access, later]), context_of(), DAY, SETTINGS)
+    before = graph_of(access, context_of(), DAY, SETTINGS)
+    after = graph_of(pd.concat([access, later]), context_of(), DAY, SETTINGS)
     for left, right in zip(before, after, strict=True):
         pd.testing.assert_frame_equal(left, right)
 
 
 @pytest.mark.parametrize("touches", [[], [(40, "ann", "old")]])
 def test_no_touch_gives_empty_frames(touches: list[Touch]) -> None:
-    nodes, edges = build_graph(access_of(touches), context_of(), DAY, SETTINGS)
+    nodes, edges = graph_of(access_of(touches), context_of(), DAY, SETTINGS)
     assert nodes.empty
     assert list(nodes.columns) == GRAPH_NODES.column_names
     assert edges.empty
@@ -76,7 +77,7 @@ def test_no_touch_gives_empty_frames(touches: list[Touch]) -> None:
 
 def test_users_and_assets_may_share_their_names() -> None:
     access = access_of([(1, "x", "x"), (0, "x", "y"), (0, "y", "x")])
-    nodes, edges = build_graph(access, context_of(), DAY, SETTINGS)
+    nodes, edges = graph_of(access, context_of(), DAY, SETTINGS)
     assert nodes[["node_type", "node_id", "degree"]].to_numpy().tolist() == [
         ["asset", "x", 2],
         ["asset", "y", 1],
@@ -91,7 +92,7 @@ def test_users_and_assets_may_share_their_names() -> None:
 
 
 def test_two_cliques_are_two_communities_of_peers() -> None:
-    nodes, _ = build_graph(access_of(two_cliques()), context_of(), DAY, SETTINGS)
+    nodes, _ = graph_of(access_of(two_cliques()), context_of(), DAY, SETTINGS)
     community = nodes.set_index(["node_type", "node_id"])["community"]
     for node_type, node_id in community.index:
         # The common asset has more users in the larger clique.
@@ -111,7 +112,7 @@ def test_two_cliques_are_two_communities_of_peers() -> None:
 
 def test_unconnected_users_are_communities_of_their_own() -> None:
     access = access_of([(1, f"u{n}", f"a{n}") for n in range(5)])
-    nodes, _ = build_graph(access, context_of(), DAY, SETTINGS)
+    nodes, _ = graph_of(access, context_of(), DAY, SETTINGS)
     assert nodes.loc[nodes["node_type"] == "user", "community"].tolist() == [0, 1, 2, 3, 4]
     assert nodes.loc[nodes["node_type"] == "asset", "community"].tolist() == [0, 1, 2, 3, 4]
     assert nodes["peers"].map(len).sum() == 0
@@ -128,7 +129,7 @@ def test_peers_equal_a_naive_loop() -> None:
     context.directory.loc[context.directory["user_id"].isin(["u003", "u004", "u010"]), "kind"] = (
         "service"
     )
-    nodes, _ = build_graph(access, context, DAY, SETTINGS)
+    nodes, _ = graph_of(access, context, DAY, SETTINGS)
 
     earlier = access[access["day"] < DAY]
     seen = set(earlier["user_id"])
@@ -164,6 +165,6 @@ def test_peers_equal_a_naive_loop() -> None:
 def test_todays_conduct_does_not_choose_ones_peers() -> None:
     before = access_of(two_cliques())
     raid = access_of([(0, "l0", f"y{n}") for n in range(3)], events=100_000)
-    calm, _ = build_graph(before[before["day"] < DAY], context_of(), DAY, SETTINGS)
-    nodes, _ = build_graph(pd.concat([before, raid]), context_of(), DAY, SETTINGS)
+    calm, _ = graph_of(before[before["day"] < DAY], context_of(), DAY, SETTINGS)
+    nodes, _ = graph_of(pd.concat([before, raid]), context_of(), DAY, SETTINGS)
     assert peer_groups(nodes) == peer_groups(calm)

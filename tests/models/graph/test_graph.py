@@ -20,7 +20,6 @@ from jobs.inputs.config import load_config
 from jobs.inputs.context import load_context
 from jobs.platform.delta_tables import read_days, replace_day, to_frame
 from jobs.stages import graph as stage
-from models.graph import build_graph
 from models.graph.probability import PROBABILITY_FLOOR
 from schemas.config import Graph, JobConfig
 from schemas.context import DIRECTORY_COLUMNS
@@ -35,8 +34,10 @@ from tests.worlds.graphs import (
     SETTINGS,
     access_of,
     context_of,
+    graph_of,
     peer_groups,
     planted_blocks,
+    reduce_slowly,
     two_cliques,
 )
 
@@ -50,15 +51,15 @@ def test_order_of_rows_does_not_matter() -> None:
     access, foreign, user_blocks, _ = planted_blocks(60, 120, 5, seed=6)
     access = pd.concat([access, foreign])
     context = context_of({user: f"t{block}" for user, block in user_blocks.items()})
-    first = build_graph(access, context, DAY, SETTINGS)
-    shuffled = build_graph(access.sample(frac=1, random_state=1), context, DAY, SETTINGS)
+    first = graph_of(access, context, DAY, SETTINGS)
+    shuffled = graph_of(access.sample(frac=1, random_state=1), context, DAY, SETTINGS)
     for left, right in zip(first, shuffled, strict=True):
         pd.testing.assert_frame_equal(left, right, check_exact=True)
 
 
 def graph_as_text() -> str:
     access, foreign, _, _ = planted_blocks(30, 60, 3, seed=8)
-    frames = build_graph(pd.concat([access, foreign]), context_of(), DAY, SETTINGS)
+    frames = graph_of(pd.concat([access, foreign]), context_of(), DAY, SETTINGS)
     return "".join(frame.astype(str).to_json(orient="values") for frame in frames)
 
 
@@ -97,7 +98,7 @@ def test_bounds_hold_for_any_access(data: st.DataObject) -> None:
     )
     team = data.draw(st.sampled_from([{}, {"a": "t", "b": "t"}]))
     small = Graph(window_days=10, peers=2, factors=3, seed=1)
-    nodes, edges = build_graph(access, context_of(team), DAY, small)
+    nodes, edges = graph_of(access, context_of(team), DAY, small)
 
     touched = defaultdict(set)
     for (ago, user, asset, _, events), failures in rows:
@@ -129,7 +130,7 @@ def test_bounds_hold_for_any_access(data: st.DataObject) -> None:
 
 def test_users_are_drawn_near_their_assets_and_stay_there() -> None:
     access, _, _, _ = planted_blocks(60, 120, 5, seed=9)
-    nodes, edges = build_graph(access, context_of(), DAY, SETTINGS)
+    nodes, edges = graph_of(access, context_of(), DAY, SETTINGS)
     place = nodes.set_index(["node_type", "node_id"])[["x", "y"]]
     assert not place.duplicated().any()
     assert place.abs().max().max() == 1.0
@@ -138,7 +139,7 @@ def test_users_are_drawn_near_their_assets_and_stay_there() -> None:
     drawn = np.linalg.norm(users - assets, axis=1)
     shuffled = np.random.default_rng(1).permutation(assets)
     assert np.median(drawn) < 0.5 * np.median(np.linalg.norm(users - shuffled, axis=1))
-    yesterday, _ = build_graph(access, context_of(), DAY - timedelta(days=1), SETTINGS)
+    yesterday, _ = graph_of(access, context_of(), DAY - timedelta(days=1), SETTINGS)
     moved = place.join(
         yesterday.set_index(["node_type", "node_id"])[["x", "y"]], rsuffix="_old", how="inner"
     )
@@ -173,6 +174,30 @@ def stage_config(folder: Path) -> JobConfig:
     return load_config(folder / "job.yml")
 
 
+@pytest.mark.parametrize("engine", ["sail", "apache_spark"])
+def test_engine_reduces_access_like_the_slow_loop(
+    engine: str, request: pytest.FixtureRequest
+) -> None:
+    spark = request.getfixturevalue(engine)
+    rng = np.random.default_rng(12)
+    # The longest window, so that both masks and their outermost bits are in use.
+    agos = np.concatenate([[0, 44, 45, 89], rng.integers(0, 90, 400)])
+    touches = [(int(ago), f"u{rng.integers(12)}", f"a{rng.integers(9)}") for ago in agos]
+    events = rng.integers(1, 6, len(touches))
+    access = access_of(
+        touches,
+        user_kind=rng.choice(["human", "service", "unknown"], len(touches)),
+        events=events,
+        failures=np.minimum(events, rng.integers(0, 6, len(touches))),
+    )
+    frame = to_frame(spark, stored_access(access), ACCESS)
+    found = (stage.reduce_pairs(frame, DAY).toPandas(), stage.reduce_kinds(frame, DAY).toPandas())
+    keys = (["user_id", "asset_id"], ["user_id", "user_kind"])
+    for rows, expected, key in zip(found, reduce_slowly(access, DAY, 90), keys, strict=True):
+        rows, expected = (each.sort_values(key, ignore_index=True) for each in (rows, expected))
+        pd.testing.assert_frame_equal(rows, expected, check_dtype=False)
+
+
 def test_stage_writes_an_empty_graph_without_access(sail: SparkSession, tmp_path: Path) -> None:
     config = stage_config(tmp_path)
     assert (
@@ -191,7 +216,7 @@ def test_stage_reads_its_window_and_replaces_its_day(sail: SparkSession, tmp_pat
     for _ in range(2):
         summary = str(stage.STAGE.run(sail, config, DAY))
         assert summary == "7 users, 8 assets, 30 edges (1 new), 2 communities"
-    nodes, edges = build_graph(access, load_context(config.context, DAY), DAY, config.graph)
+    nodes, edges = graph_of(access, load_context(config.context, DAY), DAY, config.graph)
     stored = read_days(sail, config.storage, GRAPH_EDGES, DAY).toPandas()
     stored = stored.sort_values(["user_id", "asset_id"], ignore_index=True)
     pd.testing.assert_frame_equal(stored, edges, check_dtype=False)

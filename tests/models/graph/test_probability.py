@@ -8,13 +8,13 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from models.graph import build_graph
 from models.graph.probability import PSEUDO_TOUCHES, ROOT_RATE
 from tests.worlds.graphs import (
     DAY,
     SETTINGS,
     access_of,
     context_of,
+    graph_of,
     planted_blocks,
     share_ranked_higher,
 )
@@ -24,7 +24,7 @@ from tests.worlds.graphs import (
 
 def test_first_day_of_all_knows_nothing() -> None:
     access = access_of([(0, "ann", "a"), (0, "bob", "a"), (0, "bob", "b")])
-    _, edges = build_graph(access, context_of(), DAY, SETTINGS)
+    _, edges = graph_of(access, context_of(), DAY, SETTINGS)
     assert edges["probability"].to_numpy() == pytest.approx(1 - math.exp(-ROOT_RATE), abs=1e-12)
 
 
@@ -40,7 +40,7 @@ def test_first_accesses_of_the_own_block_are_likelier_than_foreign_ones() -> Non
     ]
     access = pd.concat([access, foreign])
     for context, least in ((context_of(teams, owned), 0.9), (context_of(), 0.85)):
-        _, edges = build_graph(access, context, DAY, SETTINGS)
+        _, edges = graph_of(access, context, DAY, SETTINGS)
         earlier = edges["active_days"] - edges["today"]
         popularity = edges["asset_id"].map(earlier.groupby(edges["asset_id"]).sum())
         own = edges["user_id"].map(user_blocks) == edges["asset_id"].map(asset_blocks)
@@ -67,7 +67,7 @@ def test_probabilities_are_calibrated_where_pairs_spread_as_assumed() -> None:
             {"asset_id": a, "kind": "repo", "owner_team": f"t{b}"} for a, b in asset_blocks.items()
         ]
         context = context_of({u: f"t{b}" for u, b in user_blocks.items()}, owned)
-        _, edges = build_graph(access, context, DAY, SETTINGS)
+        _, edges = graph_of(access, context, DAY, SETTINGS)
         known = edges[~edges["is_new"]]
         expected += known["probability"].sum()
         touched += known["today"].sum()
@@ -79,7 +79,7 @@ def test_daily_work_is_nearly_certain_and_more_days_are_likelier() -> None:
     daily = [(ago, "ann", "daily") for ago in range(1, 30)]
     weekly = [(ago, "ann", "weekly") for ago in range(1, 30, 7)]
     access = access_of([*daily, *weekly, (5, "ann", "once"), (0, "ann", "never")])
-    _, edges = build_graph(access, context_of(), DAY, SETTINGS)
+    _, edges = graph_of(access, context_of(), DAY, SETTINGS)
     probability = edges.set_index("asset_id")["probability"]
     assert probability["daily"] > 0.8
     assert probability["weekly"] == pytest.approx(1 / 7, abs=0.08)
@@ -102,7 +102,7 @@ def test_strangers_are_judged_by_their_team_and_new_assets_by_their_owner() -> N
     owned = [{"asset_id": a, "kind": "repo", "owner_team": a.split("-")[0]} for a in names]
     teams = {f"{team}{user}": team for team in ("red", "blue") for user in range(6)}
     context = context_of({**teams, "newcomer": "red"}, owned)
-    _, edges = build_graph(access, context, DAY, SETTINGS)
+    _, edges = graph_of(access, context, DAY, SETTINGS)
     probability = edges.set_index(["user_id", "asset_id"])["probability"]
     own, other = probability["newcomer", "red-repo0"], probability["newcomer", "blue-repo0"]
     assert own == pytest.approx(0.25, abs=0.08)
@@ -119,8 +119,8 @@ def test_what_others_do_on_the_day_moves_no_probability() -> None:
     crowd = [(0, user, asset) for user in user_blocks for asset in ("a001", "a002", "brand-new")]
     strangers = [(0, f"stranger{n}", "a003") for n in range(10)]
     loud = pd.concat([access, foreign, access_of(crowd + strangers, user_kind="unknown")])
-    _, before = build_graph(quiet, context_of(teams), DAY, SETTINGS)
-    _, after = build_graph(loud, context_of(teams), DAY, SETTINGS)
+    _, before = graph_of(quiet, context_of(teams), DAY, SETTINGS)
+    _, after = graph_of(loud, context_of(teams), DAY, SETTINGS)
     both = before.merge(after, how="left", on=["user_id", "asset_id"], validate="one_to_one")
     assert len(after) > len(before)
     np.testing.assert_allclose(both["probability_x"], both["probability_y"], rtol=0, atol=2e-12)
