@@ -9,8 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
 
-from models.graph.communities import indicator
-from models.graph.window import Floats, Window, codes_of
+from models.graph.window import Codes, Floats, Window, codes_of
 
 if TYPE_CHECKING:
     from schemas.config import Graph
@@ -57,7 +56,7 @@ def link_probabilities(
     days = window.pairs["before_days"].to_numpy().astype(np.float64)
     exposure = window.observed_days * np.minimum(window.user_share[user], window.asset_share[asset])
     counts = window.matrix(days)
-    mean = _declared_rates(window, counts, teams, context)
+    mean = _declared_rates(window, days, teams, context)
     known = exposure > 0
     factors = _factor_counts(window, counts, settings)[known] / exposure[known]
     mean[known] += FACTORS_SHARE * (factors - mean[known])
@@ -75,10 +74,8 @@ def _shrink(touches: Any, exposure: Any, mean: Any) -> Any:
     return (touches + PSEUDO_TOUCHES) / (exposure + PSEUDO_TOUCHES / mean)
 
 
-def _declared_rates(
-    window: Window, counts: sparse.csr_matrix, teams: list[str], context: Context
-) -> Floats:
-    """Touches per day that declared groups let expect of each pair.
+def _declared_rates(window: Window, days: Floats, teams: list[str], context: Context) -> Floats:
+    """Touches per day that declared groups let expect of each pair; ``days``: its days so far.
 
     Users are grouped by kind and team, assets by owner team and kind (by URI scheme if not listed).
     Rates between groups are shrunk from coarse to fine: all, kind × group, team × group, then
@@ -89,40 +86,44 @@ def _declared_rates(
     structure in networks". Users and assets not seen before have no exposure and so ratio 1.
     """
     user, asset = window.pairs["user"].to_numpy(), window.pairs["asset"].to_numpy()
-    of_team, team_kinds = codes_of(list(zip(window.kinds, teams, strict=True)))
-    kind_of_team, kinds = codes_of([kind for kind, _ in team_kinds])
-    of_group, groups = codes_of(_asset_groups(window.assets, context))
-    in_team = indicator(of_team, len(team_kinds))
-    in_kind = indicator(kind_of_team[of_team], len(kinds))
-    in_group = indicator(of_group, len(groups)).T.tocsr()
-    each_user = sparse.identity(len(window.users), format="csr")
-    each_asset = sparse.identity(len(window.assets), format="csr")
+    of_kind = codes_of(list(window.kinds))
+    of_team = codes_of(list(zip(window.kinds, teams, strict=True)))
+    of_group = codes_of(_asset_groups(window.assets, context))
+    users, assets = np.arange(len(window.users)), np.arange(len(window.assets))
+    everybody, everything = np.zeros_like(users), np.zeros_like(assets)
 
-    def rates(rows: sparse.csr_matrix, columns: sparse.csr_matrix, mean: Any) -> Floats:
-        touches = (rows @ counts @ columns).toarray()
-        exposure = np.outer(rows @ window.user_share, window.asset_share @ columns)
+    def rates(rows: Codes, columns: Codes, mean: Any) -> Floats:
+        """Of each pair: the rate of the user's group in ``rows``, the asset's in ``columns``."""
+        row, column = rows[user], columns[asset]
+        exposure = (
+            np.bincount(rows, window.user_share)[row]
+            * np.bincount(columns, window.asset_share)[column]
+        )
+        touches = _sum_alike(row * (columns.max() + 1) + column, days)
         return np.asarray(_shrink(touches, window.observed_days * exposure, mean))
 
-    all_users = sparse.csr_matrix(np.ones((1, len(window.users))))
-    all_assets = sparse.csr_matrix(np.ones((len(window.assets), 1)))
-    overall = rates(all_users, all_assets, ROOT_RATE)
-    kind_group = rates(in_kind, in_group, overall)
-    team_group = rates(in_team, in_group, kind_group[kind_of_team])
-    kind_asset = rates(in_kind, each_asset, kind_group[:, of_group])
-    popularity = kind_asset / kind_group[:, of_group]
-    team_asset = rates(in_team, each_asset, team_group[:, of_group] * popularity[kind_of_team])
-    user_group = rates(each_user, in_group, team_group[of_team])
-    team, group = of_team[user], of_group[asset]
-    return np.asarray(team_asset[team, asset] * user_group[user, group] / team_group[team, group])
+    overall = rates(everybody, everything, ROOT_RATE)
+    kind_group = rates(of_kind, of_group, overall)
+    team_group = rates(of_team, of_group, kind_group)
+    popularity = rates(of_kind, assets, kind_group) / kind_group
+    team_asset = rates(of_team, assets, team_group * popularity)
+    user_group = rates(users, of_group, team_group)
+    return np.asarray(team_asset * user_group / team_group)
+
+
+def _sum_alike(keys: Codes, values: Floats) -> Floats:
+    """Sum of the ``values`` with the same key, at each of them."""
+    _, places = np.unique(keys, return_inverse=True)
+    return np.asarray(np.bincount(places, values)[places])
 
 
 def _asset_groups(assets: NDArray[Any], context: Context) -> list[tuple[str, str]]:
     """Owner team and kind of each asset; nobody and the URI scheme of those not listed."""
-    listed = context.assets.drop_duplicates("asset_id").set_index("asset_id")
+    listed = context.assets.drop_duplicates("asset_id")
     declared = {
         asset: (owner or "", kind or "")
         for asset, owner, kind in zip(
-            listed.index, listed["owner_team"], listed["kind"], strict=True
+            listed["asset_id"], listed["owner_team"], listed["kind"], strict=True
         )
     }
     return [declared.get(asset, ("", asset.partition("://")[0] + "://")) for asset in assets]

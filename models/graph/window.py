@@ -172,8 +172,7 @@ def declared_teams(users: NDArray[Any], context: Context) -> list[str]:
     return [declared.get(user) or "" for user in users]
 
 
-def codes_of(values: list[Any]) -> tuple[Codes, list[Any]]:
-    """Position of each value in the sorted distinct values, and those."""
-    distinct = sorted(set(values))
-    place = {value: number for number, value in enumerate(distinct)}
-    return np.array([place[value] for value in values], dtype=np.int64), distinct
+def codes_of(values: list[Any]) -> Codes:
+    """Position of each value in the sorted distinct values."""
+    place = {value: number for number, value in enumerate(sorted(set(values)))}
+    return np.array([place[value] for value in values], dtype=np.int64)
