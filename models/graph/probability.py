@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import warnings
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
 
+from models.graph.factors import expected_counts, factorise
 from models.graph.window import Codes, Floats, Window, codes_of
 
 if TYPE_CHECKING:
@@ -22,8 +22,6 @@ PSEUDO_TOUCHES = 1.0
 FACTORS_SHARE = 0.65
 """Share of the factorisation in a pair's mean rate, the rest is that of the declared groups; raise
 it where directory and owners are poor."""
-FACTOR_STEPS = 200
-"""Most steps of the factorisation."""
 PROBABILITY_FLOOR = 1e-9
 """No probability lies nearer to 0 or 1."""
 
@@ -132,36 +130,17 @@ def _asset_groups(assets: NDArray[Any], context: Context) -> list[tuple[str, str
 def _factor_counts(window: Window, counts: sparse.csr_matrix, settings: Graph) -> Floats:
     """Active days that a factorisation expects of each pair in the whole exposure, ≥ 0.
 
-    Non-negative matrix factorisation with Kullback–Leibler loss (Lee & Seung 2001, "Algorithms for
-    non-negative matrix factorization"), which is the maximum likelihood of Poisson factorisation
-    (Cemgil 2009; used on access logs by Turcotte et al. 2016, "Poisson factorization for
-    peer-based anomaly detection"). Users and assets not seen before the day are left out (0).
+    See :func:`factorise`. Users and assets not seen before the day are left out (0).
     """
-    from sklearn.decomposition import NMF
-    from sklearn.exceptions import ConvergenceWarning
-
     seen_users, seen_assets = window.user_share > 0, window.asset_share > 0
     known = counts[seen_users][:, seen_assets]
     expected = np.zeros(len(window.pairs))
     if known.nnz == 0:
         return expected
-    model = NMF(
-        n_components=min(settings.factors, *known.shape),
-        init="nndsvda",
-        solver="mu",
-        beta_loss="kullback-leibler",
-        max_iter=FACTOR_STEPS,
-        random_state=settings.seed,
-    )
-    with warnings.catch_warnings(), np.errstate(invalid="ignore"):
-        # The last steps move the rates by less than they are worth, and where the first step fits
-        # a tiny window exactly, the relative gain that is asked for is 0 / 0.
-        warnings.simplefilter("ignore", ConvergenceWarning)
-        user_factors = model.fit_transform(known)
+    rows, columns = factorise(known, min(settings.factors, *known.shape), settings.seed)
     user, asset = window.pairs["user"].to_numpy(), window.pairs["asset"].to_numpy()
     both = seen_users[user] & seen_assets[asset]
     user_rows = (np.cumsum(seen_users) - 1)[user[both]]
     asset_rows = (np.cumsum(seen_assets) - 1)[asset[both]]
-    factors = user_factors[user_rows], model.components_.T[asset_rows]
-    expected[both] = np.einsum("ij,ij->i", *factors)
+    expected[both] = expected_counts(rows, columns, user_rows, asset_rows)
     return expected

@@ -7,7 +7,10 @@ import math
 import numpy as np
 import pandas as pd
 import pytest
+from scipy import sparse
+from sklearn.decomposition import NMF
 
+from models.graph import factors
 from models.graph.probability import PSEUDO_TOUCHES, ROOT_RATE
 from tests.worlds.graphs import (
     DAY,
@@ -110,6 +113,30 @@ def test_strangers_are_judged_by_their_team_and_new_assets_by_their_owner() -> N
     own, other = probability["red1", "red-launch"], probability["red1", "blue-launch"]
     assert own == pytest.approx(0.25, abs=0.08)
     assert other < own / 20
+
+
+@pytest.mark.parametrize("shape", [(60, 25), (25, 60)])
+def test_factors_equal_those_of_scikit_learn(shape: tuple[int, int]) -> None:
+    rng = np.random.default_rng(3)
+    rates = rng.gamma(0.3, 1, (shape[0], 6)) @ rng.gamma(0.3, 1, (6, shape[1]))
+    counts = sparse.csr_matrix(rng.poisson(rates).astype(np.float64))
+    model = NMF(
+        n_components=6,
+        init="nndsvda",
+        solver="mu",
+        beta_loss="kullback-leibler",
+        max_iter=factors.STEPS,
+        tol=factors.LEAST_GAIN,
+        random_state=7,
+    )
+    left = model.fit_transform(counts)
+    assert model.n_iter_ < factors.STEPS
+    found = factors.factorise(counts, rank=6, seed=7)
+    for one, other in zip(found, (left, model.components_), strict=True):
+        np.testing.assert_allclose(one, other, rtol=1e-9, atol=1e-12)
+    row, column = np.indices(shape).reshape(2, -1)
+    expected = factors.expected_counts(*found, row, column).reshape(shape)
+    np.testing.assert_allclose(expected, left @ model.components_, rtol=1e-9, atol=1e-12)
 
 
 def test_what_others_do_on_the_day_moves_no_probability() -> None:
