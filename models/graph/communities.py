@@ -7,7 +7,7 @@ import numpy as np
 from scipy import sparse
 
 from models.graph.likeness import NEIGHBOURS, nearest_rows
-from models.graph.window import Codes, Floats, Window
+from models.graph.window import Codes, Floats, Window, indicator
 
 
 def find_communities(
@@ -23,9 +23,8 @@ def find_communities(
     projection = nx.Graph()
     projection.add_nodes_from(range(len(window.users)))
     no_teams = [""] * len(window.users)
-    for user, others in enumerate(nearest_rows(profiles, no_teams, 0.0, NEIGHBOURS)):
-        for other, likeness in others:
-            projection.add_edge(user, other, weight=likeness)
+    nearest = nearest_rows(profiles, no_teams, 0.0, NEIGHBOURS)
+    projection.add_weighted_edges_from(zip(*(part.tolist() for part in nearest), strict=True))
     found = nx.community.louvain_communities(projection, weight="weight", seed=seed)
     groups = sorted(sorted(group) for group in found)
     of_user = np.zeros(len(window.users), dtype=np.int64)
@@ -37,9 +36,3 @@ def find_communities(
     numbers = np.empty(len(groups), dtype=np.int64)
     numbers[np.argsort(-sizes, kind="stable")] = np.arange(len(groups))
     return np.concatenate([numbers[of_user], numbers[of_asset]])
-
-
-def indicator(codes: Codes, size: int) -> sparse.csr_matrix:
-    """Groups × members, 1 where the member is of the group."""
-    ones = np.ones(len(codes))
-    return sparse.csr_matrix((ones, (codes, np.arange(len(codes)))), shape=(size, len(codes)))

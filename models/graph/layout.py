@@ -7,8 +7,7 @@ import hashlib
 import numpy as np
 from scipy import sparse
 
-from models.graph.communities import indicator
-from models.graph.window import Codes, Floats, Window
+from models.graph.window import Codes, Floats, Window, indicator
 
 LAYOUT_STEPS = 40
 """Steps of the layout; more change little."""

@@ -176,3 +176,9 @@ def codes_of(values: list[Any]) -> Codes:
     """Position of each value in the sorted distinct values."""
     place = {value: number for number, value in enumerate(sorted(set(values)))}
     return np.array([place[value] for value in values], dtype=np.int64)
+
+
+def indicator(codes: Codes, size: int) -> sparse.csr_matrix:
+    """Groups × members, 1 where the member is of the group."""
+    ones = np.ones(len(codes))
+    return sparse.csr_matrix((ones, (codes, np.arange(len(codes)))), shape=(size, len(codes)))

@@ -8,8 +8,10 @@ from collections import defaultdict
 import numpy as np
 import pandas as pd
 import pytest
+from scipy import sparse
 
 from models.graph import bipartite_graph
+from models.graph.likeness import nearest_rows
 from models.graph.window import TEAM_SHARE
 from schemas.tables.graph import GRAPH_EDGES, GRAPH_NODES
 from tests.worlds.graphs import (
@@ -160,6 +162,31 @@ def test_peers_equal_a_naive_loop() -> None:
         others = [other for other in users if other != user and kind[other] == kind[user]]
         alike = sorted((-likeness(user, other), other) for other in others)
         assert peers == [other for score, other in alike if score < 0][: SETTINGS.peers], user
+
+
+@pytest.mark.parametrize("team_share", [0.0, TEAM_SHARE])
+def test_nearest_rows_are_those_of_comparing_all_pairs(team_share: float) -> None:
+    """Some rows are decided by rare columns, some are alike, some have popular columns only."""
+    rng = np.random.default_rng(4)
+    size, count = 900, 12
+    rare = (rng.random((size, 300)) < 0.02) * (np.arange(size) % 6 > 0)[:, None]
+    popular = rng.random((size, 40)) < 0.7
+    weights = np.hstack([rng.integers(1, 4, rare.shape) * rare, 0.1 * popular])
+    weights[5::30] = weights[5]
+    weights[17] = 0
+    profiles = weights / np.maximum(np.linalg.norm(weights, axis=1), 1e-9)[:, None]
+    # One large team, some small ones, and users without.
+    teams = [str(rng.choice(["large", "", f"small{n // 9}"])) for n in range(size)]
+    row, other, likeness = nearest_rows(sparse.csr_matrix(profiles), teams, team_share, count)
+
+    same = np.array([[left != "" and left == right for right in teams] for left in teams])
+    expected = ((1 - team_share) * profiles @ profiles.T + team_share * same).round(9)
+    np.fill_diagonal(expected, 0.0)
+    nearest = np.argsort(-expected, axis=1, kind="stable")[:, :count]
+    close = np.take_along_axis(expected, nearest, axis=1)
+    assert row.tolist() == np.repeat(np.arange(size), (close > 0).sum(axis=1)).tolist()
+    assert other.tolist() == nearest[close > 0].tolist()
+    assert likeness.tolist() == close[close > 0].tolist()
 
 
 def test_todays_conduct_does_not_choose_ones_peers() -> None:
