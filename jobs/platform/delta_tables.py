@@ -21,8 +21,9 @@ import time
 import uuid
 from collections.abc import Sequence
 from datetime import date, timedelta
+from functools import reduce
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 from urllib.parse import unquote
 
 from jobs.platform.engine import ENGINE_OPTION
@@ -45,6 +46,8 @@ LOG_REMEDY = (
     "`exfilwatch run --config … --start … --end …`"
 )
 REASON_CHARS = 200
+FRAME_ROWS = 250_000
+"""Most rows in one frame of :func:`to_frames`: some 10 MB of edges, a tenth of a message."""
 
 
 def table_path(storage: str, table: Table) -> str:
@@ -277,10 +280,15 @@ def stored_frame(
 
 
 def replace_day(
-    frame: DataFrame, storage: str, table: Table, day: date, writing: int | None = None
+    frame: DataFrame | Sequence[DataFrame],
+    storage: str,
+    table: Table,
+    day: date,
+    writing: int | None = None,
 ) -> None:
     """Replace the rows of ``day`` by ``frame``, atomically, with the types of the spec.
 
+    ``frame``: one frame, or several whose rows make the day (:func:`to_frames`).
     ``writing``: a number from :func:`next_writing`, committed with the rows. If a column is
     missing, the engine's error is raised and the table stays as it was. RunError if the table has
     files and no log. The caller must pass no rows of another day.
@@ -289,8 +297,9 @@ def replace_day(
     # Spark ignores a write if its version is not higher than that of the last one.
     transaction = (_mark(day), writing or next_writing(storage, [table], day))
     columns = [f"cast(`{c.name}` as {c.type}) as `{c.name}`" for c in table.columns]
-    typed = frame.selectExpr(*columns)
-    if frame.sparkSession.conf.get(ENGINE_OPTION) == "sail":
+    frames = list(frame) if isinstance(frame, Sequence) else [frame]
+    typed = [each.selectExpr(*columns) for each in frames]
+    if typed[0].sparkSession.conf.get(ENGINE_OPTION) == "sail":
         _replace_with_deltalake(typed, path, day, transaction)
     else:
         _replace_with_delta_spark(typed, path, table, day, transaction)
@@ -319,22 +328,37 @@ def next_writing(storage: str, tables: Sequence[Table], day: date) -> int:
 
 
 def to_frame(spark: SparkSession, rows: pd.DataFrame, table: Table) -> DataFrame:
-    """A pandas frame with a table's columns as an engine frame with the table's types."""
-    records = rows[table.column_names].astype(object)
-    missing: Any = None  # which pandas takes, but its stubs do not name
-    records = records.where(records.notna(), missing)
-    return spark.createDataFrame(
-        [tuple(record) for record in records.itertuples(index=False)], table.ddl()
-    )
+    """A pandas frame with a table's columns as an engine frame with the table's types.
+
+    Missing values are null, naive timestamps are UTC. Raises pyarrow's ArrowException for a value
+    that is not of its column's type. Above 128 MB the engine takes only :func:`to_frames`.
+    """
+    return to_frames(spark, rows, table, max(len(rows), 1))[0]
+
+
+def to_frames(
+    spark: SparkSession, rows: pd.DataFrame, table: Table, frame_rows: int = FRAME_ROWS
+) -> list[DataFrame]:
+    """The frames of :func:`to_frame`, one of each ``frame_rows`` rows; one without rows if none."""
+    import pyarrow as pa
+    from pyspark.sql.pandas.types import to_arrow_schema
+
+    schema = spark.createDataFrame([], table.ddl()).schema
+    arrow = to_arrow_schema(schema, timezone="UTC")
+    starts = range(0, max(len(rows), 1), frame_rows)
+    parts = (rows.iloc[start : start + frame_rows] for start in starts)
+    tables = (pa.Table.from_pandas(part, schema=arrow, preserve_index=False) for part in parts)
+    return [spark.createDataFrame(each, schema) for each in tables]
 
 
 def _replace_with_delta_spark(
-    frame: DataFrame, path: str, table: Table, day: date, transaction: tuple[str, int]
+    frames: list[DataFrame], path: str, table: Table, day: date, transaction: tuple[str, int]
 ) -> None:
-    empty = frame.sparkSession.createDataFrame([], table.ddl())
+    empty = frames[0].sparkSession.createDataFrame([], table.ddl())
     empty.write.format("delta").mode("ignore").partitionBy("day").save(path)
     (
-        frame.write.format("delta")
+        reduce(lambda above, below: above.union(below), frames)
+        .write.format("delta")
         .mode("overwrite")
         .option("mergeSchema", "true")
         .option("replaceWhere", f"day = '{day}'")
@@ -345,21 +369,23 @@ def _replace_with_delta_spark(
 
 
 def _replace_with_deltalake(
-    frame: DataFrame, path: str, day: date, transaction: tuple[str, int]
+    frames: list[DataFrame], path: str, day: date, transaction: tuple[str, int]
 ) -> None:
     import pyarrow as pa
     from deltalake import CommitProperties, DeltaTable, Schema, Transaction
     from deltalake.transaction import AddAction, RemoveAction
 
     url = object_store_url(path)
-    arrow = [field.with_nullable(True) for field in frame.limit(0).toArrow().schema]
+    arrow = [field.with_nullable(True) for field in frames[0].limit(0).toArrow().schema]
     # The log comes before the first file, because files without a log mean a damaged table.
     if DeltaTable.is_deltatable(url):
         table = DeltaTable(url)
     else:
         table = DeltaTable.create(url, pa.schema(arrow), partition_by=["day"], mode="ignore")
     files = f"day={day}/{uuid.uuid4().hex}"
-    frame.drop("day").write.option("compression", "snappy").parquet(f"{path}/{files}")
+    for number, frame in enumerate(frames):
+        rows = frame.drop("day").write.option("compression", "snappy")
+        rows.parquet(f"{path}/{files}/{number:04d}")
     now_ms = int(time.time() * 1000)
     adds: list[AddAction | RemoveAction] = [
         AddAction(

@@ -10,7 +10,7 @@ from datetime import date
 from typing import TYPE_CHECKING
 
 from jobs.inputs.context import load_context
-from jobs.platform.delta_tables import to_frame
+from jobs.platform.delta_tables import to_frames
 from jobs.stages.stage import Outcome, Read, Stage, StageTables
 from schemas.config import JobConfig
 from schemas.tables.access import ACCESS
@@ -32,8 +32,8 @@ def make_graph(tables: StageTables, config: JobConfig, day: date) -> Outcome:
     )
     context = load_context(config.context, day)
     nodes, edges = build_graph(pairs, kinds, context, day, config.graph)
-    tables.replace(to_frame(tables.spark, nodes, GRAPH_NODES), GRAPH_NODES)
-    tables.replace(to_frame(tables.spark, edges, GRAPH_EDGES), GRAPH_EDGES)
+    tables.replace(to_frames(tables.spark, nodes, GRAPH_NODES), GRAPH_NODES)
+    tables.replace(to_frames(tables.spark, edges, GRAPH_EDGES), GRAPH_EDGES)
     users = int((nodes["node_type"] == "user").sum())
     said = (
         f"{users:,} users, {len(nodes) - users:,} assets, {len(edges):,} edges "

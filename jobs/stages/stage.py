@@ -84,7 +84,9 @@ class StageTables:
         self.require_read(table, last, look_back)
         return stored_frame(self.storage, table, last, look_back, columns, where)
 
-    def replace(self, frame: DataFrame, table: Table, writing: int | None = None) -> None:
+    def replace(
+        self, frame: DataFrame | Sequence[DataFrame], table: Table, writing: int | None = None
+    ) -> None:
         """Replace the stage's day of ``table``; see :func:`replace_day`."""
         if table not in self.writes:
             raise ValueError(f"stage {self.stage} does not declare that it writes {table.name}")

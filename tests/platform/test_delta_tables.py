@@ -6,11 +6,21 @@ from dataclasses import replace
 from datetime import date, datetime
 from typing import TYPE_CHECKING
 
+import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
+import pytest
 from deltalake import DeltaTable, write_deltalake
 
-from jobs.platform.delta_tables import day_written, open_table, read_days, replace_day, stored_frame
+from jobs.platform.delta_tables import (
+    day_written,
+    open_table,
+    read_days,
+    replace_day,
+    stored_frame,
+    to_frame,
+    to_frames,
+)
 from jobs.platform.stored_rows import stored_rows
 from schemas.tables.access import ACCESS, OBJECT_ACCESS
 from schemas.tables.spec import Table
@@ -65,6 +75,31 @@ def test_an_older_table_gets_a_new_column(sail: SparkSession, tmp_path: Path) ->
     assert read_days(sail, str(tmp_path), OBJECT_ACCESS, FIRST).first().bytes_out == 5
     write(sail, tmp_path, OBJECT_ACCESS, FIRST, part_bytes=8)
     assert found() == [[(FIRST, 8, None), (SECOND, 7, 9)]] * 3
+
+
+@pytest.mark.parametrize("engine", ["sail", "apache_spark"])
+def test_a_day_of_several_frames_is_one_commit(
+    engine: str, request: pytest.FixtureRequest, tmp_path: Path
+) -> None:
+    spark = request.getfixturevalue(engine)
+    storage = str(tmp_path)
+    rows = pd.DataFrame([row(SECOND, object=f"part-{n}", reads=n + 1) for n in range(5)])
+    rows.loc[3, ["part_bytes", "bytes_out"]] = 7, None
+    frames = to_frames(spark, rows, OBJECT_ACCESS, frame_rows=2)
+    assert len(frames) == 3
+    replace_day(to_frame(spark, rows.head(0), OBJECT_ACCESS), storage, OBJECT_ACCESS, SECOND)
+    version = open_table(storage, OBJECT_ACCESS).version()
+    replace_day(frames, storage, OBJECT_ACCESS, SECOND)
+    assert open_table(storage, OBJECT_ACCESS).version() == version + 1
+    found = read_days(spark, storage, OBJECT_ACCESS, SECOND).orderBy("object").collect()
+    assert [(each.object, each.reads) for each in found] == [(f"part-{n}", n + 1) for n in range(5)]
+    assert [each.part_bytes for each in found] == [None, None, None, 7, None]
+    assert [each.bytes_out for each in found] == [5, 5, 5, None, 5]
+    assert found[0].first_time == rows["first_time"][0]
+    assert found[0].ranges == ["bytes=0-4"]
+    if engine == "sail":
+        stored = stored_frame(storage, OBJECT_ACCESS, SECOND)
+        assert stored["object"].tolist() == rows["object"].tolist()
 
 
 def days_written(storage: Path, *tables: Table) -> list[list[bool]]:
