@@ -22,7 +22,7 @@ from __future__ import annotations
 from datetime import date
 from typing import TYPE_CHECKING
 
-import networkx as nx
+import numpy as np
 import pandas as pd
 
 from models.graph.communities import find_communities
@@ -95,21 +95,23 @@ def _nodes(
     profiles = weigh_profiles(window, weights)
     communities = find_communities(window, weights, profiles, settings.seed)
     places = lay_out(window, weights, communities, settings.seed)
-    asset_kinds = context.assets.drop_duplicates("asset_id").set_index("asset_id")["kind"]
-    graph = bipartite_graph(edges)
-    keys = [("user", user) for user in window.users] + [("asset", a) for a in window.assets]
+    listed = context.assets.drop_duplicates("asset_id")
+    asset_kinds = dict(zip(listed["asset_id"], listed["kind"], strict=True))
+    user, asset = window.pairs["user"].to_numpy(), window.pairs["asset"].to_numpy()
+    ends = np.concatenate([user, len(window.users) + asset])
+    edge_weights = np.tile(edges["weight"].to_numpy(), 2)
     nodes = pd.DataFrame(
         {
             "day": day,
-            "node_id": [node_id for _, node_id in keys],
-            "node_type": [node_type for node_type, _ in keys],
+            "node_id": [*window.users, *window.assets],
+            "node_type": ["user"] * len(window.users) + ["asset"] * len(window.assets),
             "kind": [
                 *window.kinds,
                 *(asset_kinds.get(asset) or None for asset in window.assets),
             ],
             "community": communities,
-            "degree": [graph.degree(key) for key in keys],
-            "strength": [round(graph.degree(key, weight="weight"), 6) for key in keys],
+            "degree": np.bincount(ends),
+            "strength": np.bincount(ends, edge_weights).round(6),
             "peers": [
                 *choose_peers(window, profiles, teams, settings.peers),
                 *([] for _ in window.assets),
@@ -117,18 +119,7 @@ def _nodes(
             "x": places[:, 0],
             "y": places[:, 1],
         },
-        index=range(len(keys)),
+        index=range(len(communities)),
     )
     nodes = nodes.sort_values(["node_type", "node_id"], ignore_index=True)
     return nodes[GRAPH_NODES.column_names]
-
-
-def bipartite_graph(edges: pd.DataFrame) -> nx.Graph:
-    """Rows of GRAPH_EDGES as a NetworkX graph: nodes ("user", id) and ("asset", id), ``weight``."""
-    graph = nx.Graph()
-    users = [("user", user) for user in edges["user_id"]]
-    assets = [("asset", asset) for asset in edges["asset_id"]]
-    graph.add_nodes_from(users, bipartite=0)
-    graph.add_nodes_from(assets, bipartite=1)
-    graph.add_weighted_edges_from(zip(users, assets, edges["weight"], strict=True))
-    return graph

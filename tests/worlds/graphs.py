@@ -7,6 +7,7 @@ from collections import defaultdict
 from datetime import date, timedelta
 from typing import Any
 
+import networkx as nx
 import numpy as np
 import pandas as pd
 
@@ -82,6 +83,17 @@ def reduce_slowly(
         for (user, kind), agos in kinds.items()
     ]
     return pd.DataFrame(pairs, columns=PAIR_COLUMNS), pd.DataFrame(logged, columns=KIND_COLUMNS)
+
+
+def bipartite_graph(edges: pd.DataFrame) -> nx.Graph:
+    """Rows of GRAPH_EDGES as a NetworkX graph: nodes ("user", id) and ("asset", id), ``weight``."""
+    graph = nx.Graph()
+    users = [("user", user) for user in edges["user_id"]]
+    assets = [("asset", asset) for asset in edges["asset_id"]]
+    graph.add_nodes_from(users, bipartite=0)
+    graph.add_nodes_from(assets, bipartite=1)
+    graph.add_weighted_edges_from(zip(users, assets, edges["weight"], strict=True))
+    return graph
 
 
 def context_of(

@@ -10,7 +10,6 @@ import pandas as pd
 import pytest
 from scipy import sparse
 
-from models.graph import bipartite_graph
 from models.graph.likeness import nearest_rows
 from models.graph.window import TEAM_SHARE
 from schemas.tables.graph import GRAPH_EDGES, GRAPH_NODES
@@ -19,6 +18,7 @@ from tests.worlds.graphs import (
     SETTINGS,
     Touch,
     access_of,
+    bipartite_graph,
     context_of,
     graph_of,
     peer_groups,
@@ -88,6 +88,18 @@ def test_users_and_assets_may_share_their_names() -> None:
     ]
     graph = bipartite_graph(edges)
     assert sorted(graph.neighbors(("user", "x"))) == [("asset", "x"), ("asset", "y")]
+
+
+def test_degree_and_strength_are_those_of_the_drawn_graph() -> None:
+    access, foreign, _, _ = planted_blocks(25, 40, 3, seed=11)
+    access = pd.concat([access, foreign])
+    access = access.assign(events=np.arange(len(access)) % 40 + 1)
+    nodes, edges = graph_of(access, context_of(), DAY, SETTINGS)
+    graph = bipartite_graph(edges)
+    keys = list(zip(nodes["node_type"], nodes["node_id"], strict=True))
+    assert nodes["degree"].tolist() == [graph.degree(key) for key in keys]
+    strength = [graph.degree(key, weight="weight") for key in keys]
+    assert nodes["strength"].tolist() == pytest.approx(strength, abs=1e-6)
 
 
 # Communities and peers.
