@@ -182,8 +182,8 @@ def test_nearest_rows_are_those_of_comparing_all_pairs(team_share: float) -> Non
     rng = np.random.default_rng(4)
     size, count = 900, 12
     rare = (rng.random((size, 300)) < 0.02) * (np.arange(size) % 6 > 0)[:, None]
-    popular = rng.random((size, 40)) < 0.7
-    weights = np.hstack([rng.integers(1, 4, rare.shape) * rare, 0.1 * popular])
+    popular = rng.random((size, 150)) < 0.7
+    weights = np.hstack([rng.integers(1, 4, rare.shape) * rare, 0.05 * popular])
     weights[5::30] = weights[5]
     weights[17] = 0
     profiles = weights / np.maximum(np.linalg.norm(weights, axis=1), 1e-9)[:, None]
