@@ -152,7 +152,7 @@ def plain(frame: pd.DataFrame, columns: list[str], key: tuple[str, ...]) -> list
     ]
 
 
-@pytest.mark.parametrize(("engine", "newest"), [("sail", DAYS), ("apache_spark", 2)])
+@pytest.mark.parametrize(("engine", "newest"), [("sail", DAYS), ("apache_spark", 1)])
 def test_tables_are_those_made_in_plain_python(
     engine: str,
     newest: int,
