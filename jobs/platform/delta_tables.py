@@ -28,6 +28,7 @@ from urllib.parse import unquote
 
 from jobs.platform.engine import ENGINE_OPTION
 from jobs.platform.errors import RunError
+from jobs.platform.key_order import sorted_days
 from jobs.platform.terminal_text import one_line_of
 from schemas.tables import RECORDS, TABLES
 from schemas.tables.spec import Table
@@ -249,8 +250,10 @@ def stored_frame(
 
     ``columns``: the wanted columns; None: all. ``where``: a condition on the rows; None: all. The
     models read small tables as a whole; this is several times faster than the engine's result
-    stream. Days are in order. The rows of a day that
-    lies in one file keep their order. Timestamps are naive UTC, dates are ``datetime.date``.
+    stream. Days are in order. The rows of a day are in the order of the key if the table's
+    ``in_key_order`` is set, because sums of fractions depend on the order of their terms. In other
+    tables the rows of a day that lies in one file keep their order. Timestamps are naive UTC, dates
+    are ``datetime.date``.
     Columns of lists stay in Arrow's form, because unpacking them takes longer than all the rest.
     """
     import pandas as pd
@@ -272,7 +275,12 @@ def stored_frame(
     # The table lists files in an order that a second run would not repeat.
     files = sorted(stored.get_fragments(wanted), key=lambda file: file.path)
     in_order = FileSystemDataset(files, stored.schema, stored.format, stored.filesystem)
-    rows = in_order.to_table(columns=names, filter=rows_wanted)
+    if table.in_key_order:
+        needed = dict.fromkeys([*names, "day", *table.key])
+        rows = sorted_days(in_order.to_table(columns=list(needed), filter=rows_wanted), table)
+        rows = rows.select(names)
+    else:
+        rows = in_order.to_table(columns=names, filter=rows_wanted)
     frame: pd.DataFrame = rows.to_pandas(date_as_object=True, types_mapper=keep_lists)
     for name in frame.select_dtypes("datetimetz"):
         frame[name] = frame[name].dt.tz_localize(None).astype("datetime64[ns]")

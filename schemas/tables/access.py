@@ -12,6 +12,7 @@ ACCESS = Table(
     stage="aggregate",
     grain="day x user x asset x action class",
     key=("user_id", "asset_id", "action_class"),
+    in_key_order=True,
     columns=(
         Column("day", "date", "day"),
         Column("user_id", "string", "as in events"),
@@ -61,6 +62,7 @@ OBJECT_ACCESS = Table(
     stage="aggregate",
     grain="day x user x asset x object (assets of kind checkpoint or dataset; reads and copies)",
     key=("user_id", "asset_id", "object"),
+    in_key_order=True,
     columns=(
         Column("day", "date", "day"),
         Column("user_id", "string", "as in events"),

@@ -37,6 +37,7 @@ COVERAGE = Table(
     stage="features",
     grain="day x identity x artefact read on the day",
     key=("user_id", "asset_id"),
+    in_key_order=True,
     columns=(
         Column("day", "date", "day"),
         Column("user_id", "string", "as in access"),

@@ -19,6 +19,7 @@ ASSET_DAYS = Table(
     stage="features",
     grain="day x asset touched",
     key=("asset_id",),
+    in_key_order=True,
     columns=(
         Column("day", "date", "day"),
         Column("asset_id", "string", "as in access"),
@@ -33,6 +34,7 @@ NOVELTY = Table(
     stage="features",
     grain="day x identity x kind of value x value",
     key=("user_id", "kind", "value"),
+    in_key_order=True,
     columns=(
         Column("day", "date", "day"),
         Column("user_id", "string", "as in access"),
@@ -52,6 +54,7 @@ PAIRS = Table(
     stage="features",
     grain="day x identity x asset touched",
     key=("user_id", "asset_id"),
+    in_key_order=True,
     columns=(
         Column("day", "date", "day"),
         Column("user_id", "string", "as in access"),
@@ -91,6 +94,7 @@ ENTITY_DAYS = Table(
     stage="features",
     grain="day x identity with access",
     key=("user_id",),
+    in_key_order=True,
     columns=(
         Column("day", "date", "day"),
         Column("user_id", "string", "as in access"),

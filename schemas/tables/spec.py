@@ -20,13 +20,18 @@ class Column:
 
 @dataclass(frozen=True)
 class Table:
-    """One table: ``key`` is unique within a day, ``stage`` writes it."""
+    """One table: ``key`` is unique within a day, ``stage`` writes it.
+
+    ``in_key_order``: readers of frames get each day by the key, and the engine may write the day as
+    any number of files in any order. Frames of other tables keep the order of the files.
+    """
 
     name: str
     grain: str
     key: tuple[str, ...]
     columns: tuple[Column, ...]
     stage: str = ""
+    in_key_order: bool = False
 
     @property
     def column_names(self) -> list[str]:

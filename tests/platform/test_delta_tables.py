@@ -54,6 +54,25 @@ def by_engine(spark: SparkSession, storage: Path) -> list[tuple[object, ...]]:
     return [tuple(row) for row in rows.select("day", *LATER).collect()]
 
 
+def test_frames_of_unsorted_files_are_in_the_order_of_the_key(
+    sail: SparkSession, tmp_path: Path
+) -> None:
+    names = [f"{number * 7919 % 20_000:05d}" for number in range(20_000)]
+    for day in (SECOND, FIRST):
+        usual = row(day)
+        cells = [
+            tuple((usual | {"object": name})[column] for column in OBJECT_ACCESS.column_names)
+            for name in names
+        ]
+        frame = sail.createDataFrame(cells, OBJECT_ACCESS.ddl()).repartition(3, "object")
+        replace_day(frame, str(tmp_path), OBJECT_ACCESS, day)
+    assert len(open_table(str(tmp_path), OBJECT_ACCESS).file_uris()) > len((FIRST, SECOND))
+    expected = [(day, name) for day in (FIRST, SECOND) for name in sorted(names)]
+    read = stored_frame(str(tmp_path), OBJECT_ACCESS, SECOND, 1, ["object", "day"])
+    assert list(read.columns) == ["object", "day"]
+    assert list(zip(read["day"], read["object"], strict=True)) == expected
+
+
 def test_an_older_table_gets_a_new_column(sail: SparkSession, tmp_path: Path) -> None:
     def found() -> list[list[tuple[object, ...]]]:
         frame = stored_frame(str(tmp_path), OBJECT_ACCESS, SECOND, 1)

@@ -31,7 +31,6 @@ from schemas.context import MANIFEST_KINDS
 from schemas.formats import FORMATS
 from schemas.tables.access import ACCESS, OBJECT_ACCESS
 from schemas.tables.events import EVENTS
-from schemas.tables.spec import Table
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame
@@ -47,16 +46,16 @@ def aggregate_day(tables: StageTables, config: JobConfig, day: date) -> Outcome:
     )
     context = load_context(config.context, day)
     assets = context.assets
-    followed = sorted(assets.loc[assets["kind"].isin(MANIFEST_KINDS), "asset_id"])
+    listed = sorted(set(assets.loc[assets["kind"].isin(MANIFEST_KINDS), "asset_id"]))
+    ids = [(asset_id,) for asset_id in listed]
+    followed = tables.spark.createDataFrame(ids, "asset_id string").hint("broadcast")
     with staging_folder(config.storage) as scratch:
         events, twice = each_access_once(events, config.sources, f"{scratch}/counted_once.parquet")
         ways = _stored(ways_of_access(events), f"{scratch}/ways.parquet")
         objects = _stored(touched_objects(events), f"{scratch}/objects.parquet")
         sizes = tables.spark.createDataFrame(asset_sizes(context), ASSET_SIZES).hint("broadcast")
-        by_asset = in_order(access_rows(ways, objects, sizes, day), ACCESS)
-        tables.replace(by_asset, ACCESS)
-        by_object = in_order(object_rows(objects, events, followed, day), OBJECT_ACCESS)
-        tables.replace(by_object, OBJECT_ACCESS)
+        tables.replace(access_rows(ways, objects, sizes, day), ACCESS)
+        tables.replace(object_rows(objects, events, followed, day), OBJECT_ACCESS)
     rows = tables.stored(ACCESS).count()
     single = tables.stored(OBJECT_ACCESS).count()
     counted_once = "" if twice is None else f", in two sources but counted once: {twice:,} events"
@@ -64,15 +63,6 @@ def aggregate_day(tables: StageTables, config: JobConfig, day: date) -> Outcome:
         {ACCESS.name: rows, OBJECT_ACCESS.name: single},
         (f"{rows:,} user–asset rows, {single:,} user–object rows{counted_once}",),
     )
-
-
-def in_order(frame: DataFrame, table: Table) -> DataFrame:
-    """Rows by the table's key, as one file.
-
-    Sums of fractions depend on the order of their terms, and a day that is run again must give the
-    same signals to the last digit.
-    """
-    return frame.coalesce(1).sortWithinPartitions(*table.key)
 
 
 def _stored(frame: DataFrame, path: str) -> DataFrame:

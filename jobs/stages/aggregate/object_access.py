@@ -6,22 +6,24 @@ from datetime import date
 from typing import TYPE_CHECKING
 
 from jobs.stages.aggregate.access import KIND, MAX_RANGES
-from jobs.stages.sql import quoted
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame
 
 KEYS = ("user_id", "asset_id", "object")
+TAKEN = "action_class in ('read', 'copy')"
 
 
-def object_rows(objects: DataFrame, events: DataFrame, followed: list[str], day: date) -> DataFrame:
-    """``object_access`` of the day: reads and copies of single objects of ``followed`` assets."""
+def object_rows(objects: DataFrame, events: DataFrame, followed: DataFrame, day: date) -> DataFrame:
+    """``object_access`` of the day: reads and copies of single objects.
+
+    ``followed``: the ids of the assets whose objects are followed, in the column ``asset_id``.
+    """
     from pyspark.sql.functions import expr
 
-    names = ", ".join(map(quoted, followed)) or "null"
-    of_followed = f"asset_id in ({names}) and action_class in ('read', 'copy')"
     touched = (
-        objects.where(of_followed)
+        objects.where(TAKEN)
+        .join(followed, "asset_id", "left_semi")
         .groupBy(*KEYS)
         .agg(
             expr(KIND),
@@ -33,7 +35,8 @@ def object_rows(objects: DataFrame, events: DataFrame, followed: list[str], day:
         )
     )
     # One read of neither a range nor a part is a read of the whole object.
-    ranges = _ranges(events.where(of_followed)).withColumnRenamed("range_reads", "reads")
+    taken = events.where(TAKEN).join(followed, "asset_id", "left_semi")
+    ranges = _ranges(taken).withColumnRenamed("range_reads", "reads")
     return touched.join(ranges, [*KEYS, "reads"], "left").selectExpr(
         f"date'{day}' as day",
         "user_id",
