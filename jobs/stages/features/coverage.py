@@ -93,22 +93,26 @@ def _cells(rows: DataFrame) -> DataFrame:
 
 def _with_parts(cells: DataFrame, rows: DataFrame, known: DataFrame) -> DataFrame:
     """The cells with the largest ``size`` known and the parts of SPANS, 0 to 1."""
-    sizes = _sizes(known, cells.where("partial or shown is null")).selectExpr(
-        "asset_id", "object", "size as found"
-    )
-    parts = _partial_reads(rows.where(PARTIAL), sizes)
+    # On most days no object was read in parts, and planning for them takes a second.
+    in_parts = bool(cells.where("partial").head(1))
+    shown = _shown_sizes(known, cells.where("partial or shown is null"), in_parts)
+    sizes = shown.groupBy("asset_id", "object").agg(*_exprs(found="max(size)"))
     whole = {
         name: f"whole_last < {high}" if low == 0 else f"whole_first >= {low}"
         for name, (low, high) in SPANS.items()
     }
-    joined = cells.join(parts, [*CELL], "left").join(sizes, ["asset_id", "object"], "left")
+    joined = cells.join(sizes, ["asset_id", "object"], "left")
+    part = "0D"
+    if in_parts:
+        joined = joined.join(_partial_reads(rows.where(PARTIAL), sizes), [*CELL], "left")
+        part = "coalesce({name}, 0D)"
     return joined.selectExpr(
         *CELL,
         "first",
         "first30",
         "last",
         "if(partial or shown is null, greatest(found, shown), shown) as size",
-        *(f"if(coalesce({sql}, false), 1D, coalesce({name}, 0D)) as {name}"
+        *(f"if(coalesce({sql}, false), 1D, {part.format(name=name)}) as {name}"
           for name, sql in whole.items()),
     )  # fmt: skip
 
@@ -192,17 +196,20 @@ def _requested(rows: DataFrame) -> DataFrame:
     )
 
 
-def _sizes(known: DataFrame, cells: DataFrame) -> DataFrame:
-    """``size`` of the objects of ``cells``, by whatever anybody's reads have shown of them."""
-    from pyspark.sql.functions import expr
+def _shown_sizes(known: DataFrame, cells: DataFrame, in_parts: bool) -> DataFrame:
+    """``size`` of the objects of ``cells`` by each read of anybody that shows one.
 
+    ``in_parts``: some of the objects were read in parts, so that the ends of ranges count too.
+    """
     key = ["asset_id", "object"]
     reads = known.join(cells.select(*key).distinct(), key, "left_semi")
-    ends = _requested(reads.where(PARTIAL).select(*key, "ranges")).where(f"high < {FURTHEST_BYTE}")
-    shown = reads.selectExpr(*key, f"{SHOWN_SIZE} as size").unionByName(
-        ends.selectExpr(*key, "high as size")
-    )
-    return shown.where("size > 0").groupBy(*key).agg(expr("max(size) as size"))
+    shown = reads.selectExpr(*key, f"{SHOWN_SIZE} as size")
+    if in_parts:
+        ends = _requested(reads.where(PARTIAL).select(*key, "ranges"))
+        shown = shown.unionByName(
+            ends.where(f"high < {FURTHEST_BYTE}").selectExpr(*key, "high as size")
+        )
+    return shown.where("size > 0")
 
 
 def _amounts(cells: DataFrame) -> DataFrame:
