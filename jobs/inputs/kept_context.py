@@ -13,15 +13,18 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
-from jobs.inputs.context import files_in_force
+from jobs.inputs.context import every_directory, files_in_force
 from jobs.inputs.csv_rows import COLUMNS
 from jobs.inputs.fingerprints import file_hashes
 from jobs.platform.delta_tables import open_table, stored_files, table_exists
 from jobs.platform.record_tables import replace_rows
 from schemas.config import JobConfig
 from schemas.tables.runs import CONTEXT_FILES
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 Choice = Literal["kept", "now"]
 """The context files of a day before the newest: those kept with it, or those of now."""
@@ -58,6 +61,15 @@ def kept_context(storage: str, days: Sequence[date]) -> KeptContext:
             if row["hash"] is not None:
                 found[row["day"]][row["kind"]] = row["hash"]
     return KeptContext(found, max(held, default=None))
+
+
+def kept_directories(storage: str, day: date) -> list[pd.DataFrame]:
+    """Rows of the directory kept with the day; empty if none is kept."""
+    if not table_exists(storage, CONTEXT_FILES):
+        return []
+    with tempfile.TemporaryDirectory(prefix="exfilwatch-context-") as folder:
+        _write_kept(storage, day, Path(folder))
+        return every_directory(folder)
 
 
 @contextmanager

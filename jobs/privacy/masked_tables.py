@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from jobs.inputs.context import every_directory, load_context
+from jobs.inputs.kept_context import kept_directories
 from jobs.platform.delta_tables import open_table, stored_frame, table_exists
 from jobs.platform.errors import RunError
 from jobs.privacy.identities_file import FILE_NAME, append_lines, pseudonym_key, read_identities
@@ -131,7 +132,8 @@ def stored_id(config: JobConfig, finding_id: str) -> str:
 def _known_people(key: bytes, config: JobConfig, day: date) -> Pseudonyms:
     sources = [source.name for source in config.sources]
     directories = []
-    for rows in every_directory(config.context):
+    # The day's rows may name people whom the directory of now no longer lists.
+    for rows in (*kept_directories(config.storage, day), *every_directory(config.context)):
         aliases: list[Any] = [names_of(each, sources) for each in rows["aliases"]]
         directories.append(rows.assign(aliases=aliases))
     known = {user for rows in directories for user in rows["user_id"]}

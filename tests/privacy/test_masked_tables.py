@@ -12,11 +12,13 @@ from deltalake import write_deltalake
 
 from jobs.inputs.config import load_config
 from jobs.platform.delta_tables import table_path
+from jobs.platform.record_tables import append_rows
 from jobs.stages.publish.elasticsearch.inputs import read_findings
 from models.reasons.parts import Assets, Person
 from models.reasons.reason import Reason, Series, dump_reasons
 from schemas.finding import validate_finding
 from schemas.tables.findings import FINDINGS
+from schemas.tables.runs import CONTEXT_FILES
 from tests.worlds.masked_people import KEY, KEY_VARIABLE, as_, of, people, write_directory
 from tests.worlds.published import inputs_of
 from tests.worlds.sample_findings import DAY, make_finding
@@ -99,3 +101,15 @@ def test_sentences_are_made_of_their_parts(job: Path, pseudonymize: bool) -> Non
     login = as_("zquill") if pseudonymize else "zquill"
     said = f"read a part of s3://home/{login}, not complemented by other readers"
     assert found == [f"{who} {said}.", said, said]
+
+
+def test_people_of_the_kept_directory_are_masked(job: Path) -> None:
+    """An old day used a directory with people whom the directory of now no longer lists."""
+    directory = job / "context" / "directory.csv"
+    row = {"day": DAY, "kind": "directory", "name": directory.name, "hash": "x"}
+    append_rows(str(job / "warehouse"), CONTEXT_FILES, [{**row, "content": directory.read_bytes()}])
+    others = [each for each in people().to_dict("records") if each["user_id"] != "u1"]
+    write_directory(directory, others)
+    reasons = dump_reasons([OWN, PARTS, PARTS])
+    found = sentences(published(job, True, reasons=reasons))
+    assert found[1].startswith(f"read a part of s3://home/{as_('zquill')}, ")
