@@ -77,7 +77,7 @@ def test_a_stopped_day_leaves_nothing_of_its_older_run(
     last = stored_runs(job)[-1]
     assert (last["stage"], last["outcome"]) == ("check", "stopped")
     stale, _ = status(capsys, job, "--day", str(NEXT_DAY))
-    assert problems(stale)[str(NEXT_DAY), "signals"][0] == f"newer access of {DAY}"
+    assert problems(stale)[str(NEXT_DAY), "graph"] == [f"newer access of {DAY}"]
 
     for name in LATER:
         code, message = stage(capsys, job, name)
