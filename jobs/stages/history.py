@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 
 LOOK_BACK_DAYS = HISTORY_DAYS - 1
-WEEK_DAYS = 7
+WEEK_DAYS, MONTH_DAYS = 7, 30
 HISTORY_READS = (
     Read(ACCESS),
     Read(ENTITY_DAYS, LOOK_BACK_DAYS),
@@ -64,7 +64,7 @@ def read_history(tables: StageTables, config: JobConfig) -> History:
     for read in HISTORY_READS:
         tables.require_read(read.table, tables.day, read.days)
     versions = tuple(table_version(tables.storage, read.table) for read in HISTORY_READS)
-    access, entity_days, pairs, novelty, assets, coverage, nodes, edges = _read_frames(
+    access, entity_days, pairs, novelty, assets, coverage, first_reads, nodes, edges = _read_frames(
         tables, versions
     )
     return History(
@@ -75,6 +75,7 @@ def read_history(tables: StageTables, config: JobConfig) -> History:
         novelty=novelty,
         assets=assets,
         coverage=coverage,
+        first_reads=first_reads,
         nodes=nodes,
         edges=edges,
         context=load_context(config.context, tables.day),
@@ -92,15 +93,11 @@ def _read_frames(tables: StageTables, versions: tuple[int | None, ...]) -> tuple
     marked = pc.field("cloned") | pc.field("fetched") | (pc.field("entries") > 0)
     today = pc.field("day") == pc.scalar(day)
     given = pc.field("kind") == "destination"
-    # The lists of earlier portions are long, and only the day's are used.
     counts = [f"objects_{days}" for days in COVERAGE_DAYS]
-    earlier = tables.frame(
-        COVERAGE,
-        day - timedelta(days=1),
-        past - 1,
-        ["day", "user_id", "user_kind", "asset_id", *counts, "asset_objects", "recent_today",
-         "new_objects"],
-    )  # fmt: skip
+    keys = ["day", "user_id", "user_kind", "asset_id", "asset_objects"]
+    # Lists are long, and few days' are used.
+    earlier = tables.frame(COVERAGE, day - timedelta(days=1), past - 1, [*keys, *counts])
+    first_reads = [*keys, "recent_today", "new_objects"]
     written = tables.frame(ASSET_DAYS, day, past, ["asset_id", "written"])
     return (
         tables.frame(ACCESS),
@@ -109,6 +106,7 @@ def _read_frames(tables: StageTables, versions: tuple[int | None, ...]) -> tuple
         tables.frame(NOVELTY, day, past, where=today | given),
         pd.DataFrame(written.groupby("asset_id")[["written"]].max()),
         pd.concat([earlier, tables.frame(COVERAGE)], ignore_index=True),
+        tables.frame(COVERAGE, day, MONTH_DAYS - 1, first_reads),
         tables.frame(GRAPH_NODES),
         tables.frame(GRAPH_EDGES),
     )

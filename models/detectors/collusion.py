@@ -117,7 +117,7 @@ def _parts(
     artefact hold large shares of it.
     """
     columns = ["user_id", "user_kind", "asset_id", "asset_objects", "recent_today", "new_objects"]
-    rows = recent(history.coverage, history.day, columns, DAYS)
+    rows = recent(history.first_reads, history.day, columns, DAYS)
     rows = rows[(rows["user_id"] != "") & (rows["user_kind"] != "service")]
     today = set(rows.loc[(rows["ago"] == 0) & (rows["recent_today"] > 0), "asset_id"])
     rows = rows[rows["asset_id"].isin(today)].reset_index(drop=True)

@@ -23,7 +23,8 @@ class History:
     * ``pairs``: of the seven days that end with the day, and before them of the 90 days those with
       a clone, a fetch or an entry;
     * ``novelty``: of the day, and of the 89 days before it the destinations;
-    * ``coverage``: of the 90 days, without ``portions`` before the day;
+    * ``coverage``: of the 90 days; before the day its counts of objects alone;
+    * ``first_reads``: ``coverage`` of the 30 days that end with the day, with ``new_objects``;
     * ``nodes``, ``edges``: the graph of the day.
 
     ``assets``: by ``asset_id`` every asset touched in the 90 days, with the most objects that were
@@ -37,6 +38,7 @@ class History:
     novelty: pd.DataFrame
     assets: pd.DataFrame
     coverage: pd.DataFrame
+    first_reads: pd.DataFrame
     nodes: pd.DataFrame
     edges: pd.DataFrame
     context: Context

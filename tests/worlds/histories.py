@@ -318,6 +318,8 @@ def history_from(
     first = day - timedelta(days=HISTORY_DAYS - 1)
     known = access[(access["day"] <= day) & (access["day"] >= first)].reset_index(drop=True)
     features = features_of(known, context)
+    coverage = coverage_of(objects[(objects["day"] <= day) & (objects["day"] >= first)], context)
+    month = day - timedelta(days=29)
     nodes, edges = graph_of(known, context, day, GRAPH)
     return History(
         day=day,
@@ -326,7 +328,8 @@ def history_from(
         pairs=features.pairs,
         novelty=features.novelty,
         assets=pd.DataFrame(features.asset_days.groupby("asset_id")[["written"]].max()),
-        coverage=coverage_of(objects[(objects["day"] <= day) & (objects["day"] >= first)], context),
+        coverage=coverage,
+        first_reads=coverage[coverage["day"] >= month],
         nodes=nodes,
         edges=edges,
         context=context,

@@ -153,13 +153,15 @@ def test_no_detector_looks_ahead(ordinary: World) -> None:
             later.read(DAY + timedelta(days=offset), user, "ckpt-evals-1", shards)
     access, objects = frames_of(later, (ordinary.events, frames))
     features = features_of(access, plain.context)
+    coverage = coverage_of(objects, plain.context)
     peeking = replace(
         plain,
         access=access,
         entity_days=features.entity_days,
         pairs=features.pairs,
         novelty=features.novelty,
-        coverage=coverage_of(objects, plain.context),
+        coverage=coverage,
+        first_reads=coverage,
     )
     pd.testing.assert_frame_equal(score_all(plain, SETTINGS), score_all(peeking, SETTINGS))
 
@@ -175,6 +177,7 @@ def test_order_of_rows_does_not_matter(planted: Callable[..., Any]) -> None:
         history, access=mixed(history.access), entity_days=mixed(history.entity_days),
         pairs=mixed(history.pairs), novelty=mixed(history.novelty),
         coverage=mixed(history.coverage),
+        first_reads=mixed(history.first_reads),
         nodes=mixed(history.nodes), edges=mixed(history.edges),
     )  # fmt: skip
     expected, found = score_all(history, SETTINGS), score_all(shuffled, SETTINGS)
