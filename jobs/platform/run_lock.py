@@ -63,20 +63,19 @@ def storage_lock(storage: str) -> Iterator[Callable[[], None]]:
 
 
 @contextmanager
-def folder_lock(folder: str) -> Iterator[None]:
+def folder_lock(place: str) -> Iterator[None]:
     """Wait until no other process holds the folder, then hold it for the block.
 
-    A folder that cannot be made or opened is not locked: its writer says why. Nor is a folder of a
-    store: of two processes that publish into it at once, one may lose its day until it publishes
-    again.
+    On a store nobody waits: :class:`RunError` if another process holds the folder. A folder that
+    cannot be made or opened is not locked, because its writer says why.
     """
-    if "://" in folder:
-        yield
-        return
-    with ExitStack() as opened:
-        with suppress(OSError):
-            Path(folder).mkdir(parents=True, exist_ok=True)
-            descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-            opened.callback(os.close, descriptor)
-            fcntl.flock(descriptor, fcntl.LOCK_EX)
+    with ExitStack() as held:
+        if "://" in place:
+            held.enter_context(store_lock(object_store_url(place)))
+        else:
+            with suppress(OSError):
+                Path(place).mkdir(parents=True, exist_ok=True)
+                descriptor = os.open(place, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+                held.callback(os.close, descriptor)
+                fcntl.flock(descriptor, fcntl.LOCK_EX)
         yield
