@@ -83,7 +83,7 @@ def examine(path: Path, out: Path | None = None) -> Iterator[Check]:
     yield check_python()
     yield check_packages()
     from jobs.inputs.config import load_config
-    from jobs.platform.delta_tables import table_problems
+    from jobs.platform.damaged_tables import table_problems
 
     try:
         config = load_config(path, out)

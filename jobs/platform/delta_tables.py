@@ -16,7 +16,6 @@ the column.
 
 from __future__ import annotations
 
-import re
 import time
 import uuid
 from collections.abc import Sequence
@@ -24,13 +23,11 @@ from datetime import date, timedelta
 from functools import reduce
 from pathlib import Path
 from typing import TYPE_CHECKING
-from urllib.parse import unquote
 
 from jobs.platform.engine import ENGINE_OPTION
 from jobs.platform.errors import RunError
 from jobs.platform.key_order import sorted_days
-from jobs.platform.terminal_text import one_line_of
-from schemas.tables import RECORDS, TABLES
+from schemas.tables import TABLES
 from schemas.tables.spec import Table
 
 if TYPE_CHECKING:
@@ -63,7 +60,7 @@ def table_exists(storage: str, table: Table) -> bool:
     path = table_path(storage, table)
     if DeltaTable.is_deltatable(object_store_url(path)):
         return True
-    if any(name.endswith(".parquet") for name in _file_sizes(path)):
+    if any(name.endswith(".parquet") for name in file_sizes(path)):
         raise RunError(
             f"table {table.name}: {path} holds Parquet files and its log {path}/{LOG_NAME} is "
             f"empty or missing; {LOG_REMEDY}"
@@ -114,45 +111,7 @@ def written_days(storage: str, table: Table, after: date, days: int) -> list[dat
     return [day for day in later if day.isoformat() in held or _marked(stored, day)]
 
 
-def table_problems(storage: str) -> list[str]:
-    """Problems of the files of each table, each with its remedy. No rows are read."""
-    problems = []
-    for table in (*TABLES, *RECORDS):
-        try:
-            if table_exists(storage, table):
-                problems += _file_problems(storage, table)
-        except RunError as error:
-            problems.append(str(error))
-        except Exception as error:  # noqa: BLE001  # whatever the store's client raises
-            path, reason = table_path(storage, table), one_line_of(str(error))
-            return [*problems, f"{path} cannot be examined: {reason[:REASON_CHARS]}"]
-    return problems
-
-
-def _file_problems(storage: str, table: Table) -> list[str]:
-    """Problems: empty commits, and data files that are missing or differ in size from the log."""
-    import pyarrow as pa
-
-    sizes = _file_sizes(table_path(storage, table))
-    actions = pa.table(open_table(storage, table).get_add_actions(flatten=True))
-    files = zip(*(actions[name].to_pylist() for name in ("path", "size_bytes")), strict=True)
-    broken = [path for path, size in files if sizes.get(unquote(path)) != size]
-    problems = [
-        f"table {table.name}: the commit {table_path(storage, table)}/{path} is empty; {LOG_REMEDY}"
-        for path, size in sizes.items()
-        if size == 0 and re.fullmatch(rf"{LOG_NAME}/\d+\.json", path)
-    ]
-    if broken:
-        days = sorted({path.split("/")[0].removeprefix("day=") for path in broken})
-        problems.append(
-            f"table {table.name}: {len(broken)} of its files are missing or cut short (such as "
-            f"{table_path(storage, table)}/{min(broken)}), of {', '.join(days)}; write each of "
-            f"these days again: `exfilwatch stage {table.stage} --config … --day {days[0]}`"
-        )
-    return problems
-
-
-def _file_sizes(path: str) -> dict[str, int]:
+def file_sizes(path: str) -> dict[str, int]:
     """Path → bytes of every file below a table's folder."""
     from deltalake.fs import DeltaStorageHandler
     from pyarrow import fs
@@ -404,7 +363,7 @@ def _replace_with_deltalake(
             data_change=True,
             stats="{}",
         )
-        for name, size in _file_sizes(f"{path}/{files}").items()
+        for name, size in file_sizes(f"{path}/{files}").items()
         if name.endswith(".parquet")
     ]
     fields = table.schema().fields

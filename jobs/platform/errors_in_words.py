@@ -15,7 +15,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from jobs.platform.delta_tables import table_problems
+from jobs.platform.damaged_tables import table_problems
 from jobs.platform.errors import EngineError, RunError
 from jobs.platform.terminal_text import one_line_of
 
