@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from datetime import date, timedelta
 from typing import TYPE_CHECKING, Any
 
-from jobs.platform.delta_tables import to_frame
+from jobs.platform.delta_tables import to_frames
 from jobs.stages.history import HISTORY_READS, read_history, settings_of
 from jobs.stages.stage import Outcome, Read, Stage, StageTables
 from models.reasons.reason import dump_reasons
@@ -52,7 +52,7 @@ def queue_day(tables: StageTables, config: JobConfig, day: date) -> Outcome:
     )
     coverage = tables.frame(COVERAGE, day, HISTORY_DAYS - 1, where=_is_one_of("user_id", names))
     rows = make_findings(ranked, access, coverage, history, config)
-    tables.replace(to_frame(tables.spark, rows, FINDINGS), FINDINGS)
+    tables.replace(to_frames(tables.spark, rows, FINDINGS), FINDINGS)
     queue = rows[rows["in_budget"].astype(bool)]
     top = f", highest {queue['risk_score'].max():.0f}" if len(queue) else ""
     said = f"{len(queue)} findings in the queue{top}, {len(rows) - len(queue)} below"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import date, timedelta
 from typing import TYPE_CHECKING
 
-from jobs.platform.delta_tables import to_frame
+from jobs.platform.delta_tables import to_frames
 from jobs.stages.history import HISTORY_READS, read_history, settings_of
 from jobs.stages.stage import Outcome, Read, Stage, StageTables
 from models.features.history import History
@@ -26,7 +26,7 @@ def score_day(tables: StageTables, config: JobConfig, day: date) -> Outcome:
     yesterday, days = day - timedelta(days=1), config.scoring.calibration_days
     past = tables.frame(SIGNALS, yesterday, days - 1, CALIBRATED)
     rows = make_signals(read_history(tables, config), past, config)
-    tables.replace(to_frame(tables.spark, rows, SIGNALS), SIGNALS)
+    tables.replace(to_frames(tables.spark, rows, SIGNALS), SIGNALS)
     strong = int((rows["p_value"] <= config.scoring.evidence_p).sum())
     said = f"{len(rows):,} signals of {rows['entity'].nunique():,} identities, {strong:,} strong"
     return Outcome({SIGNALS.name: len(rows)}, (said,))

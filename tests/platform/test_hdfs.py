@@ -14,6 +14,7 @@ from deltalake.exceptions import CommitFailedError
 from deltalake.transaction import AddAction
 
 from jobs.cli.doctor import check_writable
+from jobs.platform.damaged_tables import table_problems
 from jobs.platform.delta_tables import (
     day_written,
     last_writing,
@@ -22,7 +23,6 @@ from jobs.platform.delta_tables import (
     require_day,
     stored_frame,
     table_path,
-    table_problems,
     table_version,
     written_days,
 )
