@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
-from functools import lru_cache
+from datetime import date, timedelta
+from functools import lru_cache, partial
 from typing import TYPE_CHECKING
 
 from jobs.inputs.context import load_context
-from jobs.platform.delta_tables import table_version
+from jobs.platform.delta_tables import stored_frame, table_version
 from jobs.platform.errors import InputError
 from jobs.stages.stage import Read, StageTables
 from models.features.history import History
@@ -65,7 +65,7 @@ def read_history(tables: StageTables, config: JobConfig) -> History:
         tables.require_read(read.table, tables.day, read.days)
     versions = tuple(table_version(tables.storage, read.table) for read in HISTORY_READS)
     access, entity_days, pairs, novelty, assets, coverage, first_reads, nodes, edges = _read_frames(
-        tables, versions
+        tables.storage, tables.day, versions
     )
     return History(
         day=tables.day,
@@ -83,12 +83,14 @@ def read_history(tables: StageTables, config: JobConfig) -> History:
 
 
 @lru_cache(maxsize=1)
-def _read_frames(tables: StageTables, versions: tuple[int | None, ...]) -> tuple[pd.DataFrame, ...]:
+def _read_frames(
+    storage: str, day: date, versions: tuple[int | None, ...]
+) -> tuple[pd.DataFrame, ...]:
     """Frames of :class:`History`, ``access`` to ``edges``."""
     import pandas as pd
     import pyarrow.compute as pc
 
-    day, past = tables.day, LOOK_BACK_DAYS
+    frame, past = partial(stored_frame, storage), LOOK_BACK_DAYS
     this_week = pc.field("day") > pc.scalar(day - timedelta(days=WEEK_DAYS))
     marked = pc.field("cloned") | pc.field("fetched") | (pc.field("entries") > 0)
     today = pc.field("day") == pc.scalar(day)
@@ -96,17 +98,17 @@ def _read_frames(tables: StageTables, versions: tuple[int | None, ...]) -> tuple
     counts = [f"objects_{days}" for days in COVERAGE_DAYS]
     keys = ["day", "user_id", "user_kind", "asset_id", "asset_objects"]
     # Lists are long, and few days' are used.
-    earlier = tables.frame(COVERAGE, day - timedelta(days=1), past - 1, [*keys, *counts])
+    earlier = frame(COVERAGE, day - timedelta(days=1), past - 1, [*keys, *counts])
     first_reads = [*keys, "recent_today", "new_objects"]
-    written = tables.frame(ASSET_DAYS, day, past, ["asset_id", "written"])
+    written = frame(ASSET_DAYS, day, past, ["asset_id", "written"])
     return (
-        tables.frame(ACCESS),
-        tables.frame(ENTITY_DAYS, day, past),
-        tables.frame(PAIRS, day, past, where=this_week | marked),
-        tables.frame(NOVELTY, day, past, where=today | given),
+        frame(ACCESS, day),
+        frame(ENTITY_DAYS, day, past),
+        frame(PAIRS, day, past, where=this_week | marked),
+        frame(NOVELTY, day, past, where=today | given),
         pd.DataFrame(written.groupby("asset_id")[["written"]].max()),
-        pd.concat([earlier, tables.frame(COVERAGE)], ignore_index=True),
-        tables.frame(COVERAGE, day, MONTH_DAYS - 1, first_reads),
-        tables.frame(GRAPH_NODES),
-        tables.frame(GRAPH_EDGES),
+        pd.concat([earlier, frame(COVERAGE, day)], ignore_index=True),
+        frame(COVERAGE, day, MONTH_DAYS - 1, first_reads),
+        frame(GRAPH_NODES, day),
+        frame(GRAPH_EDGES, day),
     )
