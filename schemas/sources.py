@@ -105,6 +105,9 @@ class Source(Settings):
     """Id of a format; `exfilwatch sources` lists them."""
     path: NonEmpty
     """Glob of the files. `{yyyy}`, `{mm}` and `{dd}` stand for the day of the run (UTC)."""
+    required: bool = False
+    """Whether a day without a file of this source is refused (exit 2) before anything is
+    written."""
     timezone: str = "UTC"
     """IANA name of the zone of times without a zone."""
     cluster: str | None = None

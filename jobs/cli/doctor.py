@@ -179,7 +179,8 @@ def check_source(source: Source, files: list[Found], problems: dict[str, str]) -
         return Check(name, "warning", found, "remove them, or keep them out of the source's path")
     if not files:
         remedy = "check the pattern and the delivery; a day without any file cannot be run"
-        return Check(name, "warning", f"no file matches {source.path}", remedy)
+        state: Literal["warning", "missing"] = "missing" if source.required else "warning"
+        return Check(name, state, f"no file matches {source.path}", remedy)
     first = min(file.path for file in files)
     try:
         with open_file(first) as file:

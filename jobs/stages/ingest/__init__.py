@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 
 from jobs.inputs.context import load_context
 from jobs.platform.delta_tables import next_writing
-from jobs.platform.errors import RunError
+from jobs.platform.errors import InputError, RunError
 from jobs.platform.scratch import staging_folder
 from jobs.platform.stores import create_file
 from jobs.platform.terminal_text import printable
@@ -57,7 +57,8 @@ def ingest_day(tables: StageTables, config: JobConfig, day: date) -> Outcome:
     job has several sources, the last notes are the sums of the sources with rejects.
 
     Raises RunError if no source has a file for the day, a source has too many files, a folder
-    cannot be listed or a file cannot be read. Both tables then stay as they were.
+    cannot be listed or a file cannot be read; InputError if a required source has no file or the
+    engine does not see the files. Both tables then stay as they were.
     """
     spark, context = tables.spark, load_context(config.context, day)
     inputs = find_inputs(config, day)
@@ -128,7 +129,20 @@ def _count(staged: DataFrame, other_days: Counter[str]) -> Counter[str]:
 
 
 def require_files(inputs: list[SourceFiles], config: JobConfig, day: date) -> None:
-    """Raise RunError with the path of each source if no source has a file."""
+    """Raise RunError with the path of each source if no source has a file.
+
+    Raises InputError if a required source has no file that can be opened and belongs to the day.
+    """
+    missing = [
+        f"source {entry.source.name!r}: required, and no file for {day} matches its path "
+        f"{dated_path(entry.source.path, day)}: wait for its delivery, or correct `path` or "
+        "`required`"
+        for entry in inputs
+        if entry.source.required
+        and not any(f.day in (None, day) and not f.refused for f in entry.files)
+    ]
+    if missing:
+        raise InputError([printable(problem) for problem in missing])
     if any(entry.files for entry in inputs):
         return
     looked = "\n".join(
