@@ -7,8 +7,8 @@ A third of the identities is active on a day. Each of them has 13 rows of `acces
 checkpoints and datasets, and 12 objects of each: about 50 rows of `object_access`.
 
 The last day finds a warehouse with a past. A stage that needs no more than `access` and its own
-earlier days has run for them. The other tables of which earlier days are read, such as `signals`,
-hold copies of one day for them.
+earlier days has run for the first seven days, whose rows stand for all earlier ones in turn. The
+other tables of which earlier days are read, such as `signals`, hold copies of one day for them.
 
 *peak GB* is the peak memory of the process and its engine up to the end of the stage. *growth* is
 the slope of log seconds over log identities, from the size before.
@@ -44,6 +44,8 @@ SIZES = (1_000, 5_000, 20_000, 50_000)
 LEAST = 10
 DAYS = 90
 LAST_DAY = date(2026, 10, 30)
+MADE_DAYS = 7
+"""Earlier days that a stage is really run for; a week has nearly all identities."""
 CORES = 2
 BEFORE, LAST_STAGE = "aggregate", "findings"
 TOTAL = "all"
@@ -154,14 +156,18 @@ def _fill_the_past(config: JobConfig, days: int) -> None:
 
     stages = timed_stages()
     run, copied = split_stages(stages)
+    earlier = _days(days)[:-1]
+    made, later = earlier[:MADE_DAYS], earlier[MADE_DAYS:]
     with engine_session(config.engine) as spark:
-        for day in _progress(_days(days)[:-1] if run else [], " ".join(s.name for s in run)):
+        for day in _progress(made if run else [], " ".join(stage.name for stage in run)):
             for stage in run:
                 run_stage(spark, config, day, stage.name)
+        for table in (table for stage in run for table in stage.writes):
+            _copy_days(config.storage, table, made, later)
         if copied:
             _run_last_day(spark, config, stages)
     for table, reach in copied.items():
-        _copy_last_day(config.storage, table, _days(days)[:-1][-reach:])
+        _copy_days(config.storage, table, [LAST_DAY], earlier[-reach:])
 
 
 def _run_last_day(spark: SparkSession, config: JobConfig, stages: list[Stage]) -> None:
@@ -197,17 +203,20 @@ def split_stages(stages: Sequence[Stage]) -> tuple[list[Stage], dict[Table, int]
     return run, copied
 
 
-def _copy_last_day(storage: str, table: Table, days: Sequence[date]) -> None:
-    """Give each of ``days`` the rows of the last day, by links to its files."""
+def _copy_days(storage: str, table: Table, made: Sequence[date], days: Sequence[date]) -> None:
+    """Give each of ``days`` the rows of one of the ``made`` days in turn, by links to its files."""
     from deltalake.transaction import AddAction, RemoveAction
 
     from jobs.platform.delta_tables import open_table, table_path
 
     stored, folder = open_table(storage, table), Path(table_path(storage, table))
-    of_last_day = [("day", "=", str(LAST_DAY))]
-    files = [Path(uri) for uri in stored.file_uris(file_pruning_predicate=of_last_day)]
+    files_of = [
+        [Path(uri) for uri in stored.file_uris(file_pruning_predicate=[("day", "=", str(day))])]
+        for day in made
+    ]
     actions: list[AddAction | RemoveAction] = []
-    for day in days:
+    for turn, day in enumerate(days):
+        files = files_of[turn % len(made)]
         (folder / f"day={day}").mkdir(exist_ok=True)
         for number, file in enumerate(files):
             path = f"day={day}/{number}.parquet"
