@@ -22,7 +22,7 @@ from jobs.platform.delta_tables import require_day
 from jobs.platform.engine import engine_session
 from jobs.platform.errors import GateError, InputError, RunError
 from jobs.platform.errors_in_words import chain, in_words, one_line
-from jobs.platform.reachable import engine_name, reach_server
+from jobs.platform.reachable import engine_name, reach_server, require_storage
 from jobs.platform.run_lock import owner_only, storage_lock
 from jobs.runs.gate import require_not_stopped, withdraw
 from jobs.runs.record import Recorder
@@ -152,6 +152,8 @@ def run_days(
         session = _Session(config.engine, engine)
         if writes:
             session.start()
+        if session.spark is not None:
+            require_storage(session.spark, config)
         with _in_words(config, f"{days[0]} {names[0]}"):
             kept = kept_context(config.storage, days)
         for day in days:

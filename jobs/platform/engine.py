@@ -65,6 +65,20 @@ LOCAL_SPARK_OPTIONS = {
 }
 
 
+def store_options() -> dict[str, str]:
+    """Options for Spark's client of S3, from the variables that the client of the tables reads.
+
+    Spark itself passes on the keys and AWS_ENDPOINT_URL.
+    """
+    options = {}
+    if os.environ.get("AWS_ENDPOINT_URL"):
+        # Compatible servers have no host name for each bucket.
+        options["spark.hadoop.fs.s3a.path.style.access"] = "true"
+    if region := os.environ.get("AWS_REGION") or os.environ.get("AWS_DEFAULT_REGION"):
+        options["spark.hadoop.fs.s3a.endpoint.region"] = region
+    return options
+
+
 @contextmanager
 def engine_session(engine: str) -> Iterator[SparkSession]:
     """Open a session on ``engine`` (as in the job config) and close it at the end.
@@ -161,7 +175,7 @@ def _spark_driver(master: str, connect_options: dict[str, str]) -> SparkSession:
         from delta import configure_spark_with_delta_pip
         from pyspark.sql import SparkSession
 
-        options = SPARK_OPTIONS | SESSION_OPTIONS | connect_options
+        options = SPARK_OPTIONS | SESSION_OPTIONS | store_options() | connect_options
         if master.startswith("local"):
             options = options | LOCAL_SPARK_OPTIONS
         builder = SparkSession.builder.master(master).appName("exfilwatch")

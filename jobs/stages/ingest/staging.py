@@ -22,7 +22,8 @@ from urllib.parse import quote
 
 from jobs.inputs.context import load_context
 from jobs.platform.engine import ENGINE_OPTION
-from jobs.platform.errors import RunError
+from jobs.platform.errors import InputError, RunError
+from jobs.platform.reachable import unseen
 from jobs.platform.stores import create_file, file_size, is_url, open_file, remove_folder
 from jobs.stages.ingest.formats import LOG_FORMATS
 from jobs.stages.ingest.gzip_files import CHUNK_BYTES, find_damage
@@ -81,6 +82,8 @@ def stage_good_files(
         _stage(spark, as_text, config, day, staging, "text", read_text)
         return inputs
     except Exception as error:
+        if spark.conf.get(ENGINE_OPTION) != "sail" and (why := unseen(error)):
+            raise InputError([_not_seen(as_text, error, why)]) from error
         files = [raw_file for entry in as_text for raw_file in entry.good]
         damage = find_damage(files)
         if not damage:
@@ -94,6 +97,16 @@ def stage_good_files(
     }
     _stage(spark, list(marked.values()), config, day, staging, "text", read_text)
     return [marked.get(entry.source.name, entry) for entry in inputs]
+
+
+def _not_seen(inputs: list[SourceFiles], error: Exception, why: str) -> str:
+    """The message for raw files that the engine does not see; it names the source, if known."""
+    names = [
+        f"source {entry.source.name!r}: path"
+        for entry in inputs
+        if any(raw_file.path.partition("://")[2] in str(error) for raw_file in entry.good)
+    ]
+    return f"{names[0] if names else 'sources: path'}: the engine does not see the files: {why}"
 
 
 def _stage_by_reader(
