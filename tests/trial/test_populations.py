@@ -26,6 +26,7 @@ from schemas.tables.spec import Table
 ROOT = Path(__file__).resolve().parents[2]
 DAY = date(2026, 10, 5)
 READS = ("read", "copy")
+CEILING_GB = 3.0
 
 
 def day_of(count: int, number: int = 0) -> tuple[pa.Table, pa.Table]:
@@ -144,3 +145,15 @@ def test_a_population_goes_through_all_stages_and_the_table_is_printed(tmp_path:
     assert all(re.fullmatch(r".* [a-z]+ +\d+\.\d +\d+\.\d\d", line) for line in small)
     assert all(re.fullmatch(r".* [a-z]+ +\d+\.\d +\d+\.\d\d +-?\d+\.\d\d", line) for line in large)
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.engine
+@pytest.mark.slow
+def test_ten_thousand_identities_stay_below_a_memory_ceiling(tmp_path: Path) -> None:
+    """Ten days of them; the models read no day of `access` but the last."""
+    command = [sys.executable, "-m", "jobs.trial.bench.populations", "--folder", str(tmp_path)]
+    size = ["--identities", "10000", "--days", "10"]
+    ended = subprocess.run([*command, *size], capture_output=True, text=True, check=False, cwd=ROOT)
+    assert ended.returncode == 0, ended.stderr
+    peak = float(ended.stdout.splitlines()[-1].split()[2])
+    assert 0.2 < peak < CEILING_GB, ended.stdout
