@@ -150,9 +150,9 @@ def test_a_population_goes_through_all_stages_and_the_table_is_printed(tmp_path:
 @pytest.mark.engine
 @pytest.mark.slow
 def test_ten_thousand_identities_stay_below_a_memory_ceiling(tmp_path: Path) -> None:
-    """Ten days of them; the models read no day of `access` but the last."""
+    """Four days of them; the models read no day of `access` but the last."""
     command = [sys.executable, "-m", "jobs.trial.bench.populations", "--folder", str(tmp_path)]
-    size = ["--identities", "10000", "--days", "10"]
+    size = ["--identities", "10000", "--days", "4"]
     ended = subprocess.run([*command, *size], capture_output=True, text=True, check=False, cwd=ROOT)
     assert ended.returncode == 0, ended.stderr
     peak = float(ended.stdout.splitlines()[-1].split()[2])

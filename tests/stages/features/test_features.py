@@ -1,4 +1,4 @@
-"""The tables of stage ``features`` against the same rows made in plain Python, on both engines."""
+"""The tables of stage ``features`` against the same rows made in plain Python."""
 
 from __future__ import annotations
 
@@ -116,20 +116,17 @@ def stored(
     world: World,
     folder: Path,
     monkeypatch: pytest.MonkeyPatch,
-    newest: int = DAYS,
 ) -> Stored:
-    """The world's rows of so many newest days in a storage."""
+    """The world's rows in a storage."""
     monkeypatch.setattr("jobs.stages.features.load_context", lambda *_: context_of(world))
     config, access = job_config(folder), access_frame(world.events)
-    days = sorted(set(access["day"]))[-newest:]
-    access = access[access["day"] >= days[0]]
+    days = sorted(set(access["day"]))
     parts = (
         object_frame(world.events, world.assets).astype(object),
         partial_reads(3).astype(object),
     )
     objects = pd.concat(parts)
     objects = objects.drop_duplicates(["day", *OBJECT_ACCESS.key], ignore_index=True)
-    objects = objects[objects["day"] >= days[0]]
     for table, rows in ((ACCESS, access), (OBJECT_ACCESS, objects)):
         for day in days:
             part = rows[rows["day"] == day].copy()
@@ -152,28 +149,22 @@ def plain(frame: pd.DataFrame, columns: list[str], key: tuple[str, ...]) -> list
     ]
 
 
-@pytest.mark.parametrize(("engine", "newest"), [("sail", DAYS), ("apache_spark", 1)])
 def test_tables_are_those_made_in_plain_python(
-    engine: str,
-    newest: int,
-    world: World,
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
-    request: pytest.FixtureRequest,
+    sail: SparkSession, world: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    spark = request.getfixturevalue(engine)
-    made = stored(spark, world, tmp_path, monkeypatch, newest)
+    """Apache Spark makes the same rows: tests/whole/test_pipeline.py compares both engines."""
+    made = stored(sail, world, tmp_path, monkeypatch)
     for day in made.days:
-        STAGE.run(spark, made.config, day)
+        STAGE.run(sail, made.config, day)
     expected = features_of(made.access, context_of(world))
     coverage = coverage_of(made.objects, context_of(world))
     for table in TABLES:
         rows = coverage if table is COVERAGE else getattr(expected, table.name)
-        found = stored_frame(made.config.storage, table, made.days[-1], newest)
+        found = stored_frame(made.config.storage, table, made.days[-1], DAYS)
         # The hash of a name is the engine's own.
         columns = [name for name in table.column_names if name != "new_objects"]
         assert plain(found, columns, table.key) == plain(rows, columns, table.key), table.name
-    kept = stored_frame(made.config.storage, COVERAGE, made.days[-1], newest)
+    kept = stored_frame(made.config.storage, COVERAGE, made.days[-1], DAYS)
     keys = ["day", "user_id", "asset_id"]
     names = coverage.set_index(keys)["new_objects"].map(len)
     hashes = kept.set_index(keys)["new_objects"].map(len)
