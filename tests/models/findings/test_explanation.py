@@ -6,6 +6,7 @@ import copy
 import json
 from collections.abc import Callable
 from datetime import date, timedelta
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -81,8 +82,7 @@ def frames(world: histories.World) -> tuple[pd.DataFrame, pd.DataFrame]:
 def days(
     world: histories.World, frames: tuple[pd.DataFrame, pd.DataFrame]
 ) -> Callable[[date], History]:
-    made = {day: histories.history_of(world, day, frames) for day in [*BEFORE, DAY]}
-    return made.__getitem__
+    return cache(lambda day: histories.history_of(world, day, frames))
 
 
 @pytest.fixture(scope="module")
