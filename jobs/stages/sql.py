@@ -1,8 +1,13 @@
-"""Pieces of SQL that several stages and log formats share."""
+"""Pieces of SQL, and a frame's computing, that several stages and log formats share."""
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from models.resolve.marks import CHOSEN, OF_ACCOUNT
+
+if TYPE_CHECKING:
+    from pyspark.sql import DataFrame
 
 FEW_DUPLICATES = 100_000
 CONTAINER = (
@@ -116,3 +121,9 @@ def byte_count(text: str) -> str:
 
 
 NO_TEXT = "cast(null as string)"
+
+
+def computed_once(frame: DataFrame, path: str) -> DataFrame:
+    """The frame, computed once. Its schema is given, because Sail writes no file without rows."""
+    frame.write.parquet(path)
+    return frame.sparkSession.read.schema(frame.schema).parquet(path)

@@ -10,7 +10,6 @@ counted once (:mod:`jobs.stages.aggregate.count_once`); ``events`` keeps both ev
 from __future__ import annotations
 
 from datetime import date
-from typing import TYPE_CHECKING
 
 from jobs.inputs.context import load_context
 from jobs.platform.scratch import staging_folder
@@ -25,15 +24,13 @@ from jobs.stages.aggregate.access import (
 )
 from jobs.stages.aggregate.count_once import each_access_once
 from jobs.stages.aggregate.object_access import object_rows
+from jobs.stages.sql import computed_once
 from jobs.stages.stage import Outcome, Read, Stage, StageTables
 from schemas.config import JobConfig
 from schemas.context import MANIFEST_KINDS
 from schemas.formats import FORMATS
 from schemas.tables.access import ACCESS, OBJECT_ACCESS
 from schemas.tables.events import EVENTS
-
-if TYPE_CHECKING:
-    from pyspark.sql import DataFrame
 
 
 def aggregate_day(tables: StageTables, config: JobConfig, day: date) -> Outcome:
@@ -51,8 +48,8 @@ def aggregate_day(tables: StageTables, config: JobConfig, day: date) -> Outcome:
     followed = tables.spark.createDataFrame(ids, "asset_id string").hint("broadcast")
     with staging_folder(config.storage) as scratch:
         events, twice = each_access_once(events, config.sources, f"{scratch}/counted_once.parquet")
-        ways = _stored(ways_of_access(events), f"{scratch}/ways.parquet")
-        objects = _stored(touched_objects(events), f"{scratch}/objects.parquet")
+        ways = computed_once(ways_of_access(events), f"{scratch}/ways.parquet")
+        objects = computed_once(touched_objects(events), f"{scratch}/objects.parquet")
         sizes = tables.spark.createDataFrame(asset_sizes(context), ASSET_SIZES).hint("broadcast")
         tables.replace(access_rows(ways, objects, sizes, day), ACCESS)
         tables.replace(object_rows(objects, events, followed, day), OBJECT_ACCESS)
@@ -63,12 +60,6 @@ def aggregate_day(tables: StageTables, config: JobConfig, day: date) -> Outcome:
         {ACCESS.name: rows, OBJECT_ACCESS.name: single},
         (f"{rows:,} user–asset rows, {single:,} user–object rows{counted_once}",),
     )
-
-
-def _stored(frame: DataFrame, path: str) -> DataFrame:
-    """The frame, computed once. Its schema is given, because Sail writes no file without rows."""
-    frame.write.parquet(path)
-    return frame.sparkSession.read.schema(frame.schema).parquet(path)
 
 
 STAGE = Stage(

@@ -20,6 +20,7 @@ from jobs.stages.features.coverage import coverage_rows
 from jobs.stages.features.entity_days import entity_rows
 from jobs.stages.features.novelty import novelty_rows
 from jobs.stages.features.pairs import pair_rows
+from jobs.stages.sql import computed_once
 from jobs.stages.stage import Outcome, Read, Stage, StageTables
 from schemas.config import JobConfig
 from schemas.tables.access import ACCESS, OBJECT_ACCESS
@@ -63,10 +64,7 @@ def make_features(tables: StageTables, config: JobConfig, day: date) -> Outcome:
     with staging_folder(config.storage) as scratch:
 
         def stored(frame: DataFrame, name: str) -> DataFrame:
-            path = f"{scratch}/{name}.parquet"
-            frame.write.parquet(path)
-            # Sail writes no file without rows, so the schema is given.
-            return frame.sparkSession.read.schema(frame.schema).parquet(path)
+            return computed_once(frame, f"{scratch}/{name}.parquet")
 
         tables.replace(coverage_rows(reads, listed, day, stored), COVERAGE)
     rows = {table.name: tables.stored(table).count() for table in WRITES}
