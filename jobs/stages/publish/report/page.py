@@ -20,9 +20,7 @@ from markupsafe import Markup
 
 from jobs.stages.publish.queue_file import queue_day
 from jobs.stages.publish.report import words
-from jobs.stages.publish.report.evidence import (
-    graph_days,
-)
+from jobs.stages.publish.report.evidence import graph_days
 from jobs.stages.publish.report.finding_view import (
     Finding,
     Pages,
@@ -32,10 +30,8 @@ from jobs.stages.publish.report.finding_view import (
     place,
     show,
 )
-from jobs.stages.publish.report.pictures import (
-    map_symbol,
-    overview_picture,
-)
+from jobs.stages.publish.report.overview import overview_picture
+from jobs.stages.publish.report.pictures import map_symbol
 from schemas.finding import SEVERITIES
 
 REPORT_DAYS = 7

@@ -1,4 +1,4 @@
-"""The report's pictures as SVG text: scores, trails, ego graphs, the map, the overview.
+"""The report's pictures as SVG text: scores, trails, ego graphs, the map.
 
 Colours and fonts come from the style sheet, by class, so that a picture fits light, dark and paper.
 There are no ``style`` attributes, because the page's security policy forbids them. A picture is
@@ -14,10 +14,8 @@ from typing import Any
 from markupsafe import Markup, escape
 
 from jobs.platform.terminal_text import printable
-from jobs.stages.publish.queue_file import queue_day
 from jobs.stages.publish.report.evidence import AssetNode, EgoGraph, PersonNode, Trail
 from jobs.stages.publish.report.words import (
-    say_day,
     say_detector,
     say_points,
     say_short_day,
@@ -30,7 +28,6 @@ PLOT_LEFT, PLOT_TOP, PLOT_BOTTOM = 6, 26, 106
 GRAPH_WIDTH, ROW, HEAD = 570, 26, 24
 USER_X, PILL_LEFT, PILL_RIGHT, OTHERS_X = 58, 134, 370, 438
 MAP_SIZE = 200
-OVERVIEW_WIDTH, OVERVIEW_HEIGHT = 1240, 92
 MEASURE_NAMES = {"bytes": "Bytes a day", "objects": "Objects a day", "events": "Events a day"}
 FAMILY_COLOURS = 8
 """Classes ``f0`` to ``f7`` of the style sheet."""
@@ -292,44 +289,6 @@ def map_picture(graph: EgoGraph, key: str) -> Markup:
         f'aria-label="Map of the lab\'s people and assets"><use href="#{_safe(key)}" '
         f'width="{MAP_SIZE}" height="{MAP_SIZE}"/>{"".join(lines)}{"".join(places)}'
         f'<circle class="self" cx="{_m(graph.x)}" cy="{_m(graph.y)}" r="4.5"/></svg>'
-    )
-
-
-def overview_picture(findings: Sequence[dict[str, Any]], days: Sequence[date]) -> Markup:
-    """Every finding in the page as a dot: its day, its score, its severity; each a link."""
-    slot = (OVERVIEW_WIDTH - 60) / len(days)
-    columns = {day: 50 + slot * (number + 0.5) for number, day in enumerate(days)}
-    top, bottom = 8, OVERVIEW_HEIGHT - 20
-
-    def y(score: float) -> float:
-        return bottom - (bottom - top) * min(score, 100.0) / 100
-
-    grid = [
-        f'<path class="grid" d="M44 {_n(y(score))}H{OVERVIEW_WIDTH}"/>'
-        f'<text class="tick" x="38" y="{_n(y(score) + 3.5)}" text-anchor="end">{score}</text>'
-        for score in (0, 50, 100)
-    ]
-    every = max(1, -(-len(days) * 52 // OVERVIEW_WIDTH))
-    labels = [
-        f'<text class="tick" x="{_n(columns[day])}" y="{OVERVIEW_HEIGHT - 4}" '
-        f'text-anchor="middle">{say_short_day(day)}</text>'
-        for number, day in enumerate(reversed(days))
-        if number % every == 0
-    ]
-    dots = []
-    for finding in findings:
-        event, day = finding["event"], queue_day(finding)
-        name = finding["user"].get("name") or finding["user"]["id"]
-        title = f"{name}, {say_day(day)}, score {say_points(event['risk_score'])}"
-        dots.append(
-            f'<a href="#f-{_safe(event["id"])}" tabindex="-1">'
-            f'<circle class="v{int(event["severity"])}" cx="{_n(columns[day])}" '
-            f'cy="{_n(y(event["risk_score"]))}" r="4"/>'
-            f"<title>{_safe(title)}</title></a>"
-        )
-    return Markup(  # noqa: S704  numbers and escaped text
-        f'<svg class="overview" viewBox="0 0 {OVERVIEW_WIDTH} {OVERVIEW_HEIGHT}" role="img" '
-        f'aria-label="Scores of the findings by day">{"".join([*grid, *labels, *dots])}</svg>'
     )
 
 

@@ -156,6 +156,22 @@ def test_keyboard_and_overview(page: Page) -> None:
     expect(shown(page)).to_have_text(["Ed Eriksen"])
 
 
+def test_dots_have_the_colours_of_the_page(page: Page) -> None:
+    """Light and dark have a colour each for the four severities, as rows and dots show it."""
+    colours = {}
+    for severity in (1, 2, 3, 4):
+        dots = page.locator(f".overview .v{severity}_marks path").all()
+        strong = page.locator(f".queue strong.v{severity}").first
+        colour = strong.evaluate("element => getComputedStyle(element).color")
+        fills = {dot.evaluate("element => getComputedStyle(element).fill") for dot in dots}
+        assert fills == {colour}
+        colours[severity] = colour
+    assert len(set(colours.values())) == 4
+    line = page.locator(".overview line").first
+    border = page.locator(".top").evaluate("element => getComputedStyle(element).borderBottomColor")
+    assert line.evaluate("element => getComputedStyle(element).stroke") == border
+
+
 def test_fits_a_laptop_and_can_be_read(page: Page) -> None:
     width = "document.documentElement.scrollWidth"
     assert page.evaluate(width) <= 1280
@@ -196,6 +212,9 @@ def test_hostile_names_do_nothing_in_a_browser(hostile: Page) -> None:
     hostile.locator(".queue tbody tr").nth(3).click()
     hostile.locator(".finding:visible .assets a[data-asset]").first.click()
     hostile.locator(".finding:visible h2 a").first.hover()
+    hostile.locator(".overview a").nth(4).hover()
+    titles = hostile.locator(".overview a title").all_text_contents()
+    assert len([title for title in titles if title.startswith(HOSTILE[1])]) == 3
     assert hostile.locator("img, iframe, base").count() == 0
     assert HOSTILE[1] in rows(hostile)
 
