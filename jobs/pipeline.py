@@ -24,11 +24,12 @@ from jobs.platform.errors import GateError, InputError, RunError
 from jobs.platform.errors_in_words import chain, in_words, one_line
 from jobs.platform.reachable import engine_name, reach_server, require_storage
 from jobs.platform.run_lock import owner_only, storage_lock
+from jobs.platform.scratch import OF_RUN, staging_folder
 from jobs.runs.gate import require_not_stopped, withdraw
 from jobs.runs.record import Recorder
 from jobs.runs.stale import INPUT_KINDS, longest_look_back, stage_states
 from jobs.stages.ingest.listing import storage_problem
-from jobs.stages.stage import Outcome, Stage
+from jobs.stages.stage import Outcome, RunOfDays, Stage
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
@@ -148,7 +149,7 @@ def run_days(
     # The stage publish only reads the tables, and without an engine.
     writes = names != ["publish"]
     lock = storage_lock(config.storage) if writes else nullcontext(lambda: None)
-    with owner_only(), lock as require_held, ExitStack() as engine:
+    with owner_only(), lock as require_held, ExitStack() as scratch, ExitStack() as engine:
         session = _Session(config.engine, engine)
         if writes:
             session.start()
@@ -156,6 +157,10 @@ def run_days(
             require_storage(session.spark, config)
         with _in_words(config, f"{days[0]} {names[0]}"):
             kept = kept_context(config.storage, days)
+            run_of_days = None
+            if "ingest" in names and len(days) > 1:
+                folder = scratch.enter_context(staging_folder(config.storage, OF_RUN))
+                run_of_days = RunOfDays(tuple(days), folder)
         for day in days:
             require_passed(config, day, names)
             with ExitStack() as files:
@@ -169,7 +174,7 @@ def run_days(
                     began = time.monotonic()
                     # Publish shows people as the directory names them now.
                     own = config if name == "publish" else settings
-                    work = partial(_run_or_retry, session, own, day, name, progress)
+                    work = partial(_run_or_retry, session, own, day, name, progress, run_of_days)
                     if name == GATE:
                         work = partial(_run_gate, work, config, day)
                     outcome = recorder.recorded(work, STAGES[name](), own, day)
@@ -245,17 +250,22 @@ def _run_gate(work: Callable[[], Outcome], config: JobConfig, day: date) -> Outc
 
 
 def _run_or_retry(
-    session: _Session, config: JobConfig, day: date, name: str, progress: Progress
+    session: _Session,
+    config: JobConfig,
+    day: date,
+    name: str,
+    progress: Progress,
+    run: RunOfDays | None,
 ) -> Outcome:
     """Run one stage, and once more in a new session if the engine is lost."""
     try:
-        return run_stage(session.spark, config, day, name)
+        return run_stage(session.spark, config, day, name, run)
     except RunError as error:
         if session.spark is None or not engine_lost(error):
             raise
     progress(f"{day}  {name:<9}  the engine was lost; once more in a new session")
     session.start()
-    return run_stage(session.spark, config, day, name)
+    return run_stage(session.spark, config, day, name, run)
 
 
 def _stale_note(config: JobConfig, days: Sequence[date]) -> str:
@@ -286,11 +296,20 @@ def engine_lost(error: RunError) -> bool:
     return any(sign in text for sign in SIGNS_OF_A_LOST_ENGINE)
 
 
-def run_stage(spark: SparkSession | None, config: JobConfig, day: date, name: str) -> Outcome:
-    """Run one stage; every failure is a :class:`RunError` with a note."""
+def run_stage(
+    spark: SparkSession | None,
+    config: JobConfig,
+    day: date,
+    name: str,
+    run: RunOfDays | None = None,
+) -> Outcome:
+    """Run one stage; every failure is a :class:`RunError` with a note.
+
+    ``run``: the run of several days that the day belongs to.
+    """
     require_inputs(config, day, name)
     with _in_words(config, f"{day} {name}"):
-        return STAGES[name]().run(spark, config, day)
+        return STAGES[name]().run(spark, config, day, run)
 
 
 @contextmanager

@@ -1,6 +1,6 @@
-"""A folder beside the tables for a stage's temporary files.
+"""Folders beside the tables for the temporary files of a stage or of a whole run.
 
-All executors of the engine see the tables, so they see this folder, too.
+All executors of the engine see the tables, so they see these folders, too.
 """
 
 from __future__ import annotations
@@ -15,19 +15,21 @@ from pathlib import Path
 from jobs.platform.stores import is_url, list_folder, remove_folder
 
 logger = logging.getLogger(__name__)
-NAME = "_scratch"
+OF_STAGE = "_scratch"
+OF_RUN = "_scratch_of_run"
+"""A name of its own, because each stage of the run empties the folder of stages."""
 TIME_FORMAT = "%Y%m%dT%H%M%S"
 LONGEST_STAGE = timedelta(days=2)
 """Storage on a URL has no lock. A folder there may belong to a living run until it is so old."""
 
 
 @contextmanager
-def staging_folder(storage: str) -> Iterator[str]:
-    """The path or URL of a new folder beside the tables; it is removed at the end.
+def staging_folder(storage: str, name: str = OF_STAGE) -> Iterator[str]:
+    """The path or URL of a new folder in ``name`` beside the tables; it is removed at the end.
 
     The caller holds the lock of a local ``storage``. Folders of runs that were killed are removed.
     """
-    folder = f"{storage.rstrip('/')}/{NAME}"
+    folder = f"{storage.rstrip('/')}/{name}"
     now = datetime.now(UTC)
     _remove_old(folder, now)
     own = f"{folder}/{now:{TIME_FORMAT}}-{uuid.uuid4().hex[:8]}"

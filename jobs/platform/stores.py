@@ -79,13 +79,22 @@ def file_names(folder: str) -> list[str]:
 
 def file_size(place: str) -> int:
     """Bytes of a file; OSError (such as FileNotFoundError) if it cannot be read."""
+    return file_state(place)[0]
+
+
+def file_state(place: str) -> tuple[int, int | None]:
+    """Bytes of a file, and the time of its last change in nanoseconds (None: not known).
+
+    OSError (such as FileNotFoundError) if it cannot be read.
+    """
     if not is_url(place):
-        return Path(place).stat().st_size
+        found = Path(place).stat()
+        return found.st_size, found.st_mtime_ns
     store, path = store_of(place)
     (info,) = store.get_file_info([path])
     if not info.is_file:
         raise FileNotFoundError(2, "No such file", place)
-    return int(info.size)
+    return int(info.size), info.mtime_ns
 
 
 def open_file(place: str) -> IO[bytes]:

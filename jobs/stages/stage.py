@@ -38,11 +38,28 @@ class Outcome:
 
 
 @dataclass(frozen=True)
+class RunOfDays:
+    """A run over several days: its days in order, and a folder that lasts as long as the run.
+
+    A stage may keep temporary files in the folder for later days of the run. It must make the same
+    rows without them.
+    """
+
+    days: tuple[date, ...]
+    folder: str
+
+    def left(self, day: date) -> tuple[date, ...]:
+        """``day`` and the days that the run comes to after it."""
+        return self.days[self.days.index(day) :]
+
+
+@dataclass(frozen=True)
 class StageTables:
     """The tables of the warehouse as one stage may use them on its day.
 
     Every method raises ValueError if the stage does not declare the use: a table that is not
-    among its reads or writes, or a day further back than its declared look-back.
+    among its reads or writes, or a day further back than its declared look-back. ``run``: the run
+    that the day belongs to, None for a run of one day.
     """
 
     stage: str
@@ -51,6 +68,7 @@ class StageTables:
     day: date
     storage: str
     engine: SparkSession | None
+    run: RunOfDays | None = None
 
     @property
     def spark(self) -> SparkSession:
@@ -126,7 +144,16 @@ class Stage:
     needs: tuple[Table, ...] = ()
     sent: tuple[Table, ...] = ()
 
-    def run(self, spark: SparkSession | None, config: JobConfig, day: date) -> Outcome:
-        """Do the work of ``day``; raises whatever the work raises."""
-        tables = StageTables(self.name, self.reads, self.writes, day, config.storage, spark)
+    def run(
+        self,
+        spark: SparkSession | None,
+        config: JobConfig,
+        day: date,
+        run: RunOfDays | None = None,
+    ) -> Outcome:
+        """Do the work of ``day``; raises whatever the work raises.
+
+        ``run``: the run of several days that the day belongs to.
+        """
+        tables = StageTables(self.name, self.reads, self.writes, day, config.storage, spark, run)
         return self.work(tables, config, day)

@@ -33,9 +33,10 @@ from jobs.stages.ingest.notes import (
     unmatched_note,
 )
 from jobs.stages.ingest.parse import BAD
+from jobs.stages.ingest.parts import stage_good_files
 from jobs.stages.ingest.salvage.bad_records import salvage_records
 from jobs.stages.ingest.salvage.rejects import Reject
-from jobs.stages.ingest.staging import SourceFiles, read_staged, stage_good_files
+from jobs.stages.ingest.staging import Parsing, SourceFiles, read_staged
 from jobs.stages.ingest.unknown_fields import unknown_actions_note, unknown_fields_note
 from jobs.stages.stage import Outcome, Read, Stage, StageTables
 from schemas.config import JobConfig
@@ -66,7 +67,7 @@ def ingest_day(tables: StageTables, config: JobConfig, day: date) -> Outcome:
     with staging_folder(config.storage) as staging:
         listed = inputs
         try:
-            inputs = stage_good_files(spark, inputs, config, day, staging)
+            inputs = stage_good_files(Parsing(spark, config, day, staging), inputs, tables.run)
             rejects = salvage_records(spark, inputs, config, day, staging)
         except Exception as error:
             require_unchanged(listed, error)

@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterator
 from datetime import date
 
-from jobs.platform.stores import file_size
+from jobs.platform.stores import file_state
 from jobs.stages.ingest.formats import LOG_FORMATS
 from jobs.stages.ingest.formats.log_format import LogFormat
 from jobs.stages.ingest.gzip_files import HEAD_BYTES, is_packed, read_head, too_large
@@ -28,7 +28,7 @@ Python reads a byte of a name that is not UTF-8 as half of a surrogate pair.
 
 def inspect(path: str, day: date | None, source: Source, max_bytes: int) -> RawFile | None:
     """Framing of one file; None for a file without content."""
-    size = file_size(path)
+    size, modified = file_state(path)
     if size == 0:
         return None
     packed = is_packed(path)
@@ -63,6 +63,7 @@ def inspect(path: str, day: date | None, source: Source, max_bytes: int) -> RawF
         _wrapper(text, framing, form),
         form.json is not None and framing in form.json.batches and _begins_with_a_document(text),
         size=size,
+        modified=modified,
     )
 
 

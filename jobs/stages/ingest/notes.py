@@ -7,6 +7,7 @@ from datetime import date, timedelta
 from itertools import islice
 
 from jobs.platform.terminal_text import printable
+from jobs.stages.ingest.dating import CLOCK
 from jobs.stages.ingest.listing import (
     dated_path,
     day_folder,
@@ -14,7 +15,6 @@ from jobs.stages.ingest.listing import (
     real_path,
     unmatched_files,
 )
-from jobs.stages.ingest.parse import CLOCK
 from jobs.stages.ingest.salvage.rejects import Reject
 from jobs.stages.ingest.staging import SourceFiles
 from models.resolve.assets import concealing_patterns

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import uuid
-from datetime import UTC, date, datetime, timedelta
+from datetime import date
 from typing import TYPE_CHECKING
 
 from jobs.platform.engine import ENGINE_OPTION
 from jobs.stages.ingest.addresses import forwarded, last_untrusted
+from jobs.stages.ingest.dating import Dating, time_problem
 from jobs.stages.ingest.formats import LOG_FORMATS
 from jobs.stages.ingest.formats.log_format import PARSED, Link, LogFormat
 from jobs.stages.ingest.raw_file import RawFile
@@ -35,6 +36,18 @@ STAGED_TYPES = PARSED | {
 }
 STAGED = list(STAGED_TYPES)
 STAGED_DDL = ", ".join(f"`{name}` {kind}" for name, kind in STAGED_TYPES.items())
+PARSED_TYPES = {
+    name: kind for name, kind in STAGED_TYPES.items() if name not in ("lookup", "late_file")
+} | {"file_day": "date"}
+"""Columns of a parsed record that are the same on every day of a run that reads its file.
+
+``file_day``: the day that the file's path names, null without one."""
+PARSED_DDL = ", ".join(f"`{name}` {kind}" for name, kind in PARSED_TYPES.items())
+OF_ROW = ("source", "format", "in_day", "file_day")
+"""Columns that rows of other days have, too."""
+ORIGIN = ("raw", "file_crc", "file_chars", "place", "file_day")
+Days = tuple[date, date]
+"""The first and the last of the days whose records are wanted."""
 NOWHERE = (
     "cast(null as bigint) as file_crc",
     "cast(null as int) as file_chars",
@@ -44,10 +57,6 @@ NOT_A_RECORD = "not a record"
 LONGEST_LINE = 1_000_000
 """Most bytes of a line of text: on longer lines the patterns of some engines run out of stack."""
 MAX_INT = 2**31 - 1
-FIRST_DAY = date(2000, 1, 1)
-"""Earliest plausible day of a record; a clock without a battery shows an earlier one."""
-CLOCK = ": is the clock right?"
-"""End of the reason of a reject whose time cannot be right."""
 BAD = "(in_day and problem is not null)"
 """SQL: staging rows that belong to this day but cannot become events."""
 KEPT_BYTES = " + ".join(
@@ -232,10 +241,13 @@ def parsed_json(spark: SparkSession, text: str, ddl: str) -> str:
     return f"get(filter(array({values}), x -> size(x) = 1), 0)[0]"
 
 
-def staging_rows(
-    records: DataFrame, source: Source, config: JobConfig, day: date, staging: str
+def parsed_rows(
+    records: DataFrame, source: Source, config: JobConfig, dated: Dating, days: Days, staging: str
 ) -> DataFrame:
-    """Typed columns of the records; null in rows of other days."""
+    """The columns :data:`PARSED_TYPES` of records; null in rows of other days than ``days``.
+
+    ``records``: rows of a reader, with the column ``file_day``.
+    """
     form = LOG_FORMATS[source.format]
     columns = form.columns(source)
     literals = records.selectExpr(
@@ -243,7 +255,7 @@ def staging_rows(
         f"{quoted(source.name)} as source_name",
         f"coalesce(named_cluster, {_nullable(source.cluster)}) as cluster",
         f"{quoted(source.timezone)} as timezone",
-        f"date'{day}' as run_day",
+        f"{dated.near} as near_day",
     )
     if form.addresses:
         seen = (form.addresses, source.trusted_proxies or [])
@@ -261,22 +273,16 @@ def staging_rows(
         *(f"{columns[name]} as {name}" for name in PARSED if name != "problem"),
         f"case when fault is not null then fault when r is null then {quoted(NOT_A_RECORD)} "
         f"else {columns['problem']} end as problem",
-        "raw",
-        "file_crc",
-        "file_chars",
-        "place",
+        *ORIGIN,
     )
-    return _of_day(_with_problems(parsed, source, config, day), source)
+    return _of_days(_with_problems(parsed, config, dated, days), source)
 
 
-ORIGIN = ("raw", "file_crc", "file_chars", "place")
-
-
-def _with_problems(parsed: DataFrame, source: Source, config: JobConfig, day: date) -> DataFrame:
-    """Parsed records with the problem of their time or size, and whether they are of ``day``."""
-    clock = time_problem(source, day, config.late_days)
+def _with_problems(parsed: DataFrame, config: JobConfig, dated: Dating, days: Days) -> DataFrame:
+    """Parsed records with the problem of their time or size, and whether they are of ``days``."""
+    first, last = days
     # Names are listed here, because asking a frame for its columns makes the engine plan it.
-    timed = parsed.selectExpr(*PARSED, *ORIGIN, f"{clock} as clock").selectExpr(
+    timed = parsed.selectExpr(*PARSED, *ORIGIN, f"{time_problem(dated)} as clock").selectExpr(
         *(name for name in (*PARSED, *ORIGIN) if name not in ("event_time", "problem")),
         "if(clock is null, event_time, null) as event_time",
         "coalesce(problem, clock) as problem",
@@ -289,21 +295,19 @@ def _with_problems(parsed: DataFrame, source: Source, config: JobConfig, day: da
         f"when problem is null and {KEPT_BYTES} > {max_bytes} then {quoted(too_long)} "
         "else problem end as problem",
         # A record without a time that is understood belongs to the run of its file's day.
-        f"event_time is null or to_date(event_time) = date'{day}' as in_day",
+        f"event_time is null or to_date(event_time) between date'{first}' and date'{last}' "
+        "as in_day",
         *ORIGIN,
     )
 
 
-def _of_day(records: DataFrame, source: Source) -> DataFrame:
-    """Staging rows: the columns of records of other days are null."""
-    kept = [
-        name
-        for name in STAGED
-        if name not in ("source", "format", "in_day", "late_file", "lookup", "digest")
-    ]
+def _of_days(records: DataFrame, source: Source) -> DataFrame:
+    """Rows of :func:`parsed_rows`: the columns of records of other days are null."""
+    kept = [name for name in PARSED_TYPES if name not in (*OF_ROW, "digest")]
     return records.selectExpr(
         *(f"if(in_day, {name}, null) as {name}" for name in kept),
         "in_day",
+        "file_day",
         # Not the text: it may be as large as a file and would be sent to this process.
         f"case when {BAD} then md5(raw) end as digest",
         f"{quoted(source.name)} as source",
@@ -311,23 +315,13 @@ def _of_day(records: DataFrame, source: Source) -> DataFrame:
     )
 
 
-def time_problem(source: Source, day: date, late_days: int) -> str:
-    """SQL: the reason why ``event_time`` cannot be right; null if it can be.
-
-    A file of one day holds no record of a later day, but clocks and zones may differ by a day. A
-    file whose path names no day may be as new as this run.
-    """
-    last, named = day + timedelta(days=late_days), "the last day read"
-    today = datetime.now(UTC).date()
-    if not source.dated and today > last:
-        last, named = today, "today"
-    end = last + timedelta(days=2)
-    time = "concat('time ', substring(cast(event_time as string), 1, 19), ' lies "
-    ahead = f"datediff(to_date(event_time), date'{last}'), ' days ahead of {named}, {last}{CLOCK}'"
-    return (
-        f"case when event_time < timestamp'{FIRST_DAY} 00:00:00' "
-        f"then {time}before {FIRST_DAY}{CLOCK}') "
-        f"when event_time >= timestamp'{end} 00:00:00' then {time}', {ahead}) end"
+def rows_of_day(rows: DataFrame, day: date) -> DataFrame:
+    """Rows of :func:`parsed_rows` of several days as those of one of these days."""
+    own = f"in_day and (event_time is null or to_date(event_time) = date'{day}') as in_day"
+    others = (name for name in PARSED_TYPES if name != "in_day")
+    kept = (name for name in PARSED_TYPES if name not in OF_ROW)
+    return rows.selectExpr(*others, own).selectExpr(
+        *OF_ROW, *(f"if(in_day, {name}, null) as {name}" for name in kept)
     )
 
 
@@ -341,14 +335,24 @@ def _linked(records: DataFrame, link: Link, staging: str) -> DataFrame:
 
     aggregates = (expr(sql).alias(name) for name, sql in link.values.items())
     path = f"{staging}/links-by-key-{uuid.uuid4().hex}"
-    linking = records.where("links").selectExpr("*", f"explode({link.tells}) as link_key")
+    linking = records.where("links").selectExpr("*", f"explode({link.tells}) as told")
+    linking = linking.selectExpr("*", f"{_of_file_day('told')} as link_key")
     linking = linking.groupBy("link_key").agg(*aggregates)
     linking.write.mode("overwrite").parquet(path)
     ddl = ", ".join(("link_key bigint", *(f"{name} string" for name in link.values)))
     known = records.sparkSession.read.schema(ddl).parquet(path)
     # The smaller side comes first: Sail builds its hash table of that side.
-    asking = records.selectExpr("*", f"{link.asks} as link_key")
+    asking = records.selectExpr("*", f"{link.asks} as asked")
+    asking = asking.selectExpr("*", f"{_of_file_day('asked')} as link_key").drop("asked")
     return known.join(asking, "link_key", "right").drop("link_key")
+
+
+def _of_file_day(key: str) -> str:
+    """SQL of a key that only lines in files of one day share; null for a null ``key``.
+
+    A run over several days may parse the files of each day apart.
+    """
+    return f"if({key} is null, null, xxhash64({key}, file_day))"
 
 
 def _nullable(text: str | None) -> str:

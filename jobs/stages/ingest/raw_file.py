@@ -17,7 +17,8 @@ class RawFile:
     must not read the file, None for a good one. ``wrapper``: the member that wraps each record,
     None without one. ``per_line``: whether every line is a document of its own with the array.
     ``refused``: the reason why the file must not be opened, None for nearly every file. ``size``:
-    bytes on the disk.
+    bytes on the disk. ``modified``: the time of its last change in nanoseconds, None if the store
+    does not tell it.
     """
 
     path: str
@@ -30,3 +31,4 @@ class RawFile:
     per_line: bool = False
     refused: str | None = None
     size: int = field(default=0, compare=False, repr=False)
+    modified: int | None = field(default=None, compare=False, repr=False)

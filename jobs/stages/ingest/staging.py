@@ -12,7 +12,7 @@ import logging
 import shutil
 import tempfile
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import date
 from functools import reduce
@@ -25,9 +25,20 @@ from jobs.platform.engine import ENGINE_OPTION
 from jobs.platform.errors import InputError, RunError
 from jobs.platform.reachable import unseen
 from jobs.platform.stores import create_file, file_size, is_url, open_file, remove_folder
+from jobs.stages.ingest.dating import dating
 from jobs.stages.ingest.formats import LOG_FORMATS
 from jobs.stages.ingest.gzip_files import CHUNK_BYTES, find_damage
-from jobs.stages.ingest.parse import BAD, STAGED, STAGED_DDL, read_json, read_text, staging_rows
+from jobs.stages.ingest.parse import (
+    BAD,
+    PARSED_DDL,
+    PARSED_TYPES,
+    STAGED,
+    STAGED_DDL,
+    Days,
+    parsed_rows,
+    read_json,
+    read_text,
+)
 from jobs.stages.ingest.raw_file import RawFile
 from jobs.stages.sql import quoted
 from models.resolve.assets import FOLDER_SCHEMES, needs_whole_uri
@@ -62,10 +73,50 @@ class SourceFiles:
         """Files that are read one record after the other."""
         return [raw_file for raw_file in self.files if raw_file.damage is not None]
 
+    def marked(self, damage: Mapping[str, str]) -> SourceFiles:
+        """The same files with damage that was found, by path."""
+        return SourceFiles(
+            self.source, [replace(f, damage=damage.get(f.path, f.damage)) for f in self.files]
+        )
 
-def stage_good_files(
-    spark: SparkSession, inputs: list[SourceFiles], config: JobConfig, day: date, staging: str
-) -> list[SourceFiles]:
+
+@dataclass(frozen=True)
+class Parsing:
+    """The parsing of files on ``day``, and the place of their rows.
+
+    ``staging``: a folder of the stage. ``days``: the days whose rows get their columns (None:
+    ``day``). ``part``: the folder of a part that these days share (see
+    :mod:`jobs.stages.ingest.parts`); None for the staging table of ``day``.
+    """
+
+    spark: SparkSession
+    config: JobConfig
+    day: date
+    staging: str
+    days: Days | None = None
+    part: str | None = None
+
+    def path(self, name: str) -> str:
+        """Folder of the rows of that name."""
+        return rows_path(self.part or self.staging, name)
+
+    def rows(self, name: str) -> DataFrame:
+        """Rows that were written under that name."""
+        ddl = PARSED_DDL if self.part else STAGED_DDL
+        return self.spark.read.schema(ddl).parquet(self.path(name))
+
+    def write(self, frames: list[DataFrame], name: str) -> None:
+        """Write rows of :func:`parsed_rows`."""
+        rows = _union(frames or [self.spark.createDataFrame([], PARSED_DDL)]).select(*PARSED_TYPES)
+        if not self.part:
+            lookup = lookup_key(load_context(self.config.context, self.day))
+            late = f"coalesce(file_day <> date'{self.day}', false)"
+            rows = rows.selectExpr("*", f"{late} as late_file", f"{lookup} as lookup")
+            rows = rows.select(*STAGED)
+        rows.write.mode("overwrite").option("compression", "snappy").parquet(self.path(name))
+
+
+def parse_good_files(parsing: Parsing, inputs: list[SourceFiles]) -> list[SourceFiles]:
     """Parse all undamaged files; returns ``inputs`` with the damage that the engine met.
 
     The engine's own JSON reader is several times faster than parsing text. But it stops at the
@@ -76,26 +127,21 @@ def stage_good_files(
     as_text = [
         entry
         for number, entry in enumerate(inputs)
-        if not _stage_by_reader(spark, entry, config, day, staging, f"reader-{number}")
+        if not _parsed_by_reader(parsing, entry, f"reader-{number}")
     ]
     try:
-        _stage(spark, as_text, config, day, staging, "text", read_text)
+        if as_text or not inputs:
+            _parse_files(parsing, as_text, "text", read_text)
         return inputs
     except Exception as error:
-        if spark.conf.get(ENGINE_OPTION) != "sail" and (why := unseen(error)):
+        if parsing.spark.conf.get(ENGINE_OPTION) != "sail" and (why := unseen(error)):
             raise InputError([_not_seen(as_text, error, why)]) from error
         files = [raw_file for entry in as_text for raw_file in entry.good]
         damage = find_damage(files)
         if not damage:
             raise RunError(f"the engine could not parse the day's files: {error}") from error
-    marked = {
-        entry.source.name: SourceFiles(
-            entry.source,
-            [replace(f, damage=damage.get(f.path, f.damage)) for f in entry.files],
-        )
-        for entry in as_text
-    }
-    _stage(spark, list(marked.values()), config, day, staging, "text", read_text)
+    marked = {entry.source.name: entry.marked(damage) for entry in as_text}
+    _parse_files(parsing, list(marked.values()), "text", read_text)
     return [marked.get(entry.source.name, entry) for entry in inputs]
 
 
@@ -109,60 +155,61 @@ def _not_seen(inputs: list[SourceFiles], error: Exception, why: str) -> str:
     return f"{names[0] if names else 'sources: path'}: the engine does not see the files: {why}"
 
 
-def _stage_by_reader(
-    spark: SparkSession,
-    entry: SourceFiles,
-    config: JobConfig,
-    day: date,
-    staging: str,
-    name: str,
-) -> bool:
-    """Whether the engine's JSON reader could read all files of a source, which are then staged.
+def _parsed_by_reader(parsing: Parsing, entry: SourceFiles, name: str) -> bool:
+    """Whether the engine's JSON reader could read all files of a source, which are then parsed.
 
     Only Sail's reader is used: Spark's reader ignores everything after the first value of a line.
     """
-    if not readable_by_reader(entry) or spark.conf.get(ENGINE_OPTION) != "sail":
+    if not readable_by_reader(entry) or parsing.spark.conf.get(ENGINE_OPTION) != "sail":
         return False
     try:
-        _stage(spark, [entry], config, day, staging, name, read_json)
-        if read_staged(spark, staging, name).where(BAD).isEmpty():
+        _parse_files(parsing, [entry], name, read_json)
+        if parsing.rows(name).where(BAD).isEmpty():
             return True
     except Exception:
         logger.info("the JSON reader failed; the files are parsed as text", exc_info=True)
-    remove_folder(_rows_path(staging, name))
+    remove_folder(parsing.path(name))
     return False
 
 
 def parse(
-    spark: SparkSession,
-    source: Source,
-    files: list[RawFile],
-    config: JobConfig,
-    day: date,
-    reader: Reader,
-    staging: str,
-    links: str,
+    parsing: Parsing, source: Source, files: list[RawFile], reader: Reader, links: str
 ) -> Iterator[DataFrame]:
-    """Staging rows of files, one frame or more for each kind among them.
+    """Rows of files, one frame for each kind among them.
 
-    Packed and plain files are read apart, because Sail reads no mixture. Files of later days are
-    read apart, because a record without a time that is understood belongs to its file's day.
-    ``links``: a local folder, which must stay until the frames are computed.
+    Packed and plain files are read apart, because Sail reads no mixture. Files of each day are
+    read apart, so that each record gets its file's day. ``links``: a local folder, which must stay
+    until the frames are computed.
     """
-    groups: dict[tuple[RawFile, bool, bool], list[str]] = {}
+    groups: dict[RawFile, dict[tuple[date | None, bool], list[str]]] = {}
     for raw_file in files:
-        kind = replace(raw_file, path="", day=None)
-        late = raw_file.day not in (None, day)
+        alike = groups.setdefault(replace(raw_file, path="", day=None), {})
         packed = raw_file.path.endswith(".gz")
-        groups.setdefault((kind, packed, late), []).append(raw_file.path)
-    embedded = spark.conf.get(ENGINE_OPTION) == "sail"
-    for (kind, _, late), paths in sorted(groups.items(), key=lambda item: str(item[0])):
+        alike.setdefault((raw_file.day, packed), []).append(raw_file.path)
+    embedded = parsing.spark.conf.get(ENGINE_OPTION) == "sail"
+    for kind, alike in sorted(groups.items(), key=lambda item: str(item[0])):
         whole = kind.framing != "lines" and not kind.per_line
-        spark_paths = [path.replace("s3://", "s3a://", 1) for path in paths]
-        for places in _places(paths, whole, staging, links) if embedded else [spark_paths]:
-            records = reader(spark, source, kind, places)
-            rows = staging_rows(records, source, config, day, staging)
-            yield rows.selectExpr("*", f"{str(late).lower()} as late_file")
+        records = []
+        for (file_day, _), paths in alike.items():
+            places = [[path.replace("s3://", "s3a://", 1) for path in paths]]
+            if embedded:
+                places = _places(paths, whole, parsing.staging, links)
+            read = (reader(parsing.spark, source, kind, place) for place in places)
+            records += [(file_day, frame) for frame in read]
+        yield _rows(parsing, source, records)
+
+
+def _rows(
+    parsing: Parsing, source: Source, records: list[tuple[date | None, DataFrame]]
+) -> DataFrame:
+    """Rows of records, each frame with the day of its files."""
+    dated = [
+        frame.selectExpr("*", f"cast({quoted(str(day)) if day else 'null'} as date) as file_day")
+        for day, frame in records
+    ]
+    days = parsing.days or (parsing.day, parsing.day)
+    how = dating(source.dated, parsing.day)
+    return parsed_rows(_union(dated), source, parsing.config, how, days, parsing.staging)
 
 
 def readable_by_reader(entry: SourceFiles) -> bool:
@@ -219,55 +266,24 @@ def _pack(path: str, copy: str) -> None:
         shutil.copyfileobj(file, packed, CHUNK_BYTES)
 
 
-def _stage(
-    spark: SparkSession,
-    inputs: list[SourceFiles],
-    config: JobConfig,
-    day: date,
-    staging: str,
-    name: str,
-    reader: Reader,
-) -> None:
-    local = None if is_url(staging) else staging
+def _parse_files(parsing: Parsing, inputs: list[SourceFiles], name: str, reader: Reader) -> None:
+    local = None if is_url(parsing.staging) else parsing.staging
     with tempfile.TemporaryDirectory(prefix="exfilwatch-links-", dir=local) as links:
         frames = [
             frame
             for entry in inputs
-            for frame in parse(spark, entry.source, entry.good, config, day, reader, staging, links)
+            for frame in parse(parsing, entry.source, entry.good, reader, links)
         ]
-        _write_staging(spark, frames, config, day, staging, name)
+        parsing.write(frames, name)
 
 
-def stage_lines(
-    spark: SparkSession,
-    kinds: list[tuple[Source, RawFile, str, bool]],
-    config: JobConfig,
-    day: date,
-    staging: str,
-    name: str,
-) -> None:
-    """Stage files of lines: source, kind, path, and whether the files belong to a later day."""
+def parse_lines(parsing: Parsing, kinds: list[tuple[Source, RawFile]], name: str) -> None:
+    """Parse files of lines. The day of each may be another than that of its path."""
     frames = []
-    for source, kind, path, late in kinds:
-        records = read_text(spark, source, kind, [path])
-        rows = staging_rows(records, source, config, day, staging)
-        frames.append(rows.selectExpr("*", f"{str(late).lower()} as late_file"))
-    _write_staging(spark, frames, config, day, staging, name)
-
-
-def _write_staging(
-    spark: SparkSession,
-    frames: list[DataFrame],
-    config: JobConfig,
-    day: date,
-    staging: str,
-    name: str,
-) -> None:
-    lookup = lookup_key(load_context(config.context, day))
-    rows = reduce(lambda left, right: left.unionByName(right), frames or [_no_rows(spark)])
-    rows = rows.selectExpr("*", f"{lookup} as lookup").select(*STAGED)
-    path = _rows_path(staging, name)
-    rows.write.mode("overwrite").option("compression", "snappy").parquet(path)
+    for source, kind in kinds:
+        records = read_text(parsing.spark, source, kind, [kind.path])
+        frames.append(_rows(parsing, source, [(kind.day, records)]))
+    parsing.write(frames, name)
 
 
 def read_staged(spark: SparkSession, staging: str, name: str = "*") -> DataFrame:
@@ -275,12 +291,12 @@ def read_staged(spark: SparkSession, staging: str, name: str = "*") -> DataFrame
 
     The schema is given, because Sail writes no file for a frame without rows.
     """
-    return spark.read.schema(STAGED_DDL).parquet(_rows_path(staging, name))
+    return spark.read.schema(STAGED_DDL).parquet(rows_path(staging, name))
 
 
-def _rows_path(staging: str, name: str) -> str:
-    """Folder of a part of the staging table. To Sail ``*`` is any path: it holds nothing else."""
-    return f"{staging}/rows/{name}.parquet"
+def rows_path(folder: str, name: str) -> str:
+    """Folder of parsed rows of that name. To Sail ``*`` is any path: it holds nothing else."""
+    return f"{folder}/rows/{name}.parquet"
 
 
 def lookup_key(context: Context) -> str:
@@ -297,5 +313,5 @@ def lookup_key(context: Context) -> str:
     return f"case {' '.join(cases)} else resource end"
 
 
-def _no_rows(spark: SparkSession) -> DataFrame:
-    return spark.createDataFrame([], STAGED_DDL).drop("lookup")
+def _union(frames: list[DataFrame]) -> DataFrame:
+    return reduce(lambda left, right: left.unionByName(right), frames)

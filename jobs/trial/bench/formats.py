@@ -100,7 +100,7 @@ def _seconds(spark: SparkSession, config: JobConfig, name: str, files: list[LogF
     from jobs.platform.scratch import staging_folder
     from jobs.stages.ingest.find_files import files_of_source
     from jobs.stages.ingest.parse import BAD
-    from jobs.stages.ingest.staging import SourceFiles, read_staged, stage_good_files
+    from jobs.stages.ingest.staging import Parsing, SourceFiles, parse_good_files, read_staged
 
     day = date.fromisoformat(DAY)
     (source,) = (each for each in config.sources if each.name == name)
@@ -112,7 +112,7 @@ def _seconds(spark: SparkSession, config: JobConfig, name: str, files: list[LogF
     ]
     with staging_folder(config.storage) as staging:
         began = time.monotonic()
-        stage_good_files(spark, [SourceFiles(source, found)], config, day, staging)
+        parse_good_files(Parsing(spark, config, day, staging), [SourceFiles(source, found)])
         seconds = time.monotonic() - began
         rows = read_staged(spark, staging).where(f"in_day and not {BAD}").count()
     records = sum(file.records for file in files)

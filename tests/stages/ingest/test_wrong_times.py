@@ -35,12 +35,12 @@ def test_times_that_cannot_be_right_are_rejects_of_their_file_s_day(
     wrong = {
         "1970-01-01T00:00:00Z": "time 1970-01-01 00:00:00 lies before 2000-01-01",
         "1999-12-31T23:59:59Z": "time 1999-12-31 23:59:59 lies before 2000-01-01",
-        "2026-10-09T00:00:00.5Z": "time 2026-10-09 00:00:00 lies 2 days ahead of the last day "
-        "read, 2026-10-07",
-        "2031-10-05T10:00:00Z": "time 2031-10-05 10:00:00 lies 1824 days ahead of the last day "
-        "read, 2026-10-07",
+        "2026-10-07T00:00:00.5Z": "time 2026-10-07 00:00:00 lies 2 days ahead of the day of the "
+        "file, 2026-10-05",
+        "2031-10-05T10:00:00Z": "time 2031-10-05 10:00:00 lies 1826 days ahead of the day of the "
+        "file, 2026-10-05",
     }
-    right = ["2000-01-01T00:00:00Z", "2026-10-08T23:59:59Z", f"{DAYS[0]}T10:00:00Z"]
+    right = ["2000-01-01T00:00:00Z", "2026-10-06T23:59:59Z", f"{DAYS[0]}T10:00:00Z"]
     records = [trail_record(time, time) for time in (*wrong, *right)]
     put(tmp_path, DAYS[0], prefix + lines(*records))
     put(tmp_path, DAYS[1], lines(*(trail_record(f"late {time}", time) for time in wrong)))

@@ -138,7 +138,7 @@ class LogFormat:
     """One log format: how its raw records become the columns of :data:`PARSED`.
 
     SQL may use the struct ``r`` (the record), the text ``raw`` if ``keeps_text``, and the literals
-    ``source_name``, ``cluster``, ``timezone`` and ``run_day``.
+    ``source_name``, ``cluster``, ``timezone`` and ``near_day``.
     """
 
     columns: Callable[[Source], Columns]

@@ -135,11 +135,11 @@ def _part(text: str, pattern: str, group: int) -> str:
     return f"nullif(regexp_extract({text}, {quoted(pattern)}, {group}), {EMPTY})"
 
 
-# The year is the one that brings the month nearest to the day of the run.
+# The year is the one that brings the month nearest to that of the file.
 MONTH = month_number("r.month")
 YEAR = (
-    f"(year(run_day) + case when {MONTH} - month(run_day) > 6 then -1 "
-    f"when {MONTH} - month(run_day) < -6 then 1 else 0 end)"
+    f"(year(near_day) + case when {MONTH} - month(near_day) > 6 then -1 "
+    f"when {MONTH} - month(near_day) < -6 then 1 else 0 end)"
 )
 LOCAL = (
     f"case when r.month is not null then concat_ws('-', cast({YEAR} as string), "

@@ -43,7 +43,7 @@ from jobs.stages.ingest.salvage.rejects import (
     Group,
     Rejects,
 )
-from jobs.stages.ingest.staging import SourceFiles, read_staged, stage_lines
+from jobs.stages.ingest.staging import Parsing, SourceFiles, parse_lines, read_staged
 from jobs.stages.sql import quoted
 from schemas.config import JobConfig
 from schemas.sources import Source
@@ -53,6 +53,8 @@ if TYPE_CHECKING:
 
 MOST_LOOKED_AT = 200_000
 """Most records of a source and problem that are read if some can be saved."""
+Kind = tuple[str, str | None, str | None, date | None]
+"""Source, header and wrapper of saved records, and the day of their file."""
 
 
 @dataclass
@@ -61,14 +63,11 @@ class Saved:
 
     folder: str
     day: date
-    files: dict[tuple[str, str | None, str | None, bool], tuple[str, TextIO, TextIO]] = field(
-        default_factory=dict
-    )
+    files: dict[Kind, tuple[str, TextIO, TextIO]] = field(default_factory=dict)
 
     def add(self, source: Source, header: str | None, record: RawRecord) -> None:
         """A sound record under the header of its file."""
-        late = record.day not in (None, self.day)
-        key = (source.name, header, record.wrapper, late)
+        key = (source.name, header, record.wrapper, record.day)
         if key not in self.files:
             path = f"{self.folder}/salvaged-{len(self.files)}.txt"
             lines: TextIO = TextIOWrapper(create_file(path), encoding="utf-8", newline="\n")
@@ -90,7 +89,8 @@ class Saved:
 
     def find(self, digests: dict[tuple[str, str], Row]) -> Iterator[tuple[Row, RawRecord]]:
         """The saved records whose (source, MD5) is in ``digests``."""
-        for (source, header, wrapper, late), (path, _, _) in self.files.items():
+        for (source, header, wrapper, file_day), (path, _, _) in self.files.items():
+            late = file_day not in (None, self.day)
             with (
                 TextIOWrapper(open_file(path), encoding="utf-8", newline="\n") as lines,
                 TextIOWrapper(open_file(_origins(path)), encoding="utf-8") as origins,
@@ -102,8 +102,7 @@ class Saved:
                     row = digests.get((source, line_digest(text)))
                     if row is not None and row.late_file == late:
                         file, position = json.loads(origin)
-                        day = date.max if late else None
-                        yield row, RawRecord(file, day, position, text, wrapper=wrapper)
+                        yield row, RawRecord(file, file_day, position, text, wrapper=wrapper)
 
 
 def _origins(path: str) -> str:
@@ -327,10 +326,10 @@ def _stage_saved(
     if not saved.files:
         return
     kinds = [
-        (sources[name], RawFile("", None, "lines", header, wrapper=wrapper), path, late)
-        for (name, header, wrapper, late), (path, _, _) in sorted(saved.files.items(), key=str)
+        (sources[name], RawFile(path, file_day, "lines", header, wrapper=wrapper))
+        for (name, header, wrapper, file_day), (path, _, _) in sorted(saved.files.items(), key=str)
     ]
-    stage_lines(spark, kinds, config, rejects.day, staging, "salvaged")
+    parse_lines(Parsing(spark, config, rejects.day, staging), kinds, "salvaged")
     bad = _bad_keys(spark, staging, "salvaged")
     counts = _counts(bad)
     rows = _rows(bad, counts, 0, rejects.most)
