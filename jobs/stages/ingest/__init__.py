@@ -1,6 +1,7 @@
 """Stage ``ingest``: raw log files of a day → ``events`` and ``rejects``.
 
-1. The raw records are parsed into a staging table (:mod:`jobs.stages.ingest.staging`).
+1. The raw records are parsed into a staging table (:mod:`jobs.stages.ingest.staging`). The days of
+   one run share the parsed rows of a file (:mod:`jobs.stages.ingest.parts`).
 2. Its distinct names, folders and addresses are resolved (:mod:`models.resolve.identities`).
 3. The table is deduplicated and joined with the resolved names. It replaces the day in ``events``.
 

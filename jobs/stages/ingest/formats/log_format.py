@@ -138,7 +138,8 @@ class LogFormat:
     """One log format: how its raw records become the columns of :data:`PARSED`.
 
     SQL may use the struct ``r`` (the record), the text ``raw`` if ``keeps_text``, and the literals
-    ``source_name``, ``cluster``, ``timezone`` and ``near_day``.
+    ``source_name``, ``cluster``, ``timezone`` and ``near_day`` (the day of the file, or for a file
+    whose path names no day the first day of the run's month).
     """
 
     columns: Callable[[Source], Columns]

@@ -3,7 +3,7 @@
 Traps handled here:
 
 - An RFC 3164 time has neither a year nor a zone. It is taken as the time nearest to the day of the
-  run.
+  file, or for a file whose path names no day to the month of the run.
 - Syslog folds lines (``message repeated 5 times``).
 - Strangers choose user names. A name may be empty or look like the rest of the line, so the last
   address counts.
