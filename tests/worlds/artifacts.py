@@ -10,6 +10,7 @@ import importlib.util
 import os
 import subprocess
 import tempfile
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -17,11 +18,14 @@ IVY_MODULE = """\
 <ivy-module version="2.0">
   <info organisation="exfilwatch" module="test-server"/>
   <dependencies>
-    <dependency org="{0.org}" name="{0.name}" rev="{0.version}" transitive="false">
-      <artifact name="{0.name}" type="{0.kind}" ext="{0.kind}"/>
-    </dependency>
+    {}
   </dependencies>
 </ivy-module>
+"""
+IVY_DEPENDENCY = """\
+<dependency org="{0.org}" name="{0.name}" rev="{0.version}" transitive="false">
+  <artifact name="{0.name}" type="{0.kind}" ext="{0.kind}"/>
+</dependency>
 """
 # The server's end and the pipe's end both end the shell and the server.
 KEEP_WHILE_PIPE_IS_OPEN = """\
@@ -53,17 +57,27 @@ def fetch(artifact: Artifact, file_name: str) -> Path:
 
     Raises :class:`ServerUnavailableError` if it cannot be fetched or has another checksum.
     """
-    file = cache_folder() / file_name
-    if not file.exists():
-        _download(artifact, file)
-    with file.open("rb") as content:
-        found = hashlib.file_digest(content, "sha512").hexdigest()
-    if found != artifact.sha512:
-        raise ServerUnavailableError(
-            f"{file}: its SHA-512 is {found}, expected {artifact.sha512}; remove the file and "
-            "try again"
-        )
-    return file
+    return fetch_all({file_name: artifact})[0]
+
+
+def fetch_all(artifacts: Mapping[str, Artifact]) -> list[Path]:
+    """The files of artifacts, by their names in the cache; one run of Ivy fetches the missing ones.
+
+    Raises :class:`ServerUnavailableError` if one cannot be fetched or has another checksum.
+    """
+    files = {cache_folder() / name: artifact for name, artifact in artifacts.items()}
+    missing = {file: artifact for file, artifact in files.items() if not file.exists()}
+    if missing:
+        _download(missing)
+    for file, artifact in files.items():
+        with file.open("rb") as content:
+            found = hashlib.file_digest(content, "sha512").hexdigest()
+        if found != artifact.sha512:
+            raise ServerUnavailableError(
+                f"{file}: its SHA-512 is {found}, expected {artifact.sha512}; remove the file and "
+                "try again"
+            )
+    return list(files)
 
 
 def pyspark_jars() -> Path:
@@ -93,22 +107,27 @@ def cache_folder() -> Path:
     return folder
 
 
-def _download(artifact: Artifact, file: Path) -> None:
-    with tempfile.TemporaryDirectory(dir=file.parent) as name:
+def _download(files: Mapping[Path, Artifact]) -> None:
+    with tempfile.TemporaryDirectory(dir=cache_folder()) as name:
         folder = Path(name)
-        (folder / "ivy.xml").write_text(IVY_MODULE.format(artifact))
+        wanted = "".join(IVY_DEPENDENCY.format(artifact) for artifact in files.values())
+        (folder / "ivy.xml").write_text(IVY_MODULE.format(wanted))
         command = ["java", "-jar", str(_ivy()), "-cache", str(folder / "cache")]
-        command += ["-ivy", str(folder / "ivy.xml"), "-types", artifact.kind]
+        command += ["-ivy", str(folder / "ivy.xml")]
+        command += ["-types", *sorted({artifact.kind for artifact in files.values()})]
         command += ["-retrieve", str(folder / "[artifact].[ext]")]
         done = subprocess.run(command, capture_output=True, text=True, timeout=600, check=False)
-        fetched = folder / f"{artifact.name}.{artifact.kind}"
-        if done.returncode or not fetched.exists():
+        fetched = {f: folder / f"{artifact.name}.{artifact.kind}" for f, artifact in files.items()}
+        lost = [files[file] for file, source in fetched.items() if not source.exists()]
+        if done.returncode or lost:
             lines = [line.strip() for line in done.stdout.splitlines() if line.strip()]
+            names = ", ".join(f"{each.name} {each.version}" for each in lost or files.values())
             raise ServerUnavailableError(
-                f"{artifact.name} {artifact.version} could not be fetched by Ivy: "
-                + " | ".join(lines[-5:])
+                f"{names} could not be fetched by Ivy: " + " | ".join(lines[-5:])
             )
-        fetched.replace(file)
+        for file, source in fetched.items():
+            file.parent.mkdir(exist_ok=True)
+            source.replace(file)
 
 
 def _ivy() -> Path:
