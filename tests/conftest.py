@@ -20,6 +20,7 @@ MARKERS = {
     "apache_spark": "spark",
     "hdfs_url": "spark",
     "s3_server": "slow",
+    "spark_cluster": "spark",
     "elasticsearch_url": "elasticsearch",
     "elasticsearch_9_url": "elasticsearch",
     "secure_elasticsearch": "elasticsearch",
