@@ -1,12 +1,19 @@
-"""A whole run with raw logs, tables and output on an S3-compatible server."""
+"""Whole runs with raw logs, tables and output on an S3-compatible server.
+
+Sail makes one, and a cluster of Apache Spark that shares nothing but the server the other.
+"""
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 
 from jobs.inputs.config import load_config
 from jobs.pipeline import run_days
@@ -16,8 +23,9 @@ from jobs.trial.lab import make_lab
 from schemas.config import JobConfig
 from schemas.tables import TABLES
 from tests.worlds.raw_logs import upload
+from tests.worlds.spark_cluster import SparkCluster
 
-pytest_plugins = ("tests.worlds.s3_server",)
+pytest_plugins = ("tests.worlds.s3_server", "tests.worlds.spark_cluster")
 
 LAST_DAY = date(2026, 10, 30)
 DAYS = [LAST_DAY - timedelta(days=1), LAST_DAY]
@@ -75,3 +83,41 @@ def test_a_run_on_a_store_gives_the_rows_and_files_of_a_local_run(
     assert rows_of(config, f"s3://{bucket}") == rows_of(local_run, root)
     assert texts_of(config, f"s3://{bucket}") == texts_of(local_run, root)
     assert list_folder(f"{config.storage}/_scratch", recursive=True) == []
+
+
+def job_of_a_cluster(lab: Path, cluster: SparkCluster, bucket: str) -> Path:
+    """The lab's job as a file for a cluster: logs, tables and output in a bucket."""
+    upload(lab / "raw", f"s3://{bucket}/raw")
+    values = yaml.safe_load((lab / "config.yml").read_text(encoding="utf-8"))
+    for source in values["sources"]:
+        source["path"] = f"s3a://{bucket}/{source['path']}"
+    values |= {"storage": f"s3a://{bucket}/warehouse", "output": f"s3a://{bucket}/out"}
+    job = lab / "cluster.yml"
+    job.write_text(yaml.safe_dump({**values, "engine": cluster.master}), encoding="utf-8")
+    return job
+
+
+@pytest.mark.timeout(1200)
+def test_a_cluster_that_shares_only_the_store_gives_the_rows_of_a_local_run_on_sail(
+    local_run: JobConfig, spark_cluster: SparkCluster, bucket: str
+) -> None:
+    """One day only, because Spark takes seconds for every small table."""
+    lab = Path(local_run.storage).parent
+    places = {"storage": f"{lab}/one-day", "output": f"{lab}/one-day-out"}
+    local = local_run.model_copy(update=places)
+    run_days(local, [LAST_DAY], progress=lambda _: None)
+    job = job_of_a_cluster(lab, spark_cluster, bucket)
+    command = [sys.executable, "-m", "jobs.cli.app", "run", "--config", str(job)]
+    done = subprocess.run(
+        [*command, "--day", str(LAST_DAY)],
+        env={**os.environ, **spark_cluster.variables, "PYTHONPATH": str(Path(__file__).parents[2])},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    config = load_config(job)
+    assert rows_of(config, f"s3a://{bucket}") == rows_of(local, str(lab))
+    assert texts_of(config, f"s3a://{bucket}") == texts_of(local, str(lab))
+    idle = [str(folder) for folder in spark_cluster.work if not list(folder.glob("app-*/*/stderr"))]
+    assert idle == []
