@@ -14,6 +14,8 @@ FIT := import ensurepip, sys, venv; sys.exit(not (3, 11) <= sys.version_info[:2]
 SEEDS ?= 201
 MAJOR ?= 8
 QUICK := not engine and not spark and not elasticsearch and not browser and not airflow and not slow
+# Each process has an engine and servers of its own, which take memory.
+BY_FILE := -n auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder
 # Only whole runs measure coverage. The floor is in pyproject.toml.
 COVERAGE := --cov=schemas --cov=models --cov=jobs
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
@@ -31,7 +33,7 @@ ifdef PYTEST
 	$(BIN)/python -m pytest $(PYTEST)
 else
 	$(BIN)/python -m pytest -n auto -m "$(QUICK)" $(COVERAGE) --cov-report= --cov-fail-under=0
-	$(BIN)/python -m pytest -m "not ($(QUICK))" $(COVERAGE) --cov-append --cov-report=term:skip-covered
+	$(BIN)/python -m pytest $(BY_FILE) -m "not ($(QUICK))" $(COVERAGE) --cov-append --cov-report=term:skip-covered
 endif
 
 quick: env ## the tests that need no engine, server or browser, on all cores: under a minute

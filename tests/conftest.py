@@ -28,11 +28,16 @@ MARKERS = {
     "dag": "airflow",
 }
 """The marker of every test that uses a fixture, itself or through other fixtures."""
+LONG = {"test_formats.py", "whole"}
+"""Files and folders of the longest tests."""
 
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark tests by their fixtures, before ``-m`` selects tests by marker."""
+    """Mark tests by their fixtures, before ``-m`` selects tests by marker.
+
+    The longest files come first: where files run side by side, none is left alone at the end.
+    """
     for item in items:
         assert isinstance(item, pytest.Function)
         # A parameter may name a fixture, for example the engine.
@@ -40,6 +45,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         names = {*item.fixturenames, *(each for each in parameters if isinstance(each, str))}
         for marker in sorted({MARKERS[name] for name in names & MARKERS.keys()}):
             item.add_marker(marker)
+    items.sort(key=lambda item: not LONG & {*item.path.parts})
 
 
 def skip_unless(available: bool, reason: str) -> None:
