@@ -52,6 +52,7 @@ APPROVAL_COLUMNS = (
 )
 NETWORK_COLUMNS = ("cidr", "zone", "country", "asn")
 
+FORMAT_IDS = tuple(FORMATS)
 IDENTITY_KINDS = ("human", "service")
 EMPLOYMENTS = ("employee", "contractor", "vendor", "")
 ASSET_KINDS = ("checkpoint", "dataset", "repo", "cluster", "namespace", "model")
@@ -66,7 +67,7 @@ def split_alias(alias: str, sources: Iterable[str] = ()) -> tuple[str, str]:
     The log is a format id or one of the config's ``sources``. For an alias that holds everywhere it
     is an empty text, and the name is the alias itself.
     """
-    scopes = [scope for scope in (*FORMATS, *sources) if alias.startswith(f"{scope}:")]
+    scopes = [scope for scope in (*FORMAT_IDS, *sources) if alias.startswith(f"{scope}:")]
     # The longest scope, because a source's name may hold a colon.
     scope = max(scopes, key=len, default="")
     return scope, alias[len(scope) + 1 :].strip() if scope else alias

@@ -10,8 +10,10 @@ import os
 import resource
 import secrets
 import socket
+import sys
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
+from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -23,6 +25,7 @@ OPEN_FILES = 65_536
 """Limit of open files. It is more than any run needs. It is not higher, because some programs loop
 over all numbers up to the limit."""
 TOKEN_VARIABLE = "SPARK_CONNECT_AUTHENTICATE_TOKEN"  # noqa: S105  (its name, no token)
+OUR_PACKAGES = ("jobs", "models", "schemas")
 SESSION_OPTIONS = {
     # Delta on Sail refuses other zones. All times in the warehouse are UTC.
     "spark.sql.session.timeZone": "UTC",
@@ -131,6 +134,7 @@ def _connect_session(url: str, engine: str) -> Iterator[SparkSession]:
     os.environ.setdefault("GRPC_ENABLE_FORK_SUPPORT", "0")
     from pyspark.sql.connect.session import SparkSession
 
+    carry_our_code()
     spark = SparkSession.builder.remote(url).create()
     if not engine.startswith("sc://"):
         # If our own engine does not answer soon, the client's ten minutes of retries do not help.
@@ -144,6 +148,15 @@ def _connect_session(url: str, engine: str) -> Iterator[SparkSession]:
     finally:
         with suppress(Exception):
             spark.stop()
+
+
+def carry_our_code() -> None:
+    """Let the functions for the engine's Python workers carry our code, which executors lack."""
+    from pyspark import cloudpickle
+
+    for name in OUR_PACKAGES:
+        package = import_module(name)
+        cloudpickle.register_pickle_by_value(package)  # type: ignore[no-untyped-call]
 
 
 @contextmanager
@@ -178,6 +191,8 @@ def _spark_driver(master: str, connect_options: dict[str, str]) -> SparkSession:
         options = SPARK_OPTIONS | SESSION_OPTIONS | store_options() | connect_options
         if master.startswith("local"):
             options = options | LOCAL_SPARK_OPTIONS
+            # Otherwise Python workers would be the first `python3` of the path.
+            os.environ.setdefault("PYSPARK_PYTHON", sys.executable)
         builder = SparkSession.builder.master(master).appName("exfilwatch")
         for key, value in options.items():
             builder = builder.config(key, value)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
-from typing import Protocol, TypeVar
+from typing import Protocol
 
 import pandas as pd
 
@@ -17,8 +17,6 @@ from models.resolve.identity_rules import (
     trusted_accounts,
 )
 from models.resolve.marks import CHOSEN
-
-Asker = TypeVar("Asker")
 
 
 @dataclass(frozen=True)

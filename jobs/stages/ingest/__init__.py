@@ -2,8 +2,10 @@
 
 1. The raw records are parsed into a staging table (:mod:`jobs.stages.ingest.staging`). The days of
    one run share the parsed rows of a file (:mod:`jobs.stages.ingest.parts`).
-2. Its distinct names, folders and addresses are resolved (:mod:`models.resolve.identities`).
-3. The table is deduplicated and joined with the resolved names. It replaces the day in ``events``.
+2. The engine resolves its distinct names, folders and addresses
+   (:mod:`jobs.stages.ingest.answers`), and the keys of its sessions
+   (:mod:`jobs.stages.ingest.sessions`).
+3. The table is deduplicated and joined with the answers. It replaces the day in ``events``.
 
 A role session may have been opened on an earlier day. So the stage looks back
 ``ingest.session_lookback_days`` days in ``events`` for the identity that opened it.
@@ -76,7 +78,7 @@ def ingest_day(tables: StageTables, config: JobConfig, day: date) -> Outcome:
         require_unchanged(listed)
         rejected, other_days = rejects.by_source(), rejects.elsewhere
         staged = read_staged(spark, staging)
-        events = resolve_events(tables, staged, context, config)
+        events = resolve_events(tables, staged, context, config, staging)
         good = _count(staged, other_days)
         if good.total() + rejected.total() == 0:
             raise RunError(

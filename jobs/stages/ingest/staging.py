@@ -300,17 +300,16 @@ def rows_path(folder: str, name: str) -> str:
 
 
 def lookup_key(context: Context) -> str:
-    """SQL of the part of a URI that decides its asset: the folder if that is enough, else all."""
-    exact, odd = needs_whole_uri(context.assets)
+    """SQL of the part of a URI that decides its asset, unless a pattern is exactly the URI.
+
+    It is the folder if that is enough, else the whole URI.
+    """
+    _, odd = needs_whole_uri(context.assets)
     folder = "substring(resource, 1, length(resource) - length(substring_index(resource, '/', -1)))"
-    cases = []
-    if exact:
-        cases.append(f"when resource in ({', '.join(map(quoted, exact))}) then resource")
-    if odd:
-        cases.append(f"when resource rlike {quoted(odd)} then resource")
+    whole = f"when resource rlike {quoted(odd)} then resource " if odd else ""
     schemes = ", ".join(quoted(scheme) for scheme in FOLDER_SCHEMES)
-    cases.append(f"when substring_index(resource, ':', 1) in ({schemes}) then {folder}")
-    return f"case {' '.join(cases)} else resource end"
+    in_folder = f"when substring_index(resource, ':', 1) in ({schemes}) then {folder}"
+    return f"case {whole}{in_folder} else resource end"
 
 
 def _union(frames: list[DataFrame]) -> DataFrame:

@@ -11,6 +11,7 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
+from jobs.stages.ingest.events import with_whole_uris
 from jobs.stages.ingest.staging import lookup_key
 from jobs.stages.sql import quoted
 from models.resolve.assets import (
@@ -171,9 +172,11 @@ def test_engine_reads_the_regular_expression_alike(sail: SparkSession) -> None:
     ]
     frame = asset_frame(patterns)
     empty = pd.DataFrame()
-    sql = lookup_key(Context(directory=empty, assets=frame, approvals=empty, networks=empty))
+    context = Context(directory=empty, assets=frame, approvals=empty, networks=empty)
     rows = sail.createDataFrame([(uri,) for uri in uris], "resource string")
-    found = rows.selectExpr("resource", f"{sql} as lookup").collect()
+    keyed = rows.selectExpr("resource", f"{lookup_key(context)} as lookup")
+    found = with_whole_uris(keyed, context).collect()
+    assert len(found) == len(uris)
     assert {row.resource: row.lookup for row in found} == {
         uri: whole(patterns, uri) for uri in uris
     }

@@ -1,15 +1,14 @@
-"""Whose session it is: from a session's key back to the person who opened it."""
+"""Whose session it is, key by key: the slow and obvious way."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from typing import TypeVar
 
-from models.resolve.identities import Asker
-from models.resolve.identity_rules import (
-    Identity,
-)
+from jobs.stages.ingest.sessions import MAX_SESSION_HOPS
+from models.resolve.identity_rules import Identity
 
-MAX_SESSION_HOPS = 5
+Asker = TypeVar("Asker")
 
 
 def resolve_sessions(
@@ -20,10 +19,9 @@ def resolve_sessions(
     """Who stands behind each issued key.
 
     ``issued``: (key handed out, the one who asked as ``find`` takes it, the key that one used),
-    one for each key. A role
-    session that assumes another role is followed back to its own key, at most
-    ``MAX_SESSION_HOPS`` times; the identity nearest to where the chain began is the answer, those
-    found by a rule only if no other is known.
+    one for each key. A role session that assumes another role is followed back to its own key, at
+    most ``MAX_SESSION_HOPS`` times. The identity nearest to where the chain began is the answer;
+    those found by a rule only if no other is known.
     ``earlier``: keys known from the look-back days.
     """
     asked = {key: (names, used) for key, names, used in issued}
