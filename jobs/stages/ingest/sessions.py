@@ -49,24 +49,18 @@ def issued_keys(good: DataFrame) -> DataFrame:
     Several records may issue one key. The record with the highest precedence counts; among these
     one with a credential and names, then the earliest.
     """
-    from pyspark.sql.functions import expr
-
-    best = (
-        "min(struct(-coalesce(precedence, 0) as rank, credential is null as keyless, "
-        "coalesce(names, '') = '' as nameless, event_time, coalesce(names, '') as names, "
-        "coalesce(credential, '') as used, source)) as best"
+    order = (
+        "-coalesce(precedence, 0), credential is null, coalesce(names, '') = '', event_time, "
+        "coalesce(names, ''), coalesce(credential, ''), source"
     )
-    return (
-        good.where("issued_credential is not null")
-        .groupBy("issued_credential")
-        .agg(expr(best))
-        .selectExpr(
-            "issued_credential as key",
-            "best.names as names",
-            "best.source as source",
-            "if(best.keyless, null, best.used) as used",
-        )
+    issued = good.where("issued_credential is not null").selectExpr(
+        "issued_credential as key",
+        "coalesce(names, '') as names",
+        "source",
+        "credential as used",
+        f"row_number() over (partition by issued_credential order by {order}) as place",
     )
+    return issued.where("place = 1").drop("place")
 
 
 def with_askers(issued: DataFrame, identities: DataFrame) -> DataFrame:
@@ -87,31 +81,28 @@ def earlier_keys(tables: StageTables, config: JobConfig) -> DataFrame:
     Only keys whose asker is of the directory. Of several askers of a key one known without a rule
     goes first.
     """
-    from pyspark.sql.functions import expr
-
     days = config.ingest.session_lookback_days
     ddl = "key string, earlier_user string, earlier_kind string, earlier_note string"
     if days == 0:
         return tables.spark.createDataFrame([], ddl)
-    best = (
-        f"max(struct({RULE} is null as exact, user_id, user_kind, coalesce({RULE}, '') as rule, "
-        f"coalesce({NAME}, '') as name)) as best"
+    order = (
+        f"{RULE} is null desc, user_id desc, user_kind desc, coalesce({RULE}, '') desc, "
+        f"coalesce({NAME}, '') desc"
     )
-    note = details_json({"identity_rule": "best.rule", "identity_name": "best.name"})
-    return (
+    note = details_json({"identity_rule": RULE, "identity_name": NAME})
+    key = "details['issued_credential']"
+    handed_out = (
         tables.read(EVENTS, tables.day - timedelta(days=1), days - 1)
-        .where("action_class = 'assume' and user_kind <> 'unknown'")
-        .selectExpr("details['issued_credential'] as key", "user_id", "user_kind", "details")
-        .where("key is not null")
-        .groupBy("key")
-        .agg(expr(best))
+        .where(f"action_class = 'assume' and user_kind <> 'unknown' and {key} is not null")
         .selectExpr(
-            "key",
-            "best.user_id as earlier_user",
-            "best.user_kind as earlier_kind",
-            f"if(best.rule = '' or best.name = '', null, {note}) as earlier_note",
+            f"{key} as key",
+            "user_id as earlier_user",
+            "user_kind as earlier_kind",
+            f"if({RULE} <> '' and {NAME} <> '', {note}, null) as earlier_note",
+            f"row_number() over (partition by {key} order by {order}) as place",
         )
     )
+    return handed_out.where("place = 1").drop("place")
 
 
 def with_earlier(issued: DataFrame, earlier: DataFrame) -> DataFrame:
