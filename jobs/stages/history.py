@@ -64,20 +64,20 @@ def read_history(tables: StageTables, config: JobConfig) -> History:
     for read in HISTORY_READS:
         tables.require_read(read.table, tables.day, read.days)
     versions = tuple(table_version(tables.storage, read.table) for read in HISTORY_READS)
-    access, entity_days, pairs, novelty, assets, coverage, first_reads, nodes, edges = _read_frames(
-        tables.storage, tables.day, versions
-    )
+    frames = _read_frames(tables.storage, tables.day, versions)
+    access, entity_days, pairs, novelty, places, assets, coverage, first_reads, *graph = frames
     return History(
         day=tables.day,
         access=access,
         entity_days=entity_days,
         pairs=pairs,
         novelty=novelty,
+        places=places,
         assets=assets,
         coverage=coverage,
         first_reads=first_reads,
-        nodes=nodes,
-        edges=edges,
+        nodes=graph[0],
+        edges=graph[1],
         context=load_context(config.context, tables.day),
     )
 
@@ -90,6 +90,8 @@ def _read_frames(
     import pandas as pd
     import pyarrow.compute as pc
 
+    from models.features.places import gifts
+
     frame, past = partial(stored_frame, storage), LOOK_BACK_DAYS
     this_week = pc.field("day") > pc.scalar(day - timedelta(days=WEEK_DAYS))
     marked = pc.field("cloned") | pc.field("fetched") | (pc.field("entries") > 0)
@@ -101,11 +103,16 @@ def _read_frames(
     earlier = frame(COVERAGE, day - timedelta(days=1), past - 1, [*keys, *counts])
     first_reads = [*keys, "recent_today", "new_objects"]
     written = frame(ASSET_DAYS, day, past, ["asset_id", "written"])
+    access = frame(ACCESS, day)
+    places = sorted({str(to).partition("#")[0] for to in gifts(access)["to"]})
+    used = (pc.field("events") > pc.field("failures")) & pc.field("asset_id").isin(places)
+    yesterday, users = day - timedelta(days=1), ["user_id", "asset_id"]
     return (
-        frame(ACCESS, day),
+        access,
         frame(ENTITY_DAYS, day, past),
         frame(PAIRS, day, past, where=this_week | marked),
         frame(NOVELTY, day, past, where=today | given),
+        frame(PAIRS, yesterday, past - 1, users, used).drop_duplicates(),
         pd.DataFrame(written.groupby("asset_id")[["written"]].max()),
         pd.concat([earlier, frame(COVERAGE, day)], ignore_index=True),
         frame(COVERAGE, day, MONTH_DAYS - 1, first_reads),

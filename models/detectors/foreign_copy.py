@@ -1,24 +1,36 @@
-"""Copies, shares and grants to a place that is not ours; hardly a byte comes out for it."""
+"""Content given to a place that is not ours: copied, opened to others, or written there."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Hashable
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
 
 from models.detectors.settings import DetectorSettings
 from models.detectors.signal import Signal
-from models.features.assets import EVIDENCE_ASSETS, sensitivity_shares
+from models.features.assets import (
+    EVIDENCE_ASSETS,
+    assets_below,
+    listed_assets,
+    sensitivity_shares,
+)
 from models.features.novelty import trust_after
-from models.features.rows import active_entities, each_row, explode, log_days, recent
+from models.features.places import gifts, own_places
+from models.features.rows import active_entities, each_row, log_days, recent
 from models.features.settings import Number, Texts, Whole
 from models.reasons.parts import Amount, Destinations
 from models.reasons.reason import Reason
-from schemas.context import names_of
+from schemas.tables.values import MAX_LISTED, SENSITIVE
 
 if TYPE_CHECKING:
     from models.features.history import History
+
+KEYS = ["user_id", "asset_id", "action_class"]
+Rows = list[dict[Hashable, Any]]
+READ_DAYS = 7
+"""Days in which content was read before it is written to a foreign place."""
 
 
 class ForeignCopySettings(DetectorSettings):
@@ -26,100 +38,121 @@ class ForeignCopySettings(DetectorSettings):
 
     own_accounts: Texts
     foreign: Number
-    known_days: Whole
+    known_users: Whole
     settle_days: Whole
     min_objects: Whole
 
 
 def score(history: History, settings: ForeignCopySettings) -> list[Signal]:
-    """log2(1 + objects) × sensitivity ÷ 5 × strangeness of the destination; higher is riskier.
+    """log2(1 + objects) × sensitivity ÷ 5 × strangeness of the place, summed; higher is riskier.
 
-    A destination is the container, or the identity, that something is copied to or shared with,
-    then ``#`` and its account where the log names it. It is foreign if the account is not one of
-    ``own_accounts`` (where both are known), and strange so far as nobody has used it before: as a
-    destination by two identities or on ``known_days`` days, or as a container of our own logs. Row
-    1d for everyone, 0 for those who copied and shared nothing.
+    A place is the container or the grantee (an account, a user, everybody) that something went to.
+    :meth:`models.features.places.OwnPlaces.place_is` says which places are ours. Strangeness is 0
+    for these, ``foreign`` for those that are surely not, else the trust in the days watched.
+    Row 1d for everyone, 0 for those who gave nothing away.
     """
     active = active_entities(history)
-    if active.empty:
+    given = _given(history, settings)
+    more = given[~given["user_id"].isin(active["user_id"])]
+    others = more.drop_duplicates("user_id")[["user_id", "user_kind"]]
+    everyone = pd.concat([active, others]).sort_values("user_id", ignore_index=True)
+    if everyone.empty:
         return []
-    columns = ["user_id", "asset_id", "given", "gives", "destinations"]
-    pairs = recent(history.pairs, history.day, columns, 1)
-    given = pairs[(pairs["gives"] > 0) & pairs["user_id"].isin(active["user_id"])]
-    today = given.reset_index(drop=True)
-    place, targets = explode(today["destinations"])
-    sent = pd.DataFrame({"row": place, "container": [str(target) for target in targets]})
-    used = recent(history.novelty, history.day, ["user_id", "kind", "value"])
-    used = used[(used["kind"] == "destination") & (used["ago"] > 0)]
-    own = {str(account) for account in settings.own_accounts}
-    ours = {container_of(str(asset)) for asset in history.assets.index if "://" in str(asset)}
-    ours |= {container_of(str(pattern)) for pattern in history.context.assets["pattern"]}
-    ours |= _identities(history)
+    shares = sensitivity_shares(given["asset_id"], history.context)
+    amount = given["amount"].to_numpy(dtype=np.float64)
+    given["value"] = np.log2(1 + amount) * shares * given["strange"].to_numpy(dtype=np.float64)
+    return _describe(given, everyone, set(history.assets.index))
+
+
+def _given(history: History, settings: ForeignCopySettings) -> pd.DataFrame:
+    """Rows of strange places with ``amount`` (objects) for each asset whose content went there."""
+    today = gifts(history.access[history.access["day"] == history.day])
+    today["strange"] = _strangeness(history, today, settings)
+    today = today[today["strange"] > 0].sort_values([*KEYS, "strange", "to"])
+    worst = today.drop_duplicates(KEYS, keep="last")
+    written = worst["action_class"] == "write"
+    rows = _opened(history, worst[~written]) + _written(history, worst[written])
+    return pd.DataFrame(rows, columns=[*worst.columns, "evidence", "amount"])
+
+
+def _strangeness(
+    history: History, today: pd.DataFrame, settings: ForeignCopySettings
+) -> list[float]:
+    own = own_places(history, settings.own_accounts, int(settings.known_users))
     trust = float(trust_after(log_days(history), settings.settle_days))
-    strange = {
-        name: _strangeness(name, used, own, ours, trust, settings)
-        for name in sorted(set(sent["container"]))
+    weight = {"ours": 0.0, "unknown": trust, "foreign": float(settings.foreign)}
+    judged = {
+        (to, user): weight[own.place_is(to, user)]
+        for to, user in set(zip(today["to"], today["user_id"], strict=True))
     }
-    sent["strange"] = sent["container"].map(strange).astype(np.float64)
-    worst = sent.sort_values(["row", "strange", "container"])
-    worst = worst.drop_duplicates("row", keep="last").set_index("row")
-    today["strange"] = worst["strange"].reindex(today.index).fillna(0.0).to_numpy(dtype=np.float64)
-    today["to"] = worst["container"].reindex(today.index).fillna("").to_numpy()
-    shares = sensitivity_shares(today["asset_id"], history.context)
-    amount = np.maximum(1, today["given"].to_numpy(dtype=np.float64))
-    today["value"] = np.log2(1 + amount) * shares * today["strange"].to_numpy()
-    return _describe(today, active)
+    # A full list hides further places behind those that come first.
+    return [
+        max(judged[to, user], trust if named >= MAX_LISTED else 0.0)
+        for to, user, named in zip(today["to"], today["user_id"], today["named"], strict=True)
+    ]
 
 
-def _describe(today: pd.DataFrame, active: pd.DataFrame) -> list[Signal]:
-    today = today.sort_values(["user_id", "value", "asset_id"], ascending=[True, False, True])
-    parts = dict(iter(today[today["value"] > 0].groupby("user_id")))
+def _opened(history: History, worst: pd.DataFrame) -> Rows:
+    """Copies and shares; what opens a container opens every listed asset below it."""
+    sizes = listed_assets(history.context)["objects"].to_dict()
+    written = history.assets["written"].to_dict()
+    rows: Rows = []
+    for row in worst.to_dict("records"):
+        container = str(row["asset_id"])
+        row |= {"evidence": container, "amount": max(1.0, float(row["objects"]))}
+        below = assets_below(container, history.context) if row["action_class"] == "share" else ()
+        rows += [
+            row | {"asset_id": asset, "amount": _size(sizes.get(asset), written.get(asset))}
+            for asset in below
+        ] or [row]
+    return rows
+
+
+def _size(listed: float | None, written: float | None) -> float:
+    """Objects of an asset: those listed, else the most that were written on a day, at least 1."""
+    return max([1.0, *(n for n in (listed, written) if n is not None and not np.isnan(n))])
+
+
+def _written(history: History, worst: pd.DataFrame) -> Rows:
+    """Sensitive assets read in the week that ends with the day, by those who write elsewhere.
+
+    Content can be packed before it is written, so its size is the size of what was read.
+    """
+    read = recent(
+        history.pairs, history.day, ["user_id", "asset_id", "taken", "objects"], READ_DAYS
+    )
+    sensitive = listed_assets(history.context)["sensitivity"] >= SENSITIVE
+    read = read[
+        read["taken"].astype(bool)
+        & read["asset_id"].isin(sensitive[sensitive].index)
+        & read["user_id"].isin(worst["user_id"])
+    ]
+    amounts = read.groupby(["user_id", "asset_id"])["objects"].sum().clip(lower=1).reset_index()
+    place = worst.sort_values(["strange", "to"]).drop_duplicates("user_id", keep="last")
+    rows = amounts.rename(columns={"objects": "amount"}).merge(
+        place.drop(columns=["asset_id"]), on="user_id"
+    )
+    return [{**row, "evidence": row["asset_id"]} for row in rows.to_dict("records")]
+
+
+def _describe(given: pd.DataFrame, everyone: pd.DataFrame, known: set[str]) -> list[Signal]:
+    order = ["user_id", "value", "asset_id"]
+    given = given.sort_values(order, ascending=[True, False, True])
+    parts = dict(iter(given[given["value"] > 0].groupby("user_id")))
     rows: list[Signal] = []
-    for user, kind in each_row(active):
+    for user, kind in each_row(everyone):
         part = parts.get(user)
         if part is None:
             nothing = Reason("gave_nothing_away")
             rows.append(Signal(user, kind, "1d", 0.0, 0.0, 0.0, "objects", nothing))
             continue
-        assets = list(dict.fromkeys(str(asset) for asset in part["asset_id"]))[:EVIDENCE_ASSETS]
-        objects = float(np.maximum(1, part["given"]).sum())
-        names = sorted(set(part["to"]) - {""})
+        touched = [str(asset) for asset in (*part["asset_id"], *part["evidence"]) if asset in known]
+        assets = list(dict.fromkeys(touched))[:EVIDENCE_ASSETS]
+        objects = float(part["amount"].sum())
+        names = sorted(set(part["to"]))
         reason = Reason(
             "gave_away", objects=Amount(objects, "objects"), places=Destinations(tuple(names))
         )
         value = float(part["value"].sum())
         rows.append(Signal(user, kind, "1d", value, objects, 0.0, "objects", reason, assets))
     return rows
-
-
-def _strangeness(
-    name: str,
-    used: pd.DataFrame,
-    own: set[str],
-    ours: set[str],
-    trust: float,
-    settings: ForeignCopySettings,
-) -> float:
-    """0 for a place that is surely ours, 1 for a foreign one; earlier uses lower it."""
-    container, _, account = name.partition("#")
-    if account and own:
-        return 0.0 if account in own else settings.foreign
-    if container_of(container) in ours:
-        return 0.0
-    before = used[used["value"] == name]
-    days, users = before["ago"].nunique(), before["user_id"].nunique()
-    known = max(days / max(1.0, settings.known_days), (users - 1.0))
-    return trust * max(0.0, 1.0 - known) if len(before) else trust
-
-
-def _identities(history: History) -> set[str]:
-    """Names under which our own people may be given something."""
-    rows = history.context.directory
-    named = {str(name) for names in rows["aliases"] for name in names_of(names)}
-    return named | set(rows["user_id"]) | set(rows["email"]) - {""}
-
-
-def container_of(uri: str) -> str:
-    """Scheme and first part of a URI's path: ``s3://bucket``; a text that is no URI stays whole."""
-    scheme, mark, path = uri.partition("://")
-    return f"{scheme}://{path.split('/')[0]}" if mark else uri

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
@@ -46,6 +47,17 @@ def _folder(pattern: str) -> str:
         parts.pop()
     # A bucket alone says nothing of kinship.
     return f"{scheme}://{'/'.join(parts[:-1])}" if len(parts) >= 3 else ""
+
+
+def assets_below(container: str, context: Context) -> tuple[str, ...]:
+    """Ids of the listed assets below a container, which is itself no listed asset; sorted."""
+    stem = container.rstrip("/") + "/"
+    found = set()
+    for asset, pattern in zip(context.assets["asset_id"], context.assets["pattern"], strict=True):
+        literal, *glob = re.split(r"[*?\[]", str(pattern), maxsplit=1)
+        if literal.startswith(stem) or (glob and stem.startswith(literal)):
+            found.add(str(asset))
+    return tuple(sorted(found))
 
 
 @remembered

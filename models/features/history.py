@@ -23,6 +23,8 @@ class History:
     * ``pairs``: of the seven days that end with the day, and before them of the 90 days those with
       a clone, a fetch or an entry;
     * ``novelty``: of the day, and of the 89 days before it the destinations;
+    * ``places``: of the 89 days before, ``user_id`` and ``asset_id`` of successful accesses to the
+      places that the day's copies, shares and writes went to;
     * ``coverage``: of the 90 days; before the day its counts of objects alone;
     * ``first_reads``: ``coverage`` of the 30 days that end with the day, with ``new_objects``;
     * ``nodes``, ``edges``: the graph of the day.
@@ -36,6 +38,7 @@ class History:
     entity_days: pd.DataFrame
     pairs: pd.DataFrame
     novelty: pd.DataFrame
+    places: pd.DataFrame
     assets: pd.DataFrame
     coverage: pd.DataFrame
     first_reads: pd.DataFrame

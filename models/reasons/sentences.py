@@ -25,8 +25,8 @@ SENTENCES = {
     "touched_new": "touched {count:amount} for the first time ({assets:assets}; probability of "
     "the first asset by the access graph: {odds:likelihood} a day)",
     # foreign_copy
-    "gave_nothing_away": "copied or shared nothing to unknown destinations",
-    "gave_away": "copied or shared {objects:amount} to an unknown destination"
+    "gave_nothing_away": "gave nothing to foreign places",
+    "gave_away": "gave {objects:amount} to a place that is not known as ours"
     "[ ({places:destinations})]",
     # leaver
     "leaver_takes_nothing": "took no artefact or repository as a leaver",

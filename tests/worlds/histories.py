@@ -327,6 +327,9 @@ def history_from(
         entity_days=features.entity_days,
         pairs=features.pairs,
         novelty=features.novelty,
+        places=known.loc[
+            (known["day"] < day) & (known["events"] > known["failures"]), ["user_id", "asset_id"]
+        ].drop_duplicates(),
         assets=pd.DataFrame(features.asset_days.groupby("asset_id")[["written"]].max()),
         coverage=coverage,
         first_reads=coverage[coverage["day"] >= month],

@@ -165,6 +165,13 @@ def backup_as_every_night(world: World) -> str:
     return "svc-backup"
 
 
+def backup_to_a_listed_place(world: World) -> str:
+    world.assets["backup"] = world.assets["data-0"] | {
+        "asset_id": "backup", "pattern": "s3://lab-backup/*",
+    }  # fmt: skip
+    return "svc-backup"
+
+
 FIRING: dict[str, Plant] = {
     "burst_peers": leaver_copies_everything,
     "burst_self": leaver_copies_everything,
@@ -188,7 +195,7 @@ QUIET: dict[str, Plant] = {
     "cluster_egress": operator_enters_pods,
     "collusion": team_reads_in_parallel,
     "first_access": new_step_of_the_own_run,
-    "foreign_copy": backup_as_every_night,
+    "foreign_copy": backup_to_a_listed_place,
     "leaver": leaver_works_on,
     "mass_clone": known_repositories_again,
     "odd_day": backup_as_every_night,

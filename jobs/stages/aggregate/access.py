@@ -6,6 +6,7 @@ from datetime import date
 from typing import TYPE_CHECKING
 
 from jobs.stages.sql import CONTAINER
+from schemas.tables.values import MAX_LISTED
 
 if TYPE_CHECKING:
     from pyspark.sql import Column, DataFrame
@@ -13,7 +14,6 @@ if TYPE_CHECKING:
     from schemas.context import Context
 
 
-MAX_DISTINCT = 50
 MAX_RANGES = 10_000
 # A principal outside the directory may be `service` in one record and `unknown` in another. A row
 # has one kind; `service` is kept.
@@ -168,7 +168,7 @@ def access_rows(ways: DataFrame, objects: DataFrame, sizes: DataFrame, day: date
 def _totals(ways: DataFrame) -> DataFrame:
     """Sums and lists of distinct values by :data:`KEYS`."""
     lists = (
-        f"slice(sort_array(array_distinct(collect_list({value}))), 1, {MAX_DISTINCT}) as {name}"
+        f"slice(sort_array(array_distinct(collect_list({value}))), 1, {MAX_LISTED}) as {name}"
         for name, value in LISTED.items()
     )
     return ways.groupBy(*KEYS).agg(

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from jobs.stages.aggregate.access import AGENT_FAMILY, MAX_DISTINCT
+from jobs.stages.aggregate.access import AGENT_FAMILY
 from jobs.stages.sql import CONTAINER
+from schemas.tables.values import MAX_LISTED
 from tests.worlds.aggregated_days import aggregated, event
 
 if TYPE_CHECKING:
@@ -74,7 +75,7 @@ def test_failures_touch_nothing(sail: SparkSession, tmp_path: Path) -> None:
 def test_lists_are_capped(sail: SparkSession, tmp_path: Path) -> None:
     rows = [event(n, source_ip=f"192.0.2.{n}", details={"range": f"bytes={n}-"}) for n in range(70)]
     access, object_access = aggregated(sail, tmp_path, rows)
-    assert access[0]["addresses"] == sorted(f"192.0.2.{n}" for n in range(70))[:MAX_DISTINCT]
+    assert access[0]["addresses"] == sorted(f"192.0.2.{n}" for n in range(70))[:MAX_LISTED]
     assert len(object_access[0]["ranges"]) == 70
 
 

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from jobs.stages.aggregate.access import MAX_DISTINCT
 from schemas.tables.access import ACCESS, OBJECT_ACCESS
+from schemas.tables.values import MAX_LISTED
 from tests.worlds.aggregated_days import FOLLOWED, MIDNIGHT, Rows, aggregated, event
 from tests.worlds.raw_logs import DAY
 
@@ -106,7 +106,7 @@ def total(values: list[int | None]) -> int | None:
 
 
 def distinct(values: Any) -> list[str]:
-    return sorted({value for value in values if value is not None})[:MAX_DISTINCT]
+    return sorted({value for value in values if value is not None})[:MAX_LISTED]
 
 
 def item_of(row: dict[str, Any]) -> str:
