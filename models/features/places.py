@@ -10,7 +10,7 @@ import pandas as pd
 
 from models.features.rows import explode, recent
 from schemas.context import names_of
-from schemas.tables.values import ANYBODY_SCHEMES, GIVING_CLASSES, GRANTEE_SCHEMES
+from schemas.tables.values import ANYBODY_SCHEMES, GIVING_CLASSES
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
@@ -78,7 +78,8 @@ class OwnPlaces:
             account = name
         if account and self.accounts:
             return "ours" if account in self.accounts else "foreign"
-        who = name if mark and scheme in GRANTEE_SCHEMES else place
+        # Anybody may call a group or a project by the name of one of our people.
+        who = place if not mark else name if scheme == "user" else ""
         if container_of(place) in self.listed or who.casefold() in self.names:
             return "ours"
         others = {*self.users.get(place, ()), *self.users.get(to, ())} - {user}

@@ -24,7 +24,13 @@ EVENTS = Table(
         Column("action", "string", "the vendor's own verb"),
         Column("action_class", "string", "kind of action", values=ACTION_CLASSES),
         Column("resource", "string", "URI of the touched resource"),
-        Column("destination", "string", "target of a copy, share or upload", nullable=True),
+        Column(
+            "destination",
+            "string",
+            "target of a copy or upload; for a share the grantees, one a line: `account://`, `user://`, "
+            "`group://`, `domain://`, `public://`, `link://`, `unknown://`",
+            nullable=True,
+        ),
         Column("asset_id", "string", "listed asset that holds the resource", nullable=True),
         Column("object", "string", "the object within the asset or container", nullable=True),
         Column("bytes_out", "bigint", "bytes towards the caller; null: unknown", True, minimum=0),

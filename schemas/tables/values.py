@@ -27,10 +27,8 @@ DISTANT_CLASSES = ("assume", "inspect", "list", "other", "sign_in", "write")
 """Classes by which nobody comes near the content of an asset."""
 LOOK_CLASSES = ("inspect", "list")
 GIVING_CLASSES = ("copy", "share")
-GRANTEE_SCHEMES = ("account", "domain", "group", "link", "public", "unknown", "user")
-"""Schemes of those that something is opened to, in ``destination``."""
 ANYBODY_SCHEMES = ("link", "public", "unknown")
-"""Those of them that may be anybody."""
+"""Schemes in ``destination`` of those that something is opened to and that may be anybody."""
 MAX_LISTED = 50
 """Most values in a list of ``access``."""
 USER_KINDS = ("human", "service", "unknown")

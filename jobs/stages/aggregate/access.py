@@ -22,11 +22,11 @@ KEYS = ("user_id", "asset_id", "action_class")
 # `[aws-cli/2.15 Python/3.11 …]` → `aws-cli`: versions change weekly, programs do not.
 AGENT_FAMILY = "lower(nullif(regexp_extract(user_agent, '^[\\\\[\"]?([A-Za-z0-9_.+-]+)', 1), ''))"
 DESTINATION = (
-    "case when destination is not null then concat(coalesce(nullif("
-    f"{CONTAINER.replace('resource', 'destination')}, ''), destination), "
-    "coalesce(concat('#', details['destination_account']), '')) end"
+    "case when destination is not null then array_join(transform(split(destination, '\\n'), "
+    f"one -> concat(coalesce(nullif({CONTAINER.replace('resource', 'one')}, ''), one), "
+    "coalesce(concat('#', details['destination_account']), ''))), '\\n') end"
 )
-"""SQL of a copy's destination: the container's URI, then `#` and the account if it is logged."""
+"""SQL of destinations, one a line: the container's URI, then `#` and the account if logged."""
 
 ASSET_SIZES = "asset_id string, each double, whole double"
 PARTS_AND_SIZES = {
@@ -167,9 +167,11 @@ def access_rows(ways: DataFrame, objects: DataFrame, sizes: DataFrame, day: date
 
 def _totals(ways: DataFrame) -> DataFrame:
     """Sums and lists of distinct values by :data:`KEYS`."""
+    values = {name: f"collect_list({value})" for name, value in LISTED.items()}
+    values["destinations"] = "flatten(collect_list(split(destination, '\\n')))"
     lists = (
-        f"slice(sort_array(array_distinct(collect_list({value}))), 1, {MAX_LISTED}) as {name}"
-        for name, value in LISTED.items()
+        f"slice(sort_array(array_distinct({value})), 1, {MAX_LISTED}) as {name}"
+        for name, value in values.items()
     )
     return ways.groupBy(*KEYS).agg(
         *_exprs(

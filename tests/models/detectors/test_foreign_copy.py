@@ -139,6 +139,7 @@ def test_two_others_on_earlier_days_make_a_place_ours() -> None:
         ("unknown://policy", (OWN,), 6.0),
         ("user://U002@example.com", (), 0.0),
         ("user://friend@example.org", (), 6.0),
+        ("group://u002@example.com", (), 6.0),
     ],
 )
 def test_the_place_decides(place: str, own: tuple[str, ...], least: float) -> None:

@@ -92,11 +92,10 @@ def network(row: dict[str, Any]) -> str | None:
     return "/".join(part or "-" for part in parts) if any(parts) else None
 
 
-def goes_to(row: dict[str, Any]) -> str | None:
-    if row["destination"] is None:
-        return None
+def goes_to(row: dict[str, Any]) -> list[str]:
     account = row["details"].get("destination_account")
-    return container(row["destination"]) + (f"#{account}" if account else "")
+    places = (row["destination"] or "").split("\n")
+    return [container(one) + (f"#{account}" if account else "") for one in places if one]
 
 
 def total(values: list[int | None]) -> int | None:
@@ -171,7 +170,7 @@ def slow_access(rows: Rows) -> Rows:
                 "agents": distinct(agent(row["user_agent"]) for row in group),
                 "credentials": distinct(row["credential"] for row in group),
                 "acting_as": distinct(row["acting_as"] for row in group),
-                "destinations": distinct(map(goes_to, group)),
+                "destinations": distinct(one for row in group for one in goes_to(row)),
                 "sources": distinct(row["source"] for row in group),
             }
         )

@@ -12,6 +12,7 @@ Traps handled here:
 - A failed sign-in has no error code; its result is in a field of its own. The vendor documents only
   for API calls that a record without an error is a success.
 - A record may lack any part of the identity. An identity without a type is not a service's.
+- An upload or a new role may open something too, by its ACL or its policy.
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ from functools import reduce
 from jobs.stages.ingest.addresses import address
 from jobs.stages.ingest.formats.log_format import JsonRecords, LogFormat, Wrapper
 from jobs.stages.ingest.vendors.aws_actions import CLASSES
+from jobs.stages.ingest.vendors.aws_openings import GRANTEES, OPENED_TO, openings
 from jobs.stages.sql import (
     NO_TEXT,
     UNKNOWN_ACTION,
@@ -88,9 +90,11 @@ DERIVED = (
         "looks": "case when listed_class is null then "
         f"coalesce(verb rlike '{LOOKS}' and not coalesce({CHANGES}, false), false) end",
     },
+    *openings("coalesce(listed_class, '') = 'share'"),
 )
 # Verbs in no table: a data event that reads is a read, a management event that reads only inspects.
-ACTION_CLASS = f"""coalesce(listed_class, case
+ACTION_CLASS = f"""coalesce(
+    case when {GRANTEES} is not null then 'share' end, listed_class, case
     when looks and verb like 'List%' then 'list'
     when looks and verb rlike '^(Describe|Head|BatchDescribe)[A-Z]' then 'inspect'
     when (looks or {READS}) and {IS_DATA} then 'read'
@@ -100,8 +104,24 @@ ACTION_CLASS = f"""coalesce(listed_class, case
 IDENTITY = "r.userIdentity"
 PARAMETERS = "r.requestParameters"
 BUCKET = f"nullif({PARAMETERS}.bucketName, '')"
+# Things that are shared by name.
+SHARED_THING = (
+    "coalesce("
+    + ", ".join(
+        f"nullif({PARAMETERS}.{name}, '')"
+        for name in (
+            "snapshotId",
+            "imageId",
+            "dBSnapshotIdentifier",
+            "dBClusterSnapshotIdentifier",
+            "repositoryName",
+        )
+    )
+    + ")"
+)
 SERVICE = "substring_index(r.eventSource, '.', 1)"
 ACCOUNT = f"coalesce(nullif(r.recipientAccountId, ''), nullif({IDENTITY}.accountId, ''), '-')"
+UPLOADS = "'PutObject', 'UploadPart', 'CreateMultipartUpload', 'CompleteMultipartUpload'"
 IS_COPY = f"(r.eventName in ('CopyObject', 'UploadPartCopy') and {BUCKET} is not null)"
 # `/bucket/key?versionId=…`, percent-encoded once; `+` is a plain plus sign in this header.
 COPY_SOURCE = (
@@ -172,13 +192,17 @@ OUTCOME = f"""case
     else 'unknown' end"""
 
 
-def _owner(bucket: str) -> str:
-    """SQL of the account that a copy's bucket belongs to, where the record says so."""
+def _owner(bucket: str, condition: str = IS_COPY) -> str:
+    """SQL of the account that a bucket belongs to, where the record says so, else null."""
     return (
-        f"case when {IS_COPY} then get(filter(r.resources, x -> x.accountId is not null and "
+        f"case when {condition} then get(filter(r.resources, x -> x.accountId is not null and "
         f"{NAME} = {bucket}), 0).accountId end"
     )
 
+
+TARGET_OWNER = _owner(f"{PARAMETERS}.bucketName", f"({IS_COPY} or verb in ({UPLOADS}))")
+# Only for a bucket whose owner is told: a write needs no destination besides its own object.
+IS_UPLOAD = f"(verb in ({UPLOADS}) and {TARGET_OWNER} is not null)"
 
 # The id shared by the records of one action; their eventIDs differ.
 SHARED = "nullif(r.sharedEventID, '')"
@@ -223,9 +247,10 @@ COLUMNS = {
     "resource": f"case when {IS_COPY} then coalesce(concat('s3://', {SOURCE}), {OBJECT_URI}) "
     f"when {BUCKET} is not null then {OBJECT_URI} "
     f"else concat_ws('/', 'aws:/', {ACCOUNT}, {SERVICE}, "
-    f"coalesce({PARAMETERS}.roleArn, get(r.resources, 0).ARN)) end",
+    f"coalesce({PARAMETERS}.roleArn, get(r.resources, 0).ARN, {SHARED_THING})) end",
     "object": NO_TEXT,
-    "destination": f"case when {IS_COPY} then {OBJECT_URI} end",
+    "destination": f"case when {OPENED_TO} is not null then {OPENED_TO} "
+    f"when {IS_COPY} or {IS_UPLOAD} then {OBJECT_URI} end",
     "bytes_out": "case when r.eventName not in ('CopyObject', 'UploadPartCopy') then "
     f"{byte_count('r.additionalEventData.bytesTransferredOut')} end",
     "source_ip": address("r.sourceIPAddress"),
@@ -234,7 +259,7 @@ COLUMNS = {
     "details": details_json(
         {
             "account": f"nullif({IDENTITY}.accountId, '')",
-            "destination_account": _owner(f"{PARAMETERS}.bucketName"),
+            "destination_account": f"case when {OPENED_TO} is null then {TARGET_OWNER} end",
             "error_code": ERROR_CODE,
             # For a failure without a code, such as a sign-in.
             "error_message": f"case when {ERROR_CODE} is null then "

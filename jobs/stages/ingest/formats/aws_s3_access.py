@@ -209,7 +209,11 @@ COLUMNS = {
     "action_class": CLASS,
     "resource": f"concat_ws('/', 's3:/', coalesce(r.bucket, '-'), {KEY})",
     "object": NO_TEXT,
-    "destination": NO_TEXT,
+    # The log has no bodies, so it tells of no grantee.
+    "destination": f"case when {CLASS} = 'share' then case "
+    "when r.operation = 'REST.DELETE.PUBLIC_ACCESS_BLOCK' then 'public://all' "
+    "when r.operation = 'REST.PUT.WEBSITE' then 'link://website' "
+    "else concat('unknown://', r.operation) end end",
     # A copy moves the object's size, which is not traffic. Without a status there was no answer.
     "bytes_out": f"case when r.http_status is not null and {CLASS} <> 'copy' "
     f"then coalesce({byte_count('r.bytes_sent')}, 0) end",

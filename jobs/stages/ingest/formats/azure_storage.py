@@ -19,6 +19,7 @@ from jobs.stages.sql import (
     iso_time,
     of_account,
     one_a_line,
+    quoted,
     unknown_action,
     url_decoded,
 )
@@ -65,8 +66,8 @@ CLASSES = {
     "DeleteQueue DeleteMessage DeleteMessages ClearMessages DeleteTable DeleteEntity",
     "share": "SetContainerACL SetContainerAcl SetPathAccessControl SetFilesystemAccessControl "
     "RemovePathAccessControl UpdatePathAccessControl SetShareACL SetShareAcl SetQueueACL "
-    "SetQueueAcl SetTableACL SetTableAcl",
-    "assume": "GetUserDelegationKey",
+    "SetQueueAcl SetTableACL SetTableAcl "
+    "GetUserDelegationKey",
     "sign_in": "SessionSetup TreeConnect Logoff TreeDisconnect Negotiate",
     "admin": "CreateContainer CreateFilesystem CreateShare CreateQueue CreateTable "
     "SetBlobServiceProperties SetFileServiceProperties SetQueueServiceProperties "
@@ -80,6 +81,7 @@ CLASSES = {
     "other": "Close Cancel Echo Ioctl Lock OplockBreak",
 }
 """Operations of blobs, Data Lake, files, queues and tables."""
+SHARES = f"r.operationName in ({', '.join(map(quoted, CLASSES['share'].split()))})"
 KEY_ACTION = "(?i)/list(Keys|AccountSas|ServiceSas)/action$"
 OTHER_CLASS = f"""case when r.operationName rlike '{KEY_ACTION}' then 'assume' else 'other' end"""
 
@@ -174,7 +176,10 @@ COLUMNS = {
     f"else {OBJECT} end",
     "object": NO_TEXT,
     "destination": f"case when {IS_SOURCE} then coalesce({TARGET}, {SIBLING}) "
-    f"when {IS_COPY} then coalesce({TARGET}, {OBJECT}) end",
+    f"when {IS_COPY} then coalesce({TARGET}, {OBJECT}) "
+    # A user's delegation key signs links. Records hold no access lists.
+    "when r.operationName = 'GetUserDelegationKey' then 'link://user-delegation-key' "
+    f"when {SHARES} then concat('unknown://', r.operationName) end",
     # A copy moves the blob's size, not the answer's.
     "bytes_out": f"case when not {IS_COPY} and r.operationName not like 'Copy%' "
     f"then {byte_count('r.properties.responseBodySize')} end",

@@ -11,6 +11,7 @@ from __future__ import annotations
 from jobs.stages.ingest.addresses import address
 from jobs.stages.ingest.formats.kubernetes_audit import event_class, event_resource
 from jobs.stages.ingest.formats.log_format import JsonRecords, LogFormat
+from jobs.stages.ingest.openings import PUBLIC, SIGNED_IN, grantee_list
 from jobs.stages.ingest.vendors.google_entries import (
     SERVICE,
     delegate,
@@ -107,6 +108,47 @@ def _of_job(field: str) -> str:
     return f"coalesce({', '.join(f'{job}.{field}' for job in JOB)})"
 
 
+# The change of a policy, where the service logs it.
+DELTAS = tuple(
+    f"{PAYLOAD}.{place}.bindingDeltas"
+    for place in (
+        "serviceData.policyDelta",
+        "metadata.datasetChange",
+        "metadata.tableDataChange",
+        "metadata.policyDelta",
+    )
+)
+MEMBERS = tuple(
+    f"transform({deltas}, one -> case when coalesce(one.action, 'ADD') <> 'REMOVE' "
+    "then one.member end)"
+    for deltas in DELTAS
+)
+# Else the whole new policy.
+BINDINGS = f"{PAYLOAD}.request.policy.bindings"
+WHOLE = f"flatten(transform({BINDINGS}, one -> coalesce(one.members, array())))"
+
+
+def _grantee(member: str) -> str:
+    """SQL of a grantee from a member of a policy such as `user:ana@example.com`."""
+    kind = f"substring_index({member}, ':', 1)"
+    name = f"substring({member}, instr({member}, ':') + 1)"
+    return (
+        f"case when {member} = 'allUsers' then '{PUBLIC}' "
+        f"when {member} = 'allAuthenticatedUsers' then '{SIGNED_IN}' "
+        f"when {member} like 'principal%://%' then {member} "
+        f"when {kind} in ('user', 'serviceAccount') then concat('user://', {name}) "
+        f"when {kind} in ('group', 'domain') then concat({kind}, '://', {name}) "
+        f"when {kind} like 'project%' then concat('account://', {name}) "
+        "else 'unknown://member' end"
+    )
+
+
+ADDED = f"coalesce({', '.join((*MEMBERS, WHOLE))})"
+OPENED_TO = (
+    f"case when {ADDED} is null then concat('unknown://', {METHOD}) else "
+    + grantee_list(f"transform(filter({ADDED}, m -> length(m) > 0), m -> {_grantee('m')})")
+    + " end"
+)
 JOB_TYPE = _of_job("type")
 JOB_SOURCE = (
     f"coalesce({_of_job('extractConfig.sourceTable')}, "
@@ -208,7 +250,8 @@ COLUMNS = {
     f"coalesce(nullif({PAYLOAD}.serviceName, ''), '-'), nullif({PAYLOAD}.resourceName, '')))",
     "object": NO_TEXT,
     "destination": f"case when {IS_COPY} then coalesce({_object_uri(TARGET)}, {TARGET}) "
-    f"when {CLASS} = 'copy' then coalesce({_table_uri(JOB_TARGET)}, nullif({JOB_TARGET}, '')) end",
+    f"when {CLASS} = 'copy' then coalesce({_table_uri(JOB_TARGET)}, nullif({JOB_TARGET}, '')) "
+    f"when {CLASS} = 'share' then {OPENED_TO} end",
     "bytes_out": "cast(null as bigint)",
     "source_ip": address(CALLER),
     "user_agent": f"nullif(trim({PAYLOAD}.requestMetadata.callerSuppliedUserAgent), '')",

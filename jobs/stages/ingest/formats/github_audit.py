@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from jobs.stages.ingest.addresses import address
 from jobs.stages.ingest.formats.log_format import JsonRecords, LogFormat
+from jobs.stages.ingest.openings import PUBLIC, named
 from jobs.stages.sql import (
     NO_TEXT,
     UNKNOWN_ACTION,
@@ -159,6 +160,7 @@ ROUTE = "coalesce(nullif(r.route, ''), nullif(r.url_path, ''))"
 REPO = "^(?:/api/v3)?/(?:repos/[^/]+/[^/]+|repositories/[^/]+)"
 OWNER = "^(?:/api/v3)?/(?:orgs|organizations|enterprises|scim|admin|teams?)/"
 MUTATION = quoted('"query" *: *" *mutation|^ *mutation')
+PUBLIC_BODY = '"visibility" *: *"public"|"private" *: *false'
 OPENED = quoted('"visibility" *: *"(?:public|internal)"|"private" *: *false')
 # By method and route. Only a mutation and a change of visibility need the body.
 API_CLASSES = (
@@ -224,6 +226,31 @@ def _class() -> str:
     return f"case when r.action = 'api.request' then case {requests} end {actions} end"
 
 
+# The login in the path of a request; a route may hold a placeholder instead.
+PATH_LOGIN = (
+    "nullif(regexp_extract(coalesce(nullif(r.url_path, ''), r.route), "
+    "'/(?:collaborators|outside_collaborators|memberships|members)/([^/:{]+)', 1), '')"
+)
+# Whoever adds a key or a token to the own account opens nothing to others. A team is of the
+# organisation itself.
+OPENED_TO = (
+    "case when r.action = 'api.request' then case "
+    f"when {ROUTE} rlike '{REPO}/keys/?$' then 'link://deploy-key' "
+    f"when {ROUTE} rlike '^(?:/api/v3)?/user/' then null "
+    f"when {METHOD} = 'PATCH' and {ROUTE} rlike '{REPO}/?$' then "
+    f"if(r.request_body rlike {quoted(PUBLIC_BODY)}, '{PUBLIC}', 'group://internal') "
+    f"else {named('user', PATH_LOGIN)} end "
+    "when r.action rlike '^repo[.](access|change_visibility)$|gist[.]visibility_change' then "
+    f"case r.visibility when 'private' then null when 'public' then '{PUBLIC}' "
+    "when 'internal' then 'group://internal' else 'unknown://visibility' end "
+    f"when r.action rlike '^public$|pages_public$|visibility_public$' then '{PUBLIC}' "
+    "when r.action rlike '^(repo[.]create_)?deploy_key' then 'link://deploy-key' "
+    "when r.action rlike 'add_(member|outside_collaborator)$|update_member$|restore_member$|"
+    "invitation[.]|collaborator[.]|transfer|update_user_permission$|temporary_access' "
+    f"then {named('user', 'r.user')} "
+    "when r.action rlike '^integration_installation[.]|oauth_app_access_' "
+    "then 'unknown://application' end"
+)
 DERIVED = ({CLASS: _class()},)
 STATUS = "try_cast(r.status_code as int)"
 OUTCOME = (
@@ -282,8 +309,7 @@ COLUMNS = {
     "resource": f"concat('github://', coalesce({REPOSITORY}, nullif(r.org, ''), "
     "nullif(r.business, ''), '-'))",
     "object": NO_TEXT,
-    "destination": "case when r.action in ('repo.transfer', 'repo.add_member', "
-    "'org.add_outside_collaborator') then nullif(r.user, '') end",
+    "destination": f"case when {CLASS} = 'share' then {OPENED_TO} end",
     "bytes_out": "cast(null as bigint)",
     "source_ip": address("r.actor_ip"),
     "user_agent": "nullif(r.user_agent, '')",

@@ -17,6 +17,7 @@ from __future__ import annotations
 
 from jobs.stages.ingest.addresses import address
 from jobs.stages.ingest.formats.log_format import JsonRecords, LogFormat
+from jobs.stages.ingest.openings import PUBLIC, named
 from jobs.stages.sql import (
     NO_TEXT,
     UNKNOWN_ACTION,
@@ -188,6 +189,22 @@ DERIVED = (
         )
     },
 )
+TO = _either("to")
+# Whoever adds a key or a token to the own account opens nothing to others. The log names a new
+# member as that member chose, so the name proves nothing.
+OPENED_TO = (
+    f"case when {ACTION} rlike 'visibility' then case lower({TO}) when 'private' then null "
+    f"when 'public' then '{PUBLIC}' when 'internal' then 'group://internal' "
+    "else 'unknown://visibility' end "
+    f"when {ACTION} rlike '^(project|group)_access_token|agent_token' "
+    "then 'link://access-token' "
+    f"when {ACTION} rlike 'group_link|shared?_with|group_access|project_access|job_token' "
+    f"then {named('group', TARGET)} "
+    f"when {ACTION} rlike 'transfer|namespace' then {named('group', TO)} "
+    f"when {ACTION} rlike 'member|_access$' then concat('unknown://', coalesce({TARGET}, 'user')) "
+    f"when {ACTION} rlike 'deploy_?(key|token)' then 'link://deploy-key' "
+    f"when {ACTION} rlike 'oauth_application' then 'unknown://application' end"
+)
 IDENTIFYING = ", ".join(
     f"coalesce({value}, '')"
     for value in (
@@ -226,9 +243,7 @@ COLUMNS = {
     "action_class": f"coalesce({CLASS}, 'other')",
     "resource": f"concat('gitlab://', {PROJECT})",
     "object": NO_TEXT,
-    "destination": f"case when {ACTION} rlike 'member|_access$|group_link|shared?_with' "
-    f"and {CLASS} = 'share' then {TARGET} "
-    f"when {ACTION} rlike 'transfer|namespace' then {_either('to')} end",
+    "destination": f"case when {CLASS} = 'share' then {OPENED_TO} end",
     "bytes_out": "cast(null as bigint)",
     "source_ip": address(CALLER),
     "user_agent": NO_TEXT,

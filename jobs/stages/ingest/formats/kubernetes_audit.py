@@ -23,6 +23,7 @@ from typing import Any
 
 from jobs.stages.ingest.addresses import address
 from jobs.stages.ingest.formats.log_format import JsonRecords, LogFormat, Wrapper
+from jobs.stages.ingest.openings import PUBLIC, SIGNED_IN, grantee_list
 from jobs.stages.ingest.vendors.google_entries import SERVICE, kubernetes_event
 from jobs.stages.sql import (
     NO_TEXT,
@@ -100,7 +101,30 @@ def event_resource(cluster: str, path: str, *parts: str) -> str:
 
 
 CLASS = "class"
-DERIVED = ({CLASS: event_class("r.verb", f"{TARGET}.resource", SUBRESOURCE)},)
+# Everybody, or a person, in a binding whose request is logged. Accounts of the cluster and other
+# groups are its own.
+OPENED_TO, SUBJECTS = "opened", "r.requestObject.subjects"
+BINDS = (
+    f"{TARGET}.resource in ('rolebindings', 'clusterrolebindings') "
+    "and r.verb in ('create', 'update', 'patch')"
+)
+SUBJECT = (
+    "case when s.name in ('system:anonymous', 'system:unauthenticated') "
+    f"then '{PUBLIC}' when s.name = 'system:authenticated' then '{SIGNED_IN}' "
+    "when s.kind = 'User' then concat('user://', s.name) end"
+)
+DERIVED = (
+    {
+        OPENED_TO: f"case when {BINDS} then "
+        + grantee_list(f"transform({SUBJECTS}, s -> {SUBJECT})")
+        + " end"
+    },
+    {
+        CLASS: f"case when {OPENED_TO} is not null then 'share' else "
+        + event_class("r.verb", f"{TARGET}.resource", SUBRESOURCE)
+        + " end"
+    },
+)
 CODE = "try_cast(r.responseStatus.code as int)"
 # First commands of a query such as `command=tar&command=cf&command=-&container=main`.
 COMMAND = (
@@ -145,7 +169,7 @@ COLUMNS = {
         f"{TARGET}.name",
     ),
     "object": NO_TEXT,
-    "destination": NO_TEXT,
+    "destination": OPENED_TO,
     "bytes_out": "cast(null as bigint)",
     "source_ip": address("seen_address"),
     "user_agent": "nullif(r.userAgent, '')",
@@ -185,7 +209,7 @@ def _struct(tree: dict[str, Any], values: dict[str, str], prefix: str = "") -> s
     members = []
     for name, below in tree.items():
         value = values.get(f"{prefix}{name}", NO_TEXT)
-        if below is not None:
+        if below is not None and not name.endswith("[]"):
             value = _struct(below, values, f"{prefix}{name}.")
         members.append(f"{quoted(name.removesuffix('[]'))}, {value}")
     return f"named_struct({', '.join(members)})"

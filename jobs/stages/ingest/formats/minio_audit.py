@@ -24,6 +24,7 @@ from jobs.stages.sql import (
     details_json,
     iso_time,
     one_a_line,
+    quoted,
     unknown_action,
     url_decoded,
 )
@@ -65,7 +66,7 @@ CLASSES = {
     "DeleteObjectTagging WebRemoveObject WebDeleteBucket",
     "share": "PutBucketPolicy PutBucketACL PutObjectACL PutBucketReplicationConfig "
     "PutBucketReplicationConfiguration SetRemoteTarget SetBucketTarget SiteReplicationAdd "
-    "WebPresignedGet WebSetBucketPolicy",
+    "WebPresignedGet WebSetBucketPolicy StartBatchJob ImportBucketMetadata",
     "assume": "AssumeRole AssumeRoleWithWebIdentity AssumeRoleWithClientGrants "
     "AssumeRoleWithLDAPIdentity AssumeRoleWithCertificate AssumeRoleWithCustomToken "
     "AssumeRoleWithSSO WebCreateURLToken",
@@ -81,10 +82,10 @@ CLASSES = {
     "AddCannedPolicy RemoveCannedPolicy SetPolicyForUserOrGroup AttachDetachPolicyBuiltin "
     "AttachDetachPolicyLDAP AddServiceAccount AddServiceAccountLDAP UpdateServiceAccount "
     "DeleteServiceAccount UpdateGroupMembers SetGroupStatus ImportIAM ImportIAMV2 "
-    "ImportBucketMetadata RevokeTokens Service ServiceV2 ServiceAction ServerUpdate "
+    "RevokeTokens Service ServiceV2 ServiceAction ServerUpdate "
     "ServerUpdateV2 SetConfig SetConfigKV DelConfigKV ClearConfigHistoryKV RestoreConfigHistoryKV "
     "AddIdentityProviderCfg UpdateIdentityProviderCfg DeleteIdentityProviderCfg "
-    "RemoveRemoteTarget StartBatchJob CancelBatchJob AddTier EditTier RemoveTier Heal "
+    "RemoveRemoteTarget CancelBatchJob AddTier EditTier RemoveTier Heal "
     "StartProfiling Profile StartDecommission CancelDecommission RebalanceStart RebalanceStop "
     "ForceUnlock Speedtest ObjectSpeedTest NetSpeedtest DriveSpeedtest SitePerf "
     "ClientDevNull SiteReplicationRemove SiteReplicationEdit SiteReplicationResyncOp "
@@ -98,6 +99,7 @@ CLASSES = {
 ACTION = "coalesce(nullif(r.api.name, ''), nullif(r.event, ''))"
 # The form in traces: `s3.GetObject`, `admin.AddUserHandler`.
 VERB = f"regexp_replace({ACTION}, '^(?:s3|sts|admin|kms|web)[.]|Handler$', '')"
+SHARES = f"{VERB} in ({', '.join(map(quoted, CLASSES['share'].split()))})"
 CLAIMS = "r.requestClaims"
 KEY = f"coalesce(nullif(r.accessKey, ''), nullif({CLAIMS}.accessKey, ''))"
 PARENT = f"coalesce(nullif(r.parentUser, ''), nullif({CLAIMS}.parent, ''))"
@@ -176,11 +178,16 @@ COLUMNS = {
     "credential": KEY,
     "issued_credential": NO_TEXT,
     "action": ACTION,
-    "action_class": class_of(VERB, CLASSES, "'other'"),
+    "action_class": f"case when r.requestHeader.`X-Amz-Acl` like '%public-read%' then 'share' "
+    f"else {class_of(VERB, CLASSES, quoted('other'))} end",
     "resource": f"case when {IS_COPY} and {COPY_HEADER} is not null "
     f"then concat('minio://', {COPY_SOURCE}) else {OBJECT} end",
     "object": NO_TEXT,
-    "destination": f"case when {IS_COPY} then {OBJECT} end",
+    # Entries hold no bodies, so they tell of no grantee.
+    "destination": f"case when {IS_COPY} then {OBJECT} "
+    "when r.requestHeader.`X-Amz-Acl` like '%public-read%' then 'public://all' "
+    f"when {VERB} = 'WebPresignedGet' then 'link://presigned' "
+    f"when {SHARES} then concat('unknown://', {VERB}) end",
     # A copy moves the object's size, not the answer's.
     "bytes_out": f"case when not coalesce({IS_COPY}, false) and not {OF_SERVER} "
     f"then {byte_count('r.api.tx')} end",
