@@ -27,8 +27,7 @@ EVENTS = Table(
         Column(
             "destination",
             "string",
-            "target of a copy or upload; for a share the grantees, one a line: `account://`, `user://`, "
-            "`group://`, `domain://`, `public://`, `link://`, `unknown://`",
+            "target of a copy or upload; for a share its grantees, one a line (see formats.md)",
             nullable=True,
         ),
         Column("asset_id", "string", "listed asset that holds the resource", nullable=True),

@@ -15,6 +15,7 @@ from jobs.stages.sql import computed_once
 from models.resolve.assets import asset_finder
 from models.resolve.identities import IdentityMatch, identity_finder
 from models.resolve.networks import network_finder
+from models.resolve.spellings import any_spelling_finder
 from schemas.config import JobConfig
 from schemas.context import Context
 
@@ -87,7 +88,7 @@ def finder_of_assets(context: Context, config: JobConfig) -> Finder:
     assets, nested = context.assets, config.assets.nested
 
     def finder() -> Find:
-        find = asset_finder(assets, nested)
+        find = any_spelling_finder(asset_finder(assets, nested), assets)
 
         def answer(uri: str) -> Answer | None:
             match = find(uri)

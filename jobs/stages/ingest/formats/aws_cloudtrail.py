@@ -12,6 +12,7 @@ Traps handled here:
 - A failed sign-in has no error code; its result is in a field of its own. The vendor documents only
   for API calls that a record without an error is a success.
 - A record may lack any part of the identity. An identity without a type is not a service's.
+- A request through an access point names that in place of the bucket.
 - An upload or a new role may open something too, by its ACL or its policy.
 """
 
@@ -77,21 +78,6 @@ IS_DATA = "(r.eventCategory = 'Data' or lower(cast(r.managementEvent as string))
 VERSION = "_?20[0-9]{2}_?[0-9]{2}_?[0-9]{2}(v[0-9]+)?$"
 LOOKS = "^(List|Get|Describe|Head|Lookup|BatchGet|BatchDescribe)[A-Z]"
 """First words of verbs that only look, unless the record says that it changes something."""
-DERIVED = (
-    {
-        "verb": "case when r.eventName like '%20%' then "
-        f"regexp_replace(r.eventName, '{VERSION}', '') else r.eventName end",
-    },
-    {
-        "listed_class": class_of("verb", CLASSES, NO_TEXT),
-        "result": f"lower({RESULT})",
-    },
-    {
-        "looks": "case when listed_class is null then "
-        f"coalesce(verb rlike '{LOOKS}' and not coalesce({CHANGES}, false), false) end",
-    },
-    *openings("coalesce(listed_class, '') = 'share'"),
-)
 # Verbs in no table: a data event that reads is a read, a management event that reads only inspects.
 ACTION_CLASS = f"""coalesce(
     case when {GRANTEES} is not null then 'share' end, listed_class, case
@@ -103,7 +89,7 @@ ACTION_CLASS = f"""coalesce(
 
 IDENTITY = "r.userIdentity"
 PARAMETERS = "r.requestParameters"
-BUCKET = f"nullif({PARAMETERS}.bucketName, '')"
+BUCKET = "bucket"
 # Things that are shared by name.
 SHARED_THING = (
     "coalesce("
@@ -129,14 +115,53 @@ COPY_SOURCE = (
     + url_decoded(f"replace(split_part({PARAMETERS}.`x-amz-copy-source`, '?', 1), '+', '%2B')")
     + ", '^/', ''), '')"
 )
-# `resources` holds both objects of a copy and both buckets, in any order.
+# `resources` holds both objects of a copy and both buckets, in any order; also the access point.
 NAME = "regexp_replace(x.ARN, '^arn:[^:]*:s3:::', '')"
-OTHER_OBJECT = (
-    f"get(transform(filter(r.resources, x -> {NAME} like '%/%' and "
-    f"{NAME} <> concat_ws('/', {PARAMETERS}.bucketName, {PARAMETERS}.key)), x -> {NAME}), 0)"
+IS_OBJECT = "x.ARN rlike '^arn:[^:]*:s3:::[^/]+/'"
+# Names of access points in place of a bucket: ARNs and aliases.
+ACCESS_POINT = "rlike '^arn:|-s3alias(/|$)|--o[lp]-s3(/|$)|[.]mrap(/|$)'"
+BY_ACCESS_POINT = (
+    f"(coalesce({PARAMETERS}.bucketName {ACCESS_POINT}, false) "
+    "or coalesce(exists(r.resources, x -> x.ARN like '%:accesspoint/%'), false))"
 )
-SOURCE = f"coalesce({COPY_SOURCE}, {OTHER_OBJECT})"
+OF_OBJECT = (
+    f"get(transform(filter(r.resources, x -> {IS_OBJECT} "
+    f"and substring({NAME}, instr({NAME}, '/') + 1) = {PARAMETERS}.key "
+    f"and {NAME} <> coalesce({COPY_SOURCE}, '')), x -> split_part({NAME}, '/', 1)), 0)"
+)
+ALONE = (
+    "get(transform(filter(r.resources, x -> x.ARN rlike '^arn:[^:]*:s3:::[^/]+$'), "
+    f"x -> {NAME}), 0)"
+)
+REAL_BUCKET = (
+    f"coalesce(case when {BY_ACCESS_POINT} then coalesce({OF_OBJECT}, {ALONE}) end, "
+    f"nullif({PARAMETERS}.bucketName, ''))"
+)
+OTHER_OBJECT = (
+    f"get(transform(filter(r.resources, x -> {IS_OBJECT} and "
+    f"{NAME} <> concat_ws('/', {BUCKET}, {PARAMETERS}.key)), x -> {NAME}), 0)"
+)
+SOURCE = (
+    f"coalesce(case when not {COPY_SOURCE} {ACCESS_POINT} then {COPY_SOURCE} end, "
+    f"{OTHER_OBJECT}, {COPY_SOURCE})"
+)
 OBJECT_URI = f"concat_ws('/', 's3:/', {BUCKET}, nullif({PARAMETERS}.key, ''))"
+DERIVED = (
+    {
+        "bucket": REAL_BUCKET,
+        "verb": "case when r.eventName like '%20%' then "
+        f"regexp_replace(r.eventName, '{VERSION}', '') else r.eventName end",
+    },
+    {
+        "listed_class": class_of("verb", CLASSES, NO_TEXT),
+        "result": f"lower({RESULT})",
+    },
+    {
+        "looks": "case when listed_class is null then "
+        f"coalesce(verb rlike '{LOOKS}' and not coalesce({CHANGES}, false), false) end",
+    },
+    *openings("coalesce(listed_class, '') = 'share'"),
+)
 # A record may lack the type and still hold the session's ARN.
 SESSION_ARN = "^arn:[^:]+:sts::[0-9]*:"
 ROLE_SESSION = (
@@ -200,7 +225,7 @@ def _owner(bucket: str, condition: str = IS_COPY) -> str:
     )
 
 
-TARGET_OWNER = _owner(f"{PARAMETERS}.bucketName", f"({IS_COPY} or verb in ({UPLOADS}))")
+TARGET_OWNER = _owner(BUCKET, f"({IS_COPY} or verb in ({UPLOADS}))")
 # Only for a bucket whose owner is told: a write needs no destination besides its own object.
 IS_UPLOAD = f"(verb in ({UPLOADS}) and {TARGET_OWNER} is not null)"
 
@@ -258,6 +283,8 @@ COLUMNS = {
     "outcome": OUTCOME,
     "details": details_json(
         {
+            "access_point": f"case when bucket <> {PARAMETERS}.bucketName "
+            f"then {PARAMETERS}.bucketName end",
             "account": f"nullif({IDENTITY}.accountId, '')",
             "destination_account": f"case when {OPENED_TO} is null then {TARGET_OWNER} end",
             "error_code": ERROR_CODE,

@@ -97,8 +97,12 @@ WITH_KEY = "r.identity.type in ('AccountKey', 'SAS', 'DelegationSas')"
 
 def _uri_of(url: str) -> str:
     """SQL of `az://account/container/blob` from a URL; null for other text."""
-    account = f"nullif(regexp_extract({url}, '^https?://([^./:?]+)', 1), '')"
-    path = f"regexp_extract({url}, '^https?://[^/?]+/([^?]*)', 1)"
+    # The host's letters may be of any case. A secondary endpoint reads the same account.
+    account = (
+        f"nullif(regexp_replace(lower(regexp_extract({url}, '(?i)^https?://([^./:?]+)', 1)), "
+        "'-secondary$', ''), '')"
+    )
+    path = f"regexp_extract({url}, '(?i)^https?://[^/?]+/([^?]*)', 1)"
     decoded = url_decoded(f"replace({path}, '+', '%2B')")
     return (
         f"case when {account} is not null then "
@@ -106,7 +110,10 @@ def _uri_of(url: str) -> str:
     )
 
 
-KEY = "regexp_replace(r.properties.objectKey, '^\"|\"$', '')"
+KEY = (
+    "regexp_replace(regexp_replace(r.properties.objectKey, '^\"|\"$', ''), "
+    "'^/([a-z0-9]+)-secondary/', '/$1/')"
+)
 OBJECT, SOURCE, TARGET, ADDRESS_ALONE = "blob", "copied", "copied_to", "caller_address"
 BLOB = (
     f"case when {KEY} like '/%' then concat('az:/', {KEY}) "
