@@ -88,6 +88,7 @@ def _read_frames(
 ) -> tuple[pd.DataFrame, ...]:
     """Frames of :class:`History`, ``access`` to ``edges``."""
     import pandas as pd
+    import pyarrow as pa
     import pyarrow.compute as pc
 
     from models.features.places import gifts
@@ -104,7 +105,7 @@ def _read_frames(
     first_reads = [*keys, "recent_today", "new_objects"]
     written = frame(ASSET_DAYS, day, past, ["asset_id", "written"])
     access = frame(ACCESS, day)
-    places = sorted({str(to).partition("#")[0] for to in gifts(access)["to"]})
+    places = pa.array(sorted({to.partition("#")[0] for to in gifts(access)["to"]}), pa.string())
     used = (pc.field("events") > pc.field("failures")) & pc.field("asset_id").isin(places)
     yesterday, users = day - timedelta(days=1), ["user_id", "asset_id"]
     return (

@@ -90,6 +90,15 @@ ACTION_CLASS = f"""coalesce(
 IDENTITY = "r.userIdentity"
 PARAMETERS = "r.requestParameters"
 BUCKET = "bucket"
+# Buckets that databases, tables, logs and images are exported to.
+EXPORTED_TO = (
+    "coalesce("
+    + ", ".join(
+        f"nullif({PARAMETERS}.{name}, '')"
+        for name in ("s3BucketName", "s3Bucket", "destination", "bucket", "exportToS3.s3Bucket")
+    )
+    + ")"
+)
 # Things that are shared by name.
 SHARED_THING = (
     "coalesce("
@@ -275,7 +284,8 @@ COLUMNS = {
     f"coalesce({PARAMETERS}.roleArn, get(r.resources, 0).ARN, {SHARED_THING})) end",
     "object": NO_TEXT,
     "destination": f"case when {OPENED_TO} is not null then {OPENED_TO} "
-    f"when {IS_COPY} or {IS_UPLOAD} then {OBJECT_URI} end",
+    f"when {IS_COPY} or {IS_UPLOAD} then {OBJECT_URI} "
+    f"when listed_class = 'copy' then concat('s3://', {EXPORTED_TO}) end",
     "bytes_out": "case when r.eventName not in ('CopyObject', 'UploadPartCopy') then "
     f"{byte_count('r.additionalEventData.bytesTransferredOut')} end",
     "source_ip": address("r.sourceIPAddress"),
