@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 AGENTS = [None, "[aws-cli/2.1 x]", "aws-cli/3", '"Boto3/1"', "(odd)", ""]
 
+SEVERAL = "account://444455556666\npublic://all\nuser://friend@example.org"
 ELSEWHERE = {"destination_account": "444455556666"}
 
 
@@ -59,7 +60,7 @@ def random_events(seed: int, count: int = 600) -> Rows:
             resource=resource,
             asset_id=asset,
             object=item,
-            destination=draw.choice([None, None, "s3://away/x/y", "github://o/r", "somebody"]),
+            destination=draw.choice([None, None, "s3://away/x/y", "github://o/r", SEVERAL]),
             bytes_out=draw.choice([None, None, 0, 1, 2**40]),
             source_ip=draw.choice([None, "192.0.2.1", "2001:db8::1"]),
             zone=(zone := draw.choice([None, "vpn"])),
