@@ -112,6 +112,9 @@ class Scoring(Settings):
     """Factor on points of resources that assets.csv does not list."""
     min_score: Annotated[float, Field(ge=0, le=100)]
     """Score (0–100) that a finding needs. Higher gives fewer findings."""
+    ordinary_share: Annotated[float, Field(gt=0, le=1)]
+    """Share (0–1) of the alert budget that an ordinary day fills on average; a bad day fills all of
+    it. Higher shows weaker findings. 1 fills the budget every day."""
     half_life_days: Annotated[float, Field(gt=0)]
     """Days after which a finding that only repeats an earlier one has lost half its place in the
     queue. Higher keeps repetitions up longer."""

@@ -38,6 +38,8 @@ def queue_day(tables: StageTables, config: JobConfig, day: date) -> Outcome:
     """Replace the day's rows of ``findings``; the note counts the queue."""
     import pyarrow.compute as pc
 
+    from models.scoring.queue import queue_length
+
     memory = memory_days(config)
     yesterday, more = day - timedelta(days=1), memory - 1
     earlier = tables.frame(FINDINGS, yesterday, more, where=pc.field("in_budget"))
@@ -46,12 +48,16 @@ def queue_day(tables: StageTables, config: JobConfig, day: date) -> Outcome:
     )
     history = read_history(tables, config)
     ranked = rank_entities(tables.frame(SIGNALS), shown, earlier, history, config)
+    past = tables.frame(
+        FINDINGS, yesterday, config.scoring.calibration_days - 1, ["day", "evidence"]
+    )
+    length = queue_length(ranked, past, day, config.alert_budget, config.scoring.ordinary_share)
     names = [entity.entity for entity in ranked]
     access = tables.frame(
         ACCESS, day, HISTORY_DAYS - 1, EVIDENCE_COLUMNS, _is_one_of("user_id", names)
     )
     coverage = tables.frame(COVERAGE, day, HISTORY_DAYS - 1, where=_is_one_of("user_id", names))
-    rows = make_findings(ranked, access, coverage, history, config)
+    rows = make_findings(ranked, length, access, coverage, history)
     tables.replace(to_frames(tables.spark, rows, FINDINGS), FINDINGS)
     queue = rows[rows["in_budget"].astype(bool)]
     top = f", highest {queue['risk_score'].max():.0f}" if len(queue) else ""
@@ -80,7 +86,7 @@ def rank_entities(
     history: History,
     config: JobConfig,
 ) -> list[ScoredEntity]:
-    """The entities that become findings of the history's day, highest score first.
+    """The entities that become findings of the history's day, in the order of the queue.
 
     ``signals``: rows of SIGNALS of the day; ``earlier``: rows of FINDINGS of the days remembered
     that were in the queue; ``past``: SHOWN_COLUMNS of these days' signals.
@@ -89,6 +95,7 @@ def rank_entities(
     from models.features.people import tenure_days
     from models.scoring.circumstances import gather
     from models.scoring.points import score_entities
+    from models.scoring.queue import ranked_for_review
 
     facts = gather(
         history.day,
@@ -100,17 +107,17 @@ def rank_entities(
         tenure_days(history, signals["entity"].unique()),
     )
     scored = score_entities(signals, shown_signals(past, earlier), facts)
-    return scored[: KEPT_PER_BUDGET * config.alert_budget]
+    return ranked_for_review(scored)[: KEPT_PER_BUDGET * config.alert_budget]
 
 
 def make_findings(
     ranked: Sequence[ScoredEntity],
+    queue_length: int,
     access: pd.DataFrame,
     coverage: pd.DataFrame,
     history: History,
-    config: JobConfig,
 ) -> pd.DataFrame:
-    """Rows of FINDINGS of the history's day.
+    """Rows of FINDINGS of the history's day; the first ``queue_length`` are in the queue.
 
     ``access``, ``coverage``: rows of ACCESS and COVERAGE of the ranked entities in the 90 days that
     end with the day.
@@ -121,10 +128,11 @@ def make_findings(
     from models.findings.document import write_findings
 
     descriptions = {name: describe(name) for name in detector_names()}
-    findings = write_findings(ranked, access, coverage, history, descriptions, config.alert_budget)
-    return pd.DataFrame(
-        [_row(finding, history.day) for finding in findings], columns=FINDINGS.column_names
-    )
+    findings = write_findings(ranked, access, coverage, history, descriptions, queue_length)
+    rows = [
+        _row(finding, entity, history.day) for finding, entity in zip(findings, ranked, strict=True)
+    ]
+    return pd.DataFrame(rows, columns=FINDINGS.column_names)
 
 
 def shown_signals(past: pd.DataFrame, earlier: pd.DataFrame) -> pd.DataFrame:
@@ -141,7 +149,7 @@ def shown_signals(past: pd.DataFrame, earlier: pd.DataFrame) -> pd.DataFrame:
     return past.loc[[key in shown for key in keys], SHOWN_COLUMNS]
 
 
-def _row(finding: Finding, day: date) -> dict[str, Any]:
+def _row(finding: Finding, entity: ScoredEntity, day: date) -> dict[str, Any]:
     document = finding.document
     problems = validate_finding(document)
     if problems:
@@ -152,6 +160,7 @@ def _row(finding: Finding, day: date) -> dict[str, Any]:
         "entity": document["user"]["id"],
         "window": document["exfil"]["window"],
         "risk_score": document["event"]["risk_score"],
+        "evidence": entity.raw,
         "queue_rank": document["exfil"]["queue_rank"],
         "in_budget": document["exfil"]["in_budget"],
         "document": json.dumps(document, ensure_ascii=False, sort_keys=True),

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from schemas.config import JobConfig
 
-CALIBRATED = ("detector", "window", "user_kind", "statistic")
+CALIBRATED = ("entity", "detector", "window", "settings_hash", "user_kind", "statistic")
 """Columns of earlier signals; they calibrate the day's signals."""
 
 

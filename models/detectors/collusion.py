@@ -40,6 +40,7 @@ class CollusionSettings(DetectorSettings):
     least_objects: Whole
     settle_days: Whole
     min_share: Number
+    proof_share: Number
 
 
 def score(history: History, settings: CollusionSettings) -> list[Signal]:

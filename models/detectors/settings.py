@@ -19,6 +19,7 @@ class DetectorSettings(Settings):
     """Settings that every detector has.
 
     ``min_UNIT`` of a detector is the amount below which its points shrink in proportion.
+    ``proof_UNIT`` is the amount from which a signal about the most sensitive assets is near-proof.
     """
 
     enabled: Flag
@@ -29,6 +30,11 @@ class DetectorSettings(Settings):
     def least(self, unit: str) -> float:
         """``min_UNIT``; 0 where the detector has none for the unit."""
         return float(getattr(self, f"min_{unit}", 0.0))
+
+    def proves(self, unit: str, observed: float) -> bool:
+        """Whether the amount reaches ``proof_UNIT``; False where the detector has none."""
+        least = getattr(self, f"proof_{unit}", None)
+        return least is not None and observed >= least
 
 
 def settings_hash(settings: DetectorSettings) -> str:

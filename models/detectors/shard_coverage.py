@@ -38,6 +38,7 @@ class ShardCoverageSettings(DetectorSettings, HabitSettings):
     least_objects: Whole
     settle_days: Whole
     min_share: Number
+    proof_share: Number
 
 
 def score(history: History, settings: ShardCoverageSettings) -> list[Signal]:

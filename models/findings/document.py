@@ -36,6 +36,8 @@ HOST_SCHEMES = frozenset({"k8s", "slurm", "host"})
 CATEGORIES = {"cluster": "process", "identity": "iam", "novelty": "iam", "multivariate": "iam"}
 """ECS category of a family's finding; all others tell of files."""
 ADDRESSES_SHOWN = 50
+DAYS_BEFORE_FIRST = 7
+"""Days of log without the asset that make an access the first one; in a new log all are new."""
 
 
 @dataclass(frozen=True)
@@ -52,10 +54,11 @@ def write_findings(
     coverage: pd.DataFrame,
     history: History,
     descriptions: Mapping[str, Description],
-    budget: int,
+    queue_length: int,
 ) -> list[Finding]:
     """Findings of the entities in the order given, which is that of the queue.
 
+    ``queue_length``: the number of the first ones that are in the queue.
     ``access``, ``coverage``: rows of ACCESS and COVERAGE of these entities in the 90 days that end
     with the history's day.
     """
@@ -84,7 +87,7 @@ def write_findings(
         ]  # fmt: skip
         document = _document(
             entity, history.day, evidence, assets, names, facts, descriptions,
-            rank=rank, in_budget=rank <= budget,
+            rank=rank, in_budget=rank <= queue_length,
         )  # fmt: skip
         own = _own_reason(entity, _row_of(names, entity.entity), assets)
         reasons = (own, *(contribution.reason for contribution in entity.contributions))
@@ -216,8 +219,8 @@ def _asset(
         if not math.isnan(cover.bytes):
             size = max(size or 0.0, float(cover.bytes))
     estimated = _estimated(taken, cover, _number(listed, "objects"), _number(listed, "bytes"))
-    # Within a log that is younger than the window everything would be a first access.
-    first = int(rows["ago"].max()) < window_days and reach >= window_days
+    ago = int(rows["ago"].max())
+    first = ago < window_days and reach - ago >= DAYS_BEFORE_FIRST
     return {
         "id": asset,
         "kind": _text(listed, "kind"),

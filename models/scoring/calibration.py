@@ -1,18 +1,31 @@
-"""From a detector's own scale to a p-value, by comparison with similar identities.
+"""From a detector's own scale to a p-value, by comparison with other identities.
 
 Conformal p-values (Vovk, Gammerman & Shafer 2005, "Algorithmic Learning in a Random World";
-Laxhammar & Falkman 2010 for anomalies): p = (1 + #{reference ≥ x}) / (n + 1), where the reference
-is the statistics of the same detector, window and kind of identity on recent days and of the others
-today. If x is exchangeable with them, P(p ≤ a) ≤ a for every a, whatever the distribution; ties
+Laxhammar & Falkman 2010 for anomalies). A reference holds the statistics of the same detector,
+window and settings on recent days and of the others today. Two questions are asked of each value:
+
+*Is it large for anybody?* The reference is one draw of each identity: a day of it, drawn at random.
+p = (1 + Σ share of an identity's days with a statistic ≥ x) / (identities + 1), over all others.
+Days of one identity are not exchangeable with those of another. Taken singly, the 28 days of one
+loud colleague would be the whole top of the reference.
+
+*Is it large for this identity?* The reference is all rows, each less the usual of its identity, and
+so is the value. The usual is the median over earlier days. Only identities with OWN_DAYS earlier
+days are asked.
+
+The smaller of the two counts, times two, because the better of two looks is taken. So nobody's own
+history excuses them: whoever is large for anybody is found by the first question.
+
+If x is exchangeable with its reference, P(p ≤ a) ≤ a for every a, whatever the distribution; ties
 make p larger, never smaller; a small reference can't give a small p.
 
-Beyond the largest reference the rank says no more than 1 / (n + 1). There the p-value goes on
-falling along a tail fitted to the largest references: p = S(x) / S(largest) / (n + 1), with S a
+Beyond the largest reference the rank says no more than its least p. There the p-value goes on
+falling along a tail fitted to the largest references: p = S(x) / S(largest) × least p, with S a
 generalised Pareto survival function (Pickands 1975), fitted by probability-weighted moments
 (Hosking & Wallis 1987, Technometrics 29), its shape never below LEAST_SHAPE, so that a bounded
 scale is not taken at its word. It ends DECADES below the rank's p-value, for an extrapolation is
 no observation. If the tail is right, p stays uniform; if the true tail is heavier, values far out
-are overstated, at most by those decades and with probability 1 / (n + 1).
+are overstated, at most by those decades and with the probability of the least p.
 
 Fails where an attack is so common that it fills the reference itself.
 """
@@ -22,36 +35,101 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-from models.features.rows import Floats
+from models.features.rows import Codes, Floats
 
-LEAST_REFERENCE = 50
-"""References of an identity's own kind below which those of all kinds serve together."""
+LEAST_IDENTITIES = 20
+"""Identities of a kind below which those of all kinds serve as reference together."""
+OWN_DAYS = 5
+"""Earlier days from which an identity has a usual of its own."""
 TAIL_SHARE, LEAST_TAIL = 0.05, 20
 """Share of the reference that makes the tail, and the fewest distinct values it must have."""
 LEAST_SHAPE = 0.1
 DECADES = 2.0
-KEYS = ["detector", "window"]
+LOOKS = 2
+KEYS = ["detector", "window", "settings_hash"]
 
 
 def calibrate(signals: pd.DataFrame, past: pd.DataFrame) -> Floats:
     """p-value of each row of ``signals``, shape (rows,), in (0, 1]; lower is more unusual.
 
-    Both frames: ``detector``, ``window``, ``user_kind``, ``statistic``; ``past`` holds the days
-    before only. A statistic that is not a number gets p = 1.
+    Both frames: ``entity``, ``detector``, ``window``, ``settings_hash``, ``user_kind``,
+    ``statistic``. ``past`` holds the days before only; rows of other settings are no reference. A
+    statistic that is not a number gets p = 1.
     """
     found = np.ones(len(signals))
     earlier = dict(iter(past.groupby(KEYS))) if len(past) else {}
     for key, rows in signals.reset_index(drop=True).groupby(KEYS):
-        before = earlier.get(key)
-        statistic, kind = rows["statistic"].to_numpy(dtype=np.float64), rows["user_kind"].to_numpy()
-        old = np.zeros(0) if before is None else before["statistic"].to_numpy(dtype=np.float64)
-        old_kind = kind[:0] if before is None else before["user_kind"].to_numpy()
-        for name in sorted(set(kind)):
-            mine = kind == name
-            reference = np.concatenate([old[old_kind == name], statistic[mine]])
-            if len(reference) <= LEAST_REFERENCE:
-                reference = np.concatenate([old, statistic])
-            found[rows.index.to_numpy()[mine]] = p_values(statistic[mine], reference)
+        before = earlier.get(key, past.iloc[:0])
+        places = rows.index.to_numpy()
+        kinds = rows["user_kind"].to_numpy()
+        for kind in sorted(set(kinds)):
+            mine = kinds == kind
+            today, old = rows[mine], before[before["user_kind"] == kind]
+            if len({*today["entity"], *old["entity"]}) < LEAST_IDENTITIES:
+                today, old = rows, before
+            p = _of_reference(today, old)
+            found[places[mine]] = p if len(today) < len(rows) else p[mine]
+    return found
+
+
+def _of_reference(today: pd.DataFrame, old: pd.DataFrame) -> Floats:
+    """p-value of each row of ``today`` beside the rows of ``old``; shape (rows of today,)."""
+    names = np.concatenate([today["entity"].to_numpy(), old["entity"].to_numpy()])
+    identity, _ = pd.factorize(names)
+    statistic = np.concatenate(
+        [frame["statistic"].to_numpy(dtype=np.float64) for frame in (today, old)]
+    )
+    for_anybody = anybody_p(statistic, identity, len(today))
+    for_itself = own_p(statistic, identity, len(today))
+    best = np.minimum(for_anybody, np.nan_to_num(for_itself, nan=1.0))
+    asked = np.where(np.isnan(for_itself), 1.0, float(LOOKS))
+    p: Floats = np.minimum(1.0, asked * best)
+    return p
+
+
+def anybody_p(statistic: Floats, identity: Codes, count: int) -> Floats:
+    """p of the first ``count`` rows against one random day of each other identity; lower is rarer.
+
+    ``statistic``, ``identity``: one row for each identity and day, those of the day first.
+    """
+    value = np.where(np.isfinite(statistic), statistic, -np.inf)
+    weight = 1.0 / np.bincount(identity)[identity]
+    order = np.argsort(value, kind="stable")
+    ordered, above = value[order], np.cumsum(weight[order][::-1])[::-1]
+    place = np.searchsorted(ordered, value[:count], side="left")
+    at_least = above[place] - _own_share(value, identity, count)
+    p = (1.0 + np.maximum(at_least, 0.0)) / (1.0 + identity.max(initial=0))
+    loudest = identity[order[-1]]
+    others = identity != loudest
+    for row in np.flatnonzero(identity[:count] == loudest):
+        if others.any() and value[row] > value[others].max():
+            p[row] *= tail_ratio(float(value[row]), value[others], weight[others])
+    return np.where(np.isfinite(statistic[:count]), np.minimum(p, 1.0), 1.0)
+
+
+def _own_share(value: Floats, identity: Codes, count: int) -> Floats:
+    """Share of an identity's own days with at least the value of each of its first rows."""
+    frame = pd.DataFrame({"identity": identity, "value": value})
+    rank = frame.groupby("identity")["value"].rank(method="min", ascending=True).to_numpy()
+    days = np.bincount(identity)[identity]
+    share: Floats = ((days - rank + 1) / days)[:count]
+    return share
+
+
+def own_p(statistic: Floats, identity: Codes, count: int) -> Floats:
+    """p of the first ``count`` rows against all rows, each less its identity's usual.
+
+    NaN for an identity with fewer than OWN_DAYS earlier days. Lower is rarer.
+    """
+    value = np.where(np.isfinite(statistic), statistic, np.nan)
+    earlier = pd.Series(value[count:]).groupby(identity[count:])
+    usual, days = earlier.median(), earlier.count()
+    known = usual[days >= OWN_DAYS].reindex(range(identity.max(initial=-1) + 1)).to_numpy()
+    rest: Floats = value - known[identity].astype(np.float64)
+    pool = rest[np.isfinite(rest)]
+    asked = np.isfinite(rest[:count])
+    found = np.full(count, np.nan)
+    found[asked] = p_values(rest[:count][asked], pool)
     return found
 
 
@@ -63,34 +141,42 @@ def p_values(statistic: Floats, pool: Floats) -> Floats:
     p = np.maximum(at_least, 1) / max(1, len(pool))
     if len(pool) > 1 and pool[-1] > pool[-2]:
         beyond = value == pool[-1]
-        p[beyond] *= tail_ratio(float(pool[-1]), pool[:-1])
+        p[beyond] *= tail_ratio(float(pool[-1]), pool[:-1], np.ones(len(pool) - 1))
     return np.where(np.isfinite(statistic), p, 1.0)
 
 
-def tail_ratio(value: float, reference: Floats) -> float:
-    """S(value) / S(largest reference), 10^-DECADES to 1; 1 where the tail can't be fitted."""
-    reference = np.sort(reference[np.isfinite(reference)])
-    size = max(LEAST_TAIL, int(TAIL_SHARE * len(reference)))
+def tail_ratio(value: float, reference: Floats, weight: Floats) -> float:
+    """S(value) / S(largest reference), 10^-DECADES to 1; 1 where the tail can't be fitted.
+
+    ``weight``: how much each reference counts.
+    """
+    order = np.argsort(reference)
+    order = order[np.isfinite(reference[order])]
+    reference, weight = reference[order], weight[order]
     if len(reference) < 4 * LEAST_TAIL:
         return 1.0
-    threshold = reference[-size - 1]
-    excess = reference[-size:] - threshold
+    weighs_less = np.cumsum(weight) <= (1 - TAIL_SHARE) * weight.sum()
+    first = max(1, min(int(weighs_less.sum()), len(reference) - LEAST_TAIL))
+    threshold = reference[first - 1]
+    excess = reference[first:] - threshold
     if len(np.unique(excess[excess > 0])) < LEAST_TAIL:
         return 1.0
-    shape, scale = fit_tail(excess)
+    shape, scale = fit_tail(excess, weight[first:])
     log_ratio = _log_survival(value - threshold, shape, scale) - _log_survival(
         float(excess[-1]), shape, scale
     )
     return float(np.clip(np.exp(log_ratio), 10.0**-DECADES, 1.0))
 
 
-def fit_tail(excess: Floats) -> tuple[float, float]:
-    """Shape (≥ LEAST_SHAPE) and scale of a generalised Pareto distribution of positive excesses."""
-    ordered = np.sort(excess)
-    count = len(ordered)
-    mean = float(ordered.mean())
-    places = (np.arange(1, count + 1) - 0.35) / count
-    weighted = float(((1 - places) * ordered).mean())
+def fit_tail(excess: Floats, weight: Floats) -> tuple[float, float]:
+    """Shape (≥ LEAST_SHAPE) and scale of a generalised Pareto distribution of positive excesses.
+
+    ``excess``: ascending; ``weight``: how much each counts.
+    """
+    whole = weight.sum()
+    mean = float((weight * excess).sum() / whole)
+    places = (np.cumsum(weight) - 0.35 * weight) / whole
+    weighted = float((weight * (1 - places) * excess).sum() / whole)
     gap = mean - 2 * weighted
     shape = 2 - mean / gap if gap > 0 else 1.0
     shape = float(np.clip(shape, LEAST_SHAPE, 0.9))

@@ -66,11 +66,15 @@ class Contribution:
     reason: Reason
     asset_ids: tuple[str, ...]
     related_users: tuple[str, ...]
+    proof: bool = False
 
 
 @dataclass(frozen=True)
 class ScoredEntity:
-    """An entity's score, 0–100, and its contributions, most points first."""
+    """An entity's score, 0–100, and its contributions, most points first.
+
+    ``raw``: its evidence, the raw points of all contributions, by which the queue is ranked.
+    """
 
     entity: str
     user_kind: str
@@ -80,11 +84,16 @@ class ScoredEntity:
     contributions: tuple[Contribution, ...]
     notes: tuple[Reason, ...]
 
+    @property
+    def proof(self) -> bool:
+        """Whether a contribution is near-proof."""
+        return any(contribution.proof for contribution in self.contributions)
+
 
 def score_entities(
     signals: pd.DataFrame, shown: pd.DataFrame, facts: Circumstances
 ) -> list[ScoredEntity]:
-    """Every entity with at least ``min_score``, highest first (ties by raw points, then name).
+    """Every entity with at least ``min_score``, sorted by name.
 
     ``signals``: rows of SIGNALS of the day. ``shown``: signals of earlier days whose detector
     contributed to a finding in the queue: day, entity, detector, window, statistic, asset_ids.
@@ -99,7 +108,7 @@ def score_entities(
         found = score_entity(str(entity), rows, memory, facts)
         if found.score >= max(facts.rules.min_score, STEP):
             scored.append(found)
-    return sorted(scored, key=lambda s: (-s.score, -s.raw, s.entity))
+    return scored
 
 
 def score_entity(
@@ -140,7 +149,8 @@ def weigh(row: Any, shown: Sequence[Any], facts: Circumstances) -> Contribution:
     assets = tuple(str(asset) for asset in row.asset_ids)
     surprise = min(rules.points_cap, -math.log10(min(1.0, row.p_value * row.windows)))
     raw = settings.weight * max(0.0, surprise) * _effect(row, settings)
-    raw *= facts.weights.get(assets[0] if assets else "", rules.unknown_sensitivity_weight)
+    sensitivity = facts.weights.get(assets[0] if assets else "", rules.unknown_sensitivity_weight)
+    raw *= sensitivity
     if row.entity in facts.leavers:
         raw *= rules.leaver_factor
     raw *= facts.newcomers.get(row.entity, 1.0)
@@ -174,6 +184,9 @@ def weigh(row: Any, shown: Sequence[Any], facts: Circumstances) -> Contribution:
         ),
         asset_ids=assets,
         related_users=tuple(str(user) for user in row.related_users),
+        proof=raw >= FAMILY_LEAST
+        and sensitivity >= max(facts.weights.values(), default=0.0)
+        and settings.proves(row.unit, float(row.observed)),
     )
 
 

@@ -16,8 +16,15 @@ FINDINGS = Table(
         Column("entity", "string", "user_id"),
         Column("window", "string", "longest window that contributes", values=WINDOWS),
         Column("risk_score", "double", "sum of the contributions", minimum=0, maximum=100),
+        Column(
+            "evidence",
+            "double",
+            "raw points of its contributions, by which the queue is ranked; higher is riskier",
+            nullable=True,
+            minimum=0,
+        ),
         Column("queue_rank", "int", "place in the day's queue, 1 is first", minimum=1),
-        Column("in_budget", "boolean", "within the day's alert budget"),
+        Column("in_budget", "boolean", "in the day's queue, which holds at most the alert budget"),
         Column("document", "string", "the finding as one JSON document (see schemas.finding)"),
         Column(
             "reasons",

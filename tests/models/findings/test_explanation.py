@@ -95,7 +95,7 @@ def find(frames: tuple[pd.DataFrame, pd.DataFrame], config: JobConfig) -> Find:
         today = signals["day"] == history.day
         ranked = rank_entities(signals[today], signals[~today], earlier, history, config)
         access = frames[0][frames[0]["day"] <= history.day].assign(**changed)
-        return make_findings(ranked, access, history.coverage, history, config)
+        return make_findings(ranked, config.alert_budget, access, history.coverage, history)
 
     return find_in
 

@@ -9,7 +9,18 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
-from models.scoring.calibration import DECADES, calibrate, fit_tail, p_values, tail_ratio
+from models.scoring.calibration import (
+    DECADES,
+    LOOKS,
+    anybody_p,
+    calibrate,
+    fit_tail,
+    own_p,
+    p_values,
+    tail_ratio,
+)
+
+USERS, DAYS = 120, 28
 
 
 def naive_p(value: float, others: list[float]) -> float:
@@ -56,25 +67,136 @@ def test_a_few_references_give_no_small_p() -> None:
 
 def test_further_out_is_less_likely_and_ends_after_some_decades() -> None:
     reference = np.random.default_rng(3).exponential(size=1000)
-    ratios = [tail_ratio(value, reference) for value in (8.0, 9.0, 10.0, 1e6)]
+    ratios = [tail_ratio(value, reference, np.ones(1000)) for value in (8.0, 9.0, 10.0, 1e6)]
     assert ratios == sorted(ratios, reverse=True)
     assert len(set(ratios)) == 4
     assert ratios[-1] == 10.0**-DECADES
 
 
 def test_tail_of_ties_is_not_extrapolated() -> None:
-    assert tail_ratio(5.0, np.repeat([0.0, 1.0], 500)) == 1.0
+    assert tail_ratio(5.0, np.repeat([0.0, 1.0], 500), np.ones(1000)) == 1.0
 
 
 def test_fit_recovers_a_pareto_tail() -> None:
-    excess = stats.genpareto.rvs(0.4, scale=2.0, size=20_000, random_state=1)
-    shape, scale = fit_tail(excess)
+    excess = np.sort(stats.genpareto.rvs(0.4, scale=2.0, size=20_000, random_state=1))
+    shape, scale = fit_tail(excess, np.ones(20_000))
     assert shape == pytest.approx(0.4, abs=0.05)
     assert scale == pytest.approx(2.0, rel=0.1)
 
 
+def test_weights_count_as_copies() -> None:
+    excess, copies = np.arange(1.0, 60.0) ** 2, np.arange(59) % 3 + 1
+    once = fit_tail(excess, copies.astype(float))
+    often = fit_tail(np.repeat(excess, copies), np.ones(copies.sum()))
+    assert once == pytest.approx(often, rel=0.05)
+
+
+def naive_anybody_p(day: dict[str, float], past: dict[str, list[float]], user: str) -> float:
+    """(1 + Σ share of the days of each other identity that are as large) / identities."""
+    total = 1.0
+    names = {*day, *past}
+    for other in names - {user}:
+        days = past.get(other, []) + ([day[other]] if other in day else [])
+        total += sum(value >= day[user] for value in days) / len(days)
+    return total / len(names)
+
+
+@settings(max_examples=100, deadline=None)
+@given(
+    st.dictionaries(st.sampled_from("abcdefgh"), st.integers(0, 6), min_size=1),
+    st.dictionaries(st.sampled_from("abcdefgh"), st.lists(st.integers(0, 6), min_size=1)),
+)
+def test_one_random_day_of_each_other_identity(
+    day: dict[str, int], past: dict[str, list[int]]
+) -> None:
+    names = [*day, *(user for user, days in past.items() for _ in days)]
+    values = [*day.values(), *(value for days in past.values() for value in days)]
+    identity, _ = pd.factorize(np.array(names))
+    found = anybody_p(np.array(values, dtype=float), identity, len(day))
+    for place, user in enumerate(day):
+        assert found[place] == pytest.approx(naive_anybody_p(day, past, user))
+
+
+def test_usual_is_the_median_of_earlier_days_of_some_identities_only() -> None:
+    past = {"a": [1.0, 2.0, 3.0, 4.0, 90.0], "b": [7.0] * 5, "c": [5.0] * 4}
+    names = ["a", "b", "c", *(user for user, days in past.items() for _ in days)]
+    values = [8.0, 8.0, 8.0, *(value for days in past.values() for value in days)]
+    identity, _ = pd.factorize(np.array(names))
+    found = own_p(np.array(values), identity, 3)
+    rest = [5.0, 1.0, -2.0, -1.0, 0.0, 1.0, 87.0] + [0.0] * 5
+    assert found[0] == pytest.approx(sum(value >= 5.0 for value in rest) / len(rest))
+    assert found[1] == pytest.approx(sum(value >= 1.0 for value in rest) / len(rest))
+    assert np.isnan(found[2])
+
+
+def lab(rng: np.random.Generator, loud: int = 0) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """A day and 28 earlier ones without an attack; ``loud`` colleagues are loud every day."""
+    level = rng.normal(size=USERS)
+    level[:loud] += 12.0
+    values = level[:, None] + rng.exponential(size=(USERS, DAYS + 1))
+    kinds = np.where(np.arange(USERS) % 4 == 0, "service", "human")
+    frames = [
+        pd.DataFrame(
+            {
+                "entity": [f"u{n}" for n in range(USERS)],
+                "detector": "a",
+                "window": "1d",
+                "settings_hash": "s",
+                "user_kind": kinds,
+                "statistic": values[:, day],
+            }
+        )
+        for day in range(DAYS + 1)
+    ]
+    return frames[0], pd.concat(frames[1:])
+
+
+@pytest.mark.parametrize("loud", [0, 3])
+@pytest.mark.parametrize("kind", ["human", "service"])
+def test_p_is_uniform_for_each_kind_also_beside_loud_colleagues(kind: str, loud: int) -> None:
+    """Over 50 labs: no level is undercut more often than it says, and p is not far above it."""
+    rng = np.random.default_rng(23)
+    found = []
+    for _ in range(50):
+        day, past = lab(rng, loud)
+        p = calibrate(day, past)
+        quiet = (day["user_kind"] == kind) & (np.arange(USERS) >= loud)
+        found.append(p[quiet])
+    for level in (0.01, 0.05, 0.2):
+        # Identities of one lab share their reference, so labs are the draws.
+        shares = np.array([np.mean(p <= level) for p in found])
+        error = shares.std() / np.sqrt(len(shares))
+        assert shares.mean() <= level + 4 * error
+        assert shares.mean() >= level / 4
+
+
+def test_a_loud_colleague_does_not_hide_a_thief() -> None:
+    """With single days as draws, 28 loud days would make this p 29 / 3,500."""
+    day, past = lab(np.random.default_rng(3), loud=1)
+    thief = day["entity"] == "u5"
+    day.loc[thief, "statistic"] += 11.0
+    assert calibrate(day, past)[thief.to_numpy()][0] < 1e-3
+
+
+def test_a_long_history_of_theft_excuses_nobody() -> None:
+    """Who has been loud on all days has no large residual, and is large for anybody."""
+    day, past = lab(np.random.default_rng(3), loud=1)
+    assert calibrate(day, past)[0] <= LOOKS * 2 / USERS
+
+
+def test_rows_of_other_settings_are_no_reference() -> None:
+    """A setting that doubles the statistic changes overnight; the past says nothing then."""
+    shares = []
+    for seed in range(20):
+        day, past = lab(np.random.default_rng(seed))
+        day = day.assign(statistic=2 * day["statistic"], settings_hash="t")
+        shares.append(np.mean(calibrate(day, past) <= 0.05))
+    assert np.mean(shares) <= 0.06
+
+
 def frame(rows: list[tuple[str, str, str, float]]) -> pd.DataFrame:
-    return pd.DataFrame(rows, columns=["detector", "window", "user_kind", "statistic"])
+    found = pd.DataFrame(rows, columns=["detector", "window", "user_kind", "statistic"])
+    return found.assign(entity=[f"u{n}" for n in range(len(rows))], settings_hash="s")
 
 
 def test_only_comparable_windows_count() -> None:
@@ -85,14 +207,14 @@ def test_only_comparable_windows_count() -> None:
         + [("a", "1d", "service", 999.0)] * 200
     )
     today = frame([("a", "1d", "human", 500.0), ("a", "1d", "human", -1.0)])
-    high, low = calibrate(today, past)
+    high, low = calibrate(today.assign(entity=["x", "y"]), past)
     assert high <= 1 / 202
     assert low == 1.0
 
 
 def test_rare_kinds_are_compared_with_all() -> None:
     past = frame([("a", "1d", "human", float(i)) for i in range(500)])
-    (p,) = calibrate(frame([("a", "1d", "unknown", 498.5)]), past)
+    (p,) = calibrate(frame([("a", "1d", "unknown", 498.5)]).assign(entity="x"), past)
     assert p == pytest.approx(2 / 501)
 
 

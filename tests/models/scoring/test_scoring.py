@@ -16,6 +16,7 @@ from models.detectors import describe, detector_names, detector_settings
 from models.reasons.reason import Reason, dump_reasons
 from models.scoring.circumstances import Circumstances, gather
 from models.scoring.points import ONE_FAMILY_MOST, ScoredEntity, score_entities, share_points
+from models.scoring.queue import ranked_for_review
 from schemas.config import Scoring, Suppression
 from schemas.finding import SEVERITY_FROM, severity
 from tests.worlds import histories
@@ -30,6 +31,7 @@ RULES = Scoring(
     sensitivity_weights={1: 0.3, 2: 0.6, 3: 1.0, 4: 1.4, 5: 1.8},
     unknown_sensitivity_weight=0.7,
     min_score=5,
+    ordinary_share=0.4,
     half_life_days=5,
 )
 NOTHING_SHOWN = pd.DataFrame(
@@ -77,7 +79,8 @@ def score(
     shown: pd.DataFrame = NOTHING_SHOWN,
     facts: Circumstances | None = None,
 ) -> list[ScoredEntity]:
-    return score_entities(pd.DataFrame(list(signals)), shown, facts or circumstances())
+    found = score_entities(pd.DataFrame(list(signals)), shown, facts or circumstances())
+    return ranked_for_review(found)
 
 
 @settings(max_examples=200, deadline=None)

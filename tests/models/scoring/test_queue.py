@@ -1,0 +1,95 @@
+"""The queue's order and length: by evidence, at most the budget, short on ordinary days."""
+
+from __future__ import annotations
+
+from datetime import date, timedelta
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from models.scoring.points import Contribution, ScoredEntity
+from models.scoring.queue import LEAST_DAYS, entries_a_day, queue_length, ranked_for_review
+from tests.models.scoring.test_scoring import score, signal
+
+DAY = date(2026, 9, 10)
+BUDGET, SHARE = 10, 0.4
+
+
+def entity(name: str, raw: float, contributions: tuple[Contribution, ...] = ()) -> ScoredEntity:
+    return ScoredEntity(name, "human", "1d", 40.0, raw, contributions, ())
+
+
+def past_of(days: int, draw: np.random.Generator, entries: int = 12) -> pd.DataFrame:
+    """Findings of ordinary days: each has about ``entries`` entries of like evidence."""
+    rows = [
+        (DAY - timedelta(days=back), evidence)
+        for back in range(1, days + 1)
+        for evidence in draw.exponential(3.0, draw.poisson(entries))
+    ]
+    return pd.DataFrame(rows, columns=["day", "evidence"])
+
+
+def ranking(draw: np.random.Generator, entries: int = 12) -> list[ScoredEntity]:
+    amounts = draw.exponential(3.0, draw.poisson(entries))
+    return ranked_for_review([entity(f"u{n}", float(raw)) for n, raw in enumerate(amounts)])
+
+
+def test_an_ordinary_day_fills_its_share_of_the_budget_on_average() -> None:
+    draw = np.random.default_rng(8)
+    lengths = [
+        queue_length(ranking(draw), past_of(28, draw), DAY, BUDGET, SHARE) for _ in range(300)
+    ]
+    assert np.mean(lengths) == pytest.approx(SHARE * BUDGET, abs=0.4)
+    assert min(lengths) <= 2
+    assert max(lengths) <= BUDGET
+
+
+def test_a_bad_day_fills_the_whole_budget_and_no_more() -> None:
+    draw = np.random.default_rng(8)
+    thieves = ranked_for_review([entity(f"t{n}", 90.0 + n) for n in range(30)])
+    assert queue_length(thieves, past_of(28, draw), DAY, BUDGET, SHARE) == BUDGET
+
+
+def test_before_there_is_a_past_the_budget_is_shown() -> None:
+    draw = np.random.default_rng(8)
+    young = past_of(LEAST_DAYS - 1, draw)
+    assert queue_length(ranking(draw, 40), young, DAY, BUDGET, SHARE) == BUDGET
+    unknown = past_of(28, draw).assign(evidence=np.nan)
+    assert queue_length(ranking(draw, 40), unknown, DAY, BUDGET, SHARE) == BUDGET
+    assert queue_length([], young, DAY, BUDGET, SHARE) == 0
+
+
+def test_entries_a_day_counts_past_entries_with_at_least_the_evidence() -> None:
+    found = entries_a_day(np.array([1.0, 2.0, 2.0, 5.0]), 2, [entity("a", 2.0), entity("b", 9.0)])
+    assert found.tolist() == [1.5, 0.0]
+
+
+def test_volume_does_not_push_near_proof_out() -> None:
+    """Thirty loud names stand before one quiet reader of a frontier checkpoint."""
+    (quiet,) = score(signal("shard_coverage", entity="reader", p_value=1e-2, observed=0.9))
+    assert quiet.proof
+    loud = [entity(f"sybil{n}", 100.0) for n in range(30)]
+    queue = ranked_for_review([*loud, quiet])
+    assert queue[0].entity == "reader"
+    past = past_of(28, np.random.default_rng(8)).assign(evidence=80.0)
+    assert queue_length([quiet], past, DAY, BUDGET, SHARE) == 1
+    assert queue_length([entity("weak", quiet.raw)], past, DAY, BUDGET, SHARE) == 0
+
+
+@pytest.mark.parametrize(
+    ("detector", "more", "proves"),
+    [
+        ("shard_coverage", {"observed": 0.9}, True),
+        ("shard_coverage", {"observed": 0.2}, False),
+        ("shard_coverage", {"observed": 0.9, "asset_ids": ["repo-evals-1"]}, False),
+        ("shard_coverage", {"observed": 0.9, "asset_ids": []}, False),
+        ("collusion", {"observed": 0.95}, True),
+        ("slow_drip", {"observed": 0.95}, False),
+    ],
+)
+def test_near_proof_is_most_of_a_most_sensitive_artefact(
+    detector: str, more: dict[str, object], proves: bool
+) -> None:
+    (found,) = score(signal(detector, p_value=1e-4, **more))
+    assert found.proof is proves
