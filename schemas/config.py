@@ -132,6 +132,12 @@ class Scoring(Settings):
     newcomer_days: Annotated[int, Field(ge=1, le=89)] = 21
     """Days after which an identity is no longer a newcomer. Higher holds new identities down
     longer."""
+    approved_assets: Annotated[float, Field(gt=0)]
+    """Listed assets that an approval may cover and count fully. A wider one counts less in
+    proportion. Higher lets wide approvals forgive more."""
+    approved_days: Annotated[float, Field(gt=0)]
+    """Days that an approval may last and count fully. A longer one counts less in proportion; one
+    without an end lasts 365 days. Higher lets long approvals forgive more."""
     approved_factor: Annotated[float, Field(ge=0, le=1)] = 0.15
     """Factor on points of accesses that an approval in force covers; 0 hides them, 1 ignores
     approvals."""

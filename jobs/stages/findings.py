@@ -31,6 +31,7 @@ MEMORY_HALF_LIVES = 4
 """Half-lives after which a shown finding is forgotten; a sixteenth of its weight is left."""
 EVIDENCE_COLUMNS = ("day", "user_id", "asset_id", "action_class", "bytes_out", "bytes_estimated",
                     "objects", "first_time", "last_time", "addresses")  # fmt: skip
+APPROVED_COLUMNS = ("day", "user_id", "asset_id", "first_time", "last_time", "hourly")
 SHOWN_COLUMNS = ["day", "entity", "detector", "window", "statistic", "asset_ids"]
 
 
@@ -47,7 +48,12 @@ def queue_day(tables: StageTables, config: JobConfig, day: date) -> Outcome:
         SIGNALS, yesterday, more, SHOWN_COLUMNS, _is_one_of("entity", earlier["entity"])
     )
     history = read_history(tables, config)
-    ranked = rank_entities(tables.frame(SIGNALS), shown, earlier, history, config)
+    signals = tables.frame(SIGNALS)
+    holders = ticket_holders(signals, history, config)
+    approved = tables.frame(
+        ACCESS, day, HISTORY_DAYS - 1, APPROVED_COLUMNS, _is_one_of("user_id", holders)
+    )
+    ranked = rank_entities(signals, shown, earlier, approved, history, config)
     past = tables.frame(
         FINDINGS, yesterday, config.scoring.calibration_days - 1, ["day", "evidence"]
     )
@@ -79,17 +85,26 @@ def memory_days(config: JobConfig) -> int:
     return min(HISTORY_DAYS - 1, max(1, round(MEMORY_HALF_LIVES * config.scoring.half_life_days)))
 
 
+def ticket_holders(signals: pd.DataFrame, history: History, config: JobConfig) -> list[str]:
+    """Entities with signals of the day that have an approval which counts."""
+    from models.scoring.approval import tickets_by_user
+
+    return sorted(set(signals["entity"]) & set(tickets_by_user(history.context, config.scoring)))
+
+
 def rank_entities(
     signals: pd.DataFrame,
     past: pd.DataFrame,
     earlier: pd.DataFrame,
+    approved: pd.DataFrame,
     history: History,
     config: JobConfig,
 ) -> list[ScoredEntity]:
     """The entities that become findings of the history's day, in the order of the queue.
 
     ``signals``: rows of SIGNALS of the day; ``earlier``: rows of FINDINGS of the days remembered
-    that were in the queue; ``past``: SHOWN_COLUMNS of these days' signals.
+    that were in the queue; ``past``: SHOWN_COLUMNS of these days' signals; ``approved``:
+    APPROVED_COLUMNS of ACCESS in the 90 days that end with the day, of the ticket holders.
     """
     from models.detectors import describe, detector_names
     from models.features.people import tenure_days
@@ -105,6 +120,7 @@ def rank_entities(
         {name: describe(name).family for name in detector_names()},
         config.suppressions,
         tenure_days(history, signals["entity"].unique()),
+        approved,
     )
     scored = score_entities(signals, shown_signals(past, earlier), facts)
     return ranked_for_review(scored)[: KEPT_PER_BUDGET * config.alert_budget]

@@ -15,7 +15,7 @@ from jobs.stages.stage import Outcome, Read, Stage, StageTables
 from schemas.config import JobConfig
 from schemas.tables.access import ACCESS
 from schemas.tables.graph import GRAPH_EDGES, GRAPH_NODES
-from schemas.tables.values import HISTORY_DAYS
+from schemas.tables.values import CONTENT_CLASSES, HISTORY_DAYS
 
 if TYPE_CHECKING:
     from pyspark.sql import Column, DataFrame
@@ -45,6 +45,9 @@ def make_graph(tables: StageTables, config: JobConfig, day: date) -> Outcome:
 def reduce_pairs(access: DataFrame, day: date) -> DataFrame:
     """PAIR_COLUMNS of each user and asset with a successful event; ``access``: the window's rows.
 
+    If content is touched on the day, only days with content count as earlier ones: whoever listed
+    an asset last week does not know it. Otherwise all days count.
+
     Days are bits of two masks. So one aggregation serves pairs, users and assets: days of a user
     are the union of the masks of its pairs. Counting distinct days would take one for each.
     """
@@ -60,21 +63,34 @@ def reduce_pairs(access: DataFrame, day: date) -> DataFrame:
         bit = F.call_function("shiftleft", F.lit(1).cast("bigint"), ago - first)
         return F.when(ago.between(first, first + DAYS_PER_MASK - 1), bit).otherwise(none)
 
+    values = {
+        "recent_days": mask(0),
+        "earlier_days": mask(DAYS_PER_MASK),
+        "events": events,
+        "before_events": F.when(ago > 0, events).otherwise(none),
+    }
+    content = F.col("action_class").isin(*CONTENT_CLASSES)
     touches = access.where(events > 0).select(
         "user_id",
         "asset_id",
-        mask(0).alias("recent_days"),
-        mask(DAYS_PER_MASK).alias("earlier_days"),
-        events.alias("events"),
-        F.when(ago > 0, events).otherwise(none).alias("before_events"),
+        *(value.alias(name) for name, value in values.items()),
+        *(
+            F.when(content | (ago == 0), value).otherwise(none).alias(f"content_{name}")
+            for name, value in values.items()
+        ),
+        (content & (ago == 0)).alias("content_today"),
     )
+    united = {name: F.bit_or if name.endswith("_days") else F.sum for name in values}
     pairs = touches.groupBy("user_id", "asset_id").agg(
-        F.bit_or("recent_days").alias("recent_days"),
-        F.bit_or("earlier_days").alias("earlier_days"),
-        F.sum("events").alias("events"),
-        F.sum("before_events").alias("before_events"),
+        F.max("content_today").alias("content_today"),
+        *(unite(name).alias(name) for name, unite in united.items()),
+        *(unite(f"content_{name}").alias(f"content_{name}") for name, unite in united.items()),
     )
-    return pairs.select(*PAIR_COLUMNS)
+    chosen = {
+        name: F.when(F.col("content_today"), F.col(f"content_{name}")).otherwise(F.col(name))
+        for name in values
+    }
+    return pairs.withColumns(chosen).select(*PAIR_COLUMNS)
 
 
 def reduce_kinds(access: DataFrame, day: date) -> DataFrame:

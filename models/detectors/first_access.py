@@ -12,7 +12,7 @@ from models.detectors.settings import DetectorSettings
 from models.detectors.signal import Signal
 from models.features.assets import EVIDENCE_ASSETS, listed_assets, sensitivity_shares
 from models.features.novelty import novelty_habit, trust_after
-from models.features.people import teams, tenure_days
+from models.features.people import settled_days, teams
 from models.features.rows import active_entities, each_row, log_days
 from models.features.settings import Number, Whole
 from models.reasons.parts import Amount, Assets, Likelihood
@@ -59,7 +59,7 @@ def score(history: History, settings: FirstAccessSettings) -> list[Signal]:
     new = _surprises(history, edges, settings)
     new = new.sort_values(["user_id", "surprise", "asset_id"], ascending=[True, False, True])
     groups = dict(iter(new.groupby("user_id")))
-    tenure = tenure_days(history, active["user_id"])
+    settled = settled_days(history, active["user_id"])
     curious = _curiosity(history)
     watched = float(trust_after(log_days(history), settings.settle_days))
     rows: list[Signal] = []
@@ -70,7 +70,7 @@ def score(history: History, settings: FirstAccessSettings) -> list[Signal]:
                 Signal(user, kind, "1d", 0.0, 0.0, 0.0, "assets", Reason("touched_nothing_new"))
             )
             continue
-        trust = watched * float(trust_after(tenure[user], settings.onboarding_days))
+        trust = watched * float(trust_after(settled[user], settings.onboarding_days))
         statistic = (
             trust
             * curious.get(user, 1.0)

@@ -12,7 +12,7 @@ from models.detectors.signal import Signal
 from models.features.assets import EVIDENCE_ASSETS, listed_assets, repositories
 from models.features.baselines import row_quantile
 from models.features.novelty import trust_after
-from models.features.people import teams, tenure_days
+from models.features.people import settled_days, teams
 from models.features.rows import Floats, active_entities, log_days, recent
 from models.features.settings import Number, Whole
 from models.reasons.parts import Amount, Assets, Count, Days
@@ -42,11 +42,12 @@ class MassCloneSettings(DetectorSettings):
 def score(history: History, settings: MassCloneSettings) -> list[Signal]:
     """log2 of (1 + weighted repositories) over (1 + the identity's usual); higher is riskier.
 
-    A repository weighs 1 where it was never touched before, ``known_repository`` otherwise;
-    ``fetch`` where it was only fetched; times sensitivity ÷ 3 (at most 1), ``own_team`` for the
-    own team's, ``archive`` for ZIP downloads and ``new_credential`` for an unknown token. Public
+    A repository weighs 1 where it was never cloned or fetched before, and less with each day on
+    which it was, down to ``known_repository``; a mere look does not make it known. It weighs
+    ``fetch`` where it was only fetched; times sensitivity ÷ 3 (at most 1), ``own_team`` for the own
+    team's, ``archive`` for ZIP downloads and ``new_credential`` for an unknown token. Public
     repositories (sensitivity 1) don't count. The usual is the 90 % quantile of earlier windows.
-    Less in the first ``onboarding_days`` after joining. Windows 1d and 7d.
+    Less in the first ``onboarding_days`` of identities of the directory. Windows 1d and 7d.
     """
     active = active_entities(history)
     rows = _taken(history, settings)
@@ -56,9 +57,9 @@ def score(history: History, settings: MassCloneSettings) -> list[Signal]:
     kinds = active.set_index("user_id")["user_kind"].to_dict()
     users = np.array(sorted(set(today["user_id"]) & set(kinds)), dtype=object)
     rows = rows[rows["user_id"].isin(users)]
-    tenure = tenure_days(history, users)
+    settled = settled_days(history, users)
     trust = trust_after(log_days(history), settings.settle_days) * np.array(
-        [trust_after(tenure[user], settings.onboarding_days) for user in users]
+        [trust_after(settled[user], settings.onboarding_days) for user in users]
     )
     found: list[Signal] = []
     for window in ("1d", "7d"):
@@ -100,7 +101,7 @@ def score(history: History, settings: MassCloneSettings) -> list[Signal]:
 
 def _taken(history: History, settings: MassCloneSettings) -> pd.DataFrame:
     """Clones and fetches of private repositories with ``weight``, ``is_new``, ``archived``."""
-    columns = ["user_id", "asset_id", *FLAGS, "days_before"]
+    columns = ["user_id", "asset_id", *FLAGS]
     rows = recent(history.pairs, history.day, columns).astype(dict.fromkeys(FLAGS, bool))
     private = {
         asset: sensitivity
@@ -109,8 +110,10 @@ def _taken(history: History, settings: MassCloneSettings) -> pd.DataFrame:
     }
     taken = (rows["cloned"] | rows["fetched"]) & (rows["user_id"] != "")
     rows = rows[taken & rows["asset_id"].isin(private)].reset_index(drop=True)
-    # Any earlier touch, a push or a look, makes a repository known.
-    rows["is_new"] = rows["days_before"] == 0
+    # Each of these rows is a day on which the identity took the repository.
+    rows = rows.sort_values("ago", ascending=False, kind="stable", ignore_index=True)
+    before = rows.groupby(["user_id", "asset_id"]).cumcount().to_numpy()
+    rows["is_new"] = before == 0
     declared = teams(history.context)
     owners = listed_assets(history.context)["owner_team"].to_dict()
     own = [
@@ -118,7 +121,7 @@ def _taken(history: History, settings: MassCloneSettings) -> pd.DataFrame:
         for user, asset in zip(rows["user_id"], rows["asset_id"], strict=True)
     ]
     weight = np.minimum(rows["asset_id"].map(private).to_numpy(dtype=np.float64) / 3, 1.0)
-    weight *= np.where(rows["is_new"], 1.0, settings.known_repository)
+    weight *= np.maximum(settings.known_repository, 1.0 / (1.0 + before))
     weight *= np.where(rows["cloned"], 1.0, settings.fetch)
     weight *= np.where(np.array(own, dtype=bool), settings.own_team, 1.0)
     weight *= np.where(rows["archived"], settings.archive, 1.0)

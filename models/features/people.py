@@ -20,7 +20,6 @@ if TYPE_CHECKING:
 
 OPEN_NOTICE_DAYS = 120
 """Days a notice without an end date is believed."""
-AFTER_END_DAYS = 30
 
 
 @remembered
@@ -37,13 +36,13 @@ def teams(context: Context) -> dict[str, str]:
 
 
 def leaving(context: Context, day: date, leaver_days: int) -> dict[str, Reason]:
-    """What to say of whoever is within a notice or offer window, or active after the end."""
+    """What to say of whoever is within a notice or offer window, or has left, however long ago."""
     found = {}
     rows = people(context)
     for user, row in rows[rows["notice_date"].notna() | rows["end_date"].notna()].iterrows():
         notice = row["notice_date"] if isinstance(row["notice_date"], date) else None
         end = row["end_date"] if isinstance(row["end_date"], date) else None
-        if end is not None and end < day <= end + timedelta(days=AFTER_END_DAYS):
+        if end is not None and end < day:
             found[str(user)] = Reason("active_after_leaving", day=Day(end.isoformat()))
         elif end is not None and day <= end <= day + timedelta(days=leaver_days):
             found[str(user)] = Reason("leaves", day=Day(end.isoformat()))
@@ -52,6 +51,17 @@ def leaving(context: Context, day: date, leaver_days: int) -> dict[str, Reason]:
         ):
             found[str(user)] = Reason("gave_notice", day=Day(notice.isoformat()))
     return found
+
+
+def settled_days(history: History, users: Iterable[str]) -> dict[str, float]:
+    """Days in which each user could settle in, for detectors that excuse the first ones.
+
+    That of people and services of the directory is their tenure. Nobody has vouched for a stranger,
+    so a stranger has no first days: the answer is the whole 89 days.
+    """
+    known = people(history.context).index
+    tenure = tenure_days(history, users)
+    return {user: days if user in known else HISTORY_DAYS - 1.0 for user, days in tenure.items()}
 
 
 def tenure_days(history: History, users: Iterable[str]) -> dict[str, float]:

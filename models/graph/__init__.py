@@ -1,7 +1,8 @@
 """The user–asset graph of one day: communities, learned peers, edge probabilities, places to draw.
 
 A user and an asset have an edge if at least one event of the user on the asset succeeded in the
-trailing window. The action class does not matter. Failures alone make no edge: a refused access
+trailing window. Of an asset whose content the user touches on the day, mere looks at it on earlier
+days do not count. Failures alone make no edge: a refused access
 says nothing about the user's work. Detectors read failures from ``access`` itself.
 
 Invariants:

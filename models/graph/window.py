@@ -27,7 +27,8 @@ PAIR_COLUMNS = (
 )
 """Columns of one row per user and asset: ids, the days with a successful event as two masks (bit n
 of ``recent_days``: n days before the day; bit n of ``earlier_days``: DAYS_PER_MASK + n days before
-it), successful events in the window, and those of them before the day."""
+it), successful events in the window, and those of them before the day. Of pairs whose content is
+touched on the day only days with content count."""
 KIND_COLUMNS = ("user_id", "user_kind", "ago")
 """Columns of one row per user and logged kind: ``ago`` is the number of days between the last touch
 under that kind before the day and the day; missing if the kind is logged only on the day."""

@@ -1,52 +1,147 @@
-"""Which approvals count on a day, and how much of the evidence they cover.
+"""Which approvals count, and how much of the evidence they cover.
 
-The score discounts by this rule, and the report shows it.
+One rule, for the score and for the report. An approval counts if somebody who may approve gave it.
+It covers what its person did with the assets of its pattern between its start and its end: of the
+evidence in a signal's window the part that lies inside. What it forgives of that shrinks with its
+width: an approval of everything for ever is none.
+
+Who may approve: a person of the directory, employed when the approval
+starts, who is neither the approved identity under another name nor below it in the line of
+managers. Without people in the directory this cannot be known; then any other name counts.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from datetime import UTC, date, datetime, time, timedelta
+from dataclasses import dataclass
+from datetime import date
 from fnmatch import fnmatchcase
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import pandas as pd
 
-from models.features.rows import each_row
+from models.features.assets import listed_assets
+from models.features.memory import remembered
+from models.features.people import people
+from models.features.rows import Floats, each_row, explode_structs
+from schemas.context import names_of
 
-Ticket = tuple[str, str]
-"""Id and pattern of an approval."""
+if TYPE_CHECKING:
+    from schemas.config import Scoring
+    from schemas.context import Context
+
+OPEN_DAYS = 365.0
+"""Days that an approval without a start or an end lasts."""
+LONGEST_LINE = 50
+"""Most managers above somebody."""
+A_DAY = 86_400.0
+HOUR = pd.Timedelta(hours=1)
 
 
-def tickets_by_user(approvals: pd.DataFrame, day: date) -> dict[str, list[Ticket]]:
-    """Approvals (rows of approvals.csv) that count on the day, by user, sorted."""
+@dataclass(frozen=True)
+class Ticket:
+    """An approval that counts. ``start``, ``end``: naive UTC, None if open.
+
+    ``credit``: part of the covered evidence that it forgives, 0 to 1; less for a wide one.
+    """
+
+    ticket_id: str
+    pattern: str
+    start: pd.Timestamp | None
+    end: pd.Timestamp | None
+    credit: float
+
+
+def tickets_by_user(context: Context, rules: Scoring) -> dict[str, list[Ticket]]:
+    """Approvals that count, by the identity that they are for, sorted by id."""
     tickets: dict[str, list[Ticket]] = {}
-    for row in each_row(approvals):
-        if approved_by_another(row.user_id, row.approver_id) and in_force(row.start, row.end, day):
-            tickets.setdefault(row.user_id, []).append((str(row.ticket_id), str(row.pattern)))
-    return {user: sorted(found) for user, found in tickets.items()}
+    patterns = asset_patterns(context)
+    for row in each_row(context.approvals):
+        user = approved_identity(row.user_id, context)
+        start, end = moment(row.start), moment(row.end)
+        if may_approve(row.approver_id, user, start, context):
+            credit = _credit(str(row.pattern), start, end, patterns, rules)
+            ticket = Ticket(str(row.ticket_id), str(row.pattern), start, end, credit)
+            tickets.setdefault(user, []).append(ticket)
+    return {
+        user: sorted(found, key=lambda ticket: (ticket.ticket_id, ticket.pattern))
+        for user, found in tickets.items()
+    }
 
 
-def approved_by_another(user: str, approver: str) -> bool:
-    """Whether somebody approved, and not the user alone."""
-    return bool(approver) and approver != user
+def approved_identity(name: str, context: Context) -> str:
+    """The ``user_id`` of the person or service that an approval names; the name of a stranger."""
+    return _identities(context).get(str(name).casefold(), str(name))
 
 
-def in_force(start: Any, end: Any, day: date) -> bool:
-    """Whether the time from ``start`` to ``end`` (null: open) meets the day in UTC."""
-    begin = datetime.combine(day, time(), tzinfo=UTC)
-    starts, ends = instant(start), instant(end)
-    later = starts is not None and starts >= begin + timedelta(days=1)
-    earlier = ends is not None and ends < begin
-    return not later and not earlier
+def may_approve(approver: str, user: str, start: pd.Timestamp | None, context: Context) -> bool:
+    """Whether the approval of ``approver`` counts for ``user``; see above."""
+    known = people(context)
+    persons = known[known["kind"] == "human"]
+    if persons.empty:
+        return bool(approver) and str(approver).casefold() != user.casefold()
+    found = approved_identity(approver, context)
+    if not approver or found == user or found not in persons.index:
+        return False
+    row = persons.loc[found]
+    if start is not None:
+        begins, ends = row["start_date"], row["end_date"]
+        if isinstance(begins, date) and start.date() < begins:
+            return False
+        if isinstance(ends, date) and start.date() > ends:
+            return False
+    return user not in _line(found, known["manager_id"].to_dict(), context)
 
 
-def instant(value: Any) -> datetime | None:
-    """A time of approvals.csv in UTC; None where it is not given."""
+def _line(user: str, managers: Mapping[Any, Any], context: Context) -> set[str]:
+    """The managers above ``user``, of each level."""
+    line: set[str] = set()
+    while len(line) < LONGEST_LINE and managers.get(user):
+        user = approved_identity(managers[user], context)
+        if user in line:
+            break
+        line.add(user)
+    return line
+
+
+@remembered
+def _identities(context: Context) -> dict[str, str]:
+    """Each name of the directory in lower case → its ``user_id``; ids go before other names."""
+    found: dict[str, str] = {}
+    for row in each_row(context.directory):
+        for name in (row.email, *names_of(row.aliases)):
+            if name:
+                found.setdefault(str(name).casefold(), str(row.user_id))
+    return found | {str(user).casefold(): str(user) for user in context.directory["user_id"]}
+
+
+@remembered
+def asset_patterns(context: Context) -> dict[str, str]:
+    """Pattern of each listed asset."""
+    return {str(asset): str(text) for asset, text in listed_assets(context)["pattern"].items()}
+
+
+def moment(value: Any) -> pd.Timestamp | None:
+    """A time of approvals.csv as naive UTC; None if it is not given."""
     if value is None or pd.isna(value):
         return None
-    moment: datetime = pd.Timestamp(value).to_pydatetime()
-    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+    found = pd.Timestamp(value)
+    return found.tz_convert(None) if found.tzinfo else found
+
+
+def _credit(
+    pattern: str,
+    start: pd.Timestamp | None,
+    end: pd.Timestamp | None,
+    patterns: Mapping[str, str],
+    rules: Scoring,
+) -> float:
+    """1 up to ``approved_assets`` listed assets and ``approved_days`` days, then in proportion."""
+    assets = sum(covers(pattern, asset, patterns) for asset in patterns)
+    length = OPEN_DAYS if start is None or end is None else (end - start).total_seconds() / A_DAY
+    narrow = min(1.0, rules.approved_assets / assets) if assets else 1.0
+    return float(narrow * min(1.0, rules.approved_days / max(length, 1e-9)))
 
 
 def covers(approved: str, asset: str, patterns: Mapping[str, str]) -> bool:
@@ -59,16 +154,59 @@ def covers(approved: str, asset: str, patterns: Mapping[str, str]) -> bool:
 
 
 def approved_share(
-    assets: Sequence[str], tickets: Sequence[Ticket], patterns: Mapping[str, str]
+    assets: Sequence[str],
+    tickets: Sequence[Ticket],
+    patterns: Mapping[str, str],
+    evidence: pd.DataFrame,
+    first: date,
 ) -> tuple[float, list[str]]:
-    """Part of the evidence that tickets cover (the k-th asset weighs 1/k²), and their ids."""
+    """Part of the evidence, 0 to 1, that tickets forgive, and their ids.
+
+    The k-th asset weighs 1/k². ``evidence``: rows of ACCESS of the identity; those from day
+    ``first`` on count. An asset without rows is not covered.
+    """
     if not tickets or not assets:
         return 0.0, []
-    covered, used, whole = 0.0, set(), 0.0
+    forgiven, used, whole = 0.0, set(), 0.0
     for rank, asset in enumerate(assets, start=1):
-        whole += 1 / rank**2
-        fits = [ticket for ticket, approved in tickets if covers(approved, asset, patterns)]
-        if fits:
-            covered += 1 / rank**2
-            used.add(fits[0])
-    return covered / whole, sorted(used)
+        weight = 1 / rank**2
+        whole += weight
+        rows = evidence[(evidence["asset_id"] == asset) & (evidence["day"] >= first)]
+        fits = [ticket for ticket in tickets if covers(ticket.pattern, asset, patterns)]
+        shares = [(inside(rows, ticket) * ticket.credit, ticket.ticket_id) for ticket in fits]
+        best = max(shares, key=lambda share: share[0], default=(0.0, ""))
+        if best[0] > 0:
+            forgiven += weight * best[0]
+            used.add(best[1])
+    return forgiven / whole, sorted(used)
+
+
+def inside(rows: pd.DataFrame, ticket: Ticket) -> float:
+    """Part of the rows of ACCESS, 0 to 1, that lies between a ticket's start and end.
+
+    The least part of events, objects and bytes counts. An hour that is only partly inside is
+    outside, unless all of its row's events are inside.
+    """
+    if rows.empty:
+        return 0.0
+    row, amounts = explode_structs(rows["hourly"], ["hour", "events", "bytes", "objects"])
+    begins = pd.to_datetime(rows["day"]).to_numpy()[row] + pd.to_timedelta(amounts[:, 0], unit="h")
+    hours = pd.DataFrame({"first": begins, "last": begins + HOUR})
+    hours["first"] = np.maximum(hours["first"], _naive(rows["first_time"]).to_numpy()[row])
+    hours["last"] = np.minimum(hours["last"], _naive(rows["last_time"]).to_numpy()[row])
+    kept = np.ones(len(hours), dtype=bool)
+    if ticket.start is not None:
+        kept &= (hours["first"] >= ticket.start).to_numpy()
+    if ticket.end is not None:
+        kept &= (hours["last"] <= ticket.end).to_numpy()
+    total: Floats = amounts[:, 1:].sum(axis=0)
+    part = amounts[kept, 1:].sum(axis=0)
+    known = total > 0
+    return float((part[known] / total[known]).min()) if known.any() else 0.0
+
+
+def _naive(times: pd.Series) -> pd.Series:
+    """Times as naive UTC of one resolution."""
+    found = pd.to_datetime(times)
+    found = found.dt.tz_convert(None) if found.dt.tz is not None else found
+    return found.astype("datetime64[ns]")

@@ -8,10 +8,12 @@ from datetime import date
 from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING, Any
 
+import pandas as pd
+
 from models.features.assets import listed_assets
 from models.features.people import leaving, people
 from models.reasons.reason import Reason
-from models.scoring.approval import Ticket, tickets_by_user
+from models.scoring.approval import Ticket, asset_patterns, tickets_by_user
 
 if TYPE_CHECKING:
     from models.detectors.settings import DetectorSettings
@@ -30,6 +32,7 @@ class Circumstances:
     weights: Mapping[str, float]
     patterns: Mapping[str, str]
     approvals: Mapping[str, Sequence[Ticket]]
+    approved: Mapping[str, pd.DataFrame]
     leavers: Mapping[str, Reason]
     newcomers: Mapping[str, float]
     suppressions: Sequence[Suppression]
@@ -43,8 +46,13 @@ def gather(
     families: Mapping[str, str],
     suppressions: Sequence[Suppression],
     tenure: Mapping[str, float],
+    approved: pd.DataFrame,
 ) -> Circumstances:
-    """Circumstances of a day; ``tenure``: days since each identity began."""
+    """Circumstances of a day.
+
+    ``tenure``: days since each identity began. ``approved``: rows of ACCESS of the 90 days that end
+    with the day, of the identities that have approvals.
+    """
     assets = listed_assets(context)
     weights = {
         str(asset): float(rules.sensitivity_weights[int(value)])
@@ -56,8 +64,9 @@ def gather(
         settings=settings,
         families=families,
         weights=weights,
-        patterns={str(asset): str(text) for asset, text in assets["pattern"].items()},
-        approvals=tickets_by_user(context.approvals, day),
+        patterns=asset_patterns(context),
+        approvals=tickets_by_user(context, rules),
+        approved={str(user): rows for user, rows in approved.groupby("user_id")},
         leavers=leaving(context, day, rules.leaver_days),
         newcomers=_newcomers(context, rules, tenure),
         suppressions=[rule for rule in suppressions if day <= date.fromisoformat(rule.until)],

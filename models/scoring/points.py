@@ -7,9 +7,9 @@ Points of a signal = weight of the detector × surprise × effect × sensitivity
 * effect: observed ÷ the detector's ``min_UNIT``, at most 1: a tiny amount says little;
 * sensitivity: the weight of the signal's leading asset;
 * circumstances: ``leaver_factor`` in notice and offer windows; ``newcomer_factor`` for those who
-  have just begun, fading over ``newcomer_days``; ``approved_factor`` as far as an approval covers
-  user, asset and time; 0 where suppressed; less as far as the same evidence (detector, window,
-  assets) was in the queue before and has not grown since.
+  have just begun, fading over ``newcomer_days``; ``approved_factor`` as far as approvals forgive
+  the evidence (see models.scoring.approval); 0 where suppressed; less as far as the same evidence
+  (detector, window, assets) was in the queue before and has not grown since.
 
 Of a detector the best window counts. Within a family the k-th detector counts 1/k^1.5 (as the
 entity risk score of Elastic Security does), since members of a family see the same facts. The score
@@ -25,6 +25,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from datetime import timedelta
 from typing import Any
 
 import pandas as pd
@@ -36,7 +37,7 @@ from models.reasons.parts import Day, FreeText, Tickets
 from models.reasons.reason import Reason, load_reasons
 from models.scoring.approval import approved_share
 from models.scoring.circumstances import Circumstances, repetition, suppression
-from schemas.tables.values import WINDOWS
+from schemas.tables.values import WINDOW_DAYS, WINDOWS
 
 STEP = 0.25
 """Points are multiples of this."""
@@ -154,7 +155,7 @@ def weigh(row: Any, shown: Sequence[Any], facts: Circumstances) -> Contribution:
     if row.entity in facts.leavers:
         raw *= rules.leaver_factor
     raw *= facts.newcomers.get(row.entity, 1.0)
-    share, tickets = approved_share(assets, facts.approvals.get(row.entity, ()), facts.patterns)
+    share, tickets = _approved(row, assets, facts)
     if share > 0:
         raw *= 1 - share * (1 - rules.approved_factor)
     repeated, since = repetition(row, shown, facts)
@@ -188,6 +189,16 @@ def weigh(row: Any, shown: Sequence[Any], facts: Circumstances) -> Contribution:
         and sensitivity >= max(facts.weights.values(), default=0.0)
         and settings.proves(row.unit, float(row.observed)),
     )
+
+
+def _approved(row: Any, assets: Sequence[str], facts: Circumstances) -> tuple[float, list[str]]:
+    """Part of a signal's evidence that approvals forgive, 0 to 1, and their ids."""
+    evidence = facts.approved.get(row.entity)
+    if evidence is None:
+        return 0.0, []
+    first = facts.day - timedelta(days=WINDOW_DAYS[row.window] - 1)
+    tickets = facts.approvals.get(row.entity, ())
+    return approved_share(assets, tickets, facts.patterns, evidence, first)
 
 
 def _said(row: Any, expected: float | None) -> Reason:

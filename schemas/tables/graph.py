@@ -35,7 +35,12 @@ GRAPH_EDGES = Table(
         Column("weight", "double", "log-damped days and events in the window", minimum=0),
         Column("active_days", "int", "days with access in the window, today included", minimum=1),
         Column("today", "boolean", "touched on the day itself"),
-        Column("is_new", "boolean", "not touched in the window before the day"),
+        Column(
+            "is_new",
+            "boolean",
+            "not touched in the window before the day; content that is touched "
+            "today is new if only looked at before",
+        ),
         Column(
             "probability",
             "double",

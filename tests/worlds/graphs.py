@@ -21,6 +21,7 @@ from schemas.context import (
     NETWORK_COLUMNS,
     Context,
 )
+from schemas.tables.values import CONTENT_CLASSES
 
 DAY = date(2026, 3, 31)
 SETTINGS = Graph(window_days=30, peers=5, factors=10, seed=7)
@@ -59,14 +60,22 @@ def reduce_slowly(
     """PAIR_COLUMNS and KIND_COLUMNS of a window, one access row after the other."""
     days, events, before_events = defaultdict(set), defaultdict(int), defaultdict(int)
     kinds: dict[tuple[str, str], set[int]] = defaultdict(set)
+    touched = {
+        (row.user_id, row.asset_id)
+        for row in access.itertuples()
+        if row.day == day and row.events > row.failures and row.action_class in CONTENT_CLASSES
+    }
     for row in access.itertuples():
         ago, succeeded = (day - row.day).days, row.events - row.failures
         if not 0 <= ago < window_days or succeeded <= 0:
             continue
+        kinds[row.user_id, row.user_kind].add(ago)
+        look = ago > 0 and row.action_class not in CONTENT_CLASSES
+        if look and (row.user_id, row.asset_id) in touched:
+            continue
         days[row.user_id, row.asset_id].add(ago)
         events[row.user_id, row.asset_id] += succeeded
         before_events[row.user_id, row.asset_id] += succeeded if ago else 0
-        kinds[row.user_id, row.user_kind].add(ago)
     pairs = [
         {
             "user_id": user,

@@ -218,7 +218,7 @@ def signals_of(name: str, history: History, user: str) -> pd.DataFrame:
 
 
 def rarity(name: str, rows: pd.DataFrame, usual: pd.DataFrame) -> list[float]:
-    """For each row the share of usual signals of its kind that are at least as high."""
+    """For each row the share of usual signals of its kind, if there are any, at least as high."""
     return [
         float((_like(name, row, usual)["statistic"] >= row.statistic).mean())
         for row in rows.itertuples()
@@ -226,8 +226,9 @@ def rarity(name: str, rows: pd.DataFrame, usual: pd.DataFrame) -> list[float]:
 
 
 def _like(name: str, row: Any, usual: pd.DataFrame) -> pd.DataFrame:
-    alike = (usual["detector"] == name) & (usual["window"] == row.window)
-    return usual[alike & (usual["user_kind"] == row.user_kind)]
+    alike = usual[(usual["detector"] == name) & (usual["window"] == row.window)]
+    same = alike[alike["user_kind"] == row.user_kind]
+    return same if len(same) else alike
 
 
 def assert_fires(name: str, history: History, user: str, usual: pd.DataFrame) -> None:

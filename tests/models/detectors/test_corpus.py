@@ -20,6 +20,7 @@ from models.reasons.reason import load_reasons
 from models.reasons.sentences import SENTENCES
 from schemas.tables.values import WINDOWS
 from tests.worlds.coverage import coverage_of
+from tests.worlds.evasions import EVASIONS
 from tests.worlds.features import features_of
 from tests.worlds.histories import World, empty_history, frames_of, history_of
 from tests.worlds.plants import (
@@ -28,6 +29,9 @@ from tests.worlds.plants import (
     FIRING,
     QUIET,
     SETTINGS,
+    Plant,
+    Planted,
+    assert_fires,
     everything_at_once,
     leaver_copies_everything,
     score_of,
@@ -61,6 +65,8 @@ def test_corpus_of_detectors(planted: Callable[..., Any]) -> None:
     tested = sorted(p.stem.removeprefix("test_") for p in Path(__file__).parent.glob("test_*.py"))
     if not set(names) <= set(tested):
         offenders.append(f"without tests of their own: {sorted(set(names) - set(tested))}")
+    if names != sorted(name for name, cases in EVASIONS.items() if cases):
+        offenders.append(f"without a thief who has read it: {sorted(set(names) - set(EVASIONS))}")
     if not stems == described == names == sorted(FIRING) == sorted(QUIET):
         offenders.append(f"py {stems}, yml {described}, registry {names}, cases {sorted(FIRING)}")
     for name in names:
@@ -90,7 +96,8 @@ def test_corpus_of_detectors(planted: Callable[..., Any]) -> None:
             >= {
                 key
                 for key in about.defaults
-                if key not in DetectorSettings.model_fields and not key.startswith("min_")
+                if key not in DetectorSettings.model_fields
+                and not key.startswith(("min_", "proof_"))
             },
             "settings explained": all(d.unit and d.raising for d in about.defaults.values()),
             "every reason is made of its parts": all(
@@ -102,6 +109,17 @@ def test_corpus_of_detectors(planted: Callable[..., Any]) -> None:
         }
         offenders += [f"{name}: {what}" for what, good in checks.items() if not good]
     assert not offenders, "\n".join(offenders)
+
+
+@pytest.mark.parametrize(
+    ("name", "thief"),
+    [(name, thief) for name, thieves in EVASIONS.items() for thief in thieves],
+    ids=lambda value: value if isinstance(value, str) else value.__name__,
+)
+def test_fires_for_a_thief_who_has_read_it(
+    name: str, thief: Plant, planted: Planted, usual: pd.DataFrame
+) -> None:
+    assert_fires(name, *planted(thief), usual)
 
 
 def _said(parts: str) -> str | None:

@@ -93,7 +93,8 @@ def find(frames: tuple[pd.DataFrame, pd.DataFrame], config: JobConfig) -> Find:
         signals: pd.DataFrame, earlier: pd.DataFrame, history: History, **changed: object
     ) -> pd.DataFrame:
         today = signals["day"] == history.day
-        ranked = rank_entities(signals[today], signals[~today], earlier, history, config)
+        nobody = frames[0][:0]
+        ranked = rank_entities(signals[today], signals[~today], earlier, nobody, history, config)
         access = frames[0][frames[0]["day"] <= history.day].assign(**changed)
         return make_findings(ranked, config.alert_budget, access, history.coverage, history)
 

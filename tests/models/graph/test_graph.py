@@ -187,6 +187,7 @@ def test_engine_reduces_access_like_the_slow_loop(
     access = access_of(
         touches,
         user_kind=rng.choice(["human", "service", "unknown"], len(touches)),
+        action_class=rng.choice(["read", "list", "execute", "write"], len(touches)),
         events=events,
         failures=np.minimum(events, rng.integers(0, 6, len(touches))),
     )

@@ -1,39 +1,105 @@
-"""One rule of what a ticket covers, for the score and for the report."""
+"""One rule of the approvals that count and of the evidence that they forgive."""
 
 from __future__ import annotations
 
-from datetime import UTC, date, datetime, timedelta
+from datetime import date, datetime, timedelta
+from typing import Any
 
 import pandas as pd
 import pytest
 
-from models.scoring.approval import approved_by_another, approved_share, covers, in_force
+from models.scoring.approval import (
+    Ticket,
+    approved_share,
+    covers,
+    inside,
+    may_approve,
+    moment,
+    tickets_by_user,
+)
+from schemas.config import Scoring
+from schemas.context import Context
+from tests.models.scoring.test_scoring import RULES
+from tests.worlds import histories
 
 DAY = date(2026, 10, 5)
-NOON = datetime(2026, 10, 5, 12, tzinfo=UTC)
+NOON = pd.Timestamp("2026-10-05 12:00")
 A_DAY = timedelta(days=1)
 PATTERNS = {"orion-7": "s3://ckpt/orion-7/*", "repo": "github://lab/repo"}
 
 
+def context(**approval: Any) -> Context:
+    """``thief`` works for ``boss``; ``helper`` works for ``thief``; ``bot`` is a service."""
+    made = histories.World()
+    histories._add_assets(made)
+    for user in ("thief", "boss", "helper", "gone", "colleague"):
+        histories._add_identity(made, user, "human", "evals")
+    histories._add_identity(made, "bot", "service", "evals")
+    made.person("thief").update(manager_id="boss", email="Thief@lab.example", aliases=("tt", "t9"))
+    made.person("helper")["manager_id"] = "thief"
+    made.person("gone")["end_date"] = DAY - 30 * A_DAY
+    ticket = histories.approval("thief", "s3://ckpt/pretraining/*", DAY, DAY, approver="boss")
+    made.approvals.append(ticket | approval)
+    return histories.context_of(made)
+
+
 @pytest.mark.parametrize(
-    ("start", "end", "expected"),
+    ("approver", "counts"),
     [
-        (None, None, True),
-        (pd.NaT, pd.NaT, True),
-        (NOON, NOON, True),
-        (NOON - A_DAY, None, True),
-        (None, NOON + A_DAY, True),
-        (NOON + A_DAY, None, False),
-        (None, NOON - A_DAY, False),
-        (datetime(2026, 10, 6, tzinfo=UTC), None, False),
-        (None, datetime(2026, 10, 5, tzinfo=UTC), True),
-        (datetime(2026, 10, 5, 23, 59), None, True),  # noqa: DTZ001
+        ("boss", True),
+        ("colleague", True),
+        ("BOSS", True),
+        ("thief", False),
+        ("thief@LAB.example", False),
+        ("tt", False),
+        ("helper", False),
+        ("bot", False),
+        ("gone", False),
+        ("security-team", False),
+        ("", False),
     ],
 )
-def test_a_ticket_is_in_force_on_days_that_it_meets(
-    start: datetime | None, end: datetime | None, expected: bool
+def test_a_person_other_than_the_thief_and_not_below_him_may_approve(
+    approver: str, counts: bool
 ) -> None:
-    assert in_force(start, end, DAY) == expected
+    found = tickets_by_user(context(approver_id=approver), RULES)
+    assert (list(found) == ["thief"]) == counts
+
+
+def test_an_approval_may_name_its_person_by_any_name() -> None:
+    assert list(tickets_by_user(context(user_id="thief@lab.example"), RULES)) == ["thief"]
+
+
+def test_without_a_directory_another_name_counts() -> None:
+    empty = histories.context_of(histories.World())
+    assert may_approve("boss", "thief", None, empty)
+    assert not may_approve("Thief", "thief", None, empty)
+    assert not may_approve("", "thief", None, empty)
+
+
+@pytest.mark.parametrize(
+    ("approval", "credit"),
+    [
+        ({}, 1.0),
+        ({"start": None}, 30 / 365),
+        ({"end": None}, 30 / 365),
+        ({"end": datetime.combine(DAY + 60 * A_DAY, datetime.min.time())}, 0.5),
+    ],
+)
+def test_a_long_approval_forgives_less(approval: dict[str, Any], credit: float) -> None:
+    (ticket,) = tickets_by_user(context(**approval), RULES)["thief"]
+    assert ticket.credit == pytest.approx(credit)
+
+
+def test_a_wide_approval_forgives_less() -> None:
+    few: Scoring = RULES.model_copy(update={"approved_assets": 2.0})
+    forgiven = [
+        tickets_by_user(context(pattern=pattern), few)["thief"][0].credit
+        for pattern in ("s3://ckpt/pretraining/run/step-1/*", "s3://ckpt/pretraining/*", "s3://*")
+    ]
+    assert forgiven[0] == 1.0
+    assert forgiven == sorted(forgiven, reverse=True)
+    assert forgiven[2] < 0.2
 
 
 @pytest.mark.parametrize(
@@ -54,15 +120,71 @@ def test_a_pattern_covers_what_lies_below_it(approved: str, asset: str, expected
     assert covers(approved, asset, PATTERNS) == expected
 
 
-def test_own_tickets_and_those_of_nobody_do_not_count() -> None:
-    assert approved_by_another("u1", "u2")
-    assert not approved_by_another("u1", "u1")
-    assert not approved_by_another("u1", "")
+def access(asset: str, hours: dict[int, int], day: date = DAY, minute: int = 30) -> dict[str, Any]:
+    """A row of ACCESS: objects by hour; the first and the last at ``minute`` of their hours."""
+    midnight = pd.Timestamp(day)
+    return {
+        "day": day,
+        "asset_id": asset,
+        "first_time": midnight + pd.Timedelta(hours=min(hours), minutes=minute),
+        "last_time": midnight + pd.Timedelta(hours=max(hours), minutes=minute),
+        "hourly": [
+            {"hour": hour, "events": objects, "bytes": 0, "objects": objects}
+            for hour, objects in hours.items()
+        ],
+    }
+
+
+def ticket(start: Any = NOON - A_DAY, end: Any = NOON + A_DAY, credit: float = 1.0) -> Ticket:
+    return Ticket("T-1", "s3://ckpt/*", moment(start), moment(end), credit)
+
+
+@pytest.mark.parametrize(
+    ("start", "end", "part"),
+    [
+        (NOON - A_DAY, NOON + A_DAY, 1.0),
+        (None, None, 1.0),
+        # from the hour after the first ten objects
+        (pd.Timestamp("2026-10-05 09:00"), None, 0.25),
+        # a ticket that starts after the act, in its hour or on its day
+        (pd.Timestamp("2026-10-05 08:45"), None, 0.25),
+        (pd.Timestamp("2026-10-05 15:45"), None, 0.0),
+        (NOON + A_DAY, None, 0.0),
+        # one that ended on the day, before the act, or between its hours
+        (None, pd.Timestamp("2026-10-05 08:00"), 0.0),
+        (None, pd.Timestamp("2026-10-05 10:00"), 0.75),
+        # the row's first and last event are known to the minute
+        (pd.Timestamp("2026-10-05 08:30"), pd.Timestamp("2026-10-05 15:30"), 1.0),
+    ],
+)
+def test_evidence_inside_a_ticket_is_counted_by_the_hour(start: Any, end: Any, part: float) -> None:
+    rows = pd.DataFrame([access("orion-7", {8: 30, 15: 10})])
+    assert inside(rows, ticket(start, end)) == pytest.approx(part)
+
+
+def test_the_least_part_of_objects_and_bytes_counts() -> None:
+    row = access("orion-7", {8: 1, 15: 99})
+    row["hourly"][0]["bytes"] = 10**12
+    late = ticket(start=NOON)
+    assert inside(pd.DataFrame([row]), late) == 0.0
+
+
+def test_a_ticket_of_today_forgives_nothing_of_last_month() -> None:
+    old = [access("orion-7", {9: 10}, DAY - n * A_DAY) for n in range(1, 10)]
+    rows = pd.DataFrame([*old, access("orion-7", {9: 10})])
+    today = ticket(start=pd.Timestamp(DAY), end=pd.Timestamp(DAY + A_DAY))
+    assert approved_share(["orion-7"], [today], PATTERNS, rows, DAY)[0] == 1.0
+    month = approved_share(["orion-7"], [today], PATTERNS, rows, DAY - 29 * A_DAY)
+    assert month == (pytest.approx(0.1), ["T-1"])
 
 
 def test_later_assets_weigh_less() -> None:
-    tickets = [("T-1", "s3://ckpt/*"), ("T-2", "s3://*")]
-    assert approved_share(["orion-7", "repo"], tickets, PATTERNS) == (1 / 1.25, ["T-1"])
-    assert approved_share(["repo", "orion-7"], tickets, PATTERNS) == (0.25 / 1.25, ["T-1"])
-    assert approved_share([], tickets, PATTERNS) == (0.0, [])
-    assert approved_share(["orion-7"], [], PATTERNS) == (0.0, [])
+    rows = pd.DataFrame([access("orion-7", {9: 1}), access("repo", {9: 1})])
+    given = [ticket(), ticket(credit=0.5)]
+    share = approved_share(["orion-7", "repo"], given, PATTERNS, rows, DAY)
+    assert share == (pytest.approx(1 / 1.25), ["T-1"])
+    share = approved_share(["repo", "orion-7"], given, PATTERNS, rows, DAY)
+    assert share == (pytest.approx(0.25 / 1.25), ["T-1"])
+    assert approved_share([], given, PATTERNS, rows, DAY) == (0.0, [])
+    assert approved_share(["orion-7"], [], PATTERNS, rows, DAY) == (0.0, [])
+    assert approved_share(["orion-7"], given, PATTERNS, rows[:0], DAY) == (0.0, [])

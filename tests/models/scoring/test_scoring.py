@@ -32,6 +32,8 @@ RULES = Scoring(
     unknown_sensitivity_weight=0.7,
     min_score=5,
     ordinary_share=0.4,
+    approved_assets=20,
+    approved_days=30,
     half_life_days=5,
 )
 NOTHING_SHOWN = pd.DataFrame(
@@ -53,7 +55,20 @@ def circumstances(
     suppressions: tuple[Suppression, ...] = (),
 ) -> Circumstances:
     context = histories.context_of(made or world())
-    return gather(DAY, context, RULES, SETTINGS, FAMILIES, suppressions, tenure or {})
+    return gather(DAY, context, RULES, SETTINGS, FAMILIES, suppressions, tenure or {}, reads())
+
+
+def reads() -> pd.DataFrame:
+    """Rows of ACCESS: ``u1`` read two checkpoints at noon."""
+    noon = pd.Timestamp(DAY) + pd.Timedelta(hours=12)
+    hourly = [{"hour": 12, "events": 9, "bytes": 9, "objects": 9}]
+    return pd.DataFrame(
+        [
+            {"day": DAY, "user_id": "u1", "asset_id": asset, "first_time": noon,
+             "last_time": noon, "hourly": hourly}
+            for asset in ("ckpt-pretraining-1", "ckpt-pretraining-2")
+        ]
+    )  # fmt: skip
 
 
 def signal(detector: str = "shard_coverage", entity: str = "u1", **more: Any) -> dict[str, Any]:
@@ -207,6 +222,7 @@ def test_newcomers_weigh_less_and_strangers_do_not() -> None:
 )  # fmt: skip
 def test_approvals_that_fit_discount(ticket: dict[str, Any], approved: bool) -> None:
     made = world()
+    histories._add_identity(made, "u001", "human", "evals")
     plain = score(signal())[0].raw
     made.approvals.append(ticket)
     rules = replace(circumstances(made), rules=RULES.model_copy(update={"min_score": 0.0}))
@@ -217,6 +233,7 @@ def test_approvals_that_fit_discount(ticket: dict[str, Any], approved: bool) -> 
 
 def test_half_covered_evidence_is_half_discounted() -> None:
     made = world()
+    histories._add_identity(made, "u001", "human", "evals")
     made.approvals.append(histories.approval("u1", "s3://ckpt/pretraining/run/step-2/*", DAY, DAY))
     assets = ["ckpt-pretraining-1", "ckpt-pretraining-2"]
     plain = score(signal(asset_ids=assets))[0].raw

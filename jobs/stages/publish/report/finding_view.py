@@ -28,7 +28,7 @@ from jobs.stages.publish.report.pictures import (
     stacked_score,
     trail_picture,
 )
-from models.scoring.approval import approved_by_another, covers, in_force, instant
+from models.scoring.approval import approved_identity, covers, may_approve, moment
 from models.wording import say_amount, say_taken, say_window
 
 if TYPE_CHECKING:
@@ -71,6 +71,7 @@ def show(value: Any) -> Any:
 class _Surroundings:
     """A day's context by key: people by user_id, approvals by user_id, assets by asset_id."""
 
+    context: Context
     people: dict[str, dict[str, Any]]
     approvals: dict[str, list[dict[str, Any]]]
     patterns: dict[str, str]
@@ -80,9 +81,10 @@ class _Surroundings:
 def _look_up(context: Context) -> _Surroundings:
     approvals: dict[str, list[dict[str, Any]]] = {}
     for row in _rows(context.approvals):
-        approvals.setdefault(row["user_id"], []).append(row)
+        approvals.setdefault(approved_identity(row["user_id"], context), []).append(row)
     assets = context.assets
     return _Surroundings(
+        context=context,
         people={row["user_id"]: row for row in _rows(context.directory)},
         approvals=approvals,
         patterns=dict(zip(assets["asset_id"], assets["pattern"], strict=True)),
@@ -293,16 +295,17 @@ def _given(value: Any) -> bool:
 
 
 def _approvals(around: _Surroundings, finding: Finding) -> list[dict[str, Any]]:
-    """Approvals of the user that are in force on the queue's day, each with the assets it covers.
+    """Approvals of the user whose time meets the evidence's, each with the assets it covers.
 
     An approval that the score does not count covers nothing.
     """
     user, found = finding["user"]["id"], []
+    first, last = (moment(finding["event"][key]) for key in ("start", "end"))
     for row in around.approvals.get(user, []):
-        if not in_force(row["start"], row["end"], queue_day(finding)):
+        begins, ends = moment(row["start"]), moment(row["end"])
+        if (begins and last and begins > last) or (ends and first and ends < first):
             continue
-        begins, ends = instant(row["start"]), instant(row["end"])
-        counts = approved_by_another(user, row["approver_id"])
+        counts = may_approve(row["approver_id"], user, begins, around.context)
         covered = [
             asset["id"]
             for asset in finding["exfil"]["assets"]
@@ -314,7 +317,8 @@ def _approvals(around: _Surroundings, finding: Finding) -> list[dict[str, Any]]:
                 "pattern": row["pattern"],
                 "reason": row["reason"],
                 "approver": row["approver_id"],
-                "own": row["approver_id"] == user,
+                "own": approved_identity(row["approver_id"], around.context) == user,
+                "counts": counts,
                 "from": words.say_day(begins.date()) if begins else "",
                 "until": words.say_day(ends.date()) if ends else "",
                 "covered": covered,

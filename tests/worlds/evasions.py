@@ -1,0 +1,143 @@
+"""Thieves who have read the detectors: each commits the theft and does what should excuse it."""
+
+from __future__ import annotations
+
+from tests.worlds.histories import HOME, World
+from tests.worlds.plants import DAY, Plant, back, everything_at_once
+
+
+def half_before_and_half_after_midnight(world: World) -> str:
+    """Two checkpoints in one night, as two halves of two days."""
+    for asset in ("ckpt-pretraining-1", "ckpt-pretraining-3"):
+        shards = world.shards(asset)
+        world.read(back(1), "u010", asset, shards[::2], 23)
+        world.read(DAY, "u010", asset, shards[1::2], 0)
+    return "u010"
+
+
+def attaches_instead_of_exec(world: World) -> str:
+    """Enters by attach and by a debug container, after refused attempts last week."""
+    for number in range(4):
+        action = ("pods/attach", "pods/ephemeralcontainers")[number % 2]
+        world.act(back(7), "u018", "ns-inference", "execute", object=f"pod-{number}",
+                  action="pods/exec", failed=True, agent="kubectl")  # fmt: skip
+        world.act(DAY, "u018", "ns-inference", "execute", object=f"pod-{number}", action=action,
+                  agent="kubectl", hour=10)  # fmt: skip
+    return "u018"
+
+
+def parts_that_overlap_a_little(world: World) -> str:
+    """Three thirds; each also reads a fifth of a colleague's part."""
+    shards = world.shards("ckpt-posttraining-1")
+    for place, user in enumerate(("u015", "u020", "u028")):
+        part = shards[place::3]
+        world.read(DAY, user, "ckpt-posttraining-1", part, 11)
+        world.read(DAY, user, "ckpt-posttraining-1", shards[(place + 1) % 3 :: 3][: len(part) // 5])
+    return "u020"
+
+
+def lists_before_reading(world: World) -> str:
+    """Looks at the checkpoint on two earlier days; the third visit reads it."""
+    for days in (20, 12):
+        world.act(back(days), "u016", "ckpt-pretraining-2", "list", action="ListObjects")
+        world.act(back(days), "u016", "ckpt-pretraining-2", "inspect", action="HeadObject")
+    world.read(DAY, "u016", "ckpt-pretraining-2", world.shards("ckpt-pretraining-2")[:45], 2)
+    return "u016"
+
+
+def comes_back_long_after_the_end(world: World) -> str:
+    world.person("u010")["end_date"] = back(90)
+    for step in (1, 2, 3):
+        asset = f"ckpt-pretraining-{step}"
+        world.read(DAY, "u010", asset, world.shards(asset), 13)
+    return "u010"
+
+
+def opens_repositories_before_cloning(world: World) -> str:
+    """Every repository is opened in the browser three weeks before the night of clones."""
+    for i in range(30):
+        world.act(back(21), "u010", f"repo-{i}", "inspect", object=f"repo-{i}", action="repo.view")
+        world.act(DAY, "u010", f"repo-{i}", "clone", hour=22, object=f"repo-{i}", network=HOME,
+                  action="git.clone", credential="key-u010", agent="git")  # fmt: skip
+    return "u010"
+
+
+def clones_as_a_new_machine_user(world: World) -> str:
+    """Nobody knows the account; a row in the directory would say when it began."""
+    for i in range(30):
+        world.act(DAY, "machine-7", f"repo-{i}", "clone", hour=22, object=f"repo-{i}",
+                  action="git.clone", credential="deploy-key", agent="git",
+                  kind="unknown")  # fmt: skip
+    return "machine-7"
+
+
+def rehearses_the_odd_day(world: World) -> str:
+    """Much the same day was there last week."""
+    shards = world.shards("ckpt-inference-1")
+    world.read(back(8), "u034", "ckpt-inference-1", shards, 1, network="external/XX/1")
+    return everything_at_once(world)
+
+
+def looks_without_refusals(world: World) -> str:
+    """Lists only what may be listed, in working hours."""
+    for number, asset in enumerate(world.assets):
+        world.act(DAY, "u023", asset, "list", action="ListObjects", hour=9 + number % 8)
+    return "u023"
+
+
+def service_key_with_the_usual_agent(world: World) -> str:
+    """The user agent is a header, which the caller writes."""
+    world.read(DAY, "svc-serve", "ckpt-inference-1", world.shards("ckpt-inference-1")[:9], 5,
+               network="external/RO/64800", agent="boto3", kind="service")  # fmt: skip
+    return "svc-serve"
+
+
+def becomes_a_reader_of_whole_artefacts(world: World) -> str:
+    """Reads a harmless dataset whole two weeks before, as if that were a habit."""
+    world.read(back(14), "u016", "data-1", world.shards("data-1"), 10)
+    world.read(DAY, "u016", "ckpt-pretraining-2", world.shards("ckpt-pretraining-2"), 14)
+    return "u016"
+
+
+def drips_unevenly_with_pauses(world: World) -> str:
+    """Other amounts at other hours, nothing on weekends and on every fourth day."""
+    shards, taken = world.shards("ckpt-pretraining-3"), 0
+    for ago in range(27, -1, -1):
+        if back(ago).weekday() >= 5 or ago % 4 == 3:
+            continue
+        count = 4 + ago * 7 % 6
+        part = shards[taken : taken + count]
+        world.read(back(ago), "u022", "ckpt-pretraining-3", part, 9 + ago * 5 % 9)
+        taken += count
+    return "u022"
+
+
+def foreign_bucket_after_a_refused_listing(world: World) -> str:
+    """The thief lists the own bucket, is refused, copies a bit last week and all today."""
+    shards = world.shards("ckpt-evals-1")
+    elsewhere = "s3://elsewhere#999988887777"
+    for days in (9, 1):
+        world.act(back(days), "u009", "s3://elsewhere", "list", action="ListObjects", failed=True)
+    world.act(back(7), "u009", "ckpt-evals-1", "copy", object=shards[0], action="CopyObject",
+              destination=elsewhere, failed=True)  # fmt: skip
+    for name in shards:
+        world.act(DAY, "u009", "ckpt-evals-1", "copy", object=name, action="CopyObject",
+                  destination=elsewhere)  # fmt: skip
+    return "u009"
+
+
+EVASIONS: dict[str, tuple[Plant, ...]] = {
+    "burst_peers": (half_before_and_half_after_midnight,),
+    "burst_self": (half_before_and_half_after_midnight,),
+    "cluster_egress": (attaches_instead_of_exec,),
+    "collusion": (parts_that_overlap_a_little,),
+    "first_access": (lists_before_reading,),
+    "foreign_copy": (foreign_bucket_after_a_refused_listing,),
+    "leaver": (comes_back_long_after_the_end,),
+    "mass_clone": (opens_repositories_before_cloning, clones_as_a_new_machine_user),
+    "odd_day": (rehearses_the_odd_day,),
+    "recon": (looks_without_refusals,),
+    "service_misuse": (service_key_with_the_usual_agent,),
+    "shard_coverage": (becomes_a_reader_of_whole_artefacts,),
+    "slow_drip": (drips_unevenly_with_pauses,),
+}
