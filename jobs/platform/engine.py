@@ -13,7 +13,6 @@ import socket
 import sys
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
-from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -25,7 +24,6 @@ OPEN_FILES = 65_536
 """Limit of open files. It is more than any run needs. It is not higher, because some programs loop
 over all numbers up to the limit."""
 TOKEN_VARIABLE = "SPARK_CONNECT_AUTHENTICATE_TOKEN"  # noqa: S105  (its name, no token)
-OUR_PACKAGES = ("jobs", "models", "schemas")
 SESSION_OPTIONS = {
     # Delta on Sail refuses other zones. All times in the warehouse are UTC.
     "spark.sql.session.timeZone": "UTC",
@@ -154,8 +152,11 @@ def carry_our_code() -> None:
     """Let the functions for the engine's Python workers carry our code, which executors lack."""
     from pyspark import cloudpickle
 
-    for name in OUR_PACKAGES:
-        package = import_module(name)
+    import jobs
+    import models
+    import schemas
+
+    for package in (jobs, models, schemas):
         cloudpickle.register_pickle_by_value(package)  # type: ignore[no-untyped-call]
 
 

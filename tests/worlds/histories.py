@@ -357,7 +357,9 @@ def frames_of(world: World, base: tuple[list[Event], Frames] | None = None) -> F
         ["day", "user_id", "asset_id", "object"],
     )
     access, objects = (
-        pd.concat([old[~old["user_id"].isin(changed)], new]).sort_values(key, ignore_index=True)
+        pd.concat([old[~old["user_id"].isin(changed)], new.astype(old.dtypes)]).sort_values(
+            key, ignore_index=True
+        )
         for old, new, key in zip(base[1], made, keys, strict=True)
     )
     return access, objects
