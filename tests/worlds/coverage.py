@@ -66,8 +66,10 @@ def _shown_sizes(row: Row, with_ends: bool = True) -> list[int]:
     sizes = [size] if size else []
     if not is_partial(row) and taken:
         sizes.append(int(taken / max(1, row["reads"])))
-    ends = [high for text in row["ranges"] for _, high in parse_range(text) if with_ends]
-    return sizes + [end for end in ends if end < FURTHEST_BYTE]
+    spans = [span for text in row["ranges"] for span in parse_range(text)]
+    bounded = [(low, high) for low, high in spans if high < FURTHEST_BYTE]
+    proved = taken is None or taken >= sum(high - low for low, high in bounded)
+    return sizes + [high for _, high in bounded if with_ends and proved]
 
 
 def _own_size(rows: Iterable[Row]) -> int | None:
@@ -208,9 +210,18 @@ def _part(
     spans = [_cut(span, limit) for row in near for text in row["ranges"]
              for span in parse_range(text)]  # fmt: skip
     length = union_length(spans) + sum(_number(row["part_bytes"]) or 0 for row in near)
+    length += sum(_beyond(row, limit) for row in near)
     if size is None:
         return 1.0 if length > 0 else 0.0
     return min(1.0, length / size)
+
+
+def _beyond(row: Row, limit: int) -> int:
+    """Bytes sent beyond the longest range of each read."""
+    cut = [[_cut(span, limit) for span in parse_range(text)] for text in row["ranges"]]
+    longest = max((sum(max(0, high - low) for low, high in spans) for spans in cut), default=0)
+    sent = (_number(row["bytes_out"]) or 0) - (_number(row["part_bytes"]) or 0)
+    return max(0, sent - row["reads"] * longest)
 
 
 def _cut(span: Span, limit: int) -> Span:

@@ -1,10 +1,14 @@
 """Rows of ``coverage``: how much of each artefact read on the day its reader has read.
 
 A whole read or copy counts 1. Reads of ranges count the union of the ranges ÷ the object's size.
-Some logs say that a part was read (status 206) and not its place: such reads count the sum of their
-bytes, as if no part was read twice. The size comes from a log, else from reads: the largest whole
-one, the furthest range. Without any size a partial read counts as the whole object: an analyst
-notices a share that is too high, and nobody notices one that is too low.
+Some logs say that a part was read (status 206) and not its place: such reads count the sum of
+their bytes, as if no part was read twice. The caller writes the ranges, and a server may answer
+with more: the bytes sent beyond the longest range of each read count as well.
+
+The size comes from a log, else from reads: the largest whole one, or the furthest range if the
+bytes sent prove all ranges of the day (where a log has no bytes, they cannot). Without any size a
+partial read counts as the whole object: an analyst notices a share that is too high, and nobody
+notices one that is too low.
 
 Most objects are read as a whole. So ranges are taken apart only of objects with a partial read.
 """
@@ -129,6 +133,7 @@ def _partial_reads(partial: DataFrame, sizes: DataFrame) -> DataFrame:
     cut = requested.selectExpr(
         *CELL,
         "ago",
+        "text",
         f"if({suffix}, greatest(0, {limit} - (high - low)), least(low, {limit})) as low",
         f"least(high, {limit}) as high",
     )
@@ -143,8 +148,18 @@ def _partial_reads(partial: DataFrame, sizes: DataFrame) -> DataFrame:
     united = cut.selectExpr(*CELL, "low", "high", span).selectExpr(
         *CELL, "span", f"greatest(0, high - greatest(low, coalesce({before}, 0))) as added"
     )
-    unplaced = partial.where("part_bytes is not null").selectExpr(
-        *CELL, "part_bytes as added", span
+    # Of one read of these ranges; a read that was answered with more is no read of a range.
+    longest = (
+        cut.groupBy(*CELL, "ago", "text")
+        .agg(*_exprs(asked="sum(greatest(0, high - low))"))
+        .groupBy(*CELL, "ago")
+        .agg(*_exprs(asked="max(asked)"))
+    )
+    beyond = "greatest(0, bytes_out - coalesce(part_bytes, 0) - reads * coalesce(asked, 0))"
+    unplaced = (
+        partial.join(longest, [*CELL, "ago"], "left")
+        .selectExpr(*CELL, f"coalesce(part_bytes, 0) + coalesce({beyond}, 0) as added", span)
+        .where("added > 0")
     )
     found = united.unionByName(unplaced)
     lengths = found.groupBy(*CELL).agg(
@@ -161,13 +176,14 @@ def _partial_reads(partial: DataFrame, sizes: DataFrame) -> DataFrame:
 
 
 def _requested(rows: DataFrame) -> DataFrame:
-    """The half-open byte spans ``low`` to ``high`` of each range (RFC 9110 §14.1.2).
+    """The half-open byte spans ``low`` to ``high`` of each range ``text`` (RFC 9110 §14.1.2).
 
     An open end or a suffix reaches to FURTHEST_BYTE. A server ignores a range that is none, so it
     counts as the whole object.
     """
-    kept = [name for name in rows.columns if name != "ranges"]
-    texts = rows.selectExpr(*kept, "explode(ranges) as text")
+    others = [name for name in rows.columns if name != "ranges"]
+    texts = rows.selectExpr(*others, "explode(ranges) as text")
+    kept = [*others, "text"]
     parts = texts.selectExpr(
         *kept,
         "explode(split(if(text like 'bytes=%', substr(text, 7), '?'), ',')) as part",
@@ -205,10 +221,15 @@ def _shown_sizes(known: DataFrame, cells: DataFrame, in_parts: bool) -> DataFram
     reads = known.join(cells.select(*key).distinct(), key, "left_semi")
     shown = reads.selectExpr(*key, f"{SHOWN_SIZE} as size")
     if in_parts:
-        ends = _requested(reads.where(PARTIAL).select(*key, "ranges"))
-        shown = shown.unionByName(
-            ends.where(f"high < {FURTHEST_BYTE}").selectExpr(*key, "high as size")
+        asked = _requested(reads.where(PARTIAL).select(*CELL, "ago", "bytes_out", "ranges"))
+        ends = asked.where(f"high < {FURTHEST_BYTE}").selectExpr(
+            *key,
+            "high as size",
+            "bytes_out",
+            f"sum(high - low) over (partition by {', '.join(CELL)}, ago) as asked",
         )
+        proved = ends.where("bytes_out is null or bytes_out >= asked")
+        shown = shown.unionByName(proved.select(*key, "size"))
     return shown.where("size > 0")
 
 

@@ -75,6 +75,28 @@ def test_looking_into_headers_is_no_reading() -> None:
     assert found.loc[1, "share"] < 1e-5
 
 
+def test_bytes_beyond_the_range_count() -> None:
+    """A store that knows one range only answers ``bytes=0-0,9-9`` with the whole object."""
+    size = 2_000_000_000
+    rows = [(9, f"s{i}", size, []) for i in range(96)]
+    rows += [(0, f"s{i}", size, ["bytes=0-0,9-9"]) for i in range(32)]
+    # Small honest reads of the same object hide nothing.
+    rows += [(0, "s40", size + 1, ["bytes=0-0", "bytes=0-0,9-9"])]
+    # A suffix is at most the object.
+    rows += [(0, "s41", size, ["bytes=-5"])]
+    found = covered(rows)
+    assert found.loc[1, "share"] == pytest.approx(34 / 96, rel=1e-6)
+
+
+def test_a_size_is_no_larger_than_the_bytes_sent_prove() -> None:
+    """The furthest range is the caller's word; 230 GB would be a trifle of so large an object."""
+    rows = [(0, f"s{i}", 1000, ["bytes=0-999,9000000000-9000000000"]) for i in range(48)]
+    found = covered(rows)
+    assert found.loc[1, "share"] == pytest.approx(0.5)
+    proved = covered([(0, "s0", 500, ["bytes=1000-1499"])])
+    assert proved.loc[1, "share"] == pytest.approx(1 / 3 / 96)
+
+
 def test_parts_of_unknown_place_add_up() -> None:
     """Which part it was is not told: they count as if none had been read twice."""
     rows = [(ago, "s0", 300, [], 300, 1000) for ago in (3, 0)]
