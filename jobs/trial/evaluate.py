@@ -1,19 +1,23 @@
 """Measures how well the review queue finds planted incidents, beside trivial rankings.
 
-    python -m jobs.trial.evaluate demo [more folders …]
+    python -m jobs.trial.evaluate demo [more folders …] [--quiet folder …] > evaluation.md
 
 reads ``truth.json`` and the tables of sample labs that were run (``exfilwatch demo``). An incident
 counts as found at a budget of N if one of its people is among the first N of a day's queue between
-its first day and ``GRACE_DAYS`` after its last. Every ranking ranks all identities of a day. The
-figures of chance are computed, not drawn.
+its first day and ``GRACE_DAYS`` after its last. The queue of exfilwatch may be shorter than N; a
+trivial ranking always fills it. With a cool-down a trivial ranking leaves out whoever it has shown
+in the last 7 days. The figures of chance are computed, not drawn.
+
+``--quiet`` names labs without incidents: each entry of their queues is false.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
+import statistics
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 from pathlib import Path
@@ -21,6 +25,7 @@ from typing import TYPE_CHECKING, Any
 
 from jobs.inputs.config import load_config
 from jobs.platform.errors import InputError, RunError
+from jobs.trial.rankings import RANKINGS, Queue, ranked, with_cool_down
 from models.features.rows import each_row
 from schemas.tables.access import ACCESS
 from schemas.tables.findings import FINDINGS
@@ -33,9 +38,7 @@ BUDGETS = (3, 5, 10)
 GRACE_DAYS = 2
 WARM_UP_DAYS = 14
 """First days of a lab, which do not count because nobody has a baseline yet."""
-
-Queue = dict[date, list[tuple[str, ...]]]
-"""Day → entries, best first. An entry is a set of identities."""
+OWN = "exfilwatch"
 
 
 @dataclass(frozen=True)
@@ -43,6 +46,7 @@ class Case:
     """A planted incident or look-alike; ``taken``: day → share taken by its end, 0 to 1."""
 
     name: str
+    kind: str
     users: frozenset[str]
     first: date
     last: date
@@ -50,20 +54,37 @@ class Case:
 
 
 @dataclass(frozen=True)
-class Result:
-    """One ranking at one budget: ``found`` incidents, each with its day and the share taken."""
+class Alert:
+    """The first entry that names a person of an incident."""
 
-    found: dict[str, tuple[date, float]]
+    day: date
+    taken: float
+
+
+@dataclass(frozen=True)
+class Result:
+    """One ranking of one lab at one budget: ``found`` by incident; entries shown and right."""
+
+    found: dict[str, Alert]
     look_alikes: list[str]
-    precision: float
+    shown: int
+    right: int
+
+
+@dataclass(frozen=True)
+class Lab:
+    """One lab that was run: its cases, its queues by ranking, the identities of each day."""
+
+    name: str
+    incidents: list[Case]
+    look_alikes: list[Case]
+    queues: dict[str, Queue]
+    active: dict[date, int]
 
 
 def judge(queue: Queue, budget: int, incidents: list[Case], look_alikes: list[Case]) -> Result:
-    """The result of the first ``budget`` entries of every day.
-
-    ``precision``: share of these entries that name a person of an incident while it lasts.
-    """
-    found: dict[str, tuple[date, float]] = {}
+    """The result of the first ``budget`` entries of every day."""
+    found: dict[str, Alert] = {}
     alerted: set[str] = set()
     shown = right = 0
     for day in sorted(queue):
@@ -72,9 +93,9 @@ def judge(queue: Queue, budget: int, incidents: list[Case], look_alikes: list[Ca
             hits = [case for case in incidents if _matches(case, day, entry)]
             right += bool(hits)
             for case in hits:
-                found.setdefault(case.name, (day, _taken(case, day)))
+                found.setdefault(case.name, Alert(day, _taken(case, day)))
             alerted |= {case.name for case in look_alikes if _matches(case, day, entry)}
-    return Result(found, sorted(alerted), right / shown if shown else 0.0)
+    return Result(found, sorted(alerted), shown, right)
 
 
 def expected_by_chance(days: dict[date, int], budget: int, incidents: list[Case]) -> float:
@@ -103,141 +124,153 @@ def read_cases(truth: dict[str, Any]) -> tuple[list[Case], list[Case]]:
             for part in entry.get("evidence", ())
         }
         first, last = (date.fromisoformat(entry[key]) for key in ("first_day", "last_day"))
-        return Case(entry["id"], frozenset(entry["user_ids"]), first, last, taken)
+        users = frozenset(entry["user_ids"])
+        return Case(entry["id"], entry.get("kind", ""), users, first, last, taken)
 
     return [case(e) for e in truth["incidents"]], [case(e) for e in truth["look_alikes"]]
 
 
 def own_queue(findings: pd.DataFrame) -> Queue:
-    """The queue of the ``findings`` table, also below the budget."""
+    """The queue of the ``findings`` table."""
     queue: Queue = {}
-    for row in each_row(findings.sort_values(["day", "queue_rank"])):
+    for row in each_row(findings[findings["in_budget"]].sort_values(["day", "queue_rank"])):
         related = json.loads(row.document)["related"]["user"]
         queue.setdefault(row.day, []).append((row.entity, *related))
     return queue
 
 
-def ranked(scores: pd.DataFrame) -> Queue:
-    """Queue of a frame with day, user_id and score: higher scores first, ties by user_id."""
-    order = scores.sort_values(["day", "score", "user_id"], ascending=[True, False, True])
-    queue: Queue = {}
-    for row in each_row(order):
-        queue.setdefault(row.day, []).append((row.user_id,))
-    return queue
-
-
-def daily_bytes(access: pd.DataFrame) -> pd.DataFrame:
-    """Bytes of the day."""
-    daily = access.groupby(["day", "user_id"])["bytes_out"].sum()
-    return daily.rename("score").reset_index()
-
-
-def bytes_z_score(access: pd.DataFrame) -> pd.DataFrame:
-    """Bytes of the day against the mean and deviation of the identity's own earlier days."""
-    daily = daily_bytes(access).sort_values("day")
-    by_user = daily.groupby("user_id")["score"]
-    mean = by_user.transform(lambda values: values.shift().expanding().mean())
-    deviation = by_user.transform(lambda values: values.shift().expanding().std())
-    return daily.assign(score=((daily["score"] - mean) / (deviation + 1.0)).fillna(0.0))
-
-
-def new_assets(access: pd.DataFrame) -> pd.DataFrame:
-    """Number of assets that the identity touched for the first time."""
-    firsts = access.groupby(["user_id", "asset_id"], as_index=False)["day"].min()
-    counted = firsts.groupby(["day", "user_id"], as_index=False).size()
-    active = access[["day", "user_id"]].drop_duplicates()
-    merged = active.merge(counted, how="left", on=["day", "user_id"])
-    return merged.rename(columns={"size": "score"}).fillna({"score": 0})
-
-
-def isolation_forest(access: pd.DataFrame) -> pd.DataFrame:
-    """Score of scikit-learn's isolation forest on each identity's daily counts."""
-    import numpy as np
-    from sklearn.ensemble import IsolationForest
-
-    daily = access.groupby(["day", "user_id"], as_index=False).agg(
-        events=("events", "sum"),
-        failures=("failures", "sum"),
-        bytes=("bytes_out", "sum"),
-        objects=("objects", "sum"),
-        assets=("asset_id", "nunique"),
+def read_lab(folder: Path) -> Lab:
+    """A lab that was run; its first WARM_UP_DAYS are left out."""
+    truth = _truth(folder)
+    incidents, look_alikes = read_cases(truth)
+    config = load_config(folder / "config.yml")
+    access = _table(config.storage, ACCESS).drop(columns=["hourly"])
+    access["bytes_out"] = access["bytes_out"].astype(float).fillna(0.0)
+    judged = min(access["day"]) + timedelta(days=WARM_UP_DAYS)
+    queues = {OWN: own_queue(_table(config.storage, FINDINGS))}
+    queues |= {name: ranked(score(access)) for name, score in RANKINGS.items()}
+    return Lab(
+        folder.name,
+        [case for case in incidents if case.last >= judged],
+        look_alikes,
+        {
+            name: {day: entries for day, entries in queue.items() if day >= judged}
+            for name, queue in queues.items()
+        },
+        access[access["day"] >= judged].groupby("day")["user_id"].nunique().to_dict(),
     )
-    features = np.log1p(daily[["events", "failures", "bytes", "objects", "assets"]].astype(float))
-    forest = IsolationForest(random_state=0).fit(features)
-    return daily.assign(score=-forest.score_samples(features))[["day", "user_id", "score"]]
 
 
-BASELINES: dict[str, Callable[[pd.DataFrame], pd.DataFrame]] = {
-    "daily bytes": daily_bytes,
-    "z-score of bytes": bytes_z_score,
-    "new assets": new_assets,
-    "isolation forest": isolation_forest,
-}
-
-
-def evaluate(folders: list[Path], say: Callable[[str], None] = print) -> None:
-    """Evaluate the labs in ``folders`` together and report the figures."""
-    rankings: dict[str, list[tuple[Queue, list[Case], list[Case], dict[date, int]]]] = {}
-    for folder in folders:
-        truth = _truth(folder)
-        incidents, look_alikes = read_cases(truth)
-        config = load_config(folder / "config.yml")
-        access = _table(config.storage, ACCESS).drop(columns=["hourly"])
-        access["bytes_out"] = access["bytes_out"].astype(float).fillna(0.0)
-        judged = min(access["day"]) + timedelta(days=WARM_UP_DAYS)
-        active = access[access["day"] >= judged].groupby("day")["user_id"].nunique().to_dict()
-        incidents = [case for case in incidents if case.last >= judged]
-        queues = {"exfilwatch": own_queue(_table(config.storage, FINDINGS))}
-        queues |= {name: ranked(score(access)) for name, score in BASELINES.items()}
-        for name, queue in queues.items():
-            late = {day: entries for day, entries in queue.items() if day >= judged}
-            rankings.setdefault(name, []).append((late, incidents, look_alikes, active))
-    total = sum(len(incidents) for _, incidents, _, _ in rankings["exfilwatch"])
-    say(f"{total} incidents in {len(folders)} lab(s), days after the first {WARM_UP_DAYS} judged")
+def report(labs: Sequence[Lab], quiet: Sequence[Lab], say: Callable[[str], None]) -> None:
+    """Say the figures of all labs together as a page of Markdown."""
+    say("# How well exfilwatch detects\n")
+    total = sum(len(lab.incidents) for lab in labs)
+    say(f"{total} incidents in {len(labs)} labs ({', '.join(lab.name for lab in labs)}).")
+    say(f"The days after the first {WARM_UP_DAYS} are judged.\n")
+    say("## Beside trivial rankings\n")
     say(
-        f"{'ranking':18}{'budget':>7}{'found':>9}{'precision':>11}{'gone at alert':>15}"
-        f"{'look-alikes':>13}"
+        "| ranking | budget | found | precision | entries a day | gone at alert | days to alert "
+        "| look-alikes |"
     )
-    for name, labs in rankings.items():
-        for budget in BUDGETS:
-            say(_line(name, budget, total, [judge(q, budget, i, a) for q, i, a, _ in labs]))
+    say("|---|--:|--:|--:|--:|--:|--:|--:|")
+    for name in (OWN, *RANKINGS):
+        for cooled in (False, True) if name != OWN else (False,):
+            for budget in BUDGETS:
+                say(_line(name, cooled, budget, labs))
     for budget in BUDGETS:
-        chance = sum(expected_by_chance(d, budget, i) for _, i, _, d in rankings["exfilwatch"])
-        say(f"{'chance':18}{budget:7}{f'{chance:.1f}/{total}':>9}")
-    say("")
-    _say_incidents(rankings["exfilwatch"], folders, say)
+        chance = sum(expected_by_chance(lab.active, budget, lab.incidents) for lab in labs)
+        say(f"| chance | {budget} | {chance:.1f} of {total} | | | | | |")
+    _say_kinds(labs, say)
+    if quiet:
+        _say_quiet(quiet, say)
+    _say_cases(labs, say)
 
 
-def _line(name: str, budget: int, total: int, results: list[Result]) -> str:
-    import statistics
+def _line(name: str, cooled: bool, budget: int, labs: Sequence[Lab]) -> str:
+    results = [
+        judge(_queue(lab, name, cooled, budget), budget, lab.incidents, lab.look_alikes)
+        for lab in labs
+    ]
+    alerts = [
+        (case, result.found[case.name])
+        for lab, result in zip(labs, results, strict=True)
+        for case in lab.incidents
+        if case.name in result.found
+    ]
+    shown = sum(result.shown for result in results)
+    right = sum(result.right for result in results)
+    days = sum(len(lab.active) for lab in labs)
+    gone = [alert.taken for _, alert in alerts]
+    waited = [(alert.day - case.first).days for case, alert in alerts]
+    said = f"{name}, cool-down" if cooled else name
+    cells = [
+        said,
+        str(budget),
+        f"{len(alerts)} of {sum(len(lab.incidents) for lab in labs)}",
+        f"{right / shown:.0%}" if shown else "–",
+        f"{shown / days:.1f}",
+        f"{statistics.median(gone):.0%}" if gone else "–",
+        f"{statistics.median(waited):g}" if waited else "–",
+        f"{sum(len(result.look_alikes) for result in results)} of "
+        f"{sum(len(lab.look_alikes) for lab in labs)}",
+    ]
+    return f"| {' | '.join(cells)} |"
 
-    found = sum(len(result.found) for result in results)
-    gone = [share for result in results for _, share in result.found.values()]
-    precision = statistics.fmean(result.precision for result in results)
-    look_alikes = sum(len(result.look_alikes) for result in results)
-    median = f"{statistics.median(gone):.0%}" if gone else "-"
-    return (
-        f"{name:18}{budget:7}{f'{found}/{total}':>9}{precision:>11.0%}{median:>15}{look_alikes:>13}"
+
+def _queue(lab: Lab, name: str, cooled: bool, budget: int) -> Queue:
+    queue = lab.queues[name]
+    return with_cool_down(queue, budget) if cooled else queue
+
+
+def _say_kinds(labs: Sequence[Lab], say: Callable[[str], None]) -> None:
+    """Incidents found and look-alikes shown by exfilwatch, by kind and budget."""
+    heads = " | ".join(str(budget) for budget in BUDGETS)
+    for title, wanted in (("Incidents found", True), ("Look-alikes in the queue", False)):
+        say(f"\n## {title} by kind and budget\n")
+        say(f"| kind | {heads} |")
+        say("|---|--:|--:|--:|")
+        kinds: dict[str, list[list[bool]]] = {}
+        for lab in labs:
+            results = [
+                judge(lab.queues[OWN], budget, lab.incidents, lab.look_alikes) for budget in BUDGETS
+            ]
+            for case in lab.incidents if wanted else lab.look_alikes:
+                hits = [
+                    case.name in (result.found if wanted else result.look_alikes)
+                    for result in results
+                ]
+                kinds.setdefault(case.kind or case.name, []).append(hits)
+        for kind, rows in sorted(kinds.items()):
+            sums = [f"{sum(column)} of {len(rows)}" for column in zip(*rows, strict=True)]
+            say(f"| {kind} | {' | '.join(sums)} |")
+
+
+def _say_quiet(quiet: Sequence[Lab], say: Callable[[str], None]) -> None:
+    """Entries a day of labs without incidents, all of which are false."""
+    days = sum(len(lab.active) for lab in quiet)
+    entries = [len(lab.queues[OWN].get(day, ())) for lab in quiet for day in lab.active]
+    say("\n## Without an attack\n")
+    say(
+        f"In {len(quiet)} labs without incidents ({days} days) the queue held "
+        f"{statistics.fmean(entries):.1f} entries a day, {max(entries)} at most. All are false."
     )
 
 
-def _say_incidents(
-    labs: list[tuple[Queue, list[Case], list[Case], dict[date, int]]],
-    folders: list[Path],
-    say: Callable[[str], None],
-) -> None:
-    """Each incident's rank in exfilwatch's own queue."""
-    for folder, (queue, incidents, look_alikes, _) in zip(folders, labs, strict=True):
-        for kind, cases in (("incident", incidents), ("look-alike", look_alikes)):
-            for case in cases:
-                ranks = [
-                    (rank, day)
-                    for day, entries in queue.items()
-                    for rank, entry in enumerate(entries, start=1)
-                    if _matches(case, day, entry)
-                ]
-                best = f"best rank {min(ranks)[0]:3} on {min(ranks)[1]}" if ranks else "not ranked"
-                say(f"{folder.name}  {kind:10}  {case.name:28}{case.first} – {case.last}  {best}")
+def _say_cases(labs: Sequence[Lab], say: Callable[[str], None]) -> None:
+    """Each case's best rank in exfilwatch's own queue."""
+    say("\n## Each case\n")
+    say("| lab | case | first day | last day | best rank |")
+    say("|---|---|---|---|---|")
+    for lab in labs:
+        for case in (*lab.incidents, *lab.look_alikes):
+            ranks = [
+                (rank, day)
+                for day, entries in lab.queues[OWN].items()
+                for rank, entry in enumerate(entries, start=1)
+                if _matches(case, day, entry)
+            ]
+            best = f"{min(ranks)[0]} on {min(ranks)[1]}" if ranks else "not in the queue"
+            say(f"| {lab.name} | {case.name} | {case.first} | {case.last} | {best} |")
 
 
 def _matches(case: Case, day: date, entry: tuple[str, ...]) -> bool:
@@ -276,11 +309,17 @@ def main(argv: list[str] | None = None) -> int:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("folders", nargs="+", type=Path, help="folders made by `exfilwatch demo`")
+    parser.add_argument("--quiet", nargs="*", type=Path, default=[], help="labs without incidents")
+    arguments = parser.parse_args(argv)
+    lines: list[str] = []
     try:
-        evaluate(parser.parse_args(argv).folders)
+        labs = [read_lab(folder) for folder in arguments.folders]
+        quiet = [read_lab(folder) for folder in arguments.quiet]
+        report(labs, quiet, lines.append)
     except RunError as error:
         print(error, file=sys.stderr)
         return error.exit_code
+    print("\n".join(lines))
     return 0
 
 

@@ -21,8 +21,9 @@ from jobs.trial.lab.context_files import write_config, write_context
 from jobs.trial.lab.delivery import deliver
 from jobs.trial.lab.ending import write_truth
 from jobs.trial.lab.feed import Feed
+from jobs.trial.lab.look_alikes import LOOK_ALIKES
 from jobs.trial.lab.people_days import person_day
-from jobs.trial.lab.planting import plan_cases
+from jobs.trial.lab.planting import INCIDENTS, plan_cases
 from jobs.trial.lab.service_days import platform_day, service_day
 
 __all__ = ["main", "make_lab"]
@@ -36,11 +37,13 @@ def make_lab(
     services: int = 20,
     days: int = 35,
     end: date = date(2026, 10, 30),
+    quiet: bool = False,
     progress: Callable[[str], None] | None = None,
 ) -> dict[str, Any]:
     """Write a sample lab into `folder` (new or empty) and return what `truth.json` holds.
 
-    Logs are made day by day, so memory stays bounded by a few days of records.
+    A ``quiet`` lab has look-alikes and no incidents. Logs are made day by day, so memory stays
+    bounded by a few days of records.
     """
     if people < 4 or services < 2 or days < 3:
         raise ValueError("a sample lab needs at least 4 people, 2 services and 3 days")
@@ -49,7 +52,7 @@ def make_lab(
         raise FileExistsError(f"{folder} is not empty; give an empty or new folder")
     folder.mkdir(parents=True, exist_ok=True)
     lab = build_lab(seed, people, services, days, end)
-    plans = plan_cases(lab)
+    plans = plan_cases(lab, (LOOK_ALIKES,) if quiet else (INCIDENTS, LOOK_ALIKES))
     write_context(lab, folder / "context")
     write_config(folder)
     feed = Feed(lab, folder)
@@ -99,6 +102,9 @@ def main(argv: list[str] | None = None) -> int:
         default=date(2026, 10, 30),
         help="last day, YYYY-MM-DD (default 2026-10-30)",
     )
+    parser.add_argument(
+        "--quiet", action="store_true", help="no incidents, so that every finding is false"
+    )
     args = parser.parse_args(argv)
     try:
         truth = make_lab(
@@ -108,6 +114,7 @@ def main(argv: list[str] | None = None) -> int:
             services=args.services,
             days=args.days,
             end=args.end,
+            quiet=args.quiet,
             progress=lambda line: print(line, flush=True),
         )
     except (ValueError, FileExistsError) as error:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
+
 import numpy as np
 
 from jobs.trial.lab.casting import Plan, Rng
@@ -27,7 +29,8 @@ from jobs.trial.lab.world import (
     pick,
 )
 
-INCIDENTS = (
+Cases = tuple[Callable[[Lab, Rng, bool], Plan | None], ...]
+INCIDENTS: Cases = (
     leaver_bulk_copy,
     foreign_team_night,
     slow_drip,
@@ -43,13 +46,13 @@ INCIDENTS = (
 )
 
 
-def plan_cases(lab: Lab) -> list[Plan]:
-    """Cast all incidents and look-alikes, in an order drawn from the seed."""
+def plan_cases(lab: Lab, groups: Sequence[Cases] = (INCIDENTS, LOOK_ALIKES)) -> list[Plan]:
+    """Cast all incidents and look-alikes of ``groups``, in an order drawn from the seed."""
     rng = np.random.default_rng([lab.seed, 3])
     plans: list[Plan] = []
     final = set(rng.permutation(len(INCIDENTS))[:3].tolist())  # these reach the last day
     limit = max(4, len(lab.people) * 2 // 5)  # leave most people without a case
-    for group in (INCIDENTS, LOOK_ALIKES):
+    for group in groups:
         for n in rng.permutation(len(group)):
             if group is LOOK_ALIKES or len(lab.cast) < 2 * limit:
                 plan = group[n](lab, rng.spawn(1)[0], group is INCIDENTS and int(n) in final)
