@@ -63,7 +63,7 @@ def write_findings(
     with the history's day.
     """
     columns = ["user_id", "asset_id", "action_class", "bytes_out", "bytes_estimated", "objects",
-               "first_time", "last_time", "addresses"]  # fmt: skip
+               "first_time", "last_time", "addresses", "sessions"]  # fmt: skip
     rows = dict(iter(recent(access, history.day, columns).groupby("user_id")))
     covered = _coverage(coverage, history)
     facts, names = listed_assets(history.context), people(history.context)
@@ -114,6 +114,7 @@ def _document(
     person = _row_of(names, entity.entity)
     amounts = [(asset["id"], asset["objects"], asset["bytes"]) for asset in assets]
     related = {entity.entity} | {user for c in leading for user in c.related_users}
+    related |= {str(name) for names in evidence["sessions"] for name in _listed(names)}
     return {
         "@timestamp": end,
         "event": {
@@ -275,6 +276,11 @@ def _hosts(evidence: pd.DataFrame, facts: pd.DataFrame) -> list[str]:
         if scheme in HOST_SCHEMES and host and "*" not in host:
             found.add(host)
     return sorted(found)
+
+
+def _listed(values: Any) -> list[Any]:
+    """The items of a list; none of a null, which rows of an older version hold."""
+    return [] if values is None or isinstance(values, float) else list(values)
 
 
 def _moment(value: Any) -> str:

@@ -118,7 +118,9 @@ QUOTED = re.compile(r'"(?:[^"\\]|\\.)*("|$)', re.DOTALL)
 """A JSON string; one without its end reaches to the end of the text."""
 
 COLUMN_MASKS: dict[str, Mask] = {
-    **dict.fromkeys(("user_id", "entity", "principal", "peers", "related_users"), _mask_user),
+    **dict.fromkeys(
+        ("user_id", "entity", "principal", "peers", "related_users", "sessions"), _mask_user
+    ),
     **dict.fromkeys(("credential", "credentials", "acting_as"), _mask_credential),
     **dict.fromkeys(("addresses", "source_ip"), mask_address),
     "event_id": _mask_finding_id,

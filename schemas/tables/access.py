@@ -15,7 +15,12 @@ ACCESS = Table(
     in_key_order=True,
     columns=(
         Column("day", "date", "day"),
-        Column("user_id", "string", "as in events"),
+        Column(
+            "user_id",
+            "string",
+            "as in events; of sessions of a role that the directory does "
+            "not know the role (arn:…:assumed-role/NAME)",
+        ),
         Column("user_kind", "string", "as in events", values=USER_KINDS),
         Column(
             "asset_id",
@@ -54,6 +59,12 @@ ACCESS = Table(
         Column("acting_as", "array<string>", "distinct roles, sorted, at most 50"),
         Column("destinations", "array<string>", "distinct destinations, sorted, at most 50"),
         Column("sources", "array<string>", "distinct source names, sorted"),
+        Column(
+            "sessions",
+            "array<string>",
+            "user_id in events of the sessions that are one role here, sorted, at most 50",
+            nullable=True,
+        ),
     ),
 )
 

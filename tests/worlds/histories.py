@@ -259,7 +259,7 @@ def _access_row(
         "hourly": hourly, "actions": names("action"), "addresses": ["192.0.2.1"],
         "networks": names("network"), "agents": names("agent"),
         "credentials": names("credential"), "acting_as": names("role"),
-        "destinations": names("destination"), "sources": ["test"],
+        "destinations": names("destination"), "sources": ["test"], "sessions": [],
     }  # fmt: skip
 
 

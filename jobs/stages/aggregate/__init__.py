@@ -14,6 +14,7 @@ from datetime import date
 from jobs.inputs.context import load_context
 from jobs.platform.scratch import staging_folder
 from jobs.stages.aggregate.access import (
+    ACTOR,
     ASSET_SIZES,
     NOT_TOLD,
     PARTS_AND_SIZES,
@@ -38,8 +39,9 @@ def aggregate_day(tables: StageTables, config: JobConfig, day: date) -> Outcome:
     # Only if a format may have parts or sizes: reading the details of all events takes long.
     tells = any(FORMATS[source.format].tells_sizes for source in config.sources)
     more = PARTS_AND_SIZES if tells else NOT_TOLD
+    others = [name for name in EVENTS.column_names if name not in ACTOR]
     events = tables.read(EVENTS).selectExpr(
-        "*", *(f"{value} as {name}" for name, value in more.items())
+        *others, *(f"{value} as {name}" for name, value in (ACTOR | more).items())
     )
     context = load_context(config.context, day)
     assets = context.assets

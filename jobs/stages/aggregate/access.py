@@ -40,8 +40,16 @@ NOT_TOLD = {"object_bytes": "cast(null as bigint)", "is_part": "false"}
 ASSET = f"coalesce(asset_id, nullif({CONTAINER}, ''), resource)"
 """SQL of the touched asset, else of the resource's container."""
 
+SESSION = "if(user_id rlike '^arn:[^/]*:assumed-role/[^/]+/.', user_id, null)"
+"""SQL of a session of a role that the directory does not know; its last part is a chosen name."""
+ROLE = "regexp_extract(user_id, '^(arn:[^/]*:assumed-role/[^/]+)/', 1)"
+ACTOR = {"user_id": f"if({SESSION} is null, user_id, {ROLE})", "session": SESSION}
+"""SQL of who acted. Whoever may assume a role opens any number of sessions under any names, so the
+sessions of a role that the directory does not know are one identity."""
+
 WAYS = (
     "user_id",
+    "session",
     "asset_id",
     "action_class",
     "hour",
@@ -67,6 +75,7 @@ LISTED = {
     "acting_as": "acting_as",
     "destinations": "destination",
     "sources": "source",
+    "sessions": "session",
 }
 """Lists of ``access`` and the SQL of their values."""
 
@@ -75,6 +84,7 @@ def ways_of_access(events: DataFrame) -> DataFrame:
     """Events counted by everything that ``access`` lists, and by hour."""
     described = events.selectExpr(
         "user_id",
+        "session",
         "user_kind",
         f"{ASSET} as asset_id",
         "action_class",

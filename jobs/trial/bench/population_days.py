@@ -329,6 +329,7 @@ def _means(population: Population, touches: Touches, number: int) -> dict[str, p
         "acting_as": _single(roles, user, store),
         "destinations": _single([BACKUP], np.zeros_like(user), touches.action == COPY),
         "sources": _single(SOURCES, SOURCE_OF_KIND[kind]),
+        "sessions": _single([""], np.zeros_like(user), np.zeros(len(user), dtype=bool)),
     }
 
 

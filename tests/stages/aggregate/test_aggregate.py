@@ -51,7 +51,7 @@ def random_events(seed: int, count: int = 600) -> Rows:
             number,
             event_time=MIDNIGHT + timedelta(microseconds=draw.randrange(86_400 * 10**6)),
             source=draw.choice(["trail", "other"]),
-            user_id=draw.choice(["u-ana", "u-bo"]),
+            user_id=draw.choice(["u-ana", "u-bo", f"{ROLE}/one", f"{ROLE}/two"]),
             user_kind=draw.choice(["human", "service", "unknown"]),
             acting_as=draw.choice([None, "role-1", "role-2"]),
             credential=draw.choice([None, "AKIA1", "AKIA2"]),
@@ -72,6 +72,9 @@ def random_events(seed: int, count: int = 600) -> Rows:
         )
         rows.append(row)
     return rows
+
+
+ROLE = "arn:aws:sts::999988887777:assumed-role/Trainer"
 
 
 def container(uri: str) -> str:
@@ -134,11 +137,18 @@ def estimate(asset: str, action_class: str, rows: Rows) -> int | None:
     return round(min(amount, whole or amount)) or None
 
 
+def actor(row: dict[str, Any]) -> str:
+    """The role of a session of a role; else the identity."""
+    parts = row["user_id"].split("/")
+    is_session = parts[0].startswith("arn:") and parts[0].endswith(":assumed-role")
+    return "/".join(parts[:2]) if is_session and len(parts) > 2 else row["user_id"]
+
+
 def slow_access(rows: Rows) -> Rows:
     groups: dict[tuple[str, str, str], Rows] = defaultdict(list)
     for row in rows:
         asset = row["asset_id"] or container(row["resource"])
-        groups[row["user_id"], asset, row["action_class"]].append(row)
+        groups[actor(row), asset, row["action_class"]].append(row)
     result = []
     for (user, asset, action_class), group in groups.items():
         done = [row for row in group if row["outcome"] != "failure"]
@@ -173,6 +183,9 @@ def slow_access(rows: Rows) -> Rows:
                 "acting_as": distinct(row["acting_as"] for row in group),
                 "destinations": distinct(one for row in group for one in goes_to(row)),
                 "sources": distinct(row["source"] for row in group),
+                "sessions": distinct(
+                    row["user_id"] for row in group if actor(row) != row["user_id"]
+                ),
             }
         )
     return sorted(result, key=lambda row: [str(row[column]) for column in ACCESS.key])
@@ -183,7 +196,7 @@ def slow_object_access(rows: Rows) -> Rows:
     for row in rows:
         moved = row["action_class"] in ("read", "copy") and row["outcome"] != "failure"
         if row["asset_id"] in FOLLOWED and moved:
-            groups[row["user_id"], row["asset_id"], item_of(row)].append(row)
+            groups[actor(row), row["asset_id"], item_of(row)].append(row)
     result = []
     for (user, asset, item), group in groups.items():
         ranges = [row["details"].get("range") for row in group]
