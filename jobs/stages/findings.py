@@ -29,8 +29,9 @@ if TYPE_CHECKING:
 
 MEMORY_HALF_LIVES = 4
 """Half-lives after which a shown finding is forgotten; a sixteenth of its weight is left."""
-EVIDENCE_COLUMNS = ("day", "user_id", "asset_id", "action_class", "bytes_out", "bytes_estimated",
-                    "objects", "first_time", "last_time", "addresses", "sessions")  # fmt: skip
+EVIDENCE_COLUMNS = ("day", "user_id", "asset_id", "action_class", "events", "bytes_out",
+                    "bytes_estimated", "objects", "first_time", "last_time", "addresses",
+                    "acting_as", "sessions", "chosen_names")  # fmt: skip
 APPROVED_COLUMNS = ("day", "user_id", "asset_id", "first_time", "last_time", "hourly")
 SHOWN_COLUMNS = ["day", "entity", "detector", "window", "statistic", "asset_ids"]
 

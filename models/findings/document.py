@@ -22,7 +22,7 @@ from models.features.coverage import measure_coverage
 from models.features.people import people
 from models.features.rows import log_days, recent
 from models.reasons.finding import SHOWN_CONTRIBUTIONS, with_reasons
-from models.reasons.parts import Amount, Person, Team, Word
+from models.reasons.parts import Amount, Identities, Person, Team, Word
 from models.reasons.reason import Reason, Series
 from models.scoring.points import Contribution, ScoredEntity
 from schemas.finding import MODULE, finding_id, severity
@@ -36,6 +36,8 @@ HOST_SCHEMES = frozenset({"k8s", "slurm", "host"})
 CATEGORIES = {"cluster": "process", "identity": "iam", "novelty": "iam", "multivariate": "iam"}
 """ECS category of a family's finding; all others tell of files."""
 ADDRESSES_SHOWN = 50
+CHOSEN_SHARE = 0.5
+"""Share of the evidence from which a chosen name puts the finding in doubt."""
 DAYS_BEFORE_FIRST = 7
 """Days of log without the asset that make an access the first one; in a new log all are new."""
 
@@ -62,8 +64,9 @@ def write_findings(
     ``access``, ``coverage``: rows of ACCESS and COVERAGE of these entities in the 90 days that end
     with the history's day.
     """
-    columns = ["user_id", "asset_id", "action_class", "bytes_out", "bytes_estimated", "objects",
-               "first_time", "last_time", "addresses", "sessions"]  # fmt: skip
+    columns = ["user_id", "asset_id", "action_class", "events", "bytes_out", "bytes_estimated",
+               "objects", "first_time", "last_time", "addresses", "acting_as", "sessions",
+               "chosen_names"]  # fmt: skip
     rows = dict(iter(recent(access, history.day, columns).groupby("user_id")))
     covered = _coverage(coverage, history)
     facts, names = listed_assets(history.context), people(history.context)
@@ -89,7 +92,7 @@ def write_findings(
             entity, history.day, evidence, assets, names, facts, descriptions,
             rank=rank, in_budget=rank <= queue_length,
         )  # fmt: skip
-        own = _own_reason(entity, _row_of(names, entity.entity), assets)
+        own = _own_reason(entity, _row_of(names, entity.entity), assets, _doubts(evidence))
         reasons = (own, *(contribution.reason for contribution in entity.contributions))
         findings.append(Finding(with_reasons(document, reasons), reasons))
     return findings
@@ -159,8 +162,24 @@ def _leading(entity: ScoredEntity) -> list[Contribution]:
     return [c for c in entity.contributions if c.points > 0] or list(entity.contributions[:1])
 
 
-def _own_reason(entity: ScoredEntity, person: Any, assets: Sequence[Mapping[str, Any]]) -> Reason:
+def _doubts(evidence: pd.DataFrame) -> tuple[Reason, ...]:
+    """A note if most of the evidence rests on a name that somebody else may have chosen."""
+    chosen = pd.to_numeric(evidence["chosen_names"]).fillna(0)
+    if chosen.sum() < evidence["events"].sum() * CHOSEN_SHARE:
+        return ()
+    roles = evidence.loc[chosen > 0, "acting_as"]
+    named = sorted({str(role) for names in roles for role in _listed(names)})
+    return (Reason("chosen_name", roles=Identities(tuple(named))),)
+
+
+def _own_reason(
+    entity: ScoredEntity,
+    person: Any,
+    assets: Sequence[Mapping[str, Any]],
+    doubts: Sequence[Reason],
+) -> Reason:
     """The sentence of the finding: actor, leading reasons, estimated bytes, notes on the person."""
+    notes = (*entity.notes, *doubts)
     name, team = _text(person, "display_name"), _text(person, "team")
     unknown = [asset for asset in assets if asset["bytes"] is None]
     estimated = [asset["bytes_estimated"] for asset in unknown if asset["bytes_estimated"]]
@@ -175,7 +194,7 @@ def _own_reason(entity: ScoredEntity, person: Any, assets: Sequence[Mapping[str,
         team=Team(team) if team else None,
         told=Series("; also ", tuple(contribution.reason for contribution in leading)),
         estimated=Reason(sentence, bytes=Amount(sum(estimated), "bytes")) if missed else None,
-        notes=Series(", ", entity.notes) if entity.notes else None,
+        notes=Series(", ", notes) if notes else None,
     )
 
 

@@ -67,6 +67,8 @@ SENTENCES = {
     "leaves": "leaves on {day:day}",
     "active_after_leaving": "was active after leaving on {day:day}",
     "began_lately": "began recently",
+    "chosen_name": "only the name of a session says so, which whoever may assume "
+    "{roles:identities} can choose",
     # scores and findings
     "discounted": "{said:reason}[ (approved by {tickets:tickets})]"
     "[ (in the queue since {since:day})][ (suppressed until {until:day}: {why:text})]",

@@ -65,6 +65,13 @@ ACCESS = Table(
             "user_id in events of the sessions that are one role here, sorted, at most 50",
             nullable=True,
         ),
+        Column(
+            "chosen_names",
+            "bigint",
+            "events whose identity only the name of a session tells, which its opener chose",
+            nullable=True,
+            minimum=0,
+        ),
     ),
 )
 

@@ -57,6 +57,7 @@ class Event:
     destination: str = ""
     failed: bool = False
     kind: str = "human"
+    chosen: bool = False
 
 
 @dataclass
@@ -260,6 +261,7 @@ def _access_row(
         "networks": names("network"), "agents": names("agent"),
         "credentials": names("credential"), "acting_as": names("role"),
         "destinations": names("destination"), "sources": ["test"], "sessions": [],
+        "chosen_names": sum(event.chosen for event in group),
     }  # fmt: skip
 
 

@@ -47,6 +47,9 @@ ACTOR = {"user_id": f"if({SESSION} is null, user_id, {ROLE})", "session": SESSIO
 """SQL of who acted. Whoever may assume a role opens any number of sessions under any names, so the
 sessions of a role that the directory does not know are one identity."""
 
+BY_CHOSEN_NAME = "coalesce(details['identity_rule'] = 'session_name', false)"
+"""SQL: only the name of a session, which its opener chose, says whose event it is."""
+
 WAYS = (
     "user_id",
     "session",
@@ -102,11 +105,13 @@ def ways_of_access(events: DataFrame) -> DataFrame:
         "event_time",
         "outcome",
         "bytes_out",
+        f"{BY_CHOSEN_NAME} as chosen",
     )
     return described.groupBy(*WAYS).agg(
         *_exprs(
             "count(*) as events",
             "count_if(outcome = 'failure') as failures",
+            "count_if(chosen) as chosen_names",
             KIND,
             "sum(bytes_out) as bytes_out",
             "min(event_time) as first_time",
@@ -171,6 +176,7 @@ def access_rows(ways: DataFrame, objects: DataFrame, sizes: DataFrame, day: date
             "last_time",
             "hourly",
             *LISTED,
+            "chosen_names",
         )
     )
 
@@ -188,6 +194,7 @@ def _totals(ways: DataFrame) -> DataFrame:
             KIND,
             "sum(events) as events",
             "sum(failures) as failures",
+            "sum(chosen_names) as chosen_names",
             "sum(bytes_out) as bytes_out",
             "min(first_time) as first_time",
             "max(last_time) as last_time",

@@ -148,11 +148,34 @@ def test_the_thief_leads_the_queue_and_is_explained(documents: list[dict[str, An
     assert first["event"]["end"].startswith(f"{DAY}T")
 
 
-def test_ranks_follow_scores_and_the_budget(documents: list[dict[str, Any]]) -> None:
-    scores = [d["event"]["risk_score"] for d in documents]
-    assert scores == sorted(scores, reverse=True)
-    assert [d["exfil"]["queue_rank"] for d in documents] == list(range(1, len(scores) + 1))
-    assert [d["exfil"]["in_budget"] for d in documents] == [i < 3 for i in range(len(scores))]
+def test_a_name_that_somebody_else_may_have_chosen_is_doubted(
+    run_days: tuple[pd.DataFrame, pd.DataFrame], days: Callable[[date], History], find: Find
+) -> None:
+    signals, findings = run_days
+    earlier = findings[findings["in_budget"] & (findings["day"] < DAY)]
+    made = find(
+        signals,
+        earlier,
+        days(DAY),
+        chosen_names=lambda rows: rows["events"],
+        acting_as=lambda rows: [["role/Trainer"]] * len(rows),
+        sessions=lambda rows: [["role/Trainer/u016"]] * len(rows),
+    )
+    document = json.loads(made["document"].iloc[0])
+    assert document["event"]["reason"].endswith(
+        "only the name of a session says so, which whoever may assume role/Trainer can choose"
+    )
+    assert "role/Trainer/u016" in document["related"]["user"]
+
+
+def test_ranks_follow_the_evidence_and_the_budget(
+    run_days: tuple[pd.DataFrame, pd.DataFrame], documents: list[dict[str, Any]]
+) -> None:
+    findings = run_days[1]
+    evidence = findings.loc[findings["day"] == DAY, "evidence"].tolist()
+    assert evidence == sorted(evidence, reverse=True)
+    assert [d["exfil"]["queue_rank"] for d in documents] == list(range(1, len(evidence) + 1))
+    assert [d["exfil"]["in_budget"] for d in documents] == [i < 3 for i in range(len(evidence))]
     assert len({d["user"]["id"] for d in documents}) == len(documents)
     assert len(documents) <= 30
 

@@ -45,6 +45,8 @@ def random_events(seed: int, count: int = 600) -> Rows:
         details = {} if draw.random() < 0.1 else {"range": f"bytes={draw.randrange(3)}-9"}
         if draw.random() < 0.3:
             details = {"status_code": draw.choice(["200", "206", "206", "206"])}
+        if draw.random() < 0.2:
+            details |= {"identity_rule": draw.choice(["session_name", "email"])}
         if draw.random() < 0.5:
             details |= {"object_size": draw.choice(["500", "400", "much"])}
         row = event(
@@ -183,6 +185,9 @@ def slow_access(rows: Rows) -> Rows:
                 "acting_as": distinct(row["acting_as"] for row in group),
                 "destinations": distinct(one for row in group for one in goes_to(row)),
                 "sources": distinct(row["source"] for row in group),
+                "chosen_names": sum(
+                    row["details"].get("identity_rule") == "session_name" for row in group
+                ),
                 "sessions": distinct(
                     row["user_id"] for row in group if actor(row) != row["user_id"]
                 ),
