@@ -23,6 +23,8 @@ ENGINE_OPTION = "exfilwatch.engine"
 OPEN_FILES = 65_536
 """Limit of open files. It is more than any run needs. It is not higher, because some programs loop
 over all numbers up to the limit."""
+IDLE_SECONDS = 7 * 86_400
+"""Longest time between two queries of a session on Sail."""
 TOKEN_VARIABLE = "SPARK_CONNECT_AUTHENTICATE_TOKEN"  # noqa: S105  (its name, no token)
 SESSION_OPTIONS = {
     # Delta on Sail refuses other zones. All times in the warehouse are UTC.
@@ -110,6 +112,8 @@ def raise_open_files() -> None:
 def _sail_session() -> Iterator[SparkSession]:
     # The server logs to stderr, where its lines would hide the progress of the run.
     os.environ.setdefault("RUST_LOG", "error")
+    # Sail ends a session after minutes without a query. A stage may compute for longer than that.
+    os.environ.setdefault("SAIL_SPARK__SESSION_TIMEOUT_SECS", str(IDLE_SECONDS))
     from pysail.spark import SparkConnectServer
 
     server = SparkConnectServer(ip="127.0.0.1", port=0)

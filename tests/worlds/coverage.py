@@ -7,6 +7,7 @@ equality counts.
 from __future__ import annotations
 
 import hashlib
+import pickle
 import re
 from collections import defaultdict
 from collections.abc import Callable, Iterable
@@ -115,7 +116,7 @@ def _remembered(rows: list[Row], shown: dict[Cell, list[tuple[date, int]]]) -> l
     for cell, mine in cells.items():
         if any(map(is_partial, mine)) or _own_size(mine[:1]) is None:
             asked[cell] = shown.get(cell, [])
-    key = hashlib.sha256(repr((rows, sorted(asked.items()))).encode()).digest()
+    key = hashlib.sha256(pickle.dumps((rows, sorted(asked.items())))).digest()
     if key not in MADE:
         MADE[key] = _of_user(rows, lambda cell: asked.get(cell, []))
     return [dict(row) for row in MADE[key]]

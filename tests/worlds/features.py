@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import math
+import pickle
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -102,7 +103,7 @@ def _remembered(
     """:func:`_of_user`, once for the same rows: most worlds differ in one identity only."""
     touched = {row["asset_id"] for row in rows}
     about = [(asset, kinds.get(asset), sensitivity.get(asset)) for asset in sorted(touched)]
-    key = hashlib.sha256(repr((rows, about)).encode()).digest()
+    key = hashlib.sha256(pickle.dumps((rows, about))).digest()
     if key not in MADE:
         MADE[key] = _of_user(rows, kinds, sensitivity)
     return MADE[key]
