@@ -40,7 +40,8 @@ def queue_day(tables: StageTables, config: JobConfig, day: date) -> Outcome:
     """Replace the day's rows of ``findings``; the note counts the queue."""
     import pyarrow.compute as pc
 
-    from models.scoring.queue import queue_length
+    from models.features.rows import log_days
+    from models.scoring.queue import queue_length, reference_days
 
     memory = memory_days(config)
     yesterday, more = day - timedelta(days=1), memory - 1
@@ -55,10 +56,9 @@ def queue_day(tables: StageTables, config: JobConfig, day: date) -> Outcome:
         ACCESS, day, HISTORY_DAYS - 1, APPROVED_COLUMNS, _is_one_of("user_id", holders)
     )
     ranked = rank_entities(signals, shown, earlier, approved, history, config)
-    past = tables.frame(
-        FINDINGS, yesterday, config.scoring.calibration_days - 1, ["day", "evidence"]
-    )
-    length = queue_length(ranked, past, day, config.alert_budget, config.scoring.ordinary_share)
+    days = reference_days(log_days(history), config.scoring.calibration_days)
+    past = tables.frame(FINDINGS, yesterday, max(0, days - 1), ["evidence"])
+    length = queue_length(ranked, past, days, config.alert_budget, config.scoring.ordinary_share)
     names = [entity.entity for entity in ranked]
     access = tables.frame(
         ACCESS, day, HISTORY_DAYS - 1, EVIDENCE_COLUMNS, _is_one_of("user_id", names)

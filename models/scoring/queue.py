@@ -14,7 +14,6 @@ false entries a day. Past attacks raise λ, so the queue then errs on the short 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import date
 
 import numpy as np
 import pandas as pd
@@ -22,8 +21,10 @@ import pandas as pd
 from models.features.rows import Floats
 from models.scoring.points import ScoredEntity
 
-LEAST_DAYS = 14
-"""Past days with findings before which the whole budget is shown."""
+SETTLE_DAYS = 14
+"""First days of a log, whose evidence is no reference: in a new log everything is new."""
+LEAST_DAYS = 7
+"""Past days below which the whole budget is shown."""
 
 
 def ranked_for_review(scored: Sequence[ScoredEntity]) -> list[ScoredEntity]:
@@ -34,25 +35,28 @@ def ranked_for_review(scored: Sequence[ScoredEntity]) -> list[ScoredEntity]:
 def queue_length(
     ranked: Sequence[ScoredEntity],
     past: pd.DataFrame,
-    day: date,
+    days: int,
     budget: int,
     ordinary_share: float,
 ) -> int:
     """Number of the first entries of ``ranked`` that are in the day's queue, at most ``budget``.
 
-    ``past``: ``day`` and ``evidence`` of the findings kept of earlier days. The days count from the
-    first of them; a day without findings counts as well.
+    ``past``: ``evidence`` of the findings kept of the ``days`` days before; NaN is not counted.
     """
-    known = past[past["evidence"].notna()]
-    days = (day - min(known["day"])).days if len(known) else 0
     if days < LEAST_DAYS:
         return min(budget, len(ranked))
-    average = entries_a_day(known["evidence"].to_numpy(dtype=np.float64), days, ranked)
+    known = past["evidence"].dropna().to_numpy(dtype=np.float64)
+    average = entries_a_day(known, days, ranked)
     shown = [
         entity.proof or usual <= ordinary_share * budget
         for entity, usual in zip(ranked, average, strict=True)
     ]
     return min(budget, shown.index(False) if False in shown else len(shown))
+
+
+def reference_days(log_days: int, calibration_days: int) -> int:
+    """Days before the day that are a reference; ``log_days``: days of log before the day."""
+    return max(0, min(calibration_days, log_days - SETTLE_DAYS))
 
 
 def entries_a_day(past: Floats, days: int, ranked: Sequence[ScoredEntity]) -> Floats:

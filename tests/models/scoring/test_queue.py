@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
-from datetime import date, timedelta
-
 import numpy as np
 import pandas as pd
 import pytest
 
 from models.scoring.points import Contribution, ScoredEntity
-from models.scoring.queue import LEAST_DAYS, entries_a_day, queue_length, ranked_for_review
+from models.scoring.queue import (
+    LEAST_DAYS,
+    SETTLE_DAYS,
+    entries_a_day,
+    queue_length,
+    ranked_for_review,
+    reference_days,
+)
 from tests.models.scoring.test_scoring import score, signal
 
-DAY = date(2026, 9, 10)
 BUDGET, SHARE = 10, 0.4
 
 
@@ -22,12 +26,7 @@ def entity(name: str, raw: float, contributions: tuple[Contribution, ...] = ()) 
 
 def past_of(days: int, draw: np.random.Generator, entries: int = 12) -> pd.DataFrame:
     """Findings of ordinary days: each has about ``entries`` entries of like evidence."""
-    rows = [
-        (DAY - timedelta(days=back), evidence)
-        for back in range(1, days + 1)
-        for evidence in draw.exponential(3.0, draw.poisson(entries))
-    ]
-    return pd.DataFrame(rows, columns=["day", "evidence"])
+    return pd.DataFrame({"evidence": draw.exponential(3.0, draw.poisson(entries * days))})
 
 
 def ranking(draw: np.random.Generator, entries: int = 12) -> list[ScoredEntity]:
@@ -38,7 +37,7 @@ def ranking(draw: np.random.Generator, entries: int = 12) -> list[ScoredEntity]:
 def test_an_ordinary_day_fills_its_share_of_the_budget_on_average() -> None:
     draw = np.random.default_rng(8)
     lengths = [
-        queue_length(ranking(draw), past_of(28, draw), DAY, BUDGET, SHARE) for _ in range(300)
+        queue_length(ranking(draw), past_of(28, draw), 28, BUDGET, SHARE) for _ in range(300)
     ]
     assert np.mean(lengths) == pytest.approx(SHARE * BUDGET, abs=0.4)
     assert min(lengths) <= 2
@@ -48,16 +47,22 @@ def test_an_ordinary_day_fills_its_share_of_the_budget_on_average() -> None:
 def test_a_bad_day_fills_the_whole_budget_and_no_more() -> None:
     draw = np.random.default_rng(8)
     thieves = ranked_for_review([entity(f"t{n}", 90.0 + n) for n in range(30)])
-    assert queue_length(thieves, past_of(28, draw), DAY, BUDGET, SHARE) == BUDGET
+    assert queue_length(thieves, past_of(28, draw), 28, BUDGET, SHARE) == BUDGET
 
 
 def test_before_there_is_a_past_the_budget_is_shown() -> None:
     draw = np.random.default_rng(8)
-    young = past_of(LEAST_DAYS - 1, draw)
-    assert queue_length(ranking(draw, 40), young, DAY, BUDGET, SHARE) == BUDGET
+    few = LEAST_DAYS - 1
+    assert queue_length(ranking(draw, 40), past_of(few, draw), few, BUDGET, SHARE) == BUDGET
+    assert queue_length([], past_of(few, draw), few, BUDGET, SHARE) == 0
     unknown = past_of(28, draw).assign(evidence=np.nan)
-    assert queue_length(ranking(draw, 40), unknown, DAY, BUDGET, SHARE) == BUDGET
-    assert queue_length([], young, DAY, BUDGET, SHARE) == 0
+    assert queue_length(ranking(draw, 40), unknown, 28, BUDGET, SHARE) == BUDGET
+
+
+def test_the_first_days_of_a_log_are_no_reference() -> None:
+    assert reference_days(log_days=SETTLE_DAYS, calibration_days=28) == 0
+    assert reference_days(log_days=SETTLE_DAYS + 9, calibration_days=28) == 9
+    assert reference_days(log_days=89, calibration_days=28) == 28
 
 
 def test_entries_a_day_counts_past_entries_with_at_least_the_evidence() -> None:
@@ -73,8 +78,8 @@ def test_volume_does_not_push_near_proof_out() -> None:
     queue = ranked_for_review([*loud, quiet])
     assert queue[0].entity == "reader"
     past = past_of(28, np.random.default_rng(8)).assign(evidence=80.0)
-    assert queue_length([quiet], past, DAY, BUDGET, SHARE) == 1
-    assert queue_length([entity("weak", quiet.raw)], past, DAY, BUDGET, SHARE) == 0
+    assert queue_length([quiet], past, 28, BUDGET, SHARE) == 1
+    assert queue_length([entity("weak", quiet.raw)], past, 28, BUDGET, SHARE) == 0
 
 
 @pytest.mark.parametrize(
