@@ -10,11 +10,12 @@ Days of one identity are not exchangeable with those of another. Taken singly, t
 loud colleague would be the whole top of the reference.
 
 *Is it large for this identity?* The reference is all rows, each less the usual of its identity, and
-so is the value. The usual is the median over earlier days. Only identities with OWN_DAYS earlier
-days are asked.
+so is the value. The usual is the median over earlier days. Of an identity with fewer than OWN_DAYS
+earlier days it is unknown; then it is taken to be that of the loudest tenth, so that the answer
+errs on the quiet side for nine newcomers of ten.
 
-The smaller of the two counts, times two, because the better of two looks is taken. So nobody's own
-history excuses them: whoever is large for anybody is found by the first question.
+The smaller of the two counts, times LOOKS, because the better of two looks is taken. So nobody's
+own history excuses them: whoever is large for anybody is found by the first question.
 
 If x is exchangeable with its reference, P(p ≤ a) ≤ a for every a, whatever the distribution; ties
 make p larger, never smaller; a small reference can't give a small p.
@@ -41,11 +42,14 @@ LEAST_IDENTITIES = 20
 """Identities of a kind below which those of all kinds serve as reference together."""
 OWN_DAYS = 5
 """Earlier days from which an identity has a usual of its own."""
+UNKNOWN_USUAL = 0.9
+"""Quantile of the known usuals that stands for an unknown one."""
 TAIL_SHARE, LEAST_TAIL = 0.05, 20
 """Share of the reference that makes the tail, and the fewest distinct values it must have."""
 LEAST_SHAPE = 0.1
 DECADES = 2.0
-LOOKS = 2
+LOOKS = 1.5
+"""Factor for the better of two looks, which are alike: two would be right if they were not."""
 KEYS = ["detector", "window", "settings_hash"]
 
 
@@ -82,7 +86,7 @@ def _of_reference(today: pd.DataFrame, old: pd.DataFrame) -> Floats:
     for_anybody = anybody_p(statistic, identity, len(today))
     for_itself = own_p(statistic, identity, len(today))
     best = np.minimum(for_anybody, np.nan_to_num(for_itself, nan=1.0))
-    asked = np.where(np.isnan(for_itself), 1.0, float(LOOKS))
+    asked = np.where(np.isnan(for_itself), 1.0, LOOKS)
     p: Floats = np.minimum(1.0, asked * best)
     return p
 
@@ -119,15 +123,17 @@ def _own_share(value: Floats, identity: Codes, count: int) -> Floats:
 def own_p(statistic: Floats, identity: Codes, count: int) -> Floats:
     """p of the first ``count`` rows against all rows, each less its identity's usual.
 
-    NaN for an identity with fewer than OWN_DAYS earlier days. Lower is rarer.
+    NaN if fewer than LEAST_IDENTITIES have a usual of their own. Lower is rarer.
     """
     value = np.where(np.isfinite(statistic), statistic, np.nan)
     earlier = pd.Series(value[count:]).groupby(identity[count:])
     usual, days = earlier.median(), earlier.count()
-    known = usual[days >= OWN_DAYS].reindex(range(identity.max(initial=-1) + 1)).to_numpy()
-    rest: Floats = value - known[identity].astype(np.float64)
-    pool = rest[np.isfinite(rest)]
-    asked = np.isfinite(rest[:count])
+    known = usual[days >= OWN_DAYS]
+    if len(known) < LEAST_IDENTITIES:
+        return np.full(count, np.nan)
+    every = known.reindex(range(identity.max(initial=-1) + 1))
+    rest: Floats = value - every.fillna(known.quantile(UNKNOWN_USUAL)).to_numpy()[identity]
+    pool, asked = rest[np.isfinite(rest)], np.isfinite(rest[:count])
     found = np.full(count, np.nan)
     found[asked] = p_values(rest[:count][asked], pool)
     return found

@@ -48,6 +48,8 @@ FAMILY_LEAST = 1.0
 DERIVED_FAMILIES = frozenset({"multivariate"})
 """Families that see the same amounts as others and so are no second witness."""
 WINDOW_SHARE = 0.1
+PROOF_P = 1e-3
+"""Highest p-value, times the number of windows, of near-proof."""
 
 
 @dataclass(frozen=True)
@@ -186,6 +188,7 @@ def weigh(row: Any, shown: Sequence[Any], facts: Circumstances) -> Contribution:
         asset_ids=assets,
         related_users=tuple(str(user) for user in row.related_users),
         proof=raw >= FAMILY_LEAST
+        and row.p_value * row.windows <= PROOF_P
         and sensitivity >= max(facts.weights.values(), default=0.0)
         and settings.proves(row.unit, float(row.observed)),
     )

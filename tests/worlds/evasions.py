@@ -27,12 +27,14 @@ def attaches_instead_of_exec(world: World) -> str:
 
 
 def parts_that_overlap_a_little(world: World) -> str:
-    """Three thirds; each also reads a fifth of a colleague's part."""
+    """Three thirds; each also reads a tenth of a colleague's part."""
     shards = world.shards("ckpt-posttraining-1")
     for place, user in enumerate(("u015", "u020", "u028")):
         part = shards[place::3]
         world.read(DAY, user, "ckpt-posttraining-1", part, 11)
-        world.read(DAY, user, "ckpt-posttraining-1", shards[(place + 1) % 3 :: 3][: len(part) // 5])
+        world.read(
+            DAY, user, "ckpt-posttraining-1", shards[(place + 1) % 3 :: 3][: len(part) // 10]
+        )
     return "u020"
 
 

@@ -117,16 +117,20 @@ def test_one_random_day_of_each_other_identity(
         assert found[place] == pytest.approx(naive_anybody_p(day, past, user))
 
 
-def test_usual_is_the_median_of_earlier_days_of_some_identities_only() -> None:
-    past = {"a": [1.0, 2.0, 3.0, 4.0, 90.0], "b": [7.0] * 5, "c": [5.0] * 4}
-    names = ["a", "b", "c", *(user for user, days in past.items() for _ in days)]
-    values = [8.0, 8.0, 8.0, *(value for days in past.values() for value in days)]
+def test_usual_is_the_median_of_earlier_days_or_that_of_the_loudest_tenth() -> None:
+    past = {f"u{n}": [float(n), n + 1.0, n + 2.0, n + 3.0, n + 90.0] for n in range(30)}
+    past["new"] = [5.0] * 4
+    names = [*past, *(user for user, days in past.items() for _ in days)]
+    values = [40.0] * 31 + [value for days in past.values() for value in days]
     identity, _ = pd.factorize(np.array(names))
-    found = own_p(np.array(values), identity, 3)
-    rest = [5.0, 1.0, -2.0, -1.0, 0.0, 1.0, 87.0] + [0.0] * 5
-    assert found[0] == pytest.approx(sum(value >= 5.0 for value in rest) / len(rest))
-    assert found[1] == pytest.approx(sum(value >= 1.0 for value in rest) / len(rest))
-    assert np.isnan(found[2])
+    found = own_p(np.array(values), identity, 31)
+    usual = {user: float(np.median(days)) for user, days in past.items() if user != "new"}
+    usual["new"] = float(np.quantile(list(usual.values()), 0.9))
+    rest = np.array([value - usual[user] for user, value in zip(names, values, strict=True)])
+    for place in range(31):
+        assert found[place] == pytest.approx(np.mean(rest >= rest[place]), rel=0.5)
+    assert found[30] > found[0]
+    assert np.isnan(own_p(np.array(values[:5]), identity[:5], 5)).all()
 
 
 def lab(rng: np.random.Generator, loud: int = 0) -> tuple[pd.DataFrame, pd.DataFrame]:

@@ -72,7 +72,7 @@ def test_entries_a_day_counts_past_entries_with_at_least_the_evidence() -> None:
 
 def test_volume_does_not_push_near_proof_out() -> None:
     """Thirty loud names stand before one quiet reader of a frontier checkpoint."""
-    (quiet,) = score(signal("shard_coverage", entity="reader", p_value=1e-2, observed=0.9))
+    (quiet,) = score(signal("shard_coverage", entity="reader", p_value=5e-4, observed=0.9))
     assert quiet.proof
     loud = [entity(f"sybil{n}", 100.0) for n in range(30)]
     queue = ranked_for_review([*loud, quiet])
@@ -87,6 +87,7 @@ def test_volume_does_not_push_near_proof_out() -> None:
     [
         ("shard_coverage", {"observed": 0.9}, True),
         ("shard_coverage", {"observed": 0.2}, False),
+        ("shard_coverage", {"observed": 0.9, "p_value": 0.01}, False),
         ("shard_coverage", {"observed": 0.9, "asset_ids": ["repo-evals-1"]}, False),
         ("shard_coverage", {"observed": 0.9, "asset_ids": []}, False),
         ("collusion", {"observed": 0.95}, True),
@@ -96,5 +97,5 @@ def test_volume_does_not_push_near_proof_out() -> None:
 def test_near_proof_is_most_of_a_most_sensitive_artefact(
     detector: str, more: dict[str, object], proves: bool
 ) -> None:
-    (found,) = score(signal(detector, p_value=1e-4, **more))
+    (found,) = score(signal(detector, **({"p_value": 1e-4} | more)))
     assert found.proof is proves
