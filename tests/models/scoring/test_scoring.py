@@ -293,7 +293,8 @@ def test_queue_is_ordered_and_independent_of_row_order() -> None:
     signals += [signal("first_access", entity="u0", p_value=1e-5)]
     first, second = score(*signals), score(*reversed(signals))
     assert first == second
-    assert [s.raw for s in first] == sorted((s.raw for s in first), reverse=True)
+    places = [(not s.proof, -s.raw) for s in first]
+    assert places == sorted(places)
 
 
 def test_window_is_the_longest_that_matters() -> None:
