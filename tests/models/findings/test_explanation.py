@@ -163,7 +163,7 @@ def test_a_name_that_somebody_else_may_have_chosen_is_doubted(
     )
     document = json.loads(made["document"].iloc[0])
     assert document["event"]["reason"].endswith(
-        "only the name of a session says so, which whoever may assume role/Trainer can choose"
+        "only the name of a session says so, which whoever may assume role/Trainer can choose."
     )
     assert "role/Trainer/u016" in document["related"]["user"]
 
