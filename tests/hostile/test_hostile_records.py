@@ -265,21 +265,17 @@ def padded_files(format_id: str) -> dict[str, str]:
     return contents
 
 
-@pytest.mark.parametrize("engine", ["sail", "apache_spark"])
-def test_nul_padding_costs_nothing(
-    request: pytest.FixtureRequest, tmp_path: Path, engine: str
-) -> None:
+def test_nul_padding_costs_nothing(sail: SparkSession, tmp_path: Path) -> None:
     """NUL in front of a file (left by rotation with copy and truncate), between and behind."""
-    spark: SparkSession = request.getfixturevalue(engine)
     sources = []
-    for format_id in RECORDS if engine == "sail" else ("sshd", "kubernetes_audit", "mapped"):
+    for format_id in RECORDS:
         for name, content in padded_files(format_id).items():
             write_file(tmp_path / f"raw/{format_id}-{name}/a.log", content)
             path = {"name": f"{format_id}-{name}", "path": f"raw/{format_id}-{name}/*"}
             sources.append(source_of(format_id) | path)
     config = job_config(tmp_path, sources, late_days=0)
-    sums = run_ingest(spark, config)
-    assert sums["rejects"] == 0, rows_of(spark, config, REJECTS)
-    found = Counter(row["source"] for row in rows_of(spark, config, EVENTS))
+    sums = run_ingest(sail, config)
+    assert sums["rejects"] == 0, rows_of(sail, config, REJECTS)
+    found = Counter(row["source"] for row in rows_of(sail, config, EVENTS))
     names = [source["name"] for source in sources if not source["name"].endswith("-only")]
     assert found == dict.fromkeys(names, 4)

@@ -9,8 +9,6 @@ import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import pytest
-
 from schemas.tables.events import EVENTS, REJECTS
 from tests.worlds.raw_logs import (
     envelope,
@@ -87,21 +85,19 @@ VARIANTS: dict[str, tuple[str, str, int, int]] = {
 """Format, text, events and rejects of each variant."""
 
 
-@pytest.mark.parametrize("engine", ["sail", "apache_spark"])
 def test_every_record_is_an_event_and_an_end_that_is_missing_a_reject(
-    engine: str, tmp_path: Path, request: pytest.FixtureRequest
+    sail: SparkSession, tmp_path: Path
 ) -> None:
-    spark: SparkSession = request.getfixturevalue(engine)
     sources = []
     for number, (name, (format_id, text, _, _)) in enumerate(VARIANTS.items()):
         write_file(tmp_path / f"raw/{number}/a.json", text)
         sources.append({"name": name, "format": format_id, "path": f"raw/{number}/*"})
     config = job_config(tmp_path, sources)
-    run_ingest(spark, config)
+    run_ingest(sail, config)
     found: dict[str, Any] = {name: [0, 0] for name in VARIANTS}
-    for row in rows_of(spark, config, EVENTS):
+    for row in rows_of(sail, config, EVENTS):
         found[row["source"]][0] += 1
-    for row in rows_of(spark, config, REJECTS):
+    for row in rows_of(sail, config, REJECTS):
         found[row["source"]][1] += 1
         assert row["reason"] == UNFINISHED, row
     assert found == {name: [events, bad] for name, (_, _, events, bad) in VARIANTS.items()}

@@ -25,8 +25,11 @@ if TYPE_CHECKING:
     from pyspark.sql import SparkSession
 
 
-@pytest.mark.parametrize("engine", ["sail", "apache_spark"])
-@pytest.mark.parametrize("prefix", ["", "{bad\n", "\ufeff"], ids=["good", "bad", "damaged"])
+@pytest.mark.parametrize(
+    ("engine", "prefix"),
+    [("sail", ""), ("sail", "{bad\n"), ("sail", "\ufeff"), ("apache_spark", "{bad\n")],
+    ids=["good", "bad", "damaged", "bad on Spark"],
+)
 def test_times_that_cannot_be_right_are_rejects_of_their_file_s_day(
     engine: str, prefix: str, tmp_path: Path, request: pytest.FixtureRequest
 ) -> None:
