@@ -14,6 +14,9 @@ so is the value. The usual is the median over earlier days. Of an identity with 
 earlier days it is unknown; then it is taken to be that of the loudest tenth, so that the answer
 errs on the quiet side for nine newcomers of ten.
 
+In a lab of fewer than LEAST_IDENTITIES identities the first answer could never be small. There
+all rows are draws, and nothing else is asked.
+
 The smaller of the two counts, times LOOKS, because the better of two looks is taken. So nobody's
 own history excuses them: whoever is large for anybody is found by the first question.
 
@@ -42,6 +45,8 @@ LEAST_IDENTITIES = 20
 """Identities of a kind below which those of all kinds serve as reference together."""
 OWN_DAYS = 5
 """Earlier days from which an identity has a usual of its own."""
+LEAST_USUALS = 5
+"""Identities with a usual of their own from which the second question is asked."""
 UNKNOWN_USUAL = 0.9
 """Quantile of the known usuals that stands for an unknown one."""
 TAIL_SHARE, LEAST_TAIL = 0.05, 20
@@ -83,6 +88,8 @@ def _of_reference(today: pd.DataFrame, old: pd.DataFrame) -> Floats:
     statistic = np.concatenate(
         [frame["statistic"].to_numpy(dtype=np.float64) for frame in (today, old)]
     )
+    if identity.max(initial=-1) + 1 < LEAST_IDENTITIES:
+        return p_values(statistic[: len(today)], statistic)
     for_anybody = anybody_p(statistic, identity, len(today))
     for_itself = own_p(statistic, identity, len(today))
     best = np.minimum(for_anybody, np.nan_to_num(for_itself, nan=1.0))
@@ -123,13 +130,13 @@ def _own_share(value: Floats, identity: Codes, count: int) -> Floats:
 def own_p(statistic: Floats, identity: Codes, count: int) -> Floats:
     """p of the first ``count`` rows against all rows, each less its identity's usual.
 
-    NaN if fewer than LEAST_IDENTITIES have a usual of their own. Lower is rarer.
+    NaN if fewer than LEAST_USUALS have a usual of their own. Lower is rarer.
     """
     value = np.where(np.isfinite(statistic), statistic, np.nan)
     earlier = pd.Series(value[count:]).groupby(identity[count:])
     usual, days = earlier.median(), earlier.count()
     known = usual[days >= OWN_DAYS]
-    if len(known) < LEAST_IDENTITIES:
+    if len(known) < LEAST_USUALS:
         return np.full(count, np.nan)
     every = known.reindex(range(identity.max(initial=-1) + 1))
     rest: Floats = value - every.fillna(known.quantile(UNKNOWN_USUAL)).to_numpy()[identity]
