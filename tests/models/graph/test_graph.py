@@ -153,7 +153,12 @@ def test_users_are_drawn_near_their_assets_and_stay_there() -> None:
 def stored_access(rows: pd.DataFrame) -> pd.DataFrame:
     """The rows with all columns of ACCESS; those that the graph does not use are empty."""
     filled = rows.assign(
-        bytes_out=None, bytes_estimated=None, objects=1, first_time=None, last_time=None
+        bytes_out=None,
+        bytes_estimated=None,
+        objects=1,
+        first_time=None,
+        last_time=None,
+        chosen_names=0,
     )
     lists = [column.name for column in ACCESS.columns if column.type.startswith("array")]
     return filled.assign(**{column: [[] for _ in range(len(rows))] for column in lists})
