@@ -61,6 +61,7 @@ def access(day: date, **changes: Any) -> dict[str, Any]:
         "first_time": moment,
         "last_time": moment,
         "addresses": ["192.0.2.7"],
+        "chosen_names": 0,
         **changes,
     }
 
