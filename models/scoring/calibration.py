@@ -14,7 +14,7 @@ so is the value. The usual is the median over earlier days. Of an identity with 
 earlier days it is unknown; then it is taken to be that of the loudest tenth, so that the answer
 errs on the quiet side for nine newcomers of ten.
 
-In a lab of fewer than LEAST_IDENTITIES identities the first answer could never be small. There
+In a lab of fewer than TINY_LAB identities the first answer could never be small. There
 all rows are draws, and nothing else is asked.
 
 The smaller of the two counts, times LOOKS, because the better of two looks is taken. So nobody's
@@ -41,6 +41,8 @@ import pandas as pd
 
 from models.features.rows import Codes, Floats
 
+TINY_LAB = 50
+"""Identities below which every day of each of them is a draw."""
 LEAST_IDENTITIES = 20
 """Identities of a kind below which those of all kinds serve as reference together."""
 OWN_DAYS = 5
@@ -71,14 +73,21 @@ def calibrate(signals: pd.DataFrame, past: pd.DataFrame) -> Floats:
         before = earlier.get(key, past.iloc[:0])
         places = rows.index.to_numpy()
         kinds = rows["user_kind"].to_numpy()
+        tiny = len({*rows["entity"], *before["entity"]}) < TINY_LAB
         for kind in sorted(set(kinds)):
             mine = kinds == kind
             today, old = rows[mine], before[before["user_kind"] == kind]
             if len({*today["entity"], *old["entity"]}) < LEAST_IDENTITIES:
                 today, old = rows, before
-            p = _of_reference(today, old)
+            p = _of_rows(today, old) if tiny else _of_reference(today, old)
             found[places[mine]] = p if len(today) < len(rows) else p[mine]
     return found
+
+
+def _of_rows(today: pd.DataFrame, old: pd.DataFrame) -> Floats:
+    """p-value of each row of ``today`` among all rows; shape (rows of today,)."""
+    rows = [frame["statistic"].to_numpy(dtype=np.float64) for frame in (today, old)]
+    return p_values(rows[0], np.concatenate(rows))
 
 
 def _of_reference(today: pd.DataFrame, old: pd.DataFrame) -> Floats:
@@ -88,8 +97,6 @@ def _of_reference(today: pd.DataFrame, old: pd.DataFrame) -> Floats:
     statistic = np.concatenate(
         [frame["statistic"].to_numpy(dtype=np.float64) for frame in (today, old)]
     )
-    if identity.max(initial=-1) + 1 < LEAST_IDENTITIES:
-        return p_values(statistic[: len(today)], statistic)
     for_anybody = anybody_p(statistic, identity, len(today))
     for_itself = own_p(statistic, identity, len(today))
     best = np.minimum(for_anybody, np.nan_to_num(for_itself, nan=1.0))

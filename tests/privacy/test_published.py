@@ -75,8 +75,9 @@ def lab(tmp_path_factory: pytest.TempPathFactory, sail: SparkSession) -> Iterato
             )
             file.write(f"{LAST_DAY}T11:00:00Z,stranger-{login},get,home-{local},a.bin,,1\n")
     with (folder / "context" / "approvals.csv").open("a") as file:
+        people = [row for row in rows if row["kind"] == "human"]
         for row in rows:
-            approver = rows[row is rows[0]]["user_id"]
+            approver = people[row is people[0]]["user_id"]
             file.write(f"T-{row['user_id']},{row['user_id']},file://home-*,,,{approver},")
             file.write(f"copy for {row['display_name']}\n")
     config_path = folder / "config.yml"
