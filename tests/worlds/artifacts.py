@@ -10,10 +10,13 @@ import importlib.util
 import os
 import subprocess
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
+OUTPUT = "output.txt"
+"""File of a server's output, in its folder."""
 IVY_MODULE = """\
 <ivy-module version="2.0">
   <info organisation="exfilwatch" module="test-server"/>
@@ -89,8 +92,32 @@ def pyspark_jars() -> Path:
     raise ServerUnavailableError("pyspark is not installed with its jars")
 
 
+def start(
+    command: Sequence[str],
+    environment: Mapping[str, str],
+    folder: Path | None = None,
+    **identity: Any,
+) -> subprocess.Popen[bytes]:
+    """Start a server that ends with this process, or by :func:`stop`.
+
+    It works in ``folder``, and its output goes to :data:`OUTPUT` there; without a folder nowhere.
+    ``identity``: another user, as :class:`subprocess.Popen` takes it.
+    """
+    with Path(os.devnull if folder is None else folder / OUTPUT).open("wb") as output:
+        return subprocess.Popen(
+            ["bash", "-c", KEEP_WHILE_PIPE_IS_OPEN, *command],
+            cwd=folder,
+            env={"PATH": os.environ["PATH"], **environment},
+            stdin=subprocess.PIPE,
+            stdout=output,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+            **identity,
+        )
+
+
 def stop(process: subprocess.Popen[bytes]) -> None:
-    """End a server that :data:`KEEP_WHILE_PIPE_IS_OPEN` started in its own session."""
+    """End a server that :func:`start` started."""
     assert process.stdin is not None
     process.stdin.close()
     try:

@@ -38,10 +38,11 @@ import pytest
 from schemas.elasticsearch.roles import ROLES, role
 from tests.conftest import skip_unless
 from tests.worlds.artifacts import (
-    KEEP_WHILE_PIPE_IS_OPEN,
+    OUTPUT,
     Artifact,
     ServerUnavailableError,
     fetch,
+    start,
     stop,
 )
 
@@ -242,26 +243,15 @@ def _start(
             shutil.chown(path, "nobody")
         identity = {"user": "nobody", "extra_groups": []}
     environment = {
-        "PATH": os.environ["PATH"],
         "ES_JAVA_HOME": str(java),
         "ES_JAVA_OPTS": JAVA_OPTIONS,
         "ES_TMPDIR": str(folder / "logs"),
         "CLI_JAVA_OPTS": f"-Djava.io.tmpdir={folder / 'logs'} -XX:TieredStopAtLevel=1",
         "HOME": str(folder),
     }
-    command = ["bash", "-c", KEEP_WHILE_PIPE_IS_OPEN, "bash", str(home / "bin" / "elasticsearch")]
+    command = ["bash", str(home / "bin" / "elasticsearch")]
     command += [f"-E{key}={value}" for key, value in options.items()]
-    with (folder / "output.txt").open("wb") as output:
-        return subprocess.Popen(
-            command,
-            cwd=folder,
-            env=environment,
-            stdin=subprocess.PIPE,
-            stdout=output,
-            stderr=subprocess.STDOUT,
-            start_new_session=True,
-            **identity,
-        )
+    return start(command, environment, folder, **identity)
 
 
 def _wait_until_it_answers(process: subprocess.Popen[bytes], url: str, folder: Path) -> None:
@@ -282,7 +272,7 @@ def _wait_until_it_answers(process: subprocess.Popen[bytes], url: str, folder: P
         except OSError:
             pass
         time.sleep(0.2)
-    lines = (folder / "output.txt").read_text(errors="replace").splitlines()
+    lines = (folder / OUTPUT).read_text(errors="replace").splitlines()
     last = [line for line in lines if "INFO" not in line][-15:]
     raise RuntimeError("Elasticsearch did not start:\n" + "\n".join(last))
 

@@ -7,7 +7,6 @@ open, so it ends with this process, even after a kill.
 from __future__ import annotations
 
 import json
-import os
 import subprocess
 import tempfile
 import time
@@ -19,11 +18,12 @@ import pytest
 
 from tests.conftest import skip_unless
 from tests.worlds.artifacts import (
-    KEEP_WHILE_PIPE_IS_OPEN,
+    OUTPUT,
     Artifact,
     ServerUnavailableError,
     fetch,
     pyspark_jars,
+    start,
     stop,
 )
 
@@ -79,19 +79,10 @@ def run_cluster(jars: list[Path]) -> Iterator[str]:
     with tempfile.TemporaryDirectory(prefix="exfilwatch-hdfs-") as name:
         folder = Path(name)
         class_path = ":".join([*map(str, jars), f"{pyspark_jars()}/*"])
-        command = ["bash", "-c", KEEP_WHILE_PIPE_IS_OPEN, "java", *JAVA_OPTIONS, "-cp", class_path]
+        command = ["java", *JAVA_OPTIONS, "-cp", class_path]
         command += [MAIN_CLASS, "-nomr", "-format", "-datanodes", "1"]
         command += ["-writeDetails", str(folder / "details.json")]
-        with (folder / "output.txt").open("wb") as output:
-            process = subprocess.Popen(
-                command,
-                cwd=folder,
-                env={"PATH": os.environ["PATH"], "HOME": name},
-                stdin=subprocess.PIPE,
-                stdout=output,
-                stderr=subprocess.STDOUT,
-                start_new_session=True,
-            )
+        process = start(command, {"HOME": name}, folder)
         try:
             yield f"hdfs://127.0.0.1:{_port(process, folder)}"
         finally:
@@ -108,5 +99,5 @@ def _port(process: subprocess.Popen[bytes], folder: Path) -> int:
             time.sleep(0.2)
         else:
             return port
-    last = (folder / "output.txt").read_text(errors="replace").splitlines()[-15:]
+    last = (folder / OUTPUT).read_text(errors="replace").splitlines()[-15:]
     raise RuntimeError("HDFS did not start:\n" + "\n".join(last))

@@ -7,7 +7,6 @@ as a pipe from this process is open, so it ends with this process, even after a 
 from __future__ import annotations
 
 import hashlib
-import os
 import socket
 import subprocess
 import sys
@@ -23,9 +22,9 @@ import pytest
 
 from tests.conftest import skip_unless
 from tests.worlds.artifacts import (
-    KEEP_WHILE_PIPE_IS_OPEN,
     ServerUnavailableError,
     cache_folder,
+    start,
     stop,
 )
 
@@ -88,15 +87,7 @@ def run_server(python: Path) -> Iterator[str]:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
-    command = ["bash", "-c", KEEP_WHILE_PIPE_IS_OPEN, str(python), "-m", "moto.server"]
-    process = subprocess.Popen(
-        [*command, "-H", "127.0.0.1", "-p", str(port)],
-        env={"PATH": os.environ["PATH"]},
-        stdin=subprocess.PIPE,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-        start_new_session=True,
-    )
+    process = start([str(python), "-m", "moto.server", "-H", "127.0.0.1", "-p", str(port)], {})
     try:
         _wait(process, port)
         yield f"http://127.0.0.1:{port}"

@@ -23,11 +23,12 @@ import pytest
 
 from tests.conftest import skip_unless
 from tests.worlds.artifacts import (
-    KEEP_WHILE_PIPE_IS_OPEN,
+    OUTPUT,
     Artifact,
     ServerUnavailableError,
     fetch_all,
     pyspark_jars,
+    start,
     stop,
 )
 
@@ -39,7 +40,6 @@ JAVA_OPTIONS = "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC"
 START_SECONDS = 120
 HIDE = 'mount -t tmpfs none "$0" && exec "$@"'
 REGISTERED = "Successfully registered with master"
-OUTPUT = "output.txt"
 
 
 @dataclass(frozen=True)
@@ -164,7 +164,6 @@ def _start(
     part += ["--host", "127.0.0.1", "--webui-port", "0"]
     part += ["--properties-file", str(folder / "spark.conf"), *command[1:]]
     environment = {
-        "PATH": os.environ["PATH"],
         "HOME": str(own),
         "SPARK_HOME": str(spark),
         "SPARK_DAEMON_MEMORY": "256m",
@@ -174,16 +173,7 @@ def _start(
         "SPARK_LOCAL_IP": "127.0.0.1",
         "TMPDIR": str(own),
     }
-    with (own / OUTPUT).open("wb") as file:
-        return subprocess.Popen(
-            ["bash", "-c", KEEP_WHILE_PIPE_IS_OPEN, *(before or []), *part],
-            cwd=own,
-            env=environment,
-            stdin=subprocess.PIPE,
-            stdout=file,
-            stderr=subprocess.STDOUT,
-            start_new_session=True,
-        )
+    return start([*(before or []), *part], environment, own)
 
 
 def _wait_until_registered(worker: subprocess.Popen[bytes], output: Path) -> None:
