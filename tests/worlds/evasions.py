@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from tests.worlds.histories import HOME, World
-from tests.worlds.plants import DAY, Plant, back, everything_at_once
+from tests.worlds.plants import DAY, Plant, back, clone_thirty, everything_at_once
 
 
 def half_before_and_half_after_midnight(world: World) -> str:
@@ -59,18 +59,12 @@ def opens_repositories_before_cloning(world: World) -> str:
     """Every repository is opened in the browser three weeks before the night of clones."""
     for i in range(30):
         world.act(back(21), "u010", f"repo-{i}", "inspect", object=f"repo-{i}", action="repo.view")
-        world.act(DAY, "u010", f"repo-{i}", "clone", hour=22, object=f"repo-{i}", network=HOME,
-                  action="git.clone", credential="key-u010", agent="git")  # fmt: skip
-    return "u010"
+    return clone_thirty(world, "u010", network=HOME, credential="key-u010")
 
 
 def clones_as_a_new_machine_user(world: World) -> str:
     """Nobody knows the account; a row in the directory would say when it began."""
-    for i in range(30):
-        world.act(DAY, "machine-7", f"repo-{i}", "clone", hour=22, object=f"repo-{i}",
-                  action="git.clone", credential="deploy-key", agent="git",
-                  kind="unknown")  # fmt: skip
-    return "machine-7"
+    return clone_thirty(world, "machine-7", credential="deploy-key", kind="unknown")
 
 
 def rehearses_the_odd_day(world: World) -> str:

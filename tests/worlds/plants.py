@@ -57,11 +57,16 @@ def three_read_a_third_each(world: World) -> str:
     return "u020"
 
 
-def night_of_clones(world: World) -> str:
+def clone_thirty(world: World, user: str, **more: Any) -> str:
+    """Thirty repositories cloned in the late evening; returns ``user``."""
     for i in range(30):
-        world.act(DAY, "u010", f"repo-{i}", "clone", hour=22, object=f"repo-{i}", network=HOME,
-                  action="git.clone", credential="new-token", agent="git")  # fmt: skip
-    return "u010"
+        world.act(DAY, user, f"repo-{i}", "clone", hour=22, object=f"repo-{i}", action="git.clone",
+                  agent="git", **more)  # fmt: skip
+    return user
+
+
+def night_of_clones(world: World) -> str:
+    return clone_thirty(world, "u010", network=HOME, credential="new-token")
 
 
 def service_key_on_a_laptop(world: World) -> str:
