@@ -40,10 +40,13 @@ NOT_TOLD = {"object_bytes": "cast(null as bigint)", "is_part": "false"}
 ASSET = f"coalesce(asset_id, nullif({CONTAINER}, ''), resource)"
 """SQL of the touched asset, else of the resource's container."""
 
-SESSION = "if(user_id rlike '^arn:[^/]*:assumed-role/[^/]+/.', user_id, null)"
-"""SQL of a session of a role that the directory does not know; its last part is a chosen name."""
-ROLE = "regexp_extract(user_id, '^(arn:[^/]*:assumed-role/[^/]+)/', 1)"
-ACTOR = {"user_id": f"if({SESSION} is null, user_id, {ROLE})", "session": SESSION}
+ROLE = "nullif(regexp_extract(user_id, '^(arn:[^/]*:assumed-role/[^/]+)/.', 1), '')"
+"""SQL of the role whose session ``user_id`` is; null for others. After the last slash stands the
+chosen name of a session whose role the directory does not know."""
+ACTOR = {
+    "user_id": f"coalesce({ROLE}, user_id)",
+    "session": f"if({ROLE} is null, null, user_id)",
+}
 """SQL of who acted. Whoever may assume a role opens any number of sessions under any names, so the
 sessions of a role that the directory does not know are one identity."""
 
