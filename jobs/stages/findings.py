@@ -51,7 +51,7 @@ def queue_day(tables: StageTables, config: JobConfig, day: date) -> Outcome:
     )
     history = read_history(tables, config)
     signals = tables.frame(SIGNALS)
-    holders = ticket_holders(signals, history, config)
+    holders = ticket_holders(signals, history)
     approved = tables.frame(
         ACCESS, day, HISTORY_DAYS - 1, APPROVED_COLUMNS, _is_one_of("user_id", holders)
     )
@@ -86,11 +86,13 @@ def memory_days(config: JobConfig) -> int:
     return min(HISTORY_DAYS - 1, max(1, round(MEMORY_HALF_LIVES * config.scoring.half_life_days)))
 
 
-def ticket_holders(signals: pd.DataFrame, history: History, config: JobConfig) -> list[str]:
-    """Entities with signals of the day that have an approval which counts."""
-    from models.scoring.approval import tickets_by_user
+def ticket_holders(signals: pd.DataFrame, history: History) -> list[str]:
+    """Entities with signals of the day that an approval names, whether or not it counts."""
+    from models.scoring.approval import approved_identity
 
-    return sorted(set(signals["entity"]) & set(tickets_by_user(history.context, config.scoring)))
+    context = history.context
+    named = {approved_identity(name, context) for name in context.approvals["user_id"]}
+    return sorted(named.intersection(signals["entity"]))
 
 
 def rank_entities(

@@ -65,28 +65,14 @@ def read_history(tables: StageTables, config: JobConfig) -> History:
         tables.require_read(read.table, tables.day, read.days)
     versions = tuple(table_version(tables.storage, read.table) for read in HISTORY_READS)
     frames = _read_frames(tables.storage, tables.day, versions)
-    access, entity_days, pairs, novelty, places, assets, coverage, first_reads, *graph = frames
-    return History(
-        day=tables.day,
-        access=access,
-        entity_days=entity_days,
-        pairs=pairs,
-        novelty=novelty,
-        places=places,
-        assets=assets,
-        coverage=coverage,
-        first_reads=first_reads,
-        nodes=graph[0],
-        edges=graph[1],
-        context=load_context(config.context, tables.day),
-    )
+    return History(day=tables.day, context=load_context(config.context, tables.day), **frames)
 
 
 @lru_cache(maxsize=1)
 def _read_frames(
     storage: str, day: date, versions: tuple[int | None, ...]
-) -> tuple[pd.DataFrame, ...]:
-    """Frames of :class:`History`, ``access`` to ``edges``."""
+) -> dict[str, pd.DataFrame]:
+    """The frames of :class:`History` by name."""
     import pandas as pd
     import pyarrow as pa
     import pyarrow.compute as pc
@@ -108,15 +94,15 @@ def _read_frames(
     places = pa.array(sorted({to.partition("#")[0] for to in gifts(access)["to"]}), pa.string())
     used = (pc.field("events") > pc.field("failures")) & pc.field("asset_id").isin(places)
     yesterday, users = day - timedelta(days=1), ["user_id", "asset_id"]
-    return (
-        access,
-        frame(ENTITY_DAYS, day, past),
-        frame(PAIRS, day, past, where=this_week | marked),
-        frame(NOVELTY, day, past, where=today | given),
-        frame(PAIRS, yesterday, past - 1, users, used).drop_duplicates(),
-        pd.DataFrame(written.groupby("asset_id")[["written"]].max()),
-        pd.concat([earlier, frame(COVERAGE, day)], ignore_index=True),
-        frame(COVERAGE, day, MONTH_DAYS - 1, first_reads),
-        frame(GRAPH_NODES, day),
-        frame(GRAPH_EDGES, day),
-    )
+    return {
+        "access": access,
+        "entity_days": frame(ENTITY_DAYS, day, past),
+        "pairs": frame(PAIRS, day, past, where=this_week | marked),
+        "novelty": frame(NOVELTY, day, past, where=today | given),
+        "places": frame(PAIRS, yesterday, past - 1, users, used).drop_duplicates(),
+        "assets": pd.DataFrame(written.groupby("asset_id")[["written"]].max()),
+        "coverage": pd.concat([earlier, frame(COVERAGE, day)], ignore_index=True),
+        "first_reads": frame(COVERAGE, day, MONTH_DAYS - 1, first_reads),
+        "nodes": frame(GRAPH_NODES, day),
+        "edges": frame(GRAPH_EDGES, day),
+    }

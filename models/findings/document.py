@@ -20,7 +20,7 @@ import pandas as pd
 from models.features.assets import EVIDENCE_ASSETS, listed_assets
 from models.features.coverage import measure_coverage
 from models.features.people import people
-from models.features.rows import log_days, recent
+from models.features.rows import explode, log_days, recent
 from models.reasons.finding import SHOWN_CONTRIBUTIONS, with_reasons
 from models.reasons.parts import Amount, Identities, Person, Team, Word
 from models.reasons.reason import Reason, Series
@@ -117,7 +117,7 @@ def _document(
     person = _row_of(names, entity.entity)
     amounts = [(asset["id"], asset["objects"], asset["bytes"]) for asset in assets]
     related = {entity.entity} | {user for c in leading for user in c.related_users}
-    related |= {str(name) for names in evidence["sessions"] for name in _listed(names)}
+    related |= {str(name) for name in explode(evidence["sessions"])[1]}
     return {
         "@timestamp": end,
         "event": {
@@ -167,8 +167,7 @@ def _doubts(evidence: pd.DataFrame) -> tuple[Reason, ...]:
     chosen = pd.to_numeric(evidence["chosen_names"]).fillna(0)
     if chosen.sum() < evidence["events"].sum() * CHOSEN_SHARE:
         return ()
-    roles = evidence.loc[chosen > 0, "acting_as"]
-    named = sorted({str(role) for names in roles for role in _listed(names)})
+    named = sorted({str(role) for role in explode(evidence.loc[chosen > 0, "acting_as"])[1]})
     return (Reason("chosen_name", roles=Identities(tuple(named))),)
 
 
@@ -295,11 +294,6 @@ def _hosts(evidence: pd.DataFrame, facts: pd.DataFrame) -> list[str]:
         if scheme in HOST_SCHEMES and host and "*" not in host:
             found.add(host)
     return sorted(found)
-
-
-def _listed(values: Any) -> list[Any]:
-    """The items of a list; none of a null, which rows of an older version hold."""
-    return [] if values is None or isinstance(values, float) else list(values)
 
 
 def _moment(value: Any) -> str:

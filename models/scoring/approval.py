@@ -5,9 +5,9 @@ It covers what its person did with the assets of its pattern between its start a
 evidence in a signal's window the part that lies inside. What it forgives of that shrinks with its
 width: an approval of everything for ever is none.
 
-Who may approve: a person of the directory, employed when the approval
-starts, who is neither the approved identity under another name nor below it in the line of
-managers. Without people in the directory this cannot be known; then any other name counts.
+Who may approve: a person of the directory, employed when the approval starts, who is neither the
+approved identity under another name nor below it in the line of managers. Without people in the
+directory this cannot be known; then any other name counts.
 """
 
 from __future__ import annotations
@@ -33,8 +33,6 @@ if TYPE_CHECKING:
 
 OPEN_DAYS = 365.0
 """Days that an approval without a start or an end lasts."""
-LONGEST_LINE = 50
-"""Most managers above somebody."""
 A_DAY = 86_400.0
 HOUR = pd.Timedelta(hours=1)
 
@@ -77,8 +75,7 @@ def approved_identity(name: str, context: Context) -> str:
 
 def may_approve(approver: str, user: str, start: pd.Timestamp | None, context: Context) -> bool:
     """Whether the approval of ``approver`` counts for ``user``; see above."""
-    known = people(context)
-    persons = known[known["kind"] == "human"]
+    persons = _persons(context)
     if persons.empty:
         return bool(approver) and str(approver).casefold() != user.casefold()
     found = approved_identity(approver, context)
@@ -91,18 +88,30 @@ def may_approve(approver: str, user: str, start: pd.Timestamp | None, context: C
             return False
         if isinstance(ends, date) and start.date() > ends:
             return False
-    return user not in _line(found, known["manager_id"].to_dict(), context)
+    return user not in _line(found, context)
 
 
-def _line(user: str, managers: Mapping[Any, Any], context: Context) -> set[str]:
+def _line(user: str, context: Context) -> set[str]:
     """The managers above ``user``, of each level."""
-    line: set[str] = set()
-    while len(line) < LONGEST_LINE and managers.get(user):
-        user = approved_identity(managers[user], context)
-        if user in line:
-            break
+    managers, line = _managers(context), set[str]()
+    while managers.get(user) and managers[user] not in line:
+        user = managers[user]
         line.add(user)
     return line
+
+
+@remembered
+def _persons(context: Context) -> pd.DataFrame:
+    """The people of the directory, without its services."""
+    known = people(context)
+    return known[known["kind"] == "human"]
+
+
+@remembered
+def _managers(context: Context) -> dict[str, str]:
+    """Each identity that has a manager → the ``user_id`` of the manager."""
+    named = people(context)["manager_id"].items()
+    return {str(user): approved_identity(name, context) for user, name in named if name}
 
 
 @remembered
@@ -192,8 +201,8 @@ def inside(rows: pd.DataFrame, ticket: Ticket) -> float:
     row, amounts = explode_structs(rows["hourly"], ["hour", "events", "bytes", "objects"])
     begins = pd.to_datetime(rows["day"]).to_numpy()[row] + pd.to_timedelta(amounts[:, 0], unit="h")
     hours = pd.DataFrame({"first": begins, "last": begins + HOUR})
-    hours["first"] = np.maximum(hours["first"], _naive(rows["first_time"]).to_numpy()[row])
-    hours["last"] = np.minimum(hours["last"], _naive(rows["last_time"]).to_numpy()[row])
+    hours["first"] = np.maximum(hours["first"], rows["first_time"].to_numpy()[row])
+    hours["last"] = np.minimum(hours["last"], rows["last_time"].to_numpy()[row])
     kept = np.ones(len(hours), dtype=bool)
     if ticket.start is not None:
         kept &= (hours["first"] >= ticket.start).to_numpy()
@@ -203,10 +212,3 @@ def inside(rows: pd.DataFrame, ticket: Ticket) -> float:
     part = amounts[kept, 1:].sum(axis=0)
     known = total > 0
     return float((part[known] / total[known]).min()) if known.any() else 0.0
-
-
-def _naive(times: pd.Series) -> pd.Series:
-    """Times as naive UTC of one resolution."""
-    found = pd.to_datetime(times)
-    found = found.dt.tz_convert(None) if found.dt.tz is not None else found
-    return found.astype("datetime64[ns]")

@@ -14,8 +14,8 @@ so is the value. The usual is the median over earlier days. Of an identity with 
 earlier days it is unknown; then it is taken to be that of the loudest tenth, so that the answer
 errs on the quiet side for nine newcomers of ten.
 
-In a lab of fewer than TINY_LAB identities the first answer could never be small. There
-all rows are draws, and nothing else is asked.
+In a lab of fewer than TINY_LAB identities the first answer could never be small. There all rows are
+draws, and nothing else is asked.
 
 The smaller of the two counts, times LOOKS, because the better of two looks is taken. So nobody's
 own history excuses them: whoever is large for anybody is found by the first question.
@@ -86,23 +86,26 @@ def calibrate(signals: pd.DataFrame, past: pd.DataFrame) -> Floats:
 
 def _of_rows(today: pd.DataFrame, old: pd.DataFrame) -> Floats:
     """p-value of each row of ``today`` among all rows; shape (rows of today,)."""
-    rows = [frame["statistic"].to_numpy(dtype=np.float64) for frame in (today, old)]
-    return p_values(rows[0], np.concatenate(rows))
+    statistic = _statistics(today, old)
+    return p_values(statistic[: len(today)], statistic)
 
 
 def _of_reference(today: pd.DataFrame, old: pd.DataFrame) -> Floats:
     """p-value of each row of ``today`` beside the rows of ``old``; shape (rows of today,)."""
     names = np.concatenate([today["entity"].to_numpy(), old["entity"].to_numpy()])
     identity, _ = pd.factorize(names)
-    statistic = np.concatenate(
-        [frame["statistic"].to_numpy(dtype=np.float64) for frame in (today, old)]
-    )
+    statistic = _statistics(today, old)
     for_anybody = anybody_p(statistic, identity, len(today))
     for_itself = own_p(statistic, identity, len(today))
     best = np.minimum(for_anybody, np.nan_to_num(for_itself, nan=1.0))
     asked = np.where(np.isnan(for_itself), 1.0, LOOKS)
     p: Floats = np.minimum(1.0, asked * best)
     return p
+
+
+def _statistics(today: pd.DataFrame, old: pd.DataFrame) -> Floats:
+    """The statistics of both frames, those of ``today`` first."""
+    return np.concatenate([frame["statistic"].to_numpy(dtype=np.float64) for frame in (today, old)])
 
 
 def anybody_p(statistic: Floats, identity: Codes, count: int) -> Floats:
