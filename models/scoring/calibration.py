@@ -14,8 +14,8 @@ so is the value. The usual is the median over earlier days. Of an identity with 
 earlier days it is unknown; then it is taken to be that of the loudest tenth, so that the answer
 errs on the quiet side for nine newcomers of ten.
 
-In a lab of fewer than TINY_LAB identities the first answer could never be small. There all rows are
-draws, and nothing else is asked.
+Where fewer than MANY_IDENTITIES have a statistic, the first answer could never be small. There all
+rows are draws, and nothing else is asked.
 
 The smaller of the two counts, times LOOKS, because the better of two looks is taken. So nobody's
 own history excuses them: whoever is large for anybody is found by the first question.
@@ -41,8 +41,8 @@ import pandas as pd
 
 from models.features.rows import Codes, Floats
 
-TINY_LAB = 50
-"""Identities below which every day of each of them is a draw."""
+MANY_IDENTITIES = 50
+"""Identities with a statistic below which every day of each of them is a draw."""
 LEAST_IDENTITIES = 20
 """Identities of a kind below which those of all kinds serve as reference together."""
 OWN_DAYS = 5
@@ -73,13 +73,13 @@ def calibrate(signals: pd.DataFrame, past: pd.DataFrame) -> Floats:
         before = earlier.get(key, past.iloc[:0])
         places = rows.index.to_numpy()
         kinds = rows["user_kind"].to_numpy()
-        tiny = len({*rows["entity"], *before["entity"]}) < TINY_LAB
+        few = len({*rows["entity"], *before["entity"]}) < MANY_IDENTITIES
         for kind in sorted(set(kinds)):
             mine = kinds == kind
             today, old = rows[mine], before[before["user_kind"] == kind]
             if len({*today["entity"], *old["entity"]}) < LEAST_IDENTITIES:
                 today, old = rows, before
-            p = _of_rows(today, old) if tiny else _of_reference(today, old)
+            p = _of_rows(today, old) if few else _of_reference(today, old)
             found[places[mine]] = p if len(today) < len(rows) else p[mine]
     return found
 

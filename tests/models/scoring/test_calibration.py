@@ -188,7 +188,7 @@ def test_a_long_history_of_theft_excuses_nobody() -> None:
     assert calibrate(day, past)[0] <= LOOKS * 2 / USERS
 
 
-def test_in_a_tiny_lab_every_day_is_a_draw() -> None:
+def test_of_few_identities_every_day_is_a_draw() -> None:
     past = frame([("a", "1d", "human", float(n)) for n in range(60)])
     past["entity"] = [f"u{n % 6}" for n in range(60)]
     today = frame([("a", "1d", "human", 58.5)]).assign(entity="u5")
