@@ -1,4 +1,4 @@
-"""The stages in the order of the data, run day by day in one engine session.
+"""The stages in the order of the data, run day by day.
 
 A failed stage ends the run, because the next stage would read a day that is not there. The output
 of earlier stages stays: each stage replaces its own day in one commit, and a re-run replaces it
@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING
 from jobs.inputs.context import check_context
 from jobs.inputs.kept_context import Choice, day_context, kept_context
 from jobs.platform.delta_tables import require_day
-from jobs.platform.engine import engine_session
+from jobs.platform.engine import EMBEDDED, engine_session
 from jobs.platform.errors import GateError, InputError, RunError
 from jobs.platform.errors_in_words import chain, in_words, one_line
 from jobs.platform.reachable import engine_name, reach_server, require_storage
@@ -163,6 +163,8 @@ def run_days(
                 run_of_days = RunOfDays(tuple(days), folder)
         for day in days:
             require_passed(config, day, names)
+            if writes and day != days[0]:
+                session.renew()
             with ExitStack() as files:
                 settings, note = config, ""
                 if writes:
@@ -213,6 +215,11 @@ class _Session:
         with suppress(Exception):
             self.stack.close()
         self.spark = self.stack.enter_context(_started(self.engine))
+
+    def renew(self) -> None:
+        """Start a new embedded engine for the next day, which gives back the old one's memory."""
+        if self.engine == EMBEDDED:
+            self.start()
 
 
 def _known(stages: Sequence[str] | None) -> list[str]:

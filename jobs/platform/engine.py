@@ -1,4 +1,4 @@
-"""The engine session: Sail inside this process, Apache Spark, or a Spark Connect server.
+"""The engine session: Sail in a process beside this one, Apache Spark, or a Spark Connect server.
 
 The jobs use only Spark Connect (DataFrames, SQL functions), so the same code runs on every engine.
 No module imports an engine at its top, because that import takes seconds.
@@ -15,9 +15,13 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from typing import TYPE_CHECKING
 
+from jobs.platform.sail_server import sail_server
+
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
 
+EMBEDDED = "sail"
+"""The engine that needs no cluster and no Java."""
 ENGINE_OPTION = "exfilwatch.engine"
 """Session option that names the engine for the writer of tables."""
 OPEN_FILES = 65_536
@@ -89,7 +93,7 @@ def engine_session(engine: str) -> Iterator[SparkSession]:
     Raises the engine's own error if it cannot start; ``exfilwatch doctor`` explains the cause.
     """
     raise_open_files()
-    if engine == "sail":
+    if engine == EMBEDDED:
         with _sail_session() as spark:
             yield spark
     elif engine.startswith("sc://"):
@@ -114,18 +118,8 @@ def _sail_session() -> Iterator[SparkSession]:
     os.environ.setdefault("RUST_LOG", "error")
     # Sail ends a session after minutes without a query. A stage may compute for longer than that.
     os.environ.setdefault("SAIL_SPARK__SESSION_TIMEOUT_SECS", str(IDLE_SECONDS))
-    from pysail.spark import SparkConnectServer
-
-    server = SparkConnectServer(ip="127.0.0.1", port=0)
-    server.start(background=True)
-    _, port = server.listening_address
-    try:
-        with _connect_session(f"sc://127.0.0.1:{port}", "sail") as spark:
-            yield spark
-    finally:
-        # A lost server cannot be stopped. The error to report is the loss itself.
-        with suppress(RuntimeError):
-            server.stop()
+    with sail_server() as port, _connect_session(f"sc://127.0.0.1:{port}", EMBEDDED) as spark:
+        yield spark
 
 
 @contextmanager

@@ -18,7 +18,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from pysail.spark import SparkConnectServer
 
 from jobs.inputs.config import load_config
 from jobs.pipeline import STAGES, engine_lost, run_days, run_stage
@@ -149,23 +148,24 @@ def test_running_a_day_again_changes_nothing(sail: SparkSession, sail_run: JobCo
 def stage_that_loses_its_engine(
     monkeypatch: pytest.MonkeyPatch, name: str, times: int
 ) -> list[SparkSession]:
-    """Stop the embedded server during the stage's first runs; returns the sessions of all runs."""
+    """Kill the embedded server during the stage's first runs; returns the sessions of all runs."""
     sessions: list[SparkSession] = []
     real = STAGES[name]()
-    servers: list[SparkConnectServer] = []
-    start = SparkConnectServer.start
+    servers: list[subprocess.Popen[str]] = []
 
-    def start_and_remember(server: SparkConnectServer, *args: Any, **kwargs: Any) -> None:
-        servers.append(server)
-        start(server, *args, **kwargs)
+    class Remembered(subprocess.Popen):  # type: ignore[type-arg]
+        def __init__(self, *args: Any, **kwargs: Any) -> None:
+            super().__init__(*args, **kwargs)
+            servers.append(self)
 
     def work(tables: StageTables, config: JobConfig, day: date) -> Outcome:
         sessions.append(tables.spark)
         if len(sessions) <= times:
-            servers[-1].stop()
+            servers[-1].kill()
+            servers[-1].wait()
         return real.work(tables, config, day)
 
-    monkeypatch.setattr(SparkConnectServer, "start", start_and_remember)
+    monkeypatch.setattr("jobs.platform.sail_server.subprocess.Popen", Remembered)
     stage = replace(real, work=work)
     monkeypatch.setitem(STAGES, name, lambda: stage)
     return sessions
