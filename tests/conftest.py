@@ -1,4 +1,4 @@
-"""Fixtures shared by all tests: one engine session of each kind for the whole run."""
+"""Fixtures shared by all tests: a session on Sail for each module, one on Spark for all."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ def skip_unless(available: bool, reason: str) -> None:
     pytest.skip(reason)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def sail() -> Iterator[SparkSession]:
     """A session on Sail."""
     with engine_session("sail") as spark:

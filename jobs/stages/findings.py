@@ -88,7 +88,7 @@ def memory_days(config: JobConfig) -> int:
 
 def ticket_holders(signals: pd.DataFrame, history: History) -> list[str]:
     """Entities with signals of the day that an approval names, whether or not it counts."""
-    from models.scoring.approval import approved_identity
+    from models.features.approval import approved_identity
 
     context = history.context
     named = {approved_identity(name, context) for name in context.approvals["user_id"]}

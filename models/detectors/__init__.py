@@ -22,6 +22,7 @@ from pydantic import ValidationError
 from models.detectors import (
     burst_peers,
     burst_self,
+    canary,
     cluster_egress,
     collusion,
     first_access,
@@ -29,10 +30,13 @@ from models.detectors import (
     leaver,
     mass_clone,
     odd_day,
+    poisoning_guard,
     recon,
     service_misuse,
     shard_coverage,
     slow_drip,
+    telemetry_gap,
+    unapproved,
 )
 from models.detectors.settings import DetectorSettings, settings_hash
 from models.detectors.signal import SIGNAL_COLUMNS, Signal, signal_frame
@@ -61,6 +65,7 @@ class Detector(Generic[OneDetectorsSettings]):
 DETECTORS: tuple[Detector[Any], ...] = (
     Detector(burst_peers.score, burst_peers.BurstPeersSettings),
     Detector(burst_self.score, burst_self.BurstSelfSettings),
+    Detector(canary.score, canary.CanarySettings),
     Detector(cluster_egress.score, cluster_egress.ClusterEgressSettings),
     Detector(collusion.score, collusion.CollusionSettings),
     Detector(first_access.score, first_access.FirstAccessSettings),
@@ -68,10 +73,13 @@ DETECTORS: tuple[Detector[Any], ...] = (
     Detector(leaver.score, leaver.LeaverSettings),
     Detector(mass_clone.score, mass_clone.MassCloneSettings),
     Detector(odd_day.score, odd_day.OddDaySettings),
+    Detector(poisoning_guard.score, poisoning_guard.PoisoningGuardSettings),
     Detector(recon.score, recon.ReconSettings),
     Detector(service_misuse.score, service_misuse.ServiceMisuseSettings),
     Detector(shard_coverage.score, shard_coverage.ShardCoverageSettings),
     Detector(slow_drip.score, slow_drip.SlowDripSettings),
+    Detector(telemetry_gap.score, telemetry_gap.TelemetryGapSettings),
+    Detector(unapproved.score, unapproved.UnapprovedSettings),
 )
 """Every detector, by name."""
 

@@ -18,7 +18,7 @@ from models.features.assets import (
 )
 from models.features.novelty import trust_after
 from models.features.places import gifts, own_places
-from models.features.rows import active_entities, each_row, log_days, recent
+from models.features.rows import active_or_in, each_row, log_days, recent
 from models.features.settings import Number, Texts, Whole
 from models.reasons.parts import Amount, Destinations
 from models.reasons.reason import Reason
@@ -51,11 +51,8 @@ def score(history: History, settings: ForeignCopySettings) -> list[Signal]:
     for these, ``foreign`` for those that are surely not, else the trust in the days watched.
     Row 1d for everyone, 0 for those who gave nothing away.
     """
-    active = active_entities(history)
     given = _given(history, settings)
-    more = given[~given["user_id"].isin(active["user_id"])]
-    others = more.drop_duplicates("user_id")[["user_id", "user_kind"]]
-    everyone = pd.concat([active, others]).sort_values("user_id", ignore_index=True)
+    everyone = active_or_in(history, given)
     if everyone.empty:
         return []
     shares = sensitivity_shares(given["asset_id"], history.context)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from typing import ClassVar
 
 from models.features.settings import Flag, Number
 from schemas.settings import Settings
@@ -21,6 +22,9 @@ class DetectorSettings(Settings):
     ``min_UNIT`` of a detector is the amount below which its points shrink in proportion.
     ``proof_UNIT`` is the amount from which a signal about the most sensitive assets is near-proof.
     """
+
+    certain: ClassVar[bool] = False
+    """Whether a statistic above 0 is a fact, whatever the p-value."""
 
     enabled: Flag
     """Whether it runs."""

@@ -76,6 +76,14 @@ def active_entities(history: History) -> pd.DataFrame:
     return today.sort_values("user_id")[["user_id", "user_kind"]].reset_index(drop=True)
 
 
+def active_or_in(history: History, rows: pd.DataFrame) -> pd.DataFrame:
+    """:func:`active_entities` and the identities of ``rows`` (``user_id``, ``user_kind``)."""
+    active = active_entities(history)
+    others = rows.loc[~rows["user_id"].isin(active["user_id"]), ["user_id", "user_kind"]]
+    found = pd.concat([active, others.drop_duplicates("user_id")])
+    return found.sort_values("user_id", ignore_index=True)
+
+
 def active_kinds(history: History) -> dict[str, str]:
     """Kind of each identity that acted on the day."""
     return {str(user): str(kind) for user, kind in each_row(active_entities(history))}

@@ -23,8 +23,8 @@ from models.wording import (
 from schemas.tables.values import ACTION_CLASSES, WINDOWS
 
 UNITS = frozenset(
-    """assets attempts bytes identities isolation novelties objects repositories sessions share
-    things times""".split()
+    """assets attempts bytes changes identities isolation novelties objects repositories sessions
+    share things times touches""".split()
 )
 """Units of amounts."""
 WORDS = {

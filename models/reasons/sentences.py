@@ -11,6 +11,9 @@ SENTENCES = {
     "by colleagues[ ({times:times})]",
     "takes_more_than_usual": "took {amount:amount} {span:word}, compared with {usual:amount} "
     "usually[ ({times:times})]",
+    # canary
+    "touched_no_decoy": "touched no decoy",
+    "touched_decoys": "touched decoys {touches:amount} ({assets:assets})",
     # cluster_egress
     "entered_no_pod": "entered no pod",
     "entered_pods": "entered pods {sessions:amount} by exec, copy or tunnel in {assets:assets} "
@@ -43,6 +46,8 @@ SENTENCES = {
     "slightly_odd_day": "had an unusual day with many small differences",
     "more_of_feature": "more {feature:word}",
     "less_of_feature": "fewer {feature:word}",
+    # poisoning_guard
+    "grows": "took {now:amount} a day this week, compared with {before:amount} weeks before",
     # recon
     "looked_at": "listed or looked up {assets:amount}, compared with {usual:count} usually",
     "refused_nothing": "had no refused attempts",
@@ -62,6 +67,15 @@ SENTENCES = {
     # slow_drip
     "read_in_portions": "read {asset:assets} in portions on {portions:count} of {days:count} days "
     "({objects:count} of {total:count} objects, {repeats:count} repeated reads)",
+    # telemetry_gap
+    "changed_no_log": "changed no logging",
+    "changed_logs": "ended or narrowed {changes:count} logs ({logs:assets})[ after taking "
+    "{objects:amount} of sensitive assets in seven days]",
+    # unapproved
+    "took_nothing_unapproved": "took nothing sensitive without an approval",
+    "took_unapproved": "took {objects:amount} that no approval covers ({assets:assets})[; "
+    "{tickets:tickets} allows other assets or times][; {void:tickets} does not count because of "
+    "who gave it]",
     # notes about a person
     "gave_notice": "gave notice on {day:day}",
     "leaves": "leaves on {day:day}",

@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
+from models.features.approval import Ticket, asset_patterns, tickets_by_user
 from models.features.assets import listed_assets
 from models.features.people import leaving, people
 from models.reasons.reason import Reason
-from models.scoring.approval import Ticket, asset_patterns, tickets_by_user
 
 if TYPE_CHECKING:
     from models.detectors.settings import DetectorSettings

@@ -8,7 +8,7 @@ Points of a signal = weight of the detector × surprise × effect × sensitivity
 * sensitivity: the weight of the signal's leading asset;
 * circumstances: ``leaver_factor`` in notice and offer windows; ``newcomer_factor`` for those who
   have just begun, fading over ``newcomer_days``; ``approved_factor`` as far as approvals forgive
-  the evidence (see models.scoring.approval); 0 where suppressed; less as far as the same evidence
+  the evidence (see models.features.approval); 0 where suppressed; less as far as the same evidence
   (detector, window, assets) was in the queue before and has not grown since.
 
 Of a detector the best window counts. Within a family the k-th detector counts 1/k^1.5 (as the
@@ -31,11 +31,11 @@ from typing import Any
 import pandas as pd
 
 from models.detectors.settings import DetectorSettings
+from models.features.approval import approved_share
 from models.features.rows import each_row
 from models.reasons.finding import measured_reason
 from models.reasons.parts import Day, FreeText, Tickets
 from models.reasons.reason import Reason, load_reasons
-from models.scoring.approval import approved_share
 from models.scoring.circumstances import Circumstances, repetition, suppression
 from schemas.tables.values import WINDOW_DAYS, WINDOWS
 
@@ -50,6 +50,9 @@ DERIVED_FAMILIES = frozenset({"multivariate"})
 WINDOW_SHARE = 0.1
 PROOF_P = 1e-3
 """Highest p-value, times the number of windows, of near-proof."""
+NEAR_PROOF, CERTAIN = 1, 2
+"""Degrees of proof above 0, which is none: an unlikely amount of the most sensitive assets, and a
+fact that needs no likelihood."""
 
 
 @dataclass(frozen=True)
@@ -69,7 +72,7 @@ class Contribution:
     reason: Reason
     asset_ids: tuple[str, ...]
     related_users: tuple[str, ...]
-    proof: bool = False
+    proof: int = 0
 
 
 @dataclass(frozen=True)
@@ -88,9 +91,9 @@ class ScoredEntity:
     notes: tuple[Reason, ...]
 
     @property
-    def proof(self) -> bool:
-        """Whether a contribution is near-proof."""
-        return any(contribution.proof for contribution in self.contributions)
+    def proof(self) -> int:
+        """The highest degree of proof of a contribution, 0 to CERTAIN."""
+        return max((contribution.proof for contribution in self.contributions), default=0)
 
 
 def score_entities(
@@ -102,7 +105,9 @@ def score_entities(
     contributed to a finding in the queue: day, entity, detector, window, statistic, asset_ids.
     """
     windows = signals.groupby(["entity", "detector"])["window"].transform("size")
-    strong = signals.assign(windows=windows)[signals["p_value"] <= facts.rules.evidence_p]
+    certain = [name for name, settings in facts.settings.items() if settings.certain]
+    fact = signals["detector"].isin(certain) & (signals["statistic"] > 0)
+    strong = signals.assign(windows=windows)[fact | (signals["p_value"] <= facts.rules.evidence_p)]
     memory: dict[tuple[str, str, str], list[Any]] = {}
     for row in each_row(shown):
         memory.setdefault((row.entity, row.detector, row.window), []).append(row)
@@ -151,6 +156,7 @@ def weigh(row: Any, shown: Sequence[Any], facts: Circumstances) -> Contribution:
     settings, rules = facts.settings[row.detector], facts.rules
     assets = tuple(str(asset) for asset in row.asset_ids)
     surprise = min(rules.points_cap, -math.log10(min(1.0, row.p_value * row.windows)))
+    surprise = rules.points_cap if settings.certain else surprise
     raw = settings.weight * max(0.0, surprise) * _effect(row, settings)
     sensitivity = facts.weights.get(assets[0] if assets else "", rules.unknown_sensitivity_weight)
     raw *= sensitivity
@@ -187,11 +193,19 @@ def weigh(row: Any, shown: Sequence[Any], facts: Circumstances) -> Contribution:
         ),
         asset_ids=assets,
         related_users=tuple(str(user) for user in row.related_users),
-        proof=raw >= FAMILY_LEAST
-        and row.p_value * row.windows <= PROOF_P
-        and sensitivity >= max(facts.weights.values(), default=0.0)
-        and settings.proves(row.unit, float(row.observed)),
+        proof=_proof(row, raw, sensitivity, facts),
     )
+
+
+def _proof(row: Any, raw: float, sensitivity: float, facts: Circumstances) -> int:
+    """The degree of proof of a signal with ``raw`` points: 0, NEAR_PROOF or CERTAIN."""
+    settings = facts.settings[row.detector]
+    if raw < FAMILY_LEAST or not settings.proves(row.unit, float(row.observed)):
+        return 0
+    if settings.certain:
+        return CERTAIN
+    most = sensitivity >= max(facts.weights.values(), default=0.0)
+    return NEAR_PROOF if most and row.p_value * row.windows <= PROOF_P else 0
 
 
 def _approved(row: Any, assets: Sequence[str], facts: Circumstances) -> tuple[float, list[str]]:

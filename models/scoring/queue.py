@@ -1,7 +1,8 @@
 """Which of the ranked identities enter the day's review queue.
 
-Two rules. Near-proof comes first and stays: most of an artefact of the highest sensitivity, read by
-one identity or by a few together, is never pushed out by the volume of other findings. All others
+Two rules. Proof comes first and stays: a touched decoy, then near-proof. Near-proof is most of an
+artefact of the highest sensitivity, read by one identity or by a few together. Neither is ever
+pushed out by the volume of other findings. All others
 follow by their evidence, and the evidence decides how many there are: an entry has to exceed what
 ordinary days show. λ(e) is the number of entries with evidence ≥ e on an average day of the past.
 The queue ends where λ reaches ``ordinary_share`` of the budget. So an ordinary day fills that share
@@ -28,8 +29,8 @@ LEAST_DAYS = 7
 
 
 def ranked_for_review(scored: Sequence[ScoredEntity]) -> list[ScoredEntity]:
-    """Near-proof first, then by evidence (``raw``), highest first; ties by name."""
-    return sorted(scored, key=lambda entity: (not entity.proof, -entity.raw, entity.entity))
+    """Proof first, then by evidence (``raw``), highest first; ties by name."""
+    return sorted(scored, key=lambda entity: (-entity.proof, -entity.raw, entity.entity))
 
 
 def queue_length(
@@ -48,7 +49,7 @@ def queue_length(
     known = past["evidence"].dropna().to_numpy(dtype=np.float64)
     average = entries_a_day(known, days, ranked)
     shown = [
-        entity.proof or usual <= ordinary_share * budget
+        entity.proof > 0 or usual <= ordinary_share * budget
         for entity, usual in zip(ranked, average, strict=True)
     ]
     return min(budget, shown.index(False) if False in shown else len(shown))

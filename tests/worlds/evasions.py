@@ -2,8 +2,17 @@
 
 from __future__ import annotations
 
-from tests.worlds.histories import HOME, World
-from tests.worlds.plants import DAY, Plant, back, clone_thirty, everything_at_once
+from tests.worlds.histories import HOME, World, approval
+from tests.worlds.plants import (
+    DAY,
+    DECOY,
+    Plant,
+    back,
+    clone_thirty,
+    everything_at_once,
+    reads_a_share,
+    with_a_decoy,
+)
 
 
 def half_before_and_half_after_midnight(world: World) -> str:
@@ -122,9 +131,42 @@ def foreign_bucket_after_a_refused_listing(world: World) -> str:
     return "u009"
 
 
+def looks_at_the_decoy_and_is_refused(world: World) -> str:
+    """One look, which fails, by a service that looks at everything."""
+    with_a_decoy(world)
+    world.act(DAY, "svc-eval", DECOY, "inspect", action="HeadObject", failed=True, kind="service")
+    return "svc-eval"
+
+
+def grows_with_pauses_and_back_steps(world: World) -> str:
+    """Takes two steps up and one down, rests on Wednesdays, and keeps the last level for days."""
+    for ago in range(20):
+        if back(ago).weekday() != 2:
+            level = 1 / 1.3 ** max(0, ago - 3) / (1.5 if ago % 3 == 2 else 1)
+            reads_a_share(world, back(ago), "u013", level)
+    return "u013"
+
+
+def narrows_the_log_of_one_bucket(world: World) -> str:
+    """Leaves the trail on and switches off the access log of the bucket; another took it all."""
+    world.act(DAY, "u014", "s3://ckpt", "admin", object="s3://ckpt", action="PutBucketLogging")
+    return "u014"
+
+
+def writes_a_ticket_for_oneself(world: World) -> str:
+    """The ticket names the checkpoint and the day; its approver is the thief under the address."""
+    world.approvals.append(
+        approval("u016", "s3://ckpt/pretraining/run/step-2/*", back(1), DAY,
+                 approver="U016@example.com")
+    )  # fmt: skip
+    world.read(DAY, "u016", "ckpt-pretraining-2", world.shards("ckpt-pretraining-2")[:45], 14)
+    return "u016"
+
+
 EVASIONS: dict[str, tuple[Plant, ...]] = {
     "burst_peers": (half_before_and_half_after_midnight,),
     "burst_self": (half_before_and_half_after_midnight,),
+    "canary": (looks_at_the_decoy_and_is_refused,),
     "cluster_egress": (attaches_instead_of_exec,),
     "collusion": (parts_that_overlap_a_little,),
     "first_access": (lists_before_reading,),
@@ -132,8 +174,11 @@ EVASIONS: dict[str, tuple[Plant, ...]] = {
     "leaver": (comes_back_long_after_the_end,),
     "mass_clone": (opens_repositories_before_cloning, clones_as_a_new_machine_user),
     "odd_day": (rehearses_the_odd_day,),
+    "poisoning_guard": (grows_with_pauses_and_back_steps,),
     "recon": (looks_without_refusals,),
     "service_misuse": (service_key_with_the_usual_agent,),
     "shard_coverage": (becomes_a_reader_of_whole_artefacts,),
     "slow_drip": (drips_unevenly_with_pauses,),
+    "telemetry_gap": (narrows_the_log_of_one_bucket,),
+    "unapproved": (writes_a_ticket_for_oneself,),
 }

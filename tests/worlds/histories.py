@@ -110,6 +110,7 @@ def everyday_world(seed: int = 1, people: int = 48, days: int = DAYS) -> World:
         _add_identity(world, f"u{i:03d}", "human", TEAMS[i % len(TEAMS)])
     for name in ("svc-eval", "svc-backup", "svc-serve", "svc-ci", "svc-load"):
         _add_identity(world, name, "service", "platform")
+    world.approvals.append(approval("u040", "s3://ckpt/evals/run/step-1/*", FIRST, FIRST))
     habits = [_habits(world, rng, row["team"]) for row in world.directory[:people]]
     for offset in range(days):
         day = FIRST + timedelta(days=offset)

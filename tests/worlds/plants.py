@@ -12,10 +12,11 @@ import pandas as pd
 from models.detectors import DETECTORS, detector_settings
 from models.detectors.signal import signal_frame
 from models.features.history import History
-from tests.worlds.histories import HOME, LAST, World
+from tests.worlds.histories import HOME, LAST, World, approval
 
 DAY = LAST - timedelta(days=3)  # a Thursday
-SETTINGS = detector_settings({})
+DECOY = "ckpt-decoy"
+SETTINGS = detector_settings({"canary": {"assets": [DECOY]}})
 DETECTOR_OF = {detector.name: detector for detector in DETECTORS}
 
 Plant = Callable[[World], str]
@@ -93,6 +94,49 @@ def looks_at_everything_and_is_refused(world: World) -> str:
     for asset in world.assets:
         world.act(DAY, "u023", asset, "list", action="ListObjects", hour=3, failed=asset[-1] == "2")
     return "u023"
+
+
+def with_a_decoy(world: World) -> None:
+    """Add a checkpoint with which nobody has work."""
+    world.assets[DECOY] = world.assets["ckpt-evals-1"] | {
+        "asset_id": DECOY, "pattern": "s3://ckpt/evals/run/final/*",
+    }  # fmt: skip
+
+
+def opens_the_decoy(world: World) -> str:
+    with_a_decoy(world)
+    world.read(DAY, "u012", DECOY, world.shards(DECOY)[:1], 11)
+    return "u012"
+
+
+def reads_a_share(world: World, day: Any, user: str, share: float) -> None:
+    """Read a share of every checkpoint of two teams."""
+    for step in (1, 2, 3):
+        for team in ("pretraining", "posttraining"):
+            shards = world.shards(f"ckpt-{team}-{step}")
+            part = shards[: round(share * len(shards))]
+            world.read(day, user, f"ckpt-{team}-{step}", part, 10)
+
+
+def reads_more_every_day(world: World) -> str:
+    """Half as much again every two days, over 18 days, of six checkpoints."""
+    for ago in range(18):
+        reads_a_share(world, back(ago), "u013", 1 / 1.25**ago)
+    return "u013"
+
+
+def stops_the_trail(world: World) -> str:
+    world.read(DAY, "u014", "ckpt-inference-2", world.shards("ckpt-inference-2")[:30], 15)
+    trail = "arn:aws:cloudtrail:us-east-1:111122223333:trail/main"
+    world.act(DAY, "u014", trail, "admin", object=trail, action="StopLogging")
+    return "u014"
+
+
+def reads_beside_the_ticket(world: World) -> str:
+    """The ticket is for another checkpoint."""
+    world.approvals.append(approval("u016", "s3://ckpt/evals/run/step-1/*", DAY, DAY))
+    world.read(DAY, "u016", "ckpt-pretraining-2", world.shards("ckpt-pretraining-2")[:45], 14)
+    return "u016"
 
 
 def everything_at_once(world: World) -> str:
@@ -177,9 +221,36 @@ def backup_to_a_listed_place(world: World) -> str:
     return "svc-backup"
 
 
+def sweeps_all_but_the_decoy(world: World) -> str:
+    with_a_decoy(world)
+    return "svc-backup"
+
+
+def reads_as_much_as_ever(world: World) -> str:
+    part = world.shards("ckpt-inference-3")[:40]
+    for ago in range(30):
+        world.read(back(ago), "u002", "ckpt-inference-3", part, 10)
+    return "u002"
+
+
+def reads_the_state_of_the_trail(world: World) -> str:
+    trail = "arn:aws:cloudtrail:us-east-1:111122223333:trail/main"
+    for action in ("GetTrailStatus", "DescribeTrails", "GetEventSelectors"):
+        world.act(DAY, "u014", trail, "inspect", object=trail, action=action)
+    world.read(DAY, "u014", "ckpt-inference-2", world.shards("ckpt-inference-2")[:30], 15)
+    return "u014"
+
+
+def reads_as_the_ticket_says(world: World) -> str:
+    world.approvals.append(approval("u016", "s3://ckpt/pretraining/run/step-2/*", back(1), DAY))
+    world.read(DAY, "u016", "ckpt-pretraining-2", world.shards("ckpt-pretraining-2")[:45], 14)
+    return "u016"
+
+
 FIRING: dict[str, Plant] = {
     "burst_peers": leaver_copies_everything,
     "burst_self": leaver_copies_everything,
+    "canary": opens_the_decoy,
     "cluster_egress": researcher_enters_serving_pods,
     "collusion": three_read_a_third_each,
     "first_access": stranger_reads_frontier_checkpoint,
@@ -187,16 +258,20 @@ FIRING: dict[str, Plant] = {
     "leaver": leaver_copies_everything,
     "mass_clone": night_of_clones,
     "odd_day": everything_at_once,
+    "poisoning_guard": reads_more_every_day,
     "recon": looks_at_everything_and_is_refused,
     "service_misuse": service_key_on_a_laptop,
     "shard_coverage": leaver_copies_everything,
     "slow_drip": drip_of_five_shards_a_day,
+    "telemetry_gap": stops_the_trail,
+    "unapproved": reads_beside_the_ticket,
 }
 
 
 QUIET: dict[str, Plant] = {
     "burst_peers": whole_team_crunches,
     "burst_self": sweep_on_its_weekday,
+    "canary": sweeps_all_but_the_decoy,
     "cluster_egress": operator_enters_pods,
     "collusion": team_reads_in_parallel,
     "first_access": new_step_of_the_own_run,
@@ -204,10 +279,13 @@ QUIET: dict[str, Plant] = {
     "leaver": leaver_works_on,
     "mass_clone": known_repositories_again,
     "odd_day": backup_as_every_night,
+    "poisoning_guard": reads_as_much_as_ever,
     "recon": backup_as_every_night,
     "service_misuse": backup_as_every_night,
     "shard_coverage": sweep_on_its_weekday,
     "slow_drip": reads_the_same_shards_daily,
+    "telemetry_gap": reads_the_state_of_the_trail,
+    "unapproved": reads_as_the_ticket_says,
 }
 
 

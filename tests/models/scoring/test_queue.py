@@ -98,4 +98,4 @@ def test_near_proof_is_most_of_a_most_sensitive_artefact(
     detector: str, more: dict[str, object], proves: bool
 ) -> None:
     (found,) = score(signal(detector, **({"p_value": 1e-4} | more)))
-    assert found.proof is proves
+    assert (found.proof > 0) is proves

@@ -28,7 +28,7 @@ from jobs.stages.publish.report.pictures import (
     stacked_score,
     trail_picture,
 )
-from models.scoring.approval import approved_identity, covers, may_approve, moment
+from models.features.approval import approved_identity, covers, may_approve, moment
 from models.wording import say_amount, say_taken, say_window
 
 if TYPE_CHECKING:

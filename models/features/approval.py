@@ -16,7 +16,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from fnmatch import fnmatchcase
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 import pandas as pd
@@ -28,7 +28,6 @@ from models.features.rows import Floats, each_row, explode_structs
 from schemas.context import names_of
 
 if TYPE_CHECKING:
-    from schemas.config import Scoring
     from schemas.context import Context
 
 OPEN_DAYS = 365.0
@@ -51,7 +50,19 @@ class Ticket:
     credit: float
 
 
-def tickets_by_user(context: Context, rules: Scoring) -> dict[str, list[Ticket]]:
+class FullCredit(Protocol):
+    """How wide and long an approval may be and count fully."""
+
+    @property
+    def approved_assets(self) -> float:
+        """Listed assets."""
+
+    @property
+    def approved_days(self) -> float:
+        """Days."""
+
+
+def tickets_by_user(context: Context, rules: FullCredit) -> dict[str, list[Ticket]]:
     """Approvals that count, by the identity that they are for, sorted by id."""
     tickets: dict[str, list[Ticket]] = {}
     patterns = asset_patterns(context)
@@ -144,7 +155,7 @@ def _credit(
     start: pd.Timestamp | None,
     end: pd.Timestamp | None,
     patterns: Mapping[str, str],
-    rules: Scoring,
+    rules: FullCredit,
 ) -> float:
     """1 up to ``approved_assets`` listed assets and ``approved_days`` days, then in proportion."""
     assets = sum(covers(pattern, asset, patterns) for asset in patterns)

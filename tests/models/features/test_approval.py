@@ -8,7 +8,7 @@ from typing import Any
 import pandas as pd
 import pytest
 
-from models.scoring.approval import (
+from models.features.approval import (
     Ticket,
     approved_share,
     covers,
