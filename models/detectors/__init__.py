@@ -20,6 +20,8 @@ import yaml
 from pydantic import ValidationError
 
 from models.detectors import (
+    api_distillation,
+    api_extraction,
     burst_peers,
     burst_self,
     cluster_egress,
@@ -29,6 +31,7 @@ from models.detectors import (
     leaver,
     mass_clone,
     odd_day,
+    probing,
     recon,
     service_misuse,
     shard_coverage,
@@ -59,6 +62,8 @@ class Detector(Generic[OneDetectorsSettings]):
 
 
 DETECTORS: tuple[Detector[Any], ...] = (
+    Detector(api_distillation.score, api_distillation.ApiDistillationSettings),
+    Detector(api_extraction.score, api_extraction.ApiExtractionSettings),
     Detector(burst_peers.score, burst_peers.BurstPeersSettings),
     Detector(burst_self.score, burst_self.BurstSelfSettings),
     Detector(cluster_egress.score, cluster_egress.ClusterEgressSettings),
@@ -68,6 +73,7 @@ DETECTORS: tuple[Detector[Any], ...] = (
     Detector(leaver.score, leaver.LeaverSettings),
     Detector(mass_clone.score, mass_clone.MassCloneSettings),
     Detector(odd_day.score, odd_day.OddDaySettings),
+    Detector(probing.score, probing.ProbingSettings),
     Detector(recon.score, recon.ReconSettings),
     Detector(service_misuse.score, service_misuse.ServiceMisuseSettings),
     Detector(shard_coverage.score, shard_coverage.ShardCoverageSettings),

@@ -8,6 +8,10 @@ from schemas.tables.values import USER_KINDS
 MAX_KEY_VALUES = 20
 """Most values in a list of ``api_days``."""
 
+API_WEEK = ("prompt_tokens", "parameter_sets", "parameters", "first_time", "last_time", "hours",
+            "minutes", "networks", "addresses", "agents")  # fmt: skip
+"""Columns that the models need of the last seven days only."""
+
 API_DAYS = Table(
     name="api_days",
     stage="aggregate",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from tests.worlds import api_queries
 from tests.worlds.histories import HOME, World
 from tests.worlds.plants import DAY, Plant, back, clone_thirty, everything_at_once
 
@@ -123,6 +124,16 @@ def foreign_bucket_after_a_refused_listing(world: World) -> str:
 
 
 EVASIONS: dict[str, tuple[Plant, ...]] = {
+    "api_distillation": (
+        api_queries.keys_of_one_network,
+        api_queries.keys_of_one_account,
+        api_queries.keys_of_one_program,
+        api_queries.keys_born_together,
+    ),
+    "api_extraction": (
+        api_queries.extracts_by_rising_habit,
+        api_queries.extracts_by_weighted_tokens,
+    ),
     "burst_peers": (half_before_and_half_after_midnight,),
     "burst_self": (half_before_and_half_after_midnight,),
     "cluster_egress": (attaches_instead_of_exec,),
@@ -132,6 +143,7 @@ EVASIONS: dict[str, tuple[Plant, ...]] = {
     "leaver": (comes_back_long_after_the_end,),
     "mass_clone": (opens_repositories_before_cloning, clones_as_a_new_machine_user),
     "odd_day": (rehearses_the_odd_day,),
+    "probing": (api_queries.probes_a_little_each_day,),
     "recon": (looks_without_refusals,),
     "service_misuse": (service_key_with_the_usual_agent,),
     "shard_coverage": (becomes_a_reader_of_whole_artefacts,),

@@ -24,6 +24,7 @@ from schemas.context import (
 )
 from schemas.tables.access import ACCESS, OBJECT_ACCESS
 from schemas.tables.values import HISTORY_DAYS
+from tests.worlds.api_queries import add_queries, api_frame
 from tests.worlds.coverage import coverage_of
 from tests.worlds.features import features_of
 from tests.worlds.graphs import graph_of
@@ -69,6 +70,7 @@ class World:
     assets: dict[str, dict[str, Any]] = field(default_factory=dict)
     approvals: list[dict[str, Any]] = field(default_factory=list)
     events: list[Event] = field(default_factory=list)
+    queries: list[dict[str, Any]] = field(default_factory=list)
 
     def shards(self, asset: str) -> list[str]:
         """Names of the asset's objects."""
@@ -96,6 +98,7 @@ class World:
         return replace(
             self,
             events=list(self.events),
+            queries=list(self.queries),
             approvals=list(self.approvals),
             directory=[dict(row) for row in self.directory],
         )
@@ -117,6 +120,7 @@ def everyday_world(seed: int = 1, people: int = 48, days: int = DAYS) -> World:
             if rng.random() < (0.9 if day.weekday() < 5 else 0.08):
                 _person_day(world, rng, day, row, rate, favourites, repos, start)
         _service_day(world, rng, day)
+    add_queries(world, np.random.default_rng([seed, 2]), people, days)
     return world
 
 
@@ -137,6 +141,8 @@ def _add_assets(world: World) -> None:
         add(f"data-{i}", "dataset", "data", 2 + i % 2, f"s3://data/set-{i}/v1/*", 200)
     for i in range(36):
         add(f"repo-{i}", "repo", TEAMS[i % 6], 2 + i % 3, f"github://lab/repo-{i}", None)
+    for name, sensitivity in (("model-orion", 5), ("model-vega", 3)):
+        add(name, "model", "inference", sensitivity, f"model://{name}", None)
     for i, team in enumerate(TEAMS[:4]):
         add(f"ns-{team}", "namespace", team, 3 + i % 3, f"k8s://prod/{team}", None)
 
@@ -310,11 +316,15 @@ def history_of(
 ) -> History:
     """The detectors' input of a day; ``frames``: access and object_access, made once."""
     access, objects = frames or frames_of(world)
-    return history_from(access, objects, context_of(world), day)
+    return history_from(access, objects, context_of(world), day, world.queries)
 
 
 def history_from(
-    access: pd.DataFrame, objects: pd.DataFrame, context: Context, day: date
+    access: pd.DataFrame,
+    objects: pd.DataFrame,
+    context: Context,
+    day: date,
+    queries: list[dict[str, Any]] | None = None,
 ) -> History:
     """The detectors' input of a day, from rows of ACCESS and OBJECT_ACCESS of any days."""
     first = day - timedelta(days=HISTORY_DAYS - 1)
@@ -335,6 +345,7 @@ def history_from(
         assets=pd.DataFrame(features.asset_days.groupby("asset_id")[["written"]].max()),
         coverage=coverage,
         first_reads=coverage[coverage["day"] >= month],
+        api_days=api_frame(queries or [], day),
         nodes=nodes,
         edges=edges,
         context=context,

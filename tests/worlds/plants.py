@@ -12,6 +12,7 @@ import pandas as pd
 from models.detectors import DETECTORS, detector_settings
 from models.detectors.signal import signal_frame
 from models.features.history import History
+from tests.worlds import api_queries
 from tests.worlds.histories import HOME, LAST, World
 
 DAY = LAST - timedelta(days=3)  # a Thursday
@@ -178,6 +179,8 @@ def backup_to_a_listed_place(world: World) -> str:
 
 
 FIRING: dict[str, Plant] = {
+    "api_distillation": api_queries.keys_behind_one_proxy,
+    "api_extraction": api_queries.one_key_asks_for_probabilities,
     "burst_peers": leaver_copies_everything,
     "burst_self": leaver_copies_everything,
     "cluster_egress": researcher_enters_serving_pods,
@@ -187,6 +190,7 @@ FIRING: dict[str, Plant] = {
     "leaver": leaver_copies_everything,
     "mass_clone": night_of_clones,
     "odd_day": everything_at_once,
+    "probing": api_queries.probes_the_guardrails,
     "recon": looks_at_everything_and_is_refused,
     "service_misuse": service_key_on_a_laptop,
     "shard_coverage": leaver_copies_everything,
@@ -195,6 +199,8 @@ FIRING: dict[str, Plant] = {
 
 
 QUIET: dict[str, Plant] = {
+    "api_distillation": api_queries.load_test_of_one_key,
+    "api_extraction": api_queries.benchmark_as_every_night,
     "burst_peers": whole_team_crunches,
     "burst_self": sweep_on_its_weekday,
     "cluster_egress": operator_enters_pods,
@@ -204,6 +210,7 @@ QUIET: dict[str, Plant] = {
     "leaver": leaver_works_on,
     "mass_clone": known_repositories_again,
     "odd_day": backup_as_every_night,
+    "probing": api_queries.some_failures_as_usual,
     "recon": backup_as_every_night,
     "service_misuse": backup_as_every_night,
     "shard_coverage": sweep_on_its_weekday,

@@ -1,0 +1,94 @@
+"""Probing: queries that guardrails stop, refusals, many models tried, beyond the usual."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from models.detectors.settings import DetectorSettings
+from models.detectors.signal import Signal
+from models.features.api import api_amounts, doublings, usual_amount
+from models.features.assets import leading_assets
+from models.features.novelty import trust_after
+from models.features.rows import active_entities, each_row, recent
+from models.features.settings import Number, Whole
+from models.reasons.parts import Count
+from models.reasons.reason import Reason
+
+if TYPE_CHECKING:
+    from models.features.history import History
+
+
+class ProbingSettings(DetectorSettings):
+    """Settings of probing.yml."""
+
+    refused_weight: Number
+    failed_weight: Number
+    models_weight: Number
+    few_attempts: Whole
+    few_models: Whole
+    most_doublings: Number
+    settle_days: Whole
+    min_attempts: Whole
+
+
+def score(history: History, settings: ProbingSettings) -> list[Signal]:
+    """Weighted sum of doublings beyond the usual of three amounts; higher is riskier.
+
+    Amounts: queries that a guardrail or content policy stopped or marked, other failed queries,
+    distinct models tried. Row 1d for everyone, 0 for those who queried no model. Fails for probes
+    that the model answers and no guardrail marks.
+    """
+    active = active_entities(history)
+    if active.empty:
+        return []
+    table = api_amounts(history)
+    refused, failures = table.amounts["refused"], table.amounts["failures"]
+    # A marked query may have succeeded, so the difference may be negative.
+    failed = np.maximum(failures - refused, 0.0)
+    parts = (
+        (settings.refused_weight, refused, settings.few_attempts),
+        (settings.failed_weight, failed, settings.few_attempts),
+        (settings.models_weight, table.amounts["models"], settings.few_models),
+    )
+    total = np.zeros(len(table.users))
+    for weight, values, few in parts:
+        total += weight * doublings(values, table.kinds, few, settings.most_doublings)
+    total *= float(trust_after(table.days, settings.settle_days))
+    attempts = np.nan_to_num(refused[:, 0]) + np.nan_to_num(failed[:, 0])
+    expected = usual_amount(refused, table.kinds) + usual_amount(failed, table.kinds)
+    columns = ["user_id", "asset_id", "requests", "refused", "failures"]
+    today = recent(history.api_days, history.day, columns, 1)
+    today["amount"] = today["refused"] + today["failures"] + 1e-6 * today["requests"]
+    assets = leading_assets(today, "amount", history.context)
+    place = {user: number for number, user in enumerate(table.users)}
+    found = []
+    for user, kind in each_row(active):
+        number = place.get(user, -1)
+        if number < 0 or np.isnan(refused[number, 0]):
+            found.append(
+                Signal(user, kind, "1d", 0.0, 0.0, 0.0, "attempts", Reason("queried_no_model"))
+            )
+            continue
+        reason = Reason(
+            "probed",
+            refused=Count(float(refused[number, 0])),
+            failed=Count(float(failed[number, 0])),
+            models=Count(float(table.amounts["models"][number, 0])),
+            usual=Count(float(expected[number])),
+        )
+        found.append(
+            Signal(
+                entity=user,
+                user_kind=kind,
+                window="1d",
+                statistic=float(total[number]),
+                observed=float(attempts[number]),
+                expected=float(expected[number]),
+                unit="attempts",
+                reason=reason,
+                asset_ids=assets[user],
+            )
+        )
+    return found

@@ -1,0 +1,15 @@
+"""api_distillation: speaks of its case, and not of its look-alike."""
+
+from __future__ import annotations
+
+import pandas as pd
+
+from tests.worlds.plants import FIRING, QUIET, Planted, assert_fires, assert_quiet
+
+
+def test_fires(planted: Planted, usual: pd.DataFrame) -> None:
+    assert_fires("api_distillation", *planted(FIRING["api_distillation"]), usual)
+
+
+def test_stays_quiet(planted: Planted, usual: pd.DataFrame) -> None:
+    assert_quiet("api_distillation", *planted(QUIET["api_distillation"]), usual)
