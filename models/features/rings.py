@@ -15,6 +15,8 @@ from models.features.rows import Codes, Floats
 
 USUAL_QUANTILE = 0.9
 MOST_RINGS = 500
+NETWORK_KEYS = 3.0
+"""Keys that one provider's network has without any reason."""
 TIES = {
     "address": ("address",),
     "network": ("network",),
@@ -45,10 +47,11 @@ def find_rings(keys: ApiKeys, least_keys: int, tie_nats: float, usual_keys: int)
 
     A tie is a set of m ≥ ``least_keys`` keys with the same values of some attributes. Its surprise
     is the Poisson deviance m ln(m / E) − (m − E), in nats; E is the number of keys with all these
-    values if attributes were independent, with their shares among the keys that are not in the set,
+    values if attributes were independent, with their shares among all keys that are not in the set,
     so that a ring does not make its own values usual. For a single attribute E is at least the 0.9
-    quantile of the numbers of keys of its other values. An owner's earlier number of keys a week
-    counts up to ``usual_keys``. Linear in keys × values: no pair of keys is compared.
+    quantile of the numbers of keys of its other values, for a network at least NETWORK_KEYS. An
+    owner's earlier number of keys a week counts up to ``usual_keys``. Linear in keys × values: no
+    pair of keys is compared.
     """
     found = [tie for kind in TIES for tie in _ties(keys, kind, least_keys, usual_keys)]
     found = [tie for tie in found if tie.nats >= tie_nats]
@@ -76,29 +79,27 @@ def find_rings(keys: ApiKeys, least_keys: int, tie_nats: float, usual_keys: int)
 
 def _ties(keys: ApiKeys, kind: str, least_keys: int, usual_keys: int) -> Iterator[Ring]:
     """The sets of one kind of tie with more keys than expected."""
-    names = TIES[kind]
-    rows = _values(keys, names)
-    if kind in OUTSIDE_ONLY:
-        rows = rows[keys.facts["outside"].to_numpy()[rows["key"]]]
-    rows = rows[(rows[list(names)] != "").all(axis=1)].reset_index(drop=True)
+    names, count = TIES[kind], len(keys.facts)
+    every = _values(keys, names)
+    every = every[(every[list(names)] != "").all(axis=1)].reset_index(drop=True)
+    outside = keys.facts["outside"].to_numpy()
+    rows = every[outside[every["key"]]] if kind in OUTSIDE_ONLY else every
     if rows.empty:
         return
     groups = rows.groupby(list(names), sort=True)
     number = groups.ngroup().to_numpy()
     size = np.bincount(number).astype(np.float64)
-    # Old keys have no birth, and that is a value too.
-    everybody = float(len(keys.facts) if "birth" in names else rows["key"].nunique())
-    expected = np.full(len(size), everybody)
+    # Shares are those among all keys: old ones have no birth, those of the office no network.
+    expected = np.full(len(size), float(outside.sum() if kind in OUTSIDE_ONLY else count))
     for name in names:
-        value = pd.factorize(rows[name])[0]
-        # A key with several spans of birth or networks counts once for each value.
-        holders = rows.assign(value=value).drop_duplicates(["key", "value"]).groupby("value").size()
-        of_group = np.zeros(len(size), dtype=np.int64)
-        of_group[number] = value
-        others = holders.to_numpy()[of_group] - size
-        expected *= (others + 1) / (everybody - size + 1)
+        holders = every.drop_duplicates(["key", name]).groupby(name).size()
+        value = np.zeros(len(size))
+        value[number] = rows[name].map(holders)
+        expected *= (value - size + 1) / (count - size + 1)
     if len(names) == 1:
         expected = np.maximum(expected, _quantile_of_others(size))
+    if "network" in names:
+        expected = np.maximum(expected, NETWORK_KEYS)
     if kind == "owner":
         earlier = np.zeros(len(size))
         np.maximum.at(earlier, number, keys.facts["earlier"].to_numpy()[rows["key"]])
