@@ -56,10 +56,10 @@ def score(history: History, settings: ApiDistillationSettings) -> list[Signal]:
 
     A ring: :func:`models.features.rings.find_rings`, of the keys of seven days. The effective
     number of keys is the exponential of the entropy of their shares of the pooled completion
-    tokens (Hill 1973) ÷ ``least_keys``, so that one large key is no ring. The usual key is the 0.9 quantile of the
-    others. The identity of the ring that took most and acted today has its value and names the
-    others; row 7d for everyone, 0 for the others. Fails for keys that share nothing at all, and for
-    a ring so large that hardly another key is left.
+    tokens (Hill 1973) ÷ ``least_keys``, so that one large key is no ring. The usual key is the 0.9
+    quantile of the others. The identity of the ring that took most and acted today has its value
+    and names the others; row 7d for everyone, 0 for the others. Fails for keys that share nothing
+    at all.
     """
     active = active_entities(history)
     if active.empty:
@@ -110,7 +110,8 @@ def _pool(keys: ApiKeys, ring: Ring, trust: float, settings: ApiDistillationSett
     foreign = float(tokens[facts["outside"].to_numpy()].sum()) / max(total, 1.0)
     place = settings.inside + (1 - settings.inside) * foreign
     tie = min(1.0, ring.nats / max(settings.full_nats, 1e-9))
-    value = trust * tie * place * np.log2(max(1.0, effective / settings.least_keys)) * np.log2(1 + total / usual)
+    spread = np.log2(max(1.0, effective / settings.least_keys))
+    value = trust * tie * place * spread * np.log2(1 + total / usual)
     users = facts.groupby("user_id")["tokens"].sum().reset_index()
     models = facts.groupby("model")["tokens"].sum().reset_index()
     return _Pool(

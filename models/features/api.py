@@ -82,7 +82,8 @@ def usual_amount(values: Floats, kinds: Codes) -> Floats:
     same = values[:, [ago for ago in WEEKDAYS if ago < values.shape[1]]]
     weekly = np.where(np.isfinite(same).sum(axis=1) >= 2, row_quantile(same, 0.5), 0.0)
     peers = others_quantile(_levels(values), kinds, PEERS_QUANTILE)
-    return np.maximum(np.maximum(np.nan_to_num(own), np.nan_to_num(weekly)), peers)
+    habit = np.maximum(np.nan_to_num(own), np.nan_to_num(weekly))
+    return np.asarray(np.maximum(habit, peers), dtype=np.float64)
 
 
 def doublings(values: Floats, kinds: Codes, few: float, most_doublings: float) -> Floats:
