@@ -55,14 +55,14 @@ def score(history: History, settings: ApiExtractionSettings) -> list[Signal]:
         strict=True,
     ))  # fmt: skip
     total = np.zeros(len(table.users))
+    expected = np.zeros(len(table.users))
     for name, weight in weights.items():
         values = table.amounts[name]
-        total += weight * doublings(
-            values, table.kinds, settings.few_requests, settings.most_doublings
-        )
+        usual = usual_amount(values, table.kinds, table.days)
+        total += weight * doublings(values, usual, settings.few_requests, settings.most_doublings)
+        expected = np.maximum(expected, usual) if name in TELLING else expected
     total *= float(trust_after(table.days, settings.settle_days))
     telling = {name: np.nan_to_num(table.amounts[name][:, 0]) for name in TELLING}
-    expected = sum(usual_amount(table.amounts[name], table.kinds) for name in TELLING)
     requests = np.nan_to_num(table.amounts["requests"][:, 0])
     today = recent(history.api_days, history.day, ["user_id", "asset_id", "requests", *TELLING], 1)
     # A query of one of the kinds counts most; a model without any is named last.
@@ -93,7 +93,7 @@ def score(history: History, settings: ApiExtractionSettings) -> list[Signal]:
                 window="1d",
                 statistic=float(total[number]),
                 observed=max(counts.values()),
-                expected=float(np.asarray(expected)[number]),
+                expected=float(expected[number]),
                 unit="requests",
                 reason=reason,
                 asset_ids=assets[user],

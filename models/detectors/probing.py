@@ -8,7 +8,7 @@ import numpy as np
 
 from models.detectors.settings import DetectorSettings
 from models.detectors.signal import Signal
-from models.features.api import api_amounts, doublings, usual_amount
+from models.features.api import api_amounts, by_volume, doublings, usual_amount
 from models.features.assets import leading_assets
 from models.features.novelty import trust_after
 from models.features.rows import active_entities, each_row, recent
@@ -26,6 +26,7 @@ class ProbingSettings(DetectorSettings):
     refused_weight: Number
     failed_weight: Number
     models_weight: Number
+    most_by_volume: Whole
     few_attempts: Whole
     few_models: Whole
     most_doublings: Number
@@ -37,8 +38,8 @@ def score(history: History, settings: ProbingSettings) -> list[Signal]:
     """Weighted sum of doublings beyond the usual of three amounts; higher is riskier.
 
     Amounts: queries that a guardrail or content policy stopped or marked, other failed queries,
-    distinct models tried. Row 1d for everyone, 0 for those who queried no model. Fails for probes
-    that the model answers and no guardrail marks.
+    distinct models tried. Many queries explain some refusals. Row 1d for everyone, 0 for those who
+    queried no model. Fails for probes that the model answers and no guardrail marks.
     """
     active = active_entities(history)
     if active.empty:
@@ -53,11 +54,15 @@ def score(history: History, settings: ProbingSettings) -> list[Signal]:
         (settings.models_weight, table.amounts["models"], settings.few_models),
     )
     total = np.zeros(len(table.users))
+    expected = np.zeros(len(table.users))
     for weight, values, few in parts:
-        total += weight * doublings(values, table.kinds, few, settings.most_doublings)
+        usual = usual_amount(values, table.kinds, table.days)
+        if values is not table.amounts["models"]:
+            usual = np.maximum(usual, by_volume(table, values, settings.most_by_volume))
+            expected += usual
+        total += weight * doublings(values, usual, few, settings.most_doublings)
     total *= float(trust_after(table.days, settings.settle_days))
     attempts = np.nan_to_num(refused[:, 0]) + np.nan_to_num(failed[:, 0])
-    expected = usual_amount(refused, table.kinds) + usual_amount(failed, table.kinds)
     columns = ["user_id", "asset_id", "requests", "refused", "failures"]
     today = recent(history.api_days, history.day, columns, 1)
     today["amount"] = today["refused"] + today["failures"] + 1e-6 * today["requests"]

@@ -68,15 +68,15 @@ def api_amounts(history: History) -> ApiAmounts:
     return ApiAmounts(users, np.asarray(pd.factorize(kinds, sort=True)[0]), amounts, days)
 
 
-def usual_amount(values: Floats, kinds: Codes) -> Floats:
+def usual_amount(values: Floats, kinds: Codes, days: int) -> Floats:
     """The usual daily amount of each identity: its own habit or that of its peers, the higher.
 
-    ``values``: (users, days) as in :class:`ApiAmounts`. The own habit is the upper quartile of its
-    days before the last GAP_DAYS, or the median of the same weekdays. That of peers is the 0.9
-    quantile of the upper quartiles of the others of its kind, so that no single one of them makes
-    an amount usual. Fails for a rhythm longer than a week.
+    ``values``, ``days``: as in :class:`ApiAmounts`. The own habit is the upper quartile of its days
+    before the last GAP_DAYS (half of them in a young log), or the median of the same weekdays. That
+    of peers is the 0.9 quantile of the upper quartiles of the others of its kind, so that no single
+    one of them makes an amount usual. Fails for a rhythm longer than a week.
     """
-    past = values[:, GAP_DAYS:]
+    past = values[:, min(GAP_DAYS, max(1, days // 2)) :]
     own = row_quantile(past, HABIT_QUANTILE)
     own = np.where(np.isfinite(past).sum(axis=1) >= LEAST_HABIT_DAYS, own, 0.0)
     same = values[:, [ago for ago in WEEKDAYS if ago < values.shape[1]]]
@@ -86,17 +86,34 @@ def usual_amount(values: Floats, kinds: Codes) -> Floats:
     return np.asarray(np.maximum(habit, peers), dtype=np.float64)
 
 
-def doublings(values: Floats, kinds: Codes, few: float, most_doublings: float) -> Floats:
+def doublings(
+    values: Floats,
+    usual: Floats,
+    few: float,
+    most_doublings: float,
+) -> Floats:
     """Doublings of today's amount beyond the usual, at least 0, shape (users,); higher is riskier.
 
-    ``few``: an amount that is added to both, so that small ones say little. The own habit excuses
+    ``usual``: :func:`usual_amount` or more; ``few``: an amount that is added to both, so that small
+    ones say little. The own habit excuses
     no more than ``most_doublings`` beyond what anybody else does.
     """
     today = np.nan_to_num(values[:, 0])
-    beyond = np.log2((few + today) / (few + usual_amount(values, kinds)))
+    beyond = np.log2((few + today) / (few + usual))
     anybody = _largest_other(_levels(values))
     unbounded = np.log2((few + today) / (few + anybody)) - most_doublings
     return np.maximum(0.0, np.maximum(beyond, unbounded))
+
+
+def by_volume(table: ApiAmounts, values: Floats, most: float) -> Floats:
+    """What today's number of queries explains of an amount, at most ``most``; shape (users,).
+
+    By the 0.9 quantile of the others' shares of such queries, of all kinds.
+    """
+    requests = table.amounts["requests"]
+    shares = np.nansum(values, axis=1) / np.maximum(np.nansum(requests, axis=1), 1.0)
+    usual = others_quantile(shares, np.zeros(len(shares), dtype=np.int64), PEERS_QUANTILE)
+    return np.asarray(np.minimum(usual * np.nan_to_num(requests[:, 0]), most), dtype=np.float64)
 
 
 def _levels(values: Floats) -> Floats:

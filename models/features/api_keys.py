@@ -38,8 +38,8 @@ PRIVATE = re.compile(
 class ApiKeys:
     """Keys that were used in the seven days, in code order.
 
-    ``facts``: by key ``user_id``, ``credential``, ``tokens`` (completion), ``today`` (tokens of
-    the day), ``requests``, ``outside`` (bool), ``earlier`` (other keys a week that its owner used
+    ``facts``: by key ``user_id``, ``credential``, ``tokens`` (completion), ``requests``,
+    ``outside`` (never used from our own networks), ``earlier`` (keys a week that its owner used
     before) and the attributes ``model``, ``parameters``, ``agent``, ``rhythm``; empty text: not
     known. ``addresses``, ``networks``, ``births``: ``key`` and ``value``, one row for each value
     of a key. ``days``: days between the first query in the log and the day.
@@ -68,8 +68,6 @@ def api_keys(history: History) -> ApiKeys:
     week["key"] = grouped.ngroup()
     facts = grouped.agg(tokens=("tokens", "sum"), requests=("requests", "sum")).reset_index()
     count = len(facts)
-    today = week[week["ago"] == 0].groupby("key")["tokens"].sum()
-    facts["today"] = today.reindex(range(count)).fillna(0.0).to_numpy()
     for name, column in (("model", "asset_id"), ("parameters", "parameters")):
         facts[name] = _leading(week, column, count)
     facts["agent"] = _most_common(_items(week, "agents"), count)
@@ -77,8 +75,7 @@ def api_keys(history: History) -> ApiKeys:
     networks, addresses = _items(week, "networks"), _items(week, "addresses")
     addresses = addresses[~_is_private(addresses["value"])]
     ours = networks["value"].str.startswith(OWN_ZONES) | _is_private(networks["value"])
-    inside = set(networks.loc[ours, "key"]) - set(addresses["key"])
-    facts["outside"] = ~facts.index.isin(list(inside))
+    facts["outside"] = ~facts.index.isin(networks.loc[ours, "key"])
     facts["earlier"] = _earlier_keys(month, facts)
     return ApiKeys(
         facts=facts,

@@ -31,6 +31,8 @@ TIES = {
 """Kinds of tie, and the attributes that keys tied by it share."""
 OUTSIDE_ONLY = frozenset({"program", "rhythm"})
 """Ties that count between keys used from outside alone: inside, one program serves many people."""
+PROGRAM = ("agent", "parameters", "model")
+"""Attributes that a program brings along."""
 
 
 @dataclass(frozen=True)
@@ -48,7 +50,8 @@ def find_rings(keys: ApiKeys, least_keys: int, tie_nats: float, usual_keys: int)
     A tie is a set of m ≥ ``least_keys`` keys with the same values of some attributes. Its surprise
     is the Poisson deviance m ln(m / E) − (m − E), in nats; E is the number of keys with all these
     values if attributes were independent, with their shares among all keys that are not in the set,
-    so that a ring does not make its own values usual. For a single attribute E is at least the 0.9
+    so that a ring does not make its own values usual. Of a program's attributes the share of those
+    with all of them counts if it is larger. For a single attribute E is at least the 0.9
     quantile of the numbers of keys of its other values, for a network at least NETWORK_KEYS. An
     owner's earlier number of keys a week counts up to ``usual_keys``. Linear in keys × values: no
     pair of keys is compared.
@@ -87,15 +90,21 @@ def _ties(keys: ApiKeys, kind: str, least_keys: int, usual_keys: int) -> Iterato
     if rows.empty:
         return
     groups = rows.groupby(list(names), sort=True)
-    number = groups.ngroup().to_numpy()
+    number = np.asarray(groups.ngroup(), dtype=np.int64)
     size = np.bincount(number).astype(np.float64)
     # Shares are those among all keys: old ones have no birth, those of the office no network.
     expected = np.full(len(size), float(outside.sum() if kind in OUTSIDE_ONLY else count))
+    together = [name for name in names if name in PROGRAM]
+    alone = np.ones(len(size))
     for name in names:
-        holders = every.drop_duplicates(["key", name]).groupby(name).size()
-        value = np.zeros(len(size))
-        value[number] = rows[name].map(holders)
-        expected *= (value - size + 1) / (count - size + 1)
+        share = _share_of_others(keys, rows, number, [name])
+        if name in together:
+            alone *= share
+        else:
+            expected *= share
+    if together:
+        # One program has its own parameters and model, so these are not independent.
+        expected *= np.maximum(alone, _share_of_others(keys, rows, number, together))
     if len(names) == 1:
         expected = np.maximum(expected, _quantile_of_others(size))
     if "network" in names:
@@ -109,6 +118,17 @@ def _ties(keys: ApiKeys, kind: str, least_keys: int, usual_keys: int) -> Iterato
     parts = np.split(rows["key"].to_numpy()[order], np.cumsum(size.astype(np.int64))[:-1])
     for place in np.flatnonzero((size >= least_keys) & (nats > 0)):
         yield Ring(np.unique(parts[place]), kind, float(nats[place]))
+
+
+def _share_of_others(keys: ApiKeys, rows: pd.DataFrame, number: Codes, names: list[str]) -> Floats:
+    """Share of the keys outside each set that have the set's values of ``names``, never 0."""
+    size = np.bincount(number).astype(np.float64)
+    every, count = _values(keys, tuple(names)), len(keys.facts)
+    holders = every.groupby(names).size().rename("holders")
+    of_row = rows.join(holders, on=names)["holders"].to_numpy(np.float64)
+    found = np.zeros(len(size))
+    found[number] = of_row
+    return np.asarray((found - size + 1) / (count - size + 1), dtype=np.float64)
 
 
 def _values(keys: ApiKeys, names: tuple[str, ...]) -> pd.DataFrame:

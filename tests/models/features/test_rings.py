@@ -19,7 +19,7 @@ def keys_of(rows: list[dict[str, Any]]) -> ApiKeys:
     """Keys with these attributes; lists: ``addresses``, ``networks``, ``births``."""
     facts = pd.DataFrame(
         [
-            {"user_id": f"u{n}", "credential": f"k{n}", "tokens": 100.0, "today": 10.0,
+            {"user_id": f"u{n}", "credential": f"k{n}", "tokens": 100.0,
              "requests": 5, "outside": True, "earlier": 0.0, "model": "m", "parameters": f"p{n}",
              "agent": f"a{n}", "rhythm": f"r{n}"}
             | {key: value for key, value in row.items() if not isinstance(value, list)}
@@ -45,12 +45,21 @@ def test_surprise_is_the_deviance_of_a_poisson_number() -> None:
     assert list(ring.keys) == list(range(10))
 
 
-def test_a_conjunction_is_expected_as_if_attributes_were_independent() -> None:
+def test_a_program_is_expected_as_often_as_others_have_all_of_it() -> None:
     rows = [{"agent": "one", "parameters": "p"}] * 6 + [{"agent": "one"}] * 4 + [{}] * 10
     (ring,) = find_rings(keys_of(rows), 3, 0.0, 10)
-    # Of the 14 others 4 have the program, none the parameters, all the model.
-    expected = 20 * (5 / 15) * (1 / 15) * (15 / 15)
+    # Of the 14 others none has the program with these parameters.
+    expected = 20 * (0 + 1) / (14 + 1)
     assert ring.tie == "program"
+    assert ring.nats == pytest.approx(6 * math.log(6 / expected) - (6 - expected))
+
+
+def test_birth_and_program_are_expected_as_if_they_were_independent() -> None:
+    alike = {"births": ["s1"], "agent": "one"}
+    rows = [alike] * 6 + [{"births": ["s1"]}] * 2 + [{"agent": "one"}] * 4 + [{} for _ in range(10)]
+    (ring,) = find_rings(keys_of(rows), 3, 0.0, 10)
+    expected = 22 * ((2 + 1) / (16 + 1)) * ((4 + 1) / (16 + 1))
+    assert ring.tie == "birth_program"
     assert ring.nats == pytest.approx(6 * math.log(6 / expected) - (6 - expected))
 
 
@@ -63,6 +72,13 @@ def test_a_ring_of_outsiders_is_found_though_all_others_are_inside() -> None:
 def test_one_program_inside_ties_nobody() -> None:
     rows = [{"outside": False, "agent": "chat", "parameters": "p"}] * 40 + [{}] * 5
     assert find_rings(keys_of(rows), 4, 8.0, 10) == []
+
+
+def test_a_program_that_insiders_use_alike_ties_nobody_outside() -> None:
+    chat = {"agent": "chat", "parameters": "p"}
+    rows = [chat] * 10 + [{**chat, "outside": False}] * 20 + [{} for _ in range(20)]
+    assert find_rings(keys_of(rows), 4, 8.0, 10) == []
+    assert len(find_rings(keys_of(rows[:10] + rows[30:]), 4, 8.0, 10)) == 1
 
 
 def test_an_owner_of_many_keys_is_a_ring_unless_it_always_had_as_many() -> None:
