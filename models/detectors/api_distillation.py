@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from models.features.history import History
 
 USUAL_QUANTILE = 0.9
+LEADER_SHARE = 0.5
 MOST_RELATED = 200
 """Other identities that a signal names."""
 
@@ -57,7 +58,7 @@ def score(history: History, settings: ApiDistillationSettings) -> list[Signal]:
     A ring: :func:`models.features.rings.find_rings`, of the keys of seven days. The effective
     number of keys is the exponential of the entropy of their shares of the pooled completion
     tokens (Hill 1973) ÷ ``least_keys``, so that one large key is no ring. The usual key is the 0.9
-    quantile of the others. The identity of the ring that took most and acted today has its value
+    quantile of the others. One identity of the ring that took much and acted today has its value
     and names the others; row 7d for everyone, 0 for the others. Fails for keys that share nothing
     at all.
     """
@@ -71,12 +72,14 @@ def score(history: History, settings: ApiDistillationSettings) -> list[Signal]:
     pools = [_pool(keys, ring, trust, settings) for ring in rings]
     best: dict[str, _Pool] = {}
     member: dict[str, _Pool] = {}
+    leaders: dict[str, str] = {}
     for pool in sorted(pools, key=lambda pool: -pool.value):
-        leader = next((user for user in pool.users if user in acted), None)
+        leader = _leader(keys, pool, acted)
         if leader is not None and leader not in best:
             best[leader] = pool
         for user in pool.users:
             member.setdefault(user, pool)
+            leaders.setdefault(user, leader or user)
     own = keys.facts.groupby("user_id")["tokens"].sum()
     found = []
     for user, kind in each_row(active):
@@ -86,14 +89,24 @@ def score(history: History, settings: ApiDistillationSettings) -> list[Signal]:
         tokens = float(own.get(user, 0.0))
         reason = Reason("tied_to_no_ring")
         if user in member:
-            leader = next((one for one in member[user].users if one in acted), user)
             reason = Reason(
                 "in_a_ring",
                 keys=Count(len(member[user].ring.keys)),
-                leader=Identities((leader,)),
+                leader=Identities((leaders[user],)),
             )
         found.append(Signal(user, kind, "7d", 0.0, tokens, None, "tokens", reason))
     return found
+
+
+def _leader(keys: ApiKeys, pool: _Pool, acted: set[str]) -> str | None:
+    """The first by name of those who acted and took LEADER_SHARE of the largest amount or more.
+
+    The largest itself would be another one each day, and each would be a new finding.
+    """
+    facts = keys.facts.iloc[pool.ring.keys]
+    sums = facts[facts["user_id"].isin(acted)].groupby("user_id")["tokens"].sum()
+    large = sums[sums >= LEADER_SHARE * sums.max()]
+    return str(min(large.index)) if len(large) else None
 
 
 def _pool(keys: ApiKeys, ring: Ring, trust: float, settings: ApiDistillationSettings) -> _Pool:

@@ -122,7 +122,7 @@ def ring_of_keys(world: World, days: int = 5, **of_key: Any) -> str:
                     "addresses": [PROXIES[number]], "agents": [f"program-{number}/1"],
                     "parameters": f"0.9{number}/2{number}/-/-/-/-",
                     "hours": ((number * 5) % 24, (number * 5 + 7) % 24)} | more))  # fmt: skip
-    return f"acct-{KEYS - 1:02d}"
+    return "acct-00"
 
 
 def keys_behind_one_proxy(world: World) -> str:
