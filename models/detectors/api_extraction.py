@@ -8,10 +8,10 @@ import numpy as np
 
 from models.detectors.settings import DetectorSettings
 from models.detectors.signal import Signal
-from models.features.api import api_amounts, doublings, usual_amount
+from models.features.api import ApiAmounts, api_amounts, doublings, usual_amount
 from models.features.assets import leading_assets
 from models.features.novelty import trust_after
-from models.features.rows import active_entities, each_row, recent
+from models.features.rows import Floats, active_entities, each_row, recent
 from models.features.settings import Number, Whole
 from models.reasons.parts import Amount, Assets, Count
 from models.reasons.reason import Reason
@@ -48,20 +48,7 @@ def score(history: History, settings: ApiExtractionSettings) -> list[Signal]:
     if active.empty:
         return []
     table = api_amounts(history)
-    weights = dict(zip(
-        (*TELLING, "greedy_requests"),
-        (settings.logprob_weight, settings.bias_weight, settings.one_token_weight,
-         settings.greedy_weight),
-        strict=True,
-    ))  # fmt: skip
-    total = np.zeros(len(table.users))
-    expected = np.zeros(len(table.users))
-    for name, weight in weights.items():
-        values = table.amounts[name]
-        usual = usual_amount(values, table.kinds, table.days)
-        total += weight * doublings(values, usual, settings.few_requests, settings.most_doublings)
-        expected = np.maximum(expected, usual) if name in TELLING else expected
-    total *= float(trust_after(table.days, settings.settle_days))
+    total, expected = _beyond_usual(table, settings)
     telling = {name: np.nan_to_num(table.amounts[name][:, 0]) for name in TELLING}
     requests = np.nan_to_num(table.amounts["requests"][:, 0])
     today = recent(history.api_days, history.day, ["user_id", "asset_id", "requests", *TELLING], 1)
@@ -100,3 +87,21 @@ def score(history: History, settings: ApiExtractionSettings) -> list[Signal]:
             )
         )
     return found
+
+
+def _beyond_usual(table: ApiAmounts, settings: ApiExtractionSettings) -> tuple[Floats, Floats]:
+    """Statistic of each user, and the largest of the usual amounts of telling queries."""
+    weights = {
+        "logprob_requests": settings.logprob_weight,
+        "biased_requests": settings.bias_weight,
+        "one_token_requests": settings.one_token_weight,
+        "greedy_requests": settings.greedy_weight,
+    }
+    total = np.zeros(len(table.users))
+    expected = np.zeros(len(table.users))
+    for name, weight in weights.items():
+        values = table.amounts[name]
+        usual = usual_amount(values, table.kinds, table.days)
+        total += weight * doublings(values, usual, settings.few_requests, settings.most_doublings)
+        expected = np.maximum(expected, usual) if name in TELLING else expected
+    return total * float(trust_after(table.days, settings.settle_days)), expected

@@ -8,10 +8,10 @@ import numpy as np
 
 from models.detectors.settings import DetectorSettings
 from models.detectors.signal import Signal
-from models.features.api import api_amounts, by_volume, doublings, usual_amount
+from models.features.api import ApiAmounts, api_amounts, by_volume, doublings, usual_amount
 from models.features.assets import leading_assets
 from models.features.novelty import trust_after
-from models.features.rows import active_entities, each_row, recent
+from models.features.rows import Floats, active_entities, each_row, recent
 from models.features.settings import Number, Whole
 from models.reasons.parts import Count
 from models.reasons.reason import Reason
@@ -48,20 +48,7 @@ def score(history: History, settings: ProbingSettings) -> list[Signal]:
     refused, failures = table.amounts["refused"], table.amounts["failures"]
     # A marked query may have succeeded, so the difference may be negative.
     failed = np.maximum(failures - refused, 0.0)
-    parts = (
-        (settings.refused_weight, refused, settings.few_attempts),
-        (settings.failed_weight, failed, settings.few_attempts),
-        (settings.models_weight, table.amounts["models"], settings.few_models),
-    )
-    total = np.zeros(len(table.users))
-    expected = np.zeros(len(table.users))
-    for weight, values, few in parts:
-        usual = usual_amount(values, table.kinds, table.days)
-        if values is not table.amounts["models"]:
-            usual = np.maximum(usual, by_volume(table, values, settings.most_by_volume))
-            expected += usual
-        total += weight * doublings(values, usual, few, settings.most_doublings)
-    total *= float(trust_after(table.days, settings.settle_days))
+    total, expected = _beyond_usual(table, failed, settings)
     attempts = np.nan_to_num(refused[:, 0]) + np.nan_to_num(failed[:, 0])
     columns = ["user_id", "asset_id", "requests", "refused", "failures"]
     today = recent(history.api_days, history.day, columns, 1)
@@ -97,3 +84,23 @@ def score(history: History, settings: ProbingSettings) -> list[Signal]:
             )
         )
     return found
+
+
+def _beyond_usual(
+    table: ApiAmounts, failed: Floats, settings: ProbingSettings
+) -> tuple[Floats, Floats]:
+    """Statistic of each user, and the usual number of its refused and failed queries."""
+    models, few = table.amounts["models"], settings.few_attempts
+    usual = usual_amount(models, table.kinds, table.days)
+    total = doublings(models, usual, settings.few_models, settings.most_doublings)
+    total = settings.models_weight * total
+    expected = np.zeros(len(table.users))
+    for weight, values in (
+        (settings.refused_weight, table.amounts["refused"]),
+        (settings.failed_weight, failed),
+    ):
+        usual = usual_amount(values, table.kinds, table.days)
+        usual = np.maximum(usual, by_volume(table, values, settings.most_by_volume))
+        total += weight * doublings(values, usual, few, settings.most_doublings)
+        expected += usual
+    return total * float(trust_after(table.days, settings.settle_days)), expected

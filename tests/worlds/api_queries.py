@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import date, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -81,7 +82,7 @@ def add_queries(world: World, rng: np.random.Generator, people: int, days: int) 
         )  # fmt: skip
 
 
-def api_frame(queries: list[dict[str, Any]], day: date) -> pd.DataFrame:
+def api_frame(queries: Sequence[dict[str, Any]], day: date) -> pd.DataFrame:
     """``History.api_days`` of a day."""
     first = day - timedelta(days=MONTH_DAYS - 1)
     rows = [row for row in queries if first <= row["day"] <= day]
