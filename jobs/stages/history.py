@@ -12,6 +12,7 @@ from jobs.platform.errors import InputError
 from jobs.stages.stage import Read, StageTables
 from models.features.history import History
 from schemas.tables.access import ACCESS
+from schemas.tables.api import API_DAYS, API_WEEK
 from schemas.tables.coverage import COVERAGE, COVERAGE_DAYS
 from schemas.tables.features import ASSET_DAYS, ENTITY_DAYS, NOVELTY, PAIRS
 from schemas.tables.graph import GRAPH_EDGES, GRAPH_NODES
@@ -33,6 +34,7 @@ HISTORY_READS = (
     Read(NOVELTY, LOOK_BACK_DAYS),
     Read(ASSET_DAYS, LOOK_BACK_DAYS),
     Read(COVERAGE, LOOK_BACK_DAYS),
+    Read(API_DAYS, MONTH_DAYS - 1),
     Read(GRAPH_NODES),
     Read(GRAPH_EDGES),
 )
@@ -93,6 +95,9 @@ def _read_frames(
     access = frame(ACCESS, day)
     places = pa.array(sorted({to.partition("#")[0] for to in gifts(access)["to"]}), pa.string())
     used = (pc.field("events") > pc.field("failures")) & pc.field("asset_id").isin(places)
+    week, before = WEEK_DAYS - 1, day - timedelta(days=WEEK_DAYS)
+    counted = [name for name in API_DAYS.column_names if name not in API_WEEK]
+    queries = frame(API_DAYS, before, MONTH_DAYS - WEEK_DAYS - 1, counted)
     yesterday, users = day - timedelta(days=1), ["user_id", "asset_id"]
     return {
         "access": access,
@@ -103,6 +108,7 @@ def _read_frames(
         "assets": pd.DataFrame(written.groupby("asset_id")[["written"]].max()),
         "coverage": pd.concat([earlier, frame(COVERAGE, day)], ignore_index=True),
         "first_reads": frame(COVERAGE, day, MONTH_DAYS - 1, first_reads),
+        "api_days": pd.concat([queries, frame(API_DAYS, day, week)], ignore_index=True),
         "nodes": frame(GRAPH_NODES, day),
         "edges": frame(GRAPH_EDGES, day),
     }

@@ -20,6 +20,8 @@ import yaml
 from pydantic import ValidationError
 
 from models.detectors import (
+    api_distillation,
+    api_extraction,
     burst_peers,
     burst_self,
     canary,
@@ -31,6 +33,7 @@ from models.detectors import (
     mass_clone,
     odd_day,
     poisoning_guard,
+    probing,
     recon,
     service_misuse,
     shard_coverage,
@@ -63,6 +66,8 @@ class Detector(Generic[OneDetectorsSettings]):
 
 
 DETECTORS: tuple[Detector[Any], ...] = (
+    Detector(api_distillation.score, api_distillation.ApiDistillationSettings),
+    Detector(api_extraction.score, api_extraction.ApiExtractionSettings),
     Detector(burst_peers.score, burst_peers.BurstPeersSettings),
     Detector(burst_self.score, burst_self.BurstSelfSettings),
     Detector(canary.score, canary.CanarySettings),
@@ -74,6 +79,7 @@ DETECTORS: tuple[Detector[Any], ...] = (
     Detector(mass_clone.score, mass_clone.MassCloneSettings),
     Detector(odd_day.score, odd_day.OddDaySettings),
     Detector(poisoning_guard.score, poisoning_guard.PoisoningGuardSettings),
+    Detector(probing.score, probing.ProbingSettings),
     Detector(recon.score, recon.ReconSettings),
     Detector(service_misuse.score, service_misuse.ServiceMisuseSettings),
     Detector(shard_coverage.score, shard_coverage.ShardCoverageSettings),

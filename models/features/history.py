@@ -27,6 +27,8 @@ class History:
       places that the day's copies, shares and writes went to;
     * ``coverage``: of the 90 days; before the day its counts of objects alone;
     * ``first_reads``: ``coverage`` of the 30 days that end with the day, with ``new_objects``;
+    * ``api_days``: of the 30 days that end with the day; before the last seven of them without
+      the columns of API_WEEK;
     * ``nodes``, ``edges``: the graph of the day.
 
     ``assets``: by ``asset_id`` every asset touched in the 90 days, with the most objects that were
@@ -42,6 +44,7 @@ class History:
     assets: pd.DataFrame
     coverage: pd.DataFrame
     first_reads: pd.DataFrame
+    api_days: pd.DataFrame
     nodes: pd.DataFrame
     edges: pd.DataFrame
     context: Context

@@ -24,7 +24,7 @@ from schemas.tables.values import ACTION_CLASSES, WINDOWS
 
 UNITS = frozenset(
     """assets attempts bytes changes identities isolation novelties objects repositories sessions
-    share things times touches""".split()
+    requests share things times tokens touches""".split()
 )
 """Units of amounts."""
 WORDS = {
@@ -46,8 +46,19 @@ WORDS = {
         "agents": "rarely used programs",
         "credentials": "credentials or roles used",
     },
+    "tie": {
+        "address": "an address",
+        "network": "a network",
+        "owner": "an owner",
+        "network_program": "a network and a program",
+        "program": "a program and its parameters",
+        "birth_program": "a program and the days of their first use",
+        "birth_parameters": "parameters and the days of their first use",
+        "birth_rhythm": "hours of use and the days of their first use",
+        "rhythm": "a program, its parameters and hours of use",
+    },
 }
-"""Our own words by group and key: kinds of identity, spans of time, features of a day."""
+"""Our own words by group and key: kinds of identity, spans, features of a day, ties of keys."""
 SEPARATORS = (", ", "; ", "; also ")
 
 

@@ -6,6 +6,18 @@ A bracket is left out if one of its parts is missing or renders as empty text.
 from __future__ import annotations
 
 SENTENCES = {
+    # api_distillation
+    "tied_to_no_ring": "shares nothing unusual with other API keys",
+    "in_a_ring": "is one of a ring of {keys:count} API keys, led by {leader:identities}",
+    "leads_a_ring": "is one of {people:amount} with {keys:count} API keys that share {tie:word}; "
+    "together they took {tokens:amount} of {assets:assets} in 7 days[ (with {others:identities})]",
+    # api_extraction, probing
+    "queried_no_model": "queried no model",
+    "asked_for_distributions": "asked {assets:assets} for log-probabilities {logprobs:count} "
+    "times, with weighted tokens {biased:count} times and for one to three tokens {tokens:count} "
+    "times, in {requests:amount}",
+    "probed": "was stopped or marked by guardrails {refused:count} times and failed otherwise "
+    "{failed:count} times on {models:count} models, compared with {usual:count} usually",
     # burst_peers, burst_self
     "takes_more_than_colleagues": "took {amount:amount} {span:word}, compared with {usual:amount} "
     "by colleagues[ ({times:times})]",

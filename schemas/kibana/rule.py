@@ -31,6 +31,8 @@ SHOWN_FIELDS = (
 ATTACK = "https://attack.mitre.org"
 Technique = tuple[str, str]
 TACTICS: dict[tuple[str, str], tuple[Technique, ...]] = {
+    ("TA0043", "Reconnaissance"): (("T1595", "Active Scanning"),),
+    ("TA0042", "Resource Development"): (("T1583", "Acquire Infrastructure"),),
     ("TA0001", "Initial Access"): (
         ("T1078", "Valid Accounts"),
         ("T1078.004", "Cloud Accounts"),

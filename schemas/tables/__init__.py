@@ -9,6 +9,7 @@ never of the file that held it.
 from __future__ import annotations
 
 from schemas.tables.access import ACCESS, OBJECT_ACCESS
+from schemas.tables.api import API_DAYS
 from schemas.tables.coverage import COVERAGE
 from schemas.tables.events import EVENTS, REJECTS
 from schemas.tables.features import ASSET_DAYS, ENTITY_DAYS, NOVELTY, PAIRS
@@ -24,6 +25,7 @@ TABLES = (
     QUALITY,
     ACCESS,
     OBJECT_ACCESS,
+    API_DAYS,
     ASSET_DAYS,
     NOVELTY,
     PAIRS,

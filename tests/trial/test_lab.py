@@ -19,6 +19,8 @@ import pytest
 import yaml
 
 from jobs.trial.lab import main, make_lab
+from jobs.trial.lab.api_cases import API_INCIDENTS, API_LOOK_ALIKES
+from jobs.trial.lab.feed import SOURCES
 from jobs.trial.lab.look_alikes import LOOK_ALIKES
 from jobs.trial.lab.planting import INCIDENTS
 
@@ -27,7 +29,14 @@ pytestmark = pytest.mark.slow
 SMALL = {"people": 12, "services": 4, "days": 6}
 RESERVED = [
     ipaddress.ip_network(n)
-    for n in ("10.0.0.0/8", "100.64.0.0/10", "192.0.2.0/24", "198.51.100.0/24", "203.0.113.0/24")
+    for n in (
+        "10.0.0.0/8",
+        "100.64.0.0/10",
+        "192.0.2.0/24",
+        "198.18.0.0/15",
+        "198.51.100.0/24",
+        "203.0.113.0/24",
+    )
 ]
 
 
@@ -89,6 +98,11 @@ class Logs:
         self.github: list[dict] = []
         self.k8s: list[dict] = []
         self.slurm: list[dict[str, str]] = []
+        self.gateway = [
+            json.loads(line)
+            for path in sorted((folder / "raw" / "litellm_gateway").rglob("*.ndjson.gz"))
+            for line in gzip.decompress(path.read_bytes()).decode().splitlines()
+        ]
         self.folders: dict[str, set[str]] = {}
         raw = folder / "raw"
         for path in sorted((raw / "aws_cloudtrail").rglob("*.json.gz")):
@@ -151,6 +165,10 @@ class Logs:
         for r in self.slurm:
             if r["User"]:
                 found[f"{r['Cluster']}/{r['JobIDRaw']}"] = users.get(r["User"], "")
+        for r in self.gateway:
+            about = r["metadata"]
+            holder = about["user_api_key_user_id"] or about["user_api_key_alias"]
+            found[r["id"]] = holder or about["user_api_key_hash"]
         return found
 
 
@@ -201,8 +219,9 @@ def test_another_seed_is_another_lab(small: Path, tmp_path: Path) -> None:
 
 def test_every_case_is_planted_and_some_reach_the_last_day(logs: Logs) -> None:
     planted = {c["kind"] for c in logs.truth["incidents"]}
-    assert planted == {f.__name__ for f in INCIDENTS}
-    assert {c["kind"] for c in logs.truth["look_alikes"]} == {f.__name__ for f in LOOK_ALIKES}
+    assert planted == {f.__name__ for f in (*INCIDENTS, *API_INCIDENTS)}
+    look_alikes = {f.__name__ for f in (*LOOK_ALIKES, *API_LOOK_ALIKES)}
+    assert {c["kind"] for c in logs.truth["look_alikes"]} == look_alikes
     assert any(c["last_day"] == logs.truth["last_day"] for c in logs.truth["incidents"])
 
 
@@ -221,6 +240,7 @@ def test_record_and_event_counts(logs: Logs) -> None:
         "github_audit": logs.github,
         "kubernetes_audit": logs.k8s,
         "slurm_sacct": logs.slurm,
+        "litellm_gateway": logs.gateway,
     }
     for source, records in found.items():
         extra = 0 if source == "slurm_sacct" else truth["duplicate_records"][source]
@@ -237,7 +257,9 @@ def test_truth_names_people_and_assets_of_the_context(logs: Logs) -> None:
     users = {r["user_id"] for r in rows_of(context / "directory.csv")}
     assets = {r["asset_id"]: r for r in rows_of(context / "assets.csv")}
     for case in logs.truth["incidents"]:
-        assert case["user_ids"] and set(case["user_ids"]) <= users
+        known = set(case["user_ids"]) <= users
+        # Those who distil use accounts that the lab's directory does not hold.
+        assert case["user_ids"] and known == (case["kind"] != "api_distillation"), case["kind"]
         listed = [a for a in case["asset_ids"] if a in assets]
         assert len(listed) > len(case["asset_ids"]) * 0.6  # a few repositories are unlisted
         for step in case["evidence"]:
@@ -290,6 +312,7 @@ def test_no_address_outside_the_reserved_ranges(logs: Logs) -> None:
     seen = {r["sourceIPAddress"] for r in logs.trail}
     seen |= {r["actor_ip"] for r in logs.github if "actor_ip" in r}
     seen |= {ip for r in logs.k8s for ip in r["sourceIPs"]}
+    seen |= {r["metadata"]["requester_ip_address"] for r in logs.gateway}
     addresses = {s for s in seen if not s.endswith(".amazonaws.com")}
     nets = [r["cidr"] for r in rows_of(logs.folder / "context" / "networks.csv")]
     known = [ipaddress.ip_network(n) for n in nets]
@@ -298,10 +321,10 @@ def test_no_address_outside_the_reserved_ranges(logs: Logs) -> None:
         assert any(ipaddress.ip_address(text) in n for n in RESERVED), text
 
 
-def test_config_names_the_four_sources(small: Path) -> None:
+def test_config_names_the_sources(small: Path) -> None:
     config = yaml.safe_load((small / "config.yml").read_text(encoding="utf-8"))
     formats = {s["format"]: s for s in config["sources"]}
-    assert set(formats) == {"aws_cloudtrail", "github_audit", "kubernetes_audit", "slurm_sacct"}
+    assert set(formats) == set(SOURCES)
     assert formats["slurm_sacct"]["timezone"] == "America/Los_Angeles"
     for source in config["sources"]:
         pattern = re.sub(r"\{\w+\}", "*", source["path"])
@@ -314,3 +337,18 @@ def test_command_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Non
     assert "incidents" in capsys.readouterr().out
     assert main(["--out", str(tmp_path / "lab"), *args]) == 2
     assert "not empty" in capsys.readouterr().err
+
+
+def test_a_ring_has_one_tie_and_each_key_stays_small(logs: Logs) -> None:
+    case = next(c for c in logs.truth["incidents"] if c["kind"] == "api_distillation")
+    mine = [r for r in logs.gateway if r["id"] in set(case["event_ids"])]
+    keys = Counter(r["metadata"]["user_api_key_hash"] for r in mine)
+    assert len(keys) == case["knobs"]["keys"] == len(case["user_ids"])
+    assert max(keys.values()) < 4 * min(keys.values()) + 40
+    addresses = {r["metadata"]["requester_ip_address"] for r in mine}
+    agents = {r["metadata"]["user_agent"] for r in mine}
+    tie = case["knobs"]["tie"]
+    assert len(addresses) == (1 if tie == "address" else len(keys))
+    assert tie != "program" or len(agents) == 1
+    share = len(logs.gateway) / sum(logs.truth["events"].values())
+    assert 0.02 < share < 0.2

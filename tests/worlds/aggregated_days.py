@@ -9,6 +9,7 @@ from jobs.platform.delta_tables import replace_day
 from jobs.stages import aggregate
 from schemas.config import JobConfig
 from schemas.tables.access import ACCESS, OBJECT_ACCESS
+from schemas.tables.api import API_DAYS
 from schemas.tables.events import EVENTS
 from tests.worlds.raw_logs import DAY, job_config, rows_of, write_context
 
@@ -55,6 +56,16 @@ def event(number: int = 0, **fields: Any) -> dict[str, Any]:
         "details": {},
     }
     return row | fields
+
+
+def api_days_of(spark: SparkSession, folder: Path, rows: Rows, log: str) -> Rows:
+    """``api_days`` of a day with these events, of a source whose format is ``log``."""
+    write_context(folder / "context", assets=ASSETS)
+    config: JobConfig = job_config(folder, [{"path": "unused", "format": log}])
+    values = [tuple(row[column] for column in EVENTS.column_names) for row in rows]
+    replace_day(spark.createDataFrame(values, EVENTS.ddl()), config.storage, EVENTS, DAY)
+    aggregate.STAGE.run(spark, config, DAY)
+    return rows_of(spark, config, API_DAYS)
 
 
 def aggregated(spark: SparkSession, folder: Path, rows: Rows) -> tuple[Rows, Rows]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from tests.worlds import api_queries
 from tests.worlds.histories import HOME, World, approval
 from tests.worlds.plants import (
     DAY,
@@ -164,6 +165,16 @@ def writes_a_ticket_for_oneself(world: World) -> str:
 
 
 EVASIONS: dict[str, tuple[Plant, ...]] = {
+    "api_distillation": (
+        api_queries.keys_of_one_network,
+        api_queries.keys_of_one_account,
+        api_queries.keys_of_one_program,
+        api_queries.keys_born_together,
+    ),
+    "api_extraction": (
+        api_queries.extracts_by_rising_habit,
+        api_queries.extracts_by_weighted_tokens,
+    ),
     "burst_peers": (half_before_and_half_after_midnight,),
     "burst_self": (half_before_and_half_after_midnight,),
     "canary": (looks_at_the_decoy_and_is_refused,),
@@ -175,6 +186,7 @@ EVASIONS: dict[str, tuple[Plant, ...]] = {
     "mass_clone": (opens_repositories_before_cloning, clones_as_a_new_machine_user),
     "odd_day": (rehearses_the_odd_day,),
     "poisoning_guard": (grows_with_pauses_and_back_steps,),
+    "probing": (api_queries.probes_a_little_each_day,),
     "recon": (looks_without_refusals,),
     "service_misuse": (service_key_with_the_usual_agent,),
     "shard_coverage": (becomes_a_reader_of_whole_artefacts,),

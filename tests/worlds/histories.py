@@ -6,6 +6,7 @@ fine as in the real tables. This module depends on no detector.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
@@ -24,6 +25,7 @@ from schemas.context import (
 )
 from schemas.tables.access import ACCESS, OBJECT_ACCESS
 from schemas.tables.values import HISTORY_DAYS
+from tests.worlds.api_queries import add_queries, api_frame
 from tests.worlds.coverage import coverage_of
 from tests.worlds.features import features_of
 from tests.worlds.graphs import graph_of
@@ -69,6 +71,7 @@ class World:
     assets: dict[str, dict[str, Any]] = field(default_factory=dict)
     approvals: list[dict[str, Any]] = field(default_factory=list)
     events: list[Event] = field(default_factory=list)
+    queries: list[dict[str, Any]] = field(default_factory=list)
 
     def shards(self, asset: str) -> list[str]:
         """Names of the asset's objects."""
@@ -95,10 +98,10 @@ class World:
         """A copy of the world, to which a case can be added."""
         return replace(
             self,
-            events=list(self.events),
+            events=list(self.events), queries=list(self.queries),
             approvals=list(self.approvals),
             directory=[dict(row) for row in self.directory],
-        )
+        )  # fmt: skip
 
 
 def everyday_world(seed: int = 1, people: int = 48, days: int = DAYS) -> World:
@@ -118,6 +121,7 @@ def everyday_world(seed: int = 1, people: int = 48, days: int = DAYS) -> World:
             if rng.random() < (0.9 if day.weekday() < 5 else 0.08):
                 _person_day(world, rng, day, row, rate, favourites, repos, start)
         _service_day(world, rng, day)
+    add_queries(world, np.random.default_rng([seed, 2]), people, days)
     return world
 
 
@@ -138,6 +142,7 @@ def _add_assets(world: World) -> None:
         add(f"data-{i}", "dataset", "data", 2 + i % 2, f"s3://data/set-{i}/v1/*", 200)
     for i in range(36):
         add(f"repo-{i}", "repo", TEAMS[i % 6], 2 + i % 3, f"github://lab/repo-{i}", None)
+    add("model-orion", "model", "inference", 5, "model://model-orion", None)
     for i, team in enumerate(TEAMS[:4]):
         add(f"ns-{team}", "namespace", team, 3 + i % 3, f"k8s://prod/{team}", None)
 
@@ -306,17 +311,15 @@ def empty_context() -> Context:
     return context_of(World())
 
 
-def history_of(
-    world: World, day: date, frames: tuple[pd.DataFrame, pd.DataFrame] | None = None
-) -> History:
+def history_of(world: World, day: date, frames: tuple[pd.DataFrame, pd.DataFrame] | None = None
+               ) -> History:  # fmt: skip
     """The detectors' input of a day; ``frames``: access and object_access, made once."""
     access, objects = frames or frames_of(world)
-    return history_from(access, objects, context_of(world), day)
+    return history_from(access, objects, context_of(world), day, world.queries)
 
 
-def history_from(
-    access: pd.DataFrame, objects: pd.DataFrame, context: Context, day: date
-) -> History:
+def history_from(access: pd.DataFrame, objects: pd.DataFrame, context: Context, day: date,
+                 queries: Sequence[dict[str, Any]] = ()) -> History:  # fmt: skip
     """The detectors' input of a day, from rows of ACCESS and OBJECT_ACCESS of any days."""
     first = day - timedelta(days=HISTORY_DAYS - 1)
     known = access[(access["day"] <= day) & (access["day"] >= first)].reset_index(drop=True)
@@ -336,6 +339,7 @@ def history_from(
         assets=pd.DataFrame(features.asset_days.groupby("asset_id")[["written"]].max()),
         coverage=coverage,
         first_reads=coverage[coverage["day"] >= month],
+        api_days=api_frame(queries, day),
         nodes=nodes,
         edges=edges,
         context=context,

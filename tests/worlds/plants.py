@@ -12,6 +12,7 @@ import pandas as pd
 from models.detectors import DETECTORS, detector_settings
 from models.detectors.signal import signal_frame
 from models.features.history import History
+from tests.worlds import api_queries
 from tests.worlds.histories import HOME, LAST, World, approval
 
 DAY = LAST - timedelta(days=3)  # a Thursday
@@ -248,6 +249,8 @@ def reads_as_the_ticket_says(world: World) -> str:
 
 
 FIRING: dict[str, Plant] = {
+    "api_distillation": api_queries.keys_behind_one_proxy,
+    "api_extraction": api_queries.one_key_asks_for_probabilities,
     "burst_peers": leaver_copies_everything,
     "burst_self": leaver_copies_everything,
     "canary": opens_the_decoy,
@@ -259,6 +262,7 @@ FIRING: dict[str, Plant] = {
     "mass_clone": night_of_clones,
     "odd_day": everything_at_once,
     "poisoning_guard": reads_more_every_day,
+    "probing": api_queries.probes_the_guardrails,
     "recon": looks_at_everything_and_is_refused,
     "service_misuse": service_key_on_a_laptop,
     "shard_coverage": leaver_copies_everything,
@@ -269,6 +273,8 @@ FIRING: dict[str, Plant] = {
 
 
 QUIET: dict[str, Plant] = {
+    "api_distillation": api_queries.load_test_of_one_key,
+    "api_extraction": api_queries.benchmark_as_every_night,
     "burst_peers": whole_team_crunches,
     "burst_self": sweep_on_its_weekday,
     "canary": sweeps_all_but_the_decoy,
@@ -280,6 +286,7 @@ QUIET: dict[str, Plant] = {
     "mass_clone": known_repositories_again,
     "odd_day": backup_as_every_night,
     "poisoning_guard": reads_as_much_as_ever,
+    "probing": api_queries.some_failures_as_usual,
     "recon": backup_as_every_night,
     "service_misuse": backup_as_every_night,
     "shard_coverage": sweep_on_its_weekday,

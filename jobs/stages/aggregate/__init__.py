@@ -1,6 +1,6 @@
-"""Stage ``aggregate``: the day's ``events`` → ``access`` and ``object_access``.
+"""Stage ``aggregate``: the day's ``events`` → ``access``, ``object_access``, ``api_days``.
 
-All later stages read these two tables, which are 100–1000 times smaller than ``events``. Python
+All later stages read these tables, which are 100–1000 times smaller than ``events``. Python
 never sees an event here. Two passes over the day's events fill two scratch tables (distinct ways of
 access, distinct objects), from which the tables are made. ``collect_set`` is avoided: on Sail 0.7
 it costs ten times the time and memory of a distinct list. An access in the logs of two sources is
@@ -23,6 +23,7 @@ from jobs.stages.aggregate.access import (
     touched_objects,
     ways_of_access,
 )
+from jobs.stages.aggregate.api_days import api_rows, no_api_rows
 from jobs.stages.aggregate.count_once import each_access_once
 from jobs.stages.aggregate.object_access import object_rows
 from jobs.stages.sql import computed_once
@@ -31,11 +32,12 @@ from schemas.config import JobConfig
 from schemas.context import MANIFEST_KINDS
 from schemas.formats import FORMATS
 from schemas.tables.access import ACCESS, OBJECT_ACCESS
+from schemas.tables.api import API_DAYS
 from schemas.tables.events import EVENTS
 
 
 def aggregate_day(tables: StageTables, config: JobConfig, day: date) -> Outcome:
-    """Replace the day in ``access`` and ``object_access``."""
+    """Replace the day in ``access``, ``object_access`` and ``api_days``."""
     # Only if a format may have parts or sizes: reading the details of all events takes long.
     tells = any(FORMATS[source.format].tells_sizes for source in config.sources)
     more = PARTS_AND_SIZES if tells else NOT_TOLD
@@ -55,11 +57,19 @@ def aggregate_day(tables: StageTables, config: JobConfig, day: date) -> Outcome:
         sizes = tables.spark.createDataFrame(asset_sizes(context), ASSET_SIZES).hint("broadcast")
         tables.replace(access_rows(ways, objects, sizes, day), ACCESS)
         tables.replace(object_rows(objects, events, followed, day), OBJECT_ACCESS)
+        queried = any(FORMATS[source.format].tells_models for source in config.sources)
+        queries = (
+            api_rows(events, day, f"{scratch}/queries.parquet")
+            if queried
+            else no_api_rows(tables.spark)
+        )
+        tables.replace(queries, API_DAYS)
     rows = tables.stored(ACCESS).count()
     single = tables.stored(OBJECT_ACCESS).count()
+    keys = tables.stored(API_DAYS).count() if queried else 0
     counted_once = "" if twice is None else f", in two sources but counted once: {twice:,} events"
     return Outcome(
-        {ACCESS.name: rows, OBJECT_ACCESS.name: single},
+        {ACCESS.name: rows, OBJECT_ACCESS.name: single, API_DAYS.name: keys},
         (f"{rows:,} user–asset rows, {single:,} user–object rows{counted_once}",),
     )
 
@@ -67,7 +77,7 @@ def aggregate_day(tables: StageTables, config: JobConfig, day: date) -> Outcome:
 STAGE = Stage(
     name="aggregate",
     reads=(Read(EVENTS),),
-    writes=(ACCESS, OBJECT_ACCESS),
+    writes=(ACCESS, OBJECT_ACCESS, API_DAYS),
     work=aggregate_day,
     needs=(EVENTS,),
 )

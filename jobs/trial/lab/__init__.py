@@ -16,11 +16,13 @@ from typing import Any
 import numpy as np
 
 from jobs.platform.progress import advance
+from jobs.trial.lab.api_cases import plan_api_cases
 from jobs.trial.lab.building import build_lab
 from jobs.trial.lab.context_files import write_config, write_context
 from jobs.trial.lab.delivery import deliver
 from jobs.trial.lab.ending import write_truth
 from jobs.trial.lab.feed import Feed
+from jobs.trial.lab.gateway_days import Gateway
 from jobs.trial.lab.look_alikes import LOOK_ALIKES
 from jobs.trial.lab.people_days import person_day
 from jobs.trial.lab.planting import INCIDENTS, plan_cases
@@ -53,6 +55,8 @@ def make_lab(
     folder.mkdir(parents=True, exist_ok=True)
     lab = build_lab(seed, people, services, days, end)
     plans = plan_cases(lab, (LOOK_ALIKES,) if quiet else (INCIDENTS, LOOK_ALIKES))
+    gateway = Gateway(lab)
+    plans += plan_api_cases(lab, gateway, quiet)
     write_context(lab, folder / "context")
     write_config(folder)
     feed = Feed(lab, folder)
@@ -64,6 +68,7 @@ def make_lab(
             for service in lab.services:
                 service_day(lab, feed, service, day, rng)
             platform_day(lab, feed, day, rng)
+            gateway.day(feed, day)
             for plan in plans:
                 if day in plan.days:
                     feed.case = plan.case
@@ -82,8 +87,8 @@ def main(argv: list[str] | None = None) -> int:
     """Command line of the generator."""
     parser = argparse.ArgumentParser(
         prog="python -m jobs.trial.lab",
-        description="Write a sample lab: CloudTrail, GitHub, Kubernetes and Slurm logs, planted "
-        "incidents and legitimate look-alikes, context files, config.yml and truth.json.",
+        description="Write a sample lab: CloudTrail, GitHub, Kubernetes, Slurm and LiteLLM logs, "
+        "planted incidents and legitimate look-alikes, context files, config.yml and truth.json.",
         epilog="example:  python -m jobs.trial.lab --out sample-lab --seed 7 --people 60 --days 21",
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )

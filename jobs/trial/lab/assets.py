@@ -151,4 +151,8 @@ def build_other_assets() -> list[Asset]:
         Asset(f"slurm-{t}", "cluster", f"{SLURM_CLUSTER} {t}", t, 3, f"slurm://{SLURM_CLUSTER}/{t}")
         for t in (*RESEARCH, "data", "platform")
     ]
+    rows += [
+        Asset(f"model-{name}", "model", name, "inference", sensitivity, f"model://{name}")
+        for name, sensitivity in (("orion-xl", 5), ("orion-mini", 3))
+    ]
     return rows

@@ -123,6 +123,10 @@ sources:
     cluster: {SLURM_CLUSTER}
     path: raw/slurm_sacct/{{yyyy}}/{{mm}}/{{dd}}/sacct-{SLURM_CLUSTER}.txt
     timezone: {SLURM_ZONE}
+  - name: gateway
+    format: litellm_gateway
+    path: raw/litellm_gateway/{{yyyy}}/{{mm}}/{{dd}}/*.ndjson.gz
+    timezone: UTC
 context: context/
 storage: warehouse/
 output: out/

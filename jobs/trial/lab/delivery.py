@@ -29,6 +29,11 @@ def deliver(feed: Feed, day: int) -> None:
     rows = sorted(sources.get("slurm_sacct", []), key=lambda r: r[0])
     if rows:
         _write_sacct(feed, day, [text for _, text in rows])
+    rows = sorted(sources.get("litellm_gateway", []), key=lambda r: r[0])
+    if rows:
+        data = "\n".join(text for _, text in rows) + "\n"
+        packed = gzip.compress(data.encode(), 2, mtime=0)
+        _path(feed, "litellm_gateway", day, "gateway.ndjson.gz").write_bytes(packed)
     for key in [k for k in feed.delays if k[1] < day - 4]:
         del feed.delays[key]
 

@@ -13,7 +13,7 @@ from jobs.trial.lab.world import DAY, Lab
 
 CLOCK = [f"{s // 3600:02d}:{s // 60 % 60:02d}:{s % 60:02d}" for s in range(DAY)]
 REGION = "us-west-2"
-SOURCES = ("aws_cloudtrail", "github_audit", "kubernetes_audit", "slurm_sacct")
+SOURCES = ("aws_cloudtrail", "github_audit", "kubernetes_audit", "slurm_sacct", "litellm_gateway")
 
 
 def floats(rng: np.random.Generator) -> Iterator[float]:

@@ -303,6 +303,7 @@ def test_stages_on_an_engine(
     from jobs.stages import findings as findings_stage
     from jobs.stages import signals as signals_stage
     from schemas.tables.access import ACCESS
+    from schemas.tables.api import API_DAYS
     from schemas.tables.coverage import COVERAGE
     from schemas.tables.features import ASSET_DAYS, ENTITY_DAYS, NOVELTY, PAIRS
     from schemas.tables.graph import GRAPH_EDGES, GRAPH_NODES
@@ -315,6 +316,7 @@ def test_stages_on_an_engine(
     tables = ((ACCESS, frames[0]), (COVERAGE, history.coverage),
               (ASSET_DAYS, features.asset_days), (NOVELTY, features.novelty),
               (PAIRS, features.pairs), (ENTITY_DAYS, features.entity_days),
+              (API_DAYS, history.api_days),
               (GRAPH_NODES, history.nodes), (GRAPH_EDGES, history.edges))  # fmt: skip
     for table, rows in tables:
         for day in sorted(set(rows["day"])):

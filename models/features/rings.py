@@ -1,0 +1,154 @@
+"""Rings: groups of API keys that have more in common than chance explains."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+from scipy.sparse import coo_matrix
+from scipy.sparse.csgraph import connected_components
+
+from models.features.api_keys import ApiKeys
+from models.features.rows import Codes, Floats
+
+USUAL_QUANTILE = 0.9
+MOST_RINGS = 500
+NETWORK_KEYS = 3.0
+"""Keys that one provider's network has without any reason."""
+TIES = {
+    "address": ("address",),
+    "network": ("network",),
+    "owner": ("owner",),
+    "network_program": ("network", "agent", "model"),
+    "program": ("agent", "parameters", "model"),
+    "birth_program": ("birth", "agent", "model"),
+    "birth_parameters": ("birth", "parameters", "model"),
+    "birth_rhythm": ("birth", "rhythm", "model"),
+    "rhythm": ("rhythm", "parameters", "agent", "model"),
+}
+"""Kinds of tie, and the attributes that keys tied by it share."""
+OUTSIDE_ONLY = frozenset({"program", "rhythm"})
+"""Ties that count between keys used from outside alone: inside, one program serves many people."""
+PROGRAM = ("agent", "parameters", "model")
+"""Attributes that a program brings along."""
+
+
+@dataclass(frozen=True)
+class Ring:
+    """``keys``: positions of its keys; ``tie``, ``nats``: its strongest tie and its surprise."""
+
+    keys: Codes
+    tie: str
+    nats: float
+
+
+def find_rings(keys: ApiKeys, least_keys: int, tie_nats: float, usual_keys: int) -> list[Ring]:
+    """Connected components of keys by ties of at least ``tie_nats``; strongest first.
+
+    A tie is a set of m ≥ ``least_keys`` keys with the same values of some attributes. Its surprise
+    is the Poisson deviance m ln(m / E) − (m − E), in nats; E is the number of keys with all these
+    values if attributes were independent, with their shares among all keys that are not in the set,
+    so that a ring does not make its own values usual. Of a program's attributes the share of those
+    with all of them counts if it is larger. For a single attribute E is at least the 0.9
+    quantile of the numbers of keys of its other values, for a network at least NETWORK_KEYS. An
+    owner's earlier number of keys a week counts up to ``usual_keys``. Linear in keys × values: no
+    pair of keys is compared.
+    """
+    found = [tie for kind in TIES for tie in _ties(keys, kind, least_keys, usual_keys)]
+    found = [tie for tie in found if tie.nats >= tie_nats]
+    if not found:
+        return []
+    count = len(keys.facts)
+    members = np.concatenate([tie.keys for tie in found])
+    numbers = np.repeat(np.arange(len(found)), [len(tie.keys) for tie in found])
+    size = count + len(found)
+    graph = coo_matrix((np.ones(len(members)), (members, count + numbers)), shape=(size, size))
+    labels = connected_components(graph, directed=False)[1]
+    strongest: dict[int, Ring] = {}
+    for tie, label in sorted(
+        zip(found, labels[count:].tolist(), strict=True), key=lambda pair: -pair[0].nats
+    ):
+        strongest.setdefault(label, tie)
+    order = np.argsort(labels[:count], kind="stable")
+    of_key = labels[:count][order]
+    rings = []
+    for label, best in list(strongest.items())[:MOST_RINGS]:
+        low, high = np.searchsorted(of_key, [label, label + 1])
+        rings.append(Ring(np.sort(order[low:high]), best.tie, best.nats))
+    return rings
+
+
+def _ties(keys: ApiKeys, kind: str, least_keys: int, usual_keys: int) -> Iterator[Ring]:
+    """The sets of one kind of tie with more keys than expected."""
+    names, count = TIES[kind], len(keys.facts)
+    every = _values(keys, names)
+    every = every[(every[list(names)] != "").all(axis=1)].reset_index(drop=True)
+    outside = keys.facts["outside"].to_numpy()
+    rows = every[outside[every["key"]]] if kind in OUTSIDE_ONLY else every
+    if rows.empty:
+        return
+    groups = rows.groupby(list(names), sort=True)
+    number = np.asarray(groups.ngroup(), dtype=np.int64)
+    size = np.bincount(number).astype(np.float64)
+    # Shares are those among all keys: old ones have no birth, those of the office no network.
+    expected = np.full(len(size), float(outside.sum() if kind in OUTSIDE_ONLY else count))
+    together = [name for name in names if name in PROGRAM]
+    alone = np.ones(len(size))
+    for name in names:
+        share = _share_of_others(keys, rows, number, [name])
+        if name in together:
+            alone *= share
+        else:
+            expected *= share
+    if together:
+        # One program has its own parameters and model, so these are not independent.
+        expected *= np.maximum(alone, _share_of_others(keys, rows, number, together))
+    if len(names) == 1:
+        expected = np.maximum(expected, _quantile_of_others(size))
+    if "network" in names:
+        expected = np.maximum(expected, NETWORK_KEYS)
+    if kind == "owner":
+        earlier = np.zeros(len(size))
+        np.maximum.at(earlier, number, keys.facts["earlier"].to_numpy()[rows["key"]])
+        expected = np.maximum(expected, np.minimum(earlier, usual_keys))
+    nats = np.where(size > expected, size * np.log(size / expected) - (size - expected), 0.0)
+    order = np.argsort(number, kind="stable")
+    parts = np.split(rows["key"].to_numpy()[order], np.cumsum(size.astype(np.int64))[:-1])
+    for place in np.flatnonzero((size >= least_keys) & (nats > 0)):
+        yield Ring(np.unique(parts[place]), kind, float(nats[place]))
+
+
+def _share_of_others(keys: ApiKeys, rows: pd.DataFrame, number: Codes, names: list[str]) -> Floats:
+    """Share of the keys outside each set that have the set's values of ``names``, never 0."""
+    size = np.bincount(number).astype(np.float64)
+    every, count = _values(keys, tuple(names)), len(keys.facts)
+    holders = every.groupby(names).size().rename("holders")
+    of_row = rows.join(holders, on=names)["holders"].to_numpy(np.float64)
+    found = np.zeros(len(size))
+    found[number] = of_row
+    return np.asarray((found - size + 1) / (count - size + 1), dtype=np.float64)
+
+
+def _values(keys: ApiKeys, names: tuple[str, ...]) -> pd.DataFrame:
+    """``key`` and a column for each attribute; a row for each combination of a key's values."""
+    facts = keys.facts.rename(columns={"user_id": "owner"})
+    single = [name for name in names if name in facts]
+    rows = facts[single].assign(key=np.arange(len(facts)))
+    for name, values in (
+        ("address", keys.addresses), ("network", keys.networks), ("birth", keys.births)
+    ):  # fmt: skip
+        if name in names:
+            rows = rows.merge(values.rename(columns={"value": name}), on="key", how="inner")
+    return rows
+
+
+def _quantile_of_others(size: Floats) -> Floats:
+    """The 0.9 quantile of the other sizes; 0 where there is no other."""
+    if len(size) < 2:
+        return np.zeros(len(size))
+    ordered = np.sort(size)
+    place = int(USUAL_QUANTILE * (len(size) - 2))
+    rank = np.searchsorted(ordered, size, side="left")
+    return np.asarray(ordered[place + (rank <= place)], dtype=np.float64)
