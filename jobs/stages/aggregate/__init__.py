@@ -1,6 +1,6 @@
-"""Stage ``aggregate``: the day's ``events`` → ``access`` and ``object_access``.
+"""Stage ``aggregate``: the day's ``events`` → ``access``, ``object_access``, ``place_access``.
 
-All later stages read these two tables, which are 100–1000 times smaller than ``events``. Python
+All later stages read these tables, which are 100–1000 times smaller than ``events``. Python
 never sees an event here. Two passes over the day's events fill two scratch tables (distinct ways of
 access, distinct objects), from which the tables are made. ``collect_set`` is avoided: on Sail 0.7
 it costs ten times the time and memory of a distinct list. An access in the logs of two sources is
@@ -25,17 +25,18 @@ from jobs.stages.aggregate.access import (
 )
 from jobs.stages.aggregate.count_once import each_access_once
 from jobs.stages.aggregate.object_access import object_rows
+from jobs.stages.aggregate.place_access import place_rows
 from jobs.stages.sql import computed_once
 from jobs.stages.stage import Outcome, Read, Stage, StageTables
 from schemas.config import JobConfig
 from schemas.context import MANIFEST_KINDS
 from schemas.formats import FORMATS
-from schemas.tables.access import ACCESS, OBJECT_ACCESS
+from schemas.tables.access import ACCESS, OBJECT_ACCESS, PLACE_ACCESS
 from schemas.tables.events import EVENTS
 
 
 def aggregate_day(tables: StageTables, config: JobConfig, day: date) -> Outcome:
-    """Replace the day in ``access`` and ``object_access``."""
+    """Replace the day in ``access``, ``object_access`` and ``place_access``."""
     # Only if a format may have parts or sizes: reading the details of all events takes long.
     tells = any(FORMATS[source.format].tells_sizes for source in config.sources)
     more = PARTS_AND_SIZES if tells else NOT_TOLD
@@ -55,11 +56,13 @@ def aggregate_day(tables: StageTables, config: JobConfig, day: date) -> Outcome:
         sizes = tables.spark.createDataFrame(asset_sizes(context), ASSET_SIZES).hint("broadcast")
         tables.replace(access_rows(ways, objects, sizes, day), ACCESS)
         tables.replace(object_rows(objects, events, followed, day), OBJECT_ACCESS)
+        tables.replace(place_rows(ways, objects, day), PLACE_ACCESS)
     rows = tables.stored(ACCESS).count()
     single = tables.stored(OBJECT_ACCESS).count()
+    places = tables.stored(PLACE_ACCESS).count()
     counted_once = "" if twice is None else f", in two sources but counted once: {twice:,} events"
     return Outcome(
-        {ACCESS.name: rows, OBJECT_ACCESS.name: single},
+        {ACCESS.name: rows, OBJECT_ACCESS.name: single, PLACE_ACCESS.name: places},
         (f"{rows:,} user–asset rows, {single:,} user–object rows{counted_once}",),
     )
 
@@ -67,7 +70,7 @@ def aggregate_day(tables: StageTables, config: JobConfig, day: date) -> Outcome:
 STAGE = Stage(
     name="aggregate",
     reads=(Read(EVENTS),),
-    writes=(ACCESS, OBJECT_ACCESS),
+    writes=(ACCESS, OBJECT_ACCESS, PLACE_ACCESS),
     work=aggregate_day,
     needs=(EVENTS,),
 )
