@@ -27,6 +27,7 @@ from schemas.tables.values import HISTORY_DAYS
 from tests.worlds.coverage import coverage_of
 from tests.worlds.features import features_of
 from tests.worlds.graphs import graph_of
+from tests.worlds.place_days import place_access_frame, place_days_of
 
 FIRST = date(2026, 8, 3)  # a Monday
 DAYS = 35
@@ -310,13 +311,22 @@ def history_of(
 ) -> History:
     """The detectors' input of a day; ``frames``: access and object_access, made once."""
     access, objects = frames or frames_of(world)
-    return history_from(access, objects, context_of(world), day)
+    places = place_access_frame(world.events)
+    return history_from(access, objects, context_of(world), day, places)
 
 
 def history_from(
-    access: pd.DataFrame, objects: pd.DataFrame, context: Context, day: date
+    access: pd.DataFrame,
+    objects: pd.DataFrame,
+    context: Context,
+    day: date,
+    places: pd.DataFrame | None = None,
 ) -> History:
-    """The detectors' input of a day, from rows of ACCESS and OBJECT_ACCESS of any days."""
+    """The detectors' input of a day, from rows of ACCESS and OBJECT_ACCESS of any days.
+
+    ``places``: rows of PLACE_ACCESS; None: no event has an address.
+    """
+    places = place_access_frame([]) if places is None else places
     first = day - timedelta(days=HISTORY_DAYS - 1)
     known = access[(access["day"] <= day) & (access["day"] >= first)].reset_index(drop=True)
     features = features_of(known, context)
@@ -332,6 +342,8 @@ def history_from(
         places=known.loc[
             (known["day"] < day) & (known["events"] > known["failures"]), ["user_id", "asset_id"]
         ].drop_duplicates(),
+        place_access=places[places["day"] == day].reset_index(drop=True),
+        place_days=place_days_of(places, context, [day - timedelta(days=1), day]),
         assets=pd.DataFrame(features.asset_days.groupby("asset_id")[["written"]].max()),
         coverage=coverage,
         first_reads=coverage[coverage["day"] >= month],
