@@ -60,7 +60,7 @@ def _row(day: date, user: str, place: str, asset: str, group: list[Event]) -> Ro
     sizes = [event.size for event in content if event.size is not None]
     return {
         "day": day, "user_id": user, "user_kind": group[0].kind, "place": place, "zone": zone,
-        "country": country, "asset_id": asset, "events": len(group),
+        "country": None if country == "-" else country, "asset_id": asset, "events": len(group),
         "failures": len(group) - len(done),
         "objects": len({(event.action_class, event.object) for event in content}),
         "bytes": sum(sizes) if sizes else None,
@@ -74,7 +74,9 @@ def place_days_of(access: pd.DataFrame, context: Context, days: Iterable[date]) 
     by_day: dict[date, list[Row]] = defaultdict(list)
     for row in access.to_dict("records"):
         by_day[row["day"]].append(row)
-    used = [row for rows in by_day.values() for row in _united(rows) if row["events"] > row["failures"]]
+    used = [
+        row for rows in by_day.values() for row in _united(rows) if row["events"] > row["failures"]
+    ]
     found = [
         row | _habits(row, "", lambda each: each["place"], used, declared)
         | _habits(row, "country_", _land, used, declared)

@@ -95,6 +95,69 @@ def looks_at_everything_and_is_refused(world: World) -> str:
     return "u023"
 
 
+ABROAD = "external/RO/64800"
+"""Where nobody of the lab ever is."""
+
+
+def session_from_abroad(world: World) -> str:
+    """Only shards that the person reads anyway."""
+    shards = world.shards("ckpt-pretraining-1")
+    world.read(DAY, "u006", "ckpt-pretraining-1", shards[:40], 3, network=ABROAD)
+    return "u006"
+
+
+def moves_house(world: World) -> str:
+    """From today at another provider of the country, which colleagues of all teams have."""
+    provider = "external/US/64650"
+    for place, event in enumerate(world.events):
+        if event.user > "u024" and event.network == HOME:
+            world.events[place] = replace(event, network=provider)
+    return works_from(world, "u006", provider)
+
+
+def works_from(world: World, user: str, network: str) -> str:
+    """All of the day's work from one network; returns ``user``."""
+    for place, event in enumerate(world.events):
+        if event.user == user and event.day == DAY:
+            world.events[place] = replace(event, network=network)
+    return user
+
+
+def rest(world: World, user: str, first: int, last: int = 1) -> None:
+    """Remove what ``user`` did from ``first`` to ``last`` days before the scored day."""
+    world.events = [
+        event
+        for event in world.events
+        if not (event.user == user and back(first) <= event.day <= back(last))
+    ]
+
+
+def wakes_and_reads(world: World) -> str:
+    rest(world, "u010", 60)
+    world.read(DAY, "u010", "ckpt-pretraining-1", world.shards("ckpt-pretraining-1")[:40], 13)
+    return "u010"
+
+
+def comes_back_from_holiday(world: World) -> str:
+    rest(world, "u010", 18)
+    return "u010"
+
+
+def allow(world: World, asset: str, *countries: str) -> None:
+    """Set the countries that an asset allows."""
+    world.assets[asset] = world.assets[asset] | {"allowed_countries": countries}
+
+
+def reads_from_a_country_that_is_not_allowed(world: World) -> str:
+    allow(world, "ckpt-pretraining-1", "US", "CA")
+    return session_from_abroad(world)
+
+
+def reads_from_an_allowed_country(world: World) -> str:
+    allow(world, "ckpt-pretraining-1", "US", "RO")
+    return session_from_abroad(world)
+
+
 def everything_at_once(world: World) -> str:
     stranger = "u034"
     for asset in ("ckpt-inference-1", "ckpt-pretraining-1"):
@@ -182,12 +245,15 @@ FIRING: dict[str, Plant] = {
     "burst_self": leaver_copies_everything,
     "cluster_egress": researcher_enters_serving_pods,
     "collusion": three_read_a_third_each,
+    "dormant": wakes_and_reads,
     "first_access": stranger_reads_frontier_checkpoint,
     "foreign_copy": copies_to_a_strange_bucket,
     "leaver": leaver_copies_everything,
     "mass_clone": night_of_clones,
+    "new_place": session_from_abroad,
     "odd_day": everything_at_once,
     "recon": looks_at_everything_and_is_refused,
+    "residency": reads_from_a_country_that_is_not_allowed,
     "service_misuse": service_key_on_a_laptop,
     "shard_coverage": leaver_copies_everything,
     "slow_drip": drip_of_five_shards_a_day,
@@ -199,12 +265,15 @@ QUIET: dict[str, Plant] = {
     "burst_self": sweep_on_its_weekday,
     "cluster_egress": operator_enters_pods,
     "collusion": team_reads_in_parallel,
+    "dormant": comes_back_from_holiday,
     "first_access": new_step_of_the_own_run,
     "foreign_copy": backup_to_a_listed_place,
     "leaver": leaver_works_on,
     "mass_clone": known_repositories_again,
+    "new_place": moves_house,
     "odd_day": backup_as_every_night,
     "recon": backup_as_every_night,
+    "residency": reads_from_an_allowed_country,
     "service_misuse": backup_as_every_night,
     "shard_coverage": sweep_on_its_weekday,
     "slow_drip": reads_the_same_shards_daily,

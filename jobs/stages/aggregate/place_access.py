@@ -14,8 +14,7 @@ if TYPE_CHECKING:
 IPV4_BLOCK = "regexp_extract(source_ip, '^([0-9]+[.][0-9]+[.][0-9]+)[.][0-9]+$', 1)"
 """SQL of the first three octets of an IPv4 address; empty for other text."""
 IPV6_GROUPS = (
-    "substring_index("
-    "concat_ws(':', nullif(split(lower(source_ip), '::')[0], ''), '0:0:0'), ':', 3)"
+    "substring_index(concat_ws(':', nullif(split(lower(source_ip), '::')[0], ''), '0:0:0'), ':', 3)"
 )
 """SQL of the first three groups of an IPv6 address; those that ``::`` leaves out are zeros."""
 IPV6_BLOCK = f"regexp_replace(concat(':', {IPV6_GROUPS}), ':0+([0-9a-f])', ':$1')"

@@ -16,9 +16,7 @@ COUNTRY = "coalesce(country, '-')"
 COUNTED = ("days", "weeks", "others", "team_others")
 
 
-def place_day_rows(
-    access: DataFrame, before: DataFrame, teams: DataFrame, day: date
-) -> DataFrame:
+def place_day_rows(access: DataFrame, before: DataFrame, teams: DataFrame, day: date) -> DataFrame:
     """``place_days`` of the day.
 
     ``access``: ``place_access`` of the day; ``before``: ``place_days`` of the 89 days before;
@@ -82,19 +80,13 @@ def _with_habits(
         .withColumn("own", expr("1"))
     )
     everybody = known.groupBy(value).agg(expr("count(*) as everybody"))
-    mates = (
-        known.join(teams, ["user_id"])
-        .groupBy("team", value)
-        .agg(expr("count(*) as mates"))
-    )
+    mates = known.join(teams, ["user_id"]).groupBy("team", value).agg(expr("count(*) as mates"))
     others = "coalesce({}, 0) - coalesce(own, 0)"
     return (
         today.join(known, own, "left")
         .join(everybody, [value], "left")
         .join(mates, ["team", value], "left")
         .withColumn(f"{prefix}others", expr(others.format("everybody")))
-        .withColumn(
-            f"{prefix}team_others", expr(f"if(team is null, 0, {others.format('mates')})")
-        )
+        .withColumn(f"{prefix}team_others", expr(f"if(team is null, 0, {others.format('mates')})"))
         .drop("own", "everybody", "mates")
     )

@@ -1,4 +1,4 @@
-"""``access``, ``object_access`` and ``place_access`` against the same sums made row by row in Python."""
+"""The tables of stage ``aggregate`` against the same sums made row by row in Python."""
 
 from __future__ import annotations
 
