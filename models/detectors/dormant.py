@@ -101,7 +101,7 @@ def _credentials(history: History, taken: pd.DataFrame, settings: DormantSetting
     idle = idle[idle["idle"] >= max(1, settings.credential_days)]
     access = recent(history.access, history.day, ["user_id", "asset_id", "credentials"], 1)
     row, values = explode(access["credentials"])
-    used = access[["user_id", "asset_id"]].iloc[row].assign(value=values)
+    used = access[["user_id", "asset_id"]].iloc[row].assign(value=np.array(values, dtype=object))
     found = used.merge(idle, on=["user_id", "value"])
     longest = found.groupby(["user_id", "asset_id"])["idle"].max()
     key = pd.MultiIndex.from_frame(taken[["user_id", "asset_id"]])

@@ -15,7 +15,7 @@ from models.features.people import people
 from models.features.rows import Floats, active_entities, each_row, log_days, recent
 from models.features.settings import Number, Whole
 from models.features.takings import weigh_takings, whole_objects
-from models.features.travel import OWN_ZONES, impossible_travel
+from models.features.travel import OWN_ZONES, impossible_travel, presence
 from models.reasons.parts import Amount, Assets, Count, Networks
 from models.reasons.reason import Reason
 from schemas.tables.features import PLACE_DAYS
@@ -36,6 +36,7 @@ class NewPlaceSettings(DetectorSettings):
 
     home_weeks: Whole
     country_share: Number
+    of_move: Number
     team_mate: Number
     of_travel: Number
     possible_speed: Number
@@ -77,7 +78,8 @@ def _strangeness(history: History, settings: NewPlaceSettings) -> pd.DataFrame:
     identity took content there, and is whole after ``home_weeks``; looks and refused attempts do
     not count, and neither does any number of days in one week. The country of the directory is
     known. ``rarity`` is log2((1 + n) / (1 + others)) ÷ log2(1 + n) for n identities of the last 89
-    days, where a team-mate counts ``team_mate`` times.
+    days, where a team-mate counts ``team_mate`` times. The more of its hours the identity spends
+    there, the more it is on a journey: up to ``of_move`` of the strangeness goes.
     """
     rows = recent(history.place_days, history.day, PLACE_COLUMNS, 1)
     rows = rows[(rows["events"] > rows["failures"]) & ~rows["zone"].isin(OWN_ZONES)]
@@ -89,6 +91,8 @@ def _strangeness(history: History, settings: NewPlaceSettings) -> pd.DataFrame:
     network = _rarity(rows, "", count, settings)
     country = np.where(at_home, 0.0, _rarity(rows, "country_", count, settings))
     rows["strange"] = settings.country_share * country + (1 - settings.country_share) * network
+    present = rows[["user_id", "place"]].merge(presence(history), how="left")["present"]
+    rows["strange"] *= 1 - min(1.0, settings.of_move) * present.to_numpy(dtype=np.float64)
     return _with_travel(history, rows, at_home.to_numpy(dtype=bool), settings)
 
 

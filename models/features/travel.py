@@ -22,8 +22,9 @@ if TYPE_CHECKING:
 EARTH_KM = 6371.0
 OWN_ZONES = ("corp", "vpn", "datacenter")
 """Zones whose addresses say nothing of where a person is."""
+MACHINE_ZONES = ("datacenter", "cloud")
 STILL_ZONES = (*OWN_ZONES, "cloud")
-"""Zones in which machines stand: nobody travels to them."""
+"""Zones whose addresses do not travel with a person."""
 DAY_HOURS = 24
 
 
@@ -75,6 +76,24 @@ def impossible_travel(history: History) -> pd.DataFrame:
     pairs = pairs.sort_values(order, ascending=[True, True, False, True, True])
     found = pairs.drop_duplicates(["user_id", "country"])
     return found[["user_id", "country", "origin", "kilometres", "hours", "speed"]]
+
+
+def presence(history: History) -> pd.DataFrame:
+    """``user_id``, ``place``, ``present``: share of the identity's hours at each place, 0 to 1.
+
+    Of the hours with a success on the day and the day before. Hours in which only machines could be
+    somewhere (zones ``datacenter`` and ``cloud``) count for these places alone. A traveller works
+    from one place; whoever lost a session is at the usual places besides.
+    """
+    rows = recent(history.place_days, history.day, ["user_id", "place", "zone", "hours"], 2)
+    bits = rows["hours"].to_numpy(dtype=np.int64)[:, None] >> np.arange(DAY_HOURS) & 1
+    rows["count"] = bits.sum(axis=1)
+    found = rows.groupby(["user_id", "place"], as_index=False)["count"].sum()
+    moving = rows[~rows["zone"].isin(MACHINE_ZONES)]
+    total = found["user_id"].map(moving.groupby("user_id")["count"].sum()).fillna(0)
+    whole = np.maximum(np.maximum(total, found["count"]), 1)
+    shares: pd.DataFrame = found[["user_id", "place"]].assign(present=found["count"] / whole)
+    return shares
 
 
 def _sightings(rows: pd.DataFrame) -> pd.DataFrame:

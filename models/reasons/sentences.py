@@ -47,9 +47,9 @@ SENTENCES = {
     "[, {archived:count} as an archive] ({assets:assets})",
     # new_place
     "took_from_known_places": "took content from known places only",
-    "took_from_new_place": "took {objects:amount} ({assets:assets}) from {places:networks}; it was "
-    "there on {days:count} earlier days, like {others:count} other identities, {mates:count} of "
-    "its team[; {kilometres:count} km from another place within {hours:count} hours]",
+    "took_from_new_place": "took {objects:amount} ({assets:assets}) from {places:networks} "
+    "(there on {days:count} earlier days; others there before: {others:count}, of the team "
+    "{mates:count})[, {kilometres:count} km from another place in {hours:count} h]",
     # odd_day
     "odd_day": "had an unusual day: {features:series}",
     "slightly_odd_day": "had an unusual day with many small differences",

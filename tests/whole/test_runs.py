@@ -38,7 +38,7 @@ def test_a_run_adds_a_row_for_each_stage(job: Path) -> None:
     assert ingest["outputs"]["events"] == table_version(storage, EVENTS)
     assert aggregate["inputs"] == {"events": ingest["outputs"]["events"]}
     assert aggregate["outputs"]["access"] == table_version(storage, ACCESS)
-    assert aggregate["writings"] == {"access": 1, "object_access": 1}
+    assert aggregate["writings"] == {"access": 1, "object_access": 1, "place_access": 1}
     assert all(row["seconds"] > 0 and row["started"].tzinfo for row in rows)
 
 

@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from jobs.trial.bench.population import (
@@ -26,7 +27,7 @@ from jobs.trial.bench.population import (
     Codes,
     Population,
 )
-from schemas.tables.access import ACCESS, HOURLY, OBJECT_ACCESS
+from schemas.tables.access import ACCESS, HOURLY, OBJECT_ACCESS, PLACE_ACCESS
 from schemas.tables.spec import Table
 
 ROWS_DRAWN = 15.0
@@ -68,6 +69,7 @@ TYPES = {
     "date": pa.date32(),
     "string": pa.string(),
     "bigint": pa.int64(),
+    "int": pa.int32(),
     "timestamp": pa.timestamp("us", tz="UTC"),
     "array<string>": pa.list_(pa.string()),
     HOURLY: pa.list_(
@@ -115,15 +117,42 @@ class Reads:
 
 def make_day(
     population: Population, number: int, day: date, seed: int
-) -> tuple[pa.Table, pa.Table]:
-    """Rows of ``access`` and ``object_access`` of day ``number`` (0: the first)."""
+) -> tuple[pa.Table, pa.Table, pa.Table]:
+    """Rows of ``access``, ``object_access``, ``place_access`` of day ``number`` (0: the first)."""
     rng = np.random.default_rng([seed, number])
     touches = _touches(population, rng)
     reads = _reads(population, touches, number, rng)
     midnight = int(datetime(day.year, day.month, day.day, tzinfo=UTC).timestamp())
     access = _access_columns(population, touches, reads, number, midnight, rng)
     objects = _object_columns(population, touches, reads, midnight)
-    return _table(ACCESS, day, access), _table(OBJECT_ACCESS, day, objects)
+    made = _table(ACCESS, day, access)
+    return made, _table(OBJECT_ACCESS, day, objects), _place_rows(made)
+
+
+def _place_rows(access: pa.Table) -> pa.Table:
+    """Rows of ``place_access``: each row of ``access`` lies at the first of its networks."""
+    place = pc.list_element(access["networks"], 0)
+    parts = pc.split_pattern(place, "/")
+    rows = pa.table(
+        {
+            **{name: access[name] for name in ("day", "user_id", "user_kind", "asset_id")},
+            **{name: access[name] for name in ("events", "failures", "objects")},
+            "place": place,
+            "zone": pc.list_element(parts, 0),
+            "country": pc.list_element(parts, 1),
+            "bytes": access["bytes_out"],
+            "hours": pc.shift_left(pa.scalar(1, pa.int64()), pc.hour(access["first_time"])),
+        }
+    )
+    keys = ["day", "user_id", "place", "asset_id"]
+    sums = [(name, "sum") for name in ("events", "failures", "objects", "bytes")]
+    firsts = [(name, "min") for name in ("user_kind", "zone", "country", "hours")]
+    made = rows.group_by(keys, use_threads=False).aggregate(sums + firsts)
+    named = made.rename_columns([name.removesuffix("_sum").removesuffix("_min")
+                                 for name in made.column_names])  # fmt: skip
+    order = [(name, "ascending") for name in PLACE_ACCESS.key]
+    schema = schema_of(PLACE_ACCESS)
+    return named.select(schema.names).sort_by(order).cast(schema)
 
 
 def schema_of(table: Table) -> pa.Schema:

