@@ -315,17 +315,9 @@ def history_of(
     return history_from(access, objects, context_of(world), day, places)
 
 
-def history_from(
-    access: pd.DataFrame,
-    objects: pd.DataFrame,
-    context: Context,
-    day: date,
-    places: pd.DataFrame | None = None,
-) -> History:
-    """The detectors' input of a day, from rows of ACCESS and OBJECT_ACCESS of any days.
-
-    ``places``: rows of PLACE_ACCESS; None: no event has an address.
-    """
+def history_from(access: pd.DataFrame, objects: pd.DataFrame, context: Context, day: date,
+                 places: pd.DataFrame | None = None) -> History:  # fmt: skip
+    """The detectors' input of a day, from rows of ACCESS, OBJECT_ACCESS and PLACE_ACCESS."""
     places = place_access_frame([]) if places is None else places
     first = day - timedelta(days=HISTORY_DAYS - 1)
     known = access[(access["day"] <= day) & (access["day"] >= first)].reset_index(drop=True)
@@ -388,11 +380,7 @@ def _by_user(events: list[Event]) -> dict[str, list[int]]:
 
 def empty_history(day: date = LAST) -> History:
     """A day without any events before or on it."""
-
-    def empty(columns: list[str]) -> pd.DataFrame:
-        return pd.DataFrame(columns=columns)
-
-    access, objects = empty(ACCESS.column_names), empty(OBJECT_ACCESS.column_names)
+    access, objects = (pd.DataFrame(columns=t.column_names) for t in (ACCESS, OBJECT_ACCESS))
     return history_from(access, objects, empty_context(), day)
 
 

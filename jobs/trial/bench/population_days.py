@@ -11,7 +11,6 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from jobs.trial.bench.population import (
@@ -27,6 +26,7 @@ from jobs.trial.bench.population import (
     Codes,
     Population,
 )
+from jobs.trial.bench.population_places import place_rows
 from schemas.tables.access import ACCESS, HOURLY, OBJECT_ACCESS, PLACE_ACCESS
 from schemas.tables.spec import Table
 
@@ -126,33 +126,8 @@ def make_day(
     access = _access_columns(population, touches, reads, number, midnight, rng)
     objects = _object_columns(population, touches, reads, midnight)
     made = _table(ACCESS, day, access)
-    return made, _table(OBJECT_ACCESS, day, objects), _place_rows(made)
-
-
-def _place_rows(access: pa.Table) -> pa.Table:
-    """Rows of ``place_access``: each row of ``access`` lies at the first of its networks."""
-    place = pc.list_element(access["networks"], 0)
-    parts = pc.split_pattern(place, "/")
-    rows = pa.table(
-        {
-            **{name: access[name] for name in ("day", "user_id", "user_kind", "asset_id")},
-            **{name: access[name] for name in ("events", "failures", "objects")},
-            "place": place,
-            "zone": pc.list_element(parts, 0),
-            "country": pc.list_element(parts, 1),
-            "bytes": access["bytes_out"],
-            "hours": pc.shift_left(pa.scalar(1, pa.int64()), pc.hour(access["first_time"])),
-        }
-    )
-    keys = ["day", "user_id", "place", "asset_id"]
-    sums = [(name, "sum") for name in ("events", "failures", "objects", "bytes")]
-    firsts = [(name, "min") for name in ("user_kind", "zone", "country", "hours")]
-    made = rows.group_by(keys, use_threads=False).aggregate(sums + firsts)
-    named = made.rename_columns([name.removesuffix("_sum").removesuffix("_min")
-                                 for name in made.column_names])  # fmt: skip
-    order = [(name, "ascending") for name in PLACE_ACCESS.key]
-    schema = schema_of(PLACE_ACCESS)
-    return named.select(schema.names).sort_by(order).cast(schema)
+    places = place_rows(made, schema_of(PLACE_ACCESS))
+    return made, _table(OBJECT_ACCESS, day, objects), places
 
 
 def schema_of(table: Table) -> pa.Schema:
