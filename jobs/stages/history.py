@@ -11,10 +11,10 @@ from jobs.platform.delta_tables import stored_frame, table_version
 from jobs.platform.errors import InputError
 from jobs.stages.stage import Read, StageTables
 from models.features.history import History
-from schemas.tables.access import ACCESS
+from schemas.tables.access import ACCESS, PLACE_ACCESS
 from schemas.tables.api import API_DAYS, API_WEEK
 from schemas.tables.coverage import COVERAGE, COVERAGE_DAYS
-from schemas.tables.features import ASSET_DAYS, ENTITY_DAYS, NOVELTY, PAIRS
+from schemas.tables.features import ASSET_DAYS, ENTITY_DAYS, NOVELTY, PAIRS, PLACE_DAYS
 from schemas.tables.graph import GRAPH_EDGES, GRAPH_NODES
 from schemas.tables.values import HISTORY_DAYS
 
@@ -32,6 +32,8 @@ HISTORY_READS = (
     Read(ENTITY_DAYS, LOOK_BACK_DAYS),
     Read(PAIRS, LOOK_BACK_DAYS),
     Read(NOVELTY, LOOK_BACK_DAYS),
+    Read(PLACE_ACCESS),
+    Read(PLACE_DAYS, 1),
     Read(ASSET_DAYS, LOOK_BACK_DAYS),
     Read(COVERAGE, LOOK_BACK_DAYS),
     Read(API_DAYS, MONTH_DAYS - 1),
@@ -105,6 +107,8 @@ def _read_frames(
         "pairs": frame(PAIRS, day, past, where=this_week | marked),
         "novelty": frame(NOVELTY, day, past, where=today | given),
         "places": frame(PAIRS, yesterday, past - 1, users, used).drop_duplicates(),
+        "place_access": frame(PLACE_ACCESS, day),
+        "place_days": frame(PLACE_DAYS, day, 1),
         "assets": pd.DataFrame(written.groupby("asset_id")[["written"]].max()),
         "coverage": pd.concat([earlier, frame(COVERAGE, day)], ignore_index=True),
         "first_reads": frame(COVERAGE, day, MONTH_DAYS - 1, first_reads),

@@ -20,8 +20,8 @@ from schemas.tables.values import HISTORY_DAYS
 if TYPE_CHECKING:
     from models.features.history import History
 
-UNITS = {"objects": "objects", "bytes": "bytes", "assets": "assets"}
-"""Units of the measures, and their columns in ``entity_days``."""
+UNITS = {"objects": 1.0, "bytes": 1e9, "assets": 1.0}
+"""Measures, which are columns of ``entity_days``, and the amount of each that is like nothing."""
 TREND_DAYS = 21
 """Days, the scored day included, over which growth is looked for."""
 SPREAD_OF_MAD = 1.4826
@@ -41,7 +41,7 @@ class PoisoningGuardSettings(DetectorSettings):
 def score(history: History, settings: PoisoningGuardSettings) -> list[Signal]:
     """Robust z of the week's amounts × how steadily they grow; higher is riskier, mostly −3 to 20.
 
-    z compares the mean of log(1 + amount) over the week's active days with the median and spread
+    z compares the mean of log(1 + amount ÷ UNITS) over the week's active days with the median and spread
     (scaled median absolute deviation) of the active days more than ``frozen_days`` days ago. So a
     baseline that was fed slowly is not its own excuse, as far as the kept 90 days reach. Steadiness
     is (1 + Kendall's tau of the amounts of 21 days) ÷ 2. The largest of three measures counts: row
@@ -54,19 +54,19 @@ def score(history: History, settings: PoisoningGuardSettings) -> list[Signal]:
     if active.empty:
         return []
     users = active["user_id"].to_numpy(dtype=object)
-    rows = recent(history.entity_days, history.day, ["user_id", *UNITS.values()])
+    rows = recent(history.entity_days, history.day, ["user_id", *UNITS])
     rows = rows[rows["user_id"].isin(users)].reset_index(drop=True)
     place = np.searchsorted(users, rows["user_id"].to_numpy(dtype=object))
     scores, observed, expected = [], [], []
-    for column in UNITS.values():
+    for unit, little in UNITS.items():
         table = np.full((len(users), HISTORY_DAYS), np.nan)
-        amounts = rows[column].astype("float64").fillna(0.0).to_numpy(dtype=np.float64)
-        table[place, rows["ago"].to_numpy()] = np.log1p(amounts)
+        amounts = rows[unit].astype("float64").fillna(0.0).to_numpy(dtype=np.float64)
+        table[place, rows["ago"].to_numpy()] = np.log1p(amounts / little)
         level, usual, z = compare(table, settings)
         steady = (1 + growth(table[:, :TREND_DAYS])) / 2
         scores.append(np.where(z > 0, z * steady, z))
-        observed.append(np.expm1(level))
-        expected.append(np.expm1(usual))
+        observed.append(np.expm1(level) * little)
+        expected.append(np.expm1(usual) * little)
     columns = ["user_id", "asset_id", "taken", "objects"]
     week = recent(history.pairs, history.day, columns, WEEK_DAYS)
     assets = leading_assets(week[week["taken"].astype(bool)], "objects", history.context)

@@ -25,6 +25,8 @@ class History:
     * ``novelty``: of the day, and of the 89 days before it the destinations;
     * ``places``: of the 89 days before, ``user_id`` and ``asset_id`` of successful accesses to the
       places that the day's copies, shares and writes went to;
+    * ``place_access``: of the day alone;
+    * ``place_days``: of the day and of the day before it;
     * ``coverage``: of the 90 days; before the day its counts of objects alone;
     * ``first_reads``: ``coverage`` of the 30 days that end with the day, with ``new_objects``;
     * ``api_days``: of the 30 days that end with the day; before the last seven of them without
@@ -41,6 +43,8 @@ class History:
     pairs: pd.DataFrame
     novelty: pd.DataFrame
     places: pd.DataFrame
+    place_access: pd.DataFrame
+    place_days: pd.DataFrame
     assets: pd.DataFrame
     coverage: pd.DataFrame
     first_reads: pd.DataFrame

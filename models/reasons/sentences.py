@@ -35,6 +35,13 @@ SENTENCES = {
     "{asset:assets}, together {share:share} in {days:count} days ({objects:count} objects; with "
     "{others:identities})",
     "nobody_completes": "read a part of {asset:assets}, not complemented by other readers",
+    # dormant
+    "was_at_work": "was at work in the weeks before",
+    "woke": "took {objects:amount} ({assets:assets}) after {days:count} days without work",
+    "woke_unseen": "took {objects:amount} ({assets:assets}) and was not at work in the "
+    "{days:count} days of the log before",
+    "credential_woke": "took {objects:amount} ({assets:assets}) with a credential that was unused "
+    "for {days:count} days",
     # first_access
     "touched_nothing_new": "touched no new asset",
     "touched_new": "touched {count:amount} for the first time ({assets:assets}; probability of "
@@ -53,6 +60,11 @@ SENTENCES = {
     # mass_clone
     "clones": "cloned or fetched {count:amount} in {days:days}, {new:count} never touched before"
     "[, {archived:count} as an archive] ({assets:assets})",
+    # new_place
+    "took_from_known_places": "took content from known places only",
+    "took_from_new_place": "took {objects:amount} ({assets:assets}) from {places:networks} "
+    "(there on {days:count} earlier days; others there before: {others:count}, of the team "
+    "{mates:count})[, {kilometres:count} km from another place in {hours:count} h]",
     # odd_day
     "odd_day": "had an unusual day: {features:series}",
     "slightly_odd_day": "had an unusual day with many small differences",
@@ -65,6 +77,10 @@ SENTENCES = {
     "refused_nothing": "had no refused attempts",
     "refused_more": "was refused {times:count} times on {places:amount}, more than usual",
     "refused_as_usual": "was refused {times:count} times on {places:amount}, no more than usual",
+    # residency
+    "kept_to_countries": "reached assets from countries that they allow",
+    "left_countries": "took {objects:amount} of {assets:assets} from {places:networks}, outside "
+    "the countries that the assets allow",
     # service_misuse
     "service_as_usual": "kept to its usual networks, programs, actions, hours and assets",
     "service_anew": "showed {count:amount} not seen in {days:count} earlier days: {values:series}",

@@ -8,11 +8,11 @@ never of the file that held it.
 
 from __future__ import annotations
 
-from schemas.tables.access import ACCESS, OBJECT_ACCESS
+from schemas.tables.access import ACCESS, OBJECT_ACCESS, PLACE_ACCESS
 from schemas.tables.api import API_DAYS
 from schemas.tables.coverage import COVERAGE
 from schemas.tables.events import EVENTS, REJECTS
-from schemas.tables.features import ASSET_DAYS, ENTITY_DAYS, NOVELTY, PAIRS
+from schemas.tables.features import ASSET_DAYS, ENTITY_DAYS, NOVELTY, PAIRS, PLACE_DAYS
 from schemas.tables.findings import FINDINGS
 from schemas.tables.graph import GRAPH_EDGES, GRAPH_NODES
 from schemas.tables.quality import QUALITY
@@ -26,8 +26,10 @@ TABLES = (
     ACCESS,
     OBJECT_ACCESS,
     API_DAYS,
+    PLACE_ACCESS,
     ASSET_DAYS,
     NOVELTY,
+    PLACE_DAYS,
     PAIRS,
     ENTITY_DAYS,
     COVERAGE,

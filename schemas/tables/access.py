@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from schemas.tables.spec import Column, Table
-from schemas.tables.values import ACTION_CLASSES, USER_KINDS
+from schemas.tables.values import ACTION_CLASSES, USER_KINDS, ZONES
 
 HOURLY = "array<struct<hour:int,events:bigint,bytes:bigint,objects:bigint>>"
 
@@ -117,5 +117,38 @@ OBJECT_ACCESS = Table(
         ),
         Column("first_time", "timestamp", "first event"),
         Column("last_time", "timestamp", "last event"),
+    ),
+)
+
+PLACE_ACCESS = Table(
+    name="place_access",
+    stage="aggregate",
+    grain="day x user x place x asset",
+    key=("user_id", "place", "asset_id"),
+    in_key_order=True,
+    columns=(
+        Column("day", "date", "day"),
+        Column("user_id", "string", "as in access"),
+        Column("user_kind", "string", "as in access", values=USER_KINDS),
+        Column(
+            "place",
+            "string",
+            "`zone/country/asn` of networks.csv; the /24 (IPv4) or /48 (IPv6) of an address that "
+            "networks.csv does not hold; events without an address have no place",
+        ),
+        Column("zone", "string", "zone of networks.csv; null: unknown", True, values=ZONES),
+        Column("country", "string", "country of networks.csv; null: unknown", True),
+        Column("asset_id", "string", "as in access"),
+        Column("events", "bigint", "all events, failures included", minimum=1),
+        Column("failures", "bigint", "events whose outcome is failure", minimum=0),
+        Column(
+            "objects",
+            "bigint",
+            "objects whose content was taken or executed from there; at most those of access, at "
+            "most the successful events",
+            minimum=0,
+        ),
+        Column("bytes", "bigint", "known bytes of these; null: none known", True, minimum=0),
+        Column("hours", "int", "UTC hours with a success, as bits (bit 0: midnight)", minimum=0),
     ),
 )

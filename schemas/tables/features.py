@@ -7,7 +7,7 @@ compare. So a day that is run again gives the same rows, whatever came later.
 from __future__ import annotations
 
 from schemas.tables.spec import Column, Table
-from schemas.tables.values import USER_KINDS
+from schemas.tables.values import USER_KINDS, ZONES
 
 NOVELTY_KINDS = ("network", "agent", "action", "hour", "role", "credential", "destination")
 """Kinds of value in NOVELTY: items of the lists of `access`, its action class, UTC hours."""
@@ -46,8 +46,42 @@ NOVELTY = Table(
             "(0-23), a role, a credential, or a destination of a copy or share that succeeded",
         ),
         Column("days_before", "int", f"this identity's days with the value, {_BEFORE}", minimum=0),
+        Column("last_day", "date", "last of these days; null: none", True),
+        Column("earlier_day", "date", "last of these days that is a week or more before the day; "
+               "null: none", True),
     ),
-)
+)  # fmt: skip
+
+PLACE_DAYS = Table(
+    name="place_days",
+    stage="features",
+    grain="day x identity x place",
+    key=("user_id", "place"),
+    in_key_order=True,
+    columns=(
+        Column("day", "date", "day"),
+        Column("user_id", "string", "as in access"),
+        Column("user_kind", "string", "as in access", values=USER_KINDS),
+        Column("place", "string", "as in place_access"),
+        Column("zone", "string", "as in place_access", True, values=ZONES),
+        Column("country", "string", "as in place_access", True),
+        Column("events", "bigint", "all events", minimum=1),
+        Column("failures", "bigint", "events that failed", minimum=0),
+        Column("objects", "bigint", "objects whose content was taken or executed", minimum=0),
+        Column("hours", "int", "UTC hours with a success, as bits (bit 0: midnight)", minimum=0),
+        *(
+            Column(f"{of}{name}", "int", f"{meaning} {where}, {_BEFORE}", minimum=0)
+            for of, where in (("", "at the place"),
+                              ("country_", "in the country (all unknown countries are one)"))
+            for name, meaning in (
+                ("days", "this identity's days with a success"),
+                ("weeks", "this identity's weeks (counted back from the day) with content taken"),
+                ("others", "other identities with a success"),
+                ("team_others", "other identities of the same declared team with a success"),
+            )
+        ),
+    ),
+)  # fmt: skip
 
 PAIRS = Table(
     name="pairs",

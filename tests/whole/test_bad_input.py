@@ -216,5 +216,5 @@ def test_mostly_rejected_day_stops_at_the_gate(
     after = rows_of(job, NEXT_DAY)
     assert len(after["rejects"]) == 200
     assert after["quality"]
-    for table in ("access", "object_access", "graph_nodes", "graph_edges", "signals", "findings"):
+    for table in ("access", "place_access", "graph_nodes", "graph_edges", "signals", "findings"):
         assert after[table] == []

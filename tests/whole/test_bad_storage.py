@@ -23,6 +23,8 @@ from tests.worlds.good_job import CONFIG, DAY, NEXT_DAY, rows_of, stage, written
         ("access", "aggregate", ["graph", "signals", "findings", "publish"]),
         ("object_access", "aggregate", ["features"]),
         ("api_days", "aggregate", ["signals", "findings"]),
+        ("place_access", "aggregate", ["features", "signals", "findings"]),
+        ("place_days", "features", ["signals", "findings"]),
         ("entity_days", "features", ["signals", "findings"]),
         ("coverage", "features", ["signals", "findings"]),
         ("graph_nodes", "graph", ["signals", "findings", "publish"]),

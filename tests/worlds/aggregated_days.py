@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from jobs.platform.delta_tables import replace_day
 from jobs.stages import aggregate
 from schemas.config import JobConfig
-from schemas.tables.access import ACCESS, OBJECT_ACCESS
+from schemas.tables.access import ACCESS, OBJECT_ACCESS, PLACE_ACCESS
 from schemas.tables.api import API_DAYS
 from schemas.tables.events import EVENTS
 from tests.worlds.raw_logs import DAY, job_config, rows_of, write_context
@@ -71,8 +71,17 @@ def api_days_of(spark: SparkSession, folder: Path, rows: Rows, log: str) -> Rows
 def aggregated(spark: SparkSession, folder: Path, rows: Rows) -> tuple[Rows, Rows]:
     """Both tables of a day with these events."""
     write_context(folder / "context", assets=ASSETS)
-    config: JobConfig = job_config(folder, [{"path": "unused", "format": "aws_s3_access"}])
+    config = _config(folder)
     values = [tuple(row[column] for column in EVENTS.column_names) for row in rows]
     replace_day(spark.createDataFrame(values, EVENTS.ddl()), config.storage, EVENTS, DAY)
     aggregate.STAGE.run(spark, config, DAY)
     return rows_of(spark, config, ACCESS), rows_of(spark, config, OBJECT_ACCESS)
+
+
+def places_of_day(spark: SparkSession, folder: Path) -> Rows:
+    """``place_access`` of the day that :func:`aggregated` made in the folder."""
+    return rows_of(spark, _config(folder), PLACE_ACCESS)
+
+
+def _config(folder: Path) -> JobConfig:
+    return job_config(folder, [{"path": "unused", "format": "aws_s3_access"}])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from tests.worlds import api_queries
 from tests.worlds.histories import HOME, World, approval
+from tests.worlds.place_plants import ABROAD, allow, session_from_abroad, wakes_and_reads
 from tests.worlds.plants import (
     DAY,
     DECOY,
@@ -164,6 +165,34 @@ def writes_a_ticket_for_oneself(world: World) -> str:
     return "u016"
 
 
+def works_from_abroad_two_weeks_before(world: World) -> str:
+    """Reads something harmless from the place on three days of a week, and fails there later."""
+    for days in (15, 16, 17):
+        world.read(back(days), "u006", "data-1", world.shards("data-1")[:5], 10, network=ABROAD)
+    for days in (3, 9):
+        world.read(back(days), "u006", "data-1", ["x"], 10, network=ABROAD, failed=True)
+    return session_from_abroad(world)
+
+
+def looks_before_it_wakes(world: World) -> str:
+    """Lists the checkpoint the week before, and reads one shard on the day before."""
+    case = wakes_and_reads(world)
+    world.act(back(6), case, "ckpt-pretraining-1", "list", action="ListObjects")
+    world.read(back(1), case, "ckpt-pretraining-1", ["shard-0000"])
+    return case
+
+
+def rents_a_server_in_the_country(world: World) -> str:
+    """Reads from a cloud, a few shards, after refused attempts from there."""
+    allow(world, "ckpt-pretraining-1", "US", "CA")
+    shards = world.shards("ckpt-pretraining-1")
+    for days in (3, 9):
+        world.read(back(days), "u006", "ckpt-pretraining-1", shards[:3], network="cloud/RO/64900",
+                   failed=True)  # fmt: skip
+    world.read(DAY, "u006", "ckpt-pretraining-1", shards[:6], network="cloud/RO/64900")
+    return "u006"
+
+
 EVASIONS: dict[str, tuple[Plant, ...]] = {
     "api_distillation": (
         api_queries.keys_of_one_network,
@@ -180,14 +209,17 @@ EVASIONS: dict[str, tuple[Plant, ...]] = {
     "canary": (looks_at_the_decoy_and_is_refused,),
     "cluster_egress": (attaches_instead_of_exec,),
     "collusion": (parts_that_overlap_a_little,),
+    "dormant": (looks_before_it_wakes,),
     "first_access": (lists_before_reading,),
     "foreign_copy": (foreign_bucket_after_a_refused_listing,),
     "leaver": (comes_back_long_after_the_end,),
     "mass_clone": (opens_repositories_before_cloning, clones_as_a_new_machine_user),
+    "new_place": (works_from_abroad_two_weeks_before,),
     "odd_day": (rehearses_the_odd_day,),
     "poisoning_guard": (grows_with_pauses_and_back_steps,),
     "probing": (api_queries.probes_a_little_each_day,),
     "recon": (looks_without_refusals,),
+    "residency": (rents_a_server_in_the_country,),
     "service_misuse": (service_key_with_the_usual_agent,),
     "shard_coverage": (becomes_a_reader_of_whole_artefacts,),
     "slow_drip": (drips_unevenly_with_pauses,),

@@ -33,6 +33,7 @@ CONTENT = TAKING | {"execute"}
 DISTANT = {"list", "inspect", "write", "sign_in", "assume", "other"}
 ENTERING = ("/exec", "/attach", "/portforward", "/proxy", "/cp", "ephemeralcontainers")
 MADE: dict[bytes, tuple[list[Row], list[Row], list[Row]]] = {}
+WEEK = timedelta(days=7)
 ARCHIVES = ("zip", "archive", "tarball", "bundle")
 
 
@@ -126,11 +127,13 @@ def _of_user(
             seen_asset[asset].append(day)
     novelty, pairs, entities = [], [], []
     for day, found in sorted(days.items()):
-        counts = {value: len(_before(seen_value[value], day)) for value in values[day]}
+        earlier = {value: _before(seen_value[value], day) for value in values[day]}
+        counts = {value: len(days_with) for value, days_with in earlier.items()}
         novelty += [
             {"day": day, "user_id": found[0]["user_id"], "kind": kind, "value": value,
-             "days_before": count}
-            for (kind, value), count in sorted(counts.items())
+             "days_before": len(days_with), "last_day": max(days_with, default=None),
+             "earlier_day": max((d for d in days_with if d <= day - WEEK), default=None)}
+            for (kind, value), days_with in sorted(earlier.items())
         ]  # fmt: skip
         known = len(_before(days, day))
         fresh = {value for (kind, value), count in counts.items()
@@ -139,8 +142,8 @@ def _of_user(
         for asset in sorted({row["asset_id"] for row in found}):
             mine = [row for row in found if row["asset_id"] == asset]
             pair = _pair(mine, kinds.get(asset) == "repo", fresh)
-            earlier = _before(seen_asset[asset], day)
-            today.append(pair | {"days_before": len(earlier), "first_day": min([day, *earlier])})
+            touched = _before(seen_asset[asset], day)
+            today.append(pair | {"days_before": len(touched), "first_day": min([day, *touched])})
         pairs += today
         week = {
             row["asset_id"] for row in rows

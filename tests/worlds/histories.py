@@ -17,18 +17,17 @@ import pandas as pd
 from models.features.history import History
 from schemas.config import Graph
 from schemas.context import (
-    APPROVAL_COLUMNS,
-    ASSET_COLUMNS,
     DIRECTORY_COLUMNS,
-    NETWORK_COLUMNS,
     Context,
 )
 from schemas.tables.access import ACCESS, OBJECT_ACCESS
 from schemas.tables.values import HISTORY_DAYS
 from tests.worlds.api_queries import add_queries, api_frame
+from tests.worlds.contexts import context_of
 from tests.worlds.coverage import coverage_of
 from tests.worlds.features import features_of
 from tests.worlds.graphs import graph_of
+from tests.worlds.place_days import place_access_frame, place_days_of
 
 FIRST = date(2026, 8, 3)  # a Monday
 DAYS = 35
@@ -294,18 +293,6 @@ def object_frame(events: list[Event], assets: dict[str, dict[str, Any]]) -> pd.D
     return pd.DataFrame(rows, columns=OBJECT_ACCESS.column_names)
 
 
-def context_of(world: World) -> Context:
-    """The world's context files."""
-    assets = pd.DataFrame(list(world.assets.values()), columns=ASSET_COLUMNS)
-    for name in ("sensitivity", "objects", "bytes"):
-        assets[name] = pd.array([None if pd.isna(v) else int(v) for v in assets[name]], "Int64")
-    directory = pd.DataFrame(world.directory, columns=DIRECTORY_COLUMNS)
-    for name in ("start_date", "notice_date", "end_date"):
-        directory[name] = pd.Series([row[name] for row in world.directory], dtype=object)
-    approvals = pd.DataFrame(world.approvals, columns=APPROVAL_COLUMNS).astype(object)
-    return Context(directory, assets, approvals, pd.DataFrame(columns=NETWORK_COLUMNS))
-
-
 def empty_context() -> Context:
     """No context files at all."""
     return context_of(World())
@@ -315,12 +302,15 @@ def history_of(world: World, day: date, frames: tuple[pd.DataFrame, pd.DataFrame
                ) -> History:  # fmt: skip
     """The detectors' input of a day; ``frames``: access and object_access, made once."""
     access, objects = frames or frames_of(world)
-    return history_from(access, objects, context_of(world), day, world.queries)
+    places = place_access_frame(world.events)
+    return history_from(access, objects, context_of(world), day, places, world.queries)
 
 
 def history_from(access: pd.DataFrame, objects: pd.DataFrame, context: Context, day: date,
+                 places: pd.DataFrame | None = None,
                  queries: Sequence[dict[str, Any]] = ()) -> History:  # fmt: skip
-    """The detectors' input of a day, from rows of ACCESS and OBJECT_ACCESS of any days."""
+    """The detectors' input of a day, from rows of ACCESS, OBJECT_ACCESS and PLACE_ACCESS."""
+    places = place_access_frame([]) if places is None else places
     first = day - timedelta(days=HISTORY_DAYS - 1)
     known = access[(access["day"] <= day) & (access["day"] >= first)].reset_index(drop=True)
     features = features_of(known, context)
@@ -336,6 +326,8 @@ def history_from(access: pd.DataFrame, objects: pd.DataFrame, context: Context, 
         places=known.loc[
             (known["day"] < day) & (known["events"] > known["failures"]), ["user_id", "asset_id"]
         ].drop_duplicates(),
+        place_access=places[places["day"] == day].reset_index(drop=True),
+        place_days=place_days_of(places, context, [day - timedelta(days=1), day]),
         assets=pd.DataFrame(features.asset_days.groupby("asset_id")[["written"]].max()),
         coverage=coverage,
         first_reads=coverage[coverage["day"] >= month],
@@ -381,11 +373,7 @@ def _by_user(events: list[Event]) -> dict[str, list[int]]:
 
 def empty_history(day: date = LAST) -> History:
     """A day without any events before or on it."""
-
-    def empty(columns: list[str]) -> pd.DataFrame:
-        return pd.DataFrame(columns=columns)
-
-    access, objects = empty(ACCESS.column_names), empty(OBJECT_ACCESS.column_names)
+    access, objects = (pd.DataFrame(columns=t.column_names) for t in (ACCESS, OBJECT_ACCESS))
     return history_from(access, objects, empty_context(), day)
 
 

@@ -13,9 +13,17 @@ from models.detectors import DETECTORS, detector_settings
 from models.detectors.signal import signal_frame
 from models.features.history import History
 from tests.worlds import api_queries
-from tests.worlds.histories import HOME, LAST, World, approval
+from tests.worlds.histories import HOME, World, approval
+from tests.worlds.place_plants import (
+    comes_back_from_holiday,
+    moves_house,
+    reads_from_a_country_that_is_not_allowed,
+    reads_from_an_allowed_country,
+    session_from_abroad,
+    wakes_and_reads,
+)
+from tests.worlds.scored_day import DAY, back
 
-DAY = LAST - timedelta(days=3)  # a Thursday
 DECOY = "ckpt-decoy"
 SETTINGS = detector_settings({"canary": {"assets": [DECOY]}})
 DETECTOR_OF = {detector.name: detector for detector in DETECTORS}
@@ -24,11 +32,6 @@ Plant = Callable[[World], str]
 """Adds a case to a world; returns the identity of the case."""
 Planted = Callable[[Plant], tuple[History, str]]
 """A planted world and the identity of its case."""
-
-
-def back(days: int) -> Any:
-    """The day ``days`` before the scored day."""
-    return DAY - timedelta(days=days)
 
 
 def leaver_copies_everything(world: World) -> str:
@@ -256,14 +259,17 @@ FIRING: dict[str, Plant] = {
     "canary": opens_the_decoy,
     "cluster_egress": researcher_enters_serving_pods,
     "collusion": three_read_a_third_each,
+    "dormant": wakes_and_reads,
     "first_access": stranger_reads_frontier_checkpoint,
     "foreign_copy": copies_to_a_strange_bucket,
     "leaver": leaver_copies_everything,
     "mass_clone": night_of_clones,
+    "new_place": session_from_abroad,
     "odd_day": everything_at_once,
     "poisoning_guard": reads_more_every_day,
     "probing": api_queries.probes_the_guardrails,
     "recon": looks_at_everything_and_is_refused,
+    "residency": reads_from_a_country_that_is_not_allowed,
     "service_misuse": service_key_on_a_laptop,
     "shard_coverage": leaver_copies_everything,
     "slow_drip": drip_of_five_shards_a_day,
@@ -280,14 +286,17 @@ QUIET: dict[str, Plant] = {
     "canary": sweeps_all_but_the_decoy,
     "cluster_egress": operator_enters_pods,
     "collusion": team_reads_in_parallel,
+    "dormant": comes_back_from_holiday,
     "first_access": new_step_of_the_own_run,
     "foreign_copy": backup_to_a_listed_place,
     "leaver": leaver_works_on,
     "mass_clone": known_repositories_again,
+    "new_place": moves_house,
     "odd_day": backup_as_every_night,
     "poisoning_guard": reads_as_much_as_ever,
     "probing": api_queries.some_failures_as_usual,
     "recon": backup_as_every_night,
+    "residency": reads_from_an_allowed_country,
     "service_misuse": backup_as_every_night,
     "shard_coverage": sweep_on_its_weekday,
     "slow_drip": reads_the_same_shards_daily,

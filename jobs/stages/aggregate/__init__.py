@@ -1,4 +1,4 @@
-"""Stage ``aggregate``: the day's ``events`` → ``access``, ``object_access``, ``api_days``.
+"""Stage ``aggregate``: ``events`` → ``access``, ``object_access``, ``place_access``, ``api_days``.
 
 All later stages read these tables, which are 100–1000 times smaller than ``events``. Python
 never sees an event here. Two passes over the day's events fill two scratch tables (distinct ways of
@@ -26,18 +26,21 @@ from jobs.stages.aggregate.access import (
 from jobs.stages.aggregate.api_days import api_rows, no_api_rows
 from jobs.stages.aggregate.count_once import each_access_once
 from jobs.stages.aggregate.object_access import object_rows
+from jobs.stages.aggregate.place_access import place_rows
 from jobs.stages.sql import computed_once
 from jobs.stages.stage import Outcome, Read, Stage, StageTables
 from schemas.config import JobConfig
 from schemas.context import MANIFEST_KINDS
 from schemas.formats import FORMATS
-from schemas.tables.access import ACCESS, OBJECT_ACCESS
+from schemas.tables.access import ACCESS, OBJECT_ACCESS, PLACE_ACCESS
 from schemas.tables.api import API_DAYS
 from schemas.tables.events import EVENTS
 
+WRITES = (ACCESS, OBJECT_ACCESS, PLACE_ACCESS, API_DAYS)
+
 
 def aggregate_day(tables: StageTables, config: JobConfig, day: date) -> Outcome:
-    """Replace the day in ``access``, ``object_access`` and ``api_days``."""
+    """Replace the day in ``access``, ``object_access``, ``place_access`` and ``api_days``."""
     # Only if a format may have parts or sizes: reading the details of all events takes long.
     tells = any(FORMATS[source.format].tells_sizes for source in config.sources)
     more = PARTS_AND_SIZES if tells else NOT_TOLD
@@ -57,6 +60,7 @@ def aggregate_day(tables: StageTables, config: JobConfig, day: date) -> Outcome:
         sizes = tables.spark.createDataFrame(asset_sizes(context), ASSET_SIZES).hint("broadcast")
         tables.replace(access_rows(ways, objects, sizes, day), ACCESS)
         tables.replace(object_rows(objects, events, followed, day), OBJECT_ACCESS)
+        tables.replace(place_rows(ways, objects, day), PLACE_ACCESS)
         queried = any(FORMATS[source.format].tells_models for source in config.sources)
         queries = (
             api_rows(events, day, f"{scratch}/queries.parquet")
@@ -64,12 +68,11 @@ def aggregate_day(tables: StageTables, config: JobConfig, day: date) -> Outcome:
             else no_api_rows(tables.spark)
         )
         tables.replace(queries, API_DAYS)
-    rows = tables.stored(ACCESS).count()
-    single = tables.stored(OBJECT_ACCESS).count()
-    keys = tables.stored(API_DAYS).count() if queried else 0
+    counts = {table.name: tables.stored(table).count() for table in WRITES}
+    rows, single = counts[ACCESS.name], counts[OBJECT_ACCESS.name]
     counted_once = "" if twice is None else f", in two sources but counted once: {twice:,} events"
     return Outcome(
-        {ACCESS.name: rows, OBJECT_ACCESS.name: single, API_DAYS.name: keys},
+        counts,
         (f"{rows:,} user–asset rows, {single:,} user–object rows{counted_once}",),
     )
 
@@ -77,7 +80,7 @@ def aggregate_day(tables: StageTables, config: JobConfig, day: date) -> Outcome:
 STAGE = Stage(
     name="aggregate",
     reads=(Read(EVENTS),),
-    writes=(ACCESS, OBJECT_ACCESS, API_DAYS),
+    writes=WRITES,
     work=aggregate_day,
     needs=(EVENTS,),
 )

@@ -71,11 +71,14 @@ WAYS = (
     "source",
 )
 """Columns by which :func:`ways_of_access` counts."""
+NETWORK = (
+    "case when zone is not null or country is not null or asn is not null then "
+    "concat_ws('/', coalesce(zone, '-'), coalesce(country, '-'), coalesce(asn, '-')) end"
+)
 LISTED = {
     "actions": "action",
     "addresses": "source_ip",
-    "networks": "case when zone is not null or country is not null or asn is not null then "
-    "concat_ws('/', coalesce(zone, '-'), coalesce(country, '-'), coalesce(asn, '-')) end",
+    "networks": NETWORK,
     "agents": AGENT_FAMILY,
     "credentials": "credential",
     "acting_as": "acting_as",

@@ -20,12 +20,13 @@ from jobs.stages.features.coverage import coverage_rows
 from jobs.stages.features.entity_days import entity_rows
 from jobs.stages.features.novelty import novelty_rows
 from jobs.stages.features.pairs import pair_rows
+from jobs.stages.features.place_days import place_day_rows
 from jobs.stages.sql import computed_once
 from jobs.stages.stage import Outcome, Read, Stage, StageTables
 from schemas.config import JobConfig
-from schemas.tables.access import ACCESS, OBJECT_ACCESS
+from schemas.tables.access import ACCESS, OBJECT_ACCESS, PLACE_ACCESS
 from schemas.tables.coverage import COVERAGE
-from schemas.tables.features import ASSET_DAYS, ENTITY_DAYS, NOVELTY, PAIRS
+from schemas.tables.features import ASSET_DAYS, ENTITY_DAYS, NOVELTY, PAIRS, PLACE_DAYS
 from schemas.tables.spec import Table
 from schemas.tables.values import HISTORY_DAYS, SENSITIVE
 
@@ -36,7 +37,7 @@ if TYPE_CHECKING:
 
 WEEK_DAYS = 7
 LISTED = "asset_id string, repository boolean, sensitive boolean, counted boolean"
-WRITES = (ASSET_DAYS, NOVELTY, PAIRS, ENTITY_DAYS, COVERAGE)
+WRITES = (ASSET_DAYS, NOVELTY, PLACE_DAYS, PAIRS, ENTITY_DAYS, COVERAGE)
 
 
 def make_features(tables: StageTables, config: JobConfig, day: date) -> Outcome:
@@ -51,9 +52,14 @@ def make_features(tables: StageTables, config: JobConfig, day: date) -> Outcome:
         return tables.read(table, day - timedelta(days=1), HISTORY_DAYS - 2)
 
     access = tables.read(ACCESS)
-    listed = _listed(tables, load_context(config.context, day))
+    context = load_context(config.context, day)
+    listed = _listed(tables, context)
     tables.replace(asset_rows(access, before(ASSET_DAYS), day), ASSET_DAYS)
     tables.replace(novelty_rows(access, before(NOVELTY), day), NOVELTY)
+    places = place_day_rows(
+        tables.read(PLACE_ACCESS), before(PLACE_DAYS), _teams(tables, context), day
+    )
+    tables.replace(places, PLACE_DAYS)
     novelty, past = tables.stored(NOVELTY), before(ENTITY_DAYS)
     pairs = pair_rows(access, before(PAIRS), tables.stored(ASSET_DAYS), novelty, past, listed, day)
     tables.replace(pairs, PAIRS)
@@ -89,6 +95,14 @@ def _listed(tables: StageTables, context: Context) -> DataFrame:
     return tables.spark.createDataFrame(rows, LISTED).hint("broadcast")
 
 
+def _teams(tables: StageTables, context: Context) -> DataFrame:
+    """Declared team of each user that has one."""
+    from models.features.people import teams
+
+    rows = sorted(teams(context).items())
+    return tables.spark.createDataFrame(rows, "user_id string, team string").hint("broadcast")
+
+
 def _require_earlier_days(storage: str, day: date) -> None:
     start, days = day - timedelta(days=HISTORY_DAYS), HISTORY_DAYS - 1
     wanted = written_days(storage, ACCESS, start, days)
@@ -107,9 +121,10 @@ STAGE = Stage(
     reads=(
         Read(ACCESS),
         Read(OBJECT_ACCESS, HISTORY_DAYS - 1),
+        Read(PLACE_ACCESS),
         *(Read(table, HISTORY_DAYS - 1) for table in WRITES),
     ),
     writes=WRITES,
     work=make_features,
-    needs=(ACCESS, OBJECT_ACCESS),
+    needs=(ACCESS, OBJECT_ACCESS, PLACE_ACCESS),
 )

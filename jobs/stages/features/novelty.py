@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import date
+from datetime import date, timedelta
 from functools import reduce
 from typing import TYPE_CHECKING
 
@@ -21,6 +21,7 @@ VALUES = {
     "destination": "explode(destinations)",
 }
 """SQL of the values of each kind in a row of ``access``."""
+WEEK = timedelta(days=7)
 GIVEN = f"action_class in {GIVING_CLASSES} and events > failures"
 """SQL: something was copied or shared with success."""
 
@@ -39,11 +40,15 @@ def novelty_rows(access: DataFrame, before: DataFrame, day: date) -> DataFrame:
     today = reduce(lambda one, other: one.unionByName(other), parts)
     distinct = today.where("value is not null").distinct()
     earlier = (
-        before.select(*keys)
+        before.select(*keys, "day")
         .join(distinct, keys, "left_semi")
         .groupBy(*keys)
-        .agg(expr("cast(count(*) as int) as days"))
+        .agg(
+            expr("cast(count(*) as int) as days"),
+            expr("max(day) as last_day"),
+            expr(f"max(if(day <= date'{day - WEEK}', day, null)) as earlier_day"),
+        )
     )
     return distinct.join(earlier, keys, "left").selectExpr(
-        f"date'{day}' as day", *keys, "coalesce(days, 0) as days_before"
+        f"date'{day}' as day", *keys, "coalesce(days, 0) as days_before", "last_day", "earlier_day"
     )

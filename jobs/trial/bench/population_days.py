@@ -26,7 +26,8 @@ from jobs.trial.bench.population import (
     Codes,
     Population,
 )
-from schemas.tables.access import ACCESS, HOURLY, OBJECT_ACCESS
+from jobs.trial.bench.population_places import place_rows
+from schemas.tables.access import ACCESS, HOURLY, OBJECT_ACCESS, PLACE_ACCESS
 from schemas.tables.spec import Table
 
 ROWS_DRAWN = 15.0
@@ -68,6 +69,7 @@ TYPES = {
     "date": pa.date32(),
     "string": pa.string(),
     "bigint": pa.int64(),
+    "int": pa.int32(),
     "timestamp": pa.timestamp("us", tz="UTC"),
     "array<string>": pa.list_(pa.string()),
     HOURLY: pa.list_(
@@ -115,15 +117,17 @@ class Reads:
 
 def make_day(
     population: Population, number: int, day: date, seed: int
-) -> tuple[pa.Table, pa.Table]:
-    """Rows of ``access`` and ``object_access`` of day ``number`` (0: the first)."""
+) -> tuple[pa.Table, pa.Table, pa.Table]:
+    """Rows of ``access``, ``object_access``, ``place_access`` of day ``number`` (0: the first)."""
     rng = np.random.default_rng([seed, number])
     touches = _touches(population, rng)
     reads = _reads(population, touches, number, rng)
     midnight = int(datetime(day.year, day.month, day.day, tzinfo=UTC).timestamp())
     access = _access_columns(population, touches, reads, number, midnight, rng)
     objects = _object_columns(population, touches, reads, midnight)
-    return _table(ACCESS, day, access), _table(OBJECT_ACCESS, day, objects)
+    made = _table(ACCESS, day, access)
+    places = place_rows(made, schema_of(PLACE_ACCESS))
+    return made, _table(OBJECT_ACCESS, day, objects), places
 
 
 def schema_of(table: Table) -> pa.Schema:

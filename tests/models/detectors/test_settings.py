@@ -8,11 +8,11 @@ from typing import Any
 import pytest
 
 from models.detectors import describe, detector_names, detector_settings, score_all
-from tests.worlds.plants import SETTINGS, leaver_copies_everything
+from tests.worlds.plants import DECOY, SETTINGS, leaver_copies_everything
 
 
 def test_overrides_change_only_what_they_name() -> None:
-    changed = detector_settings({"recon": {"weight": 0.1}})
+    changed = detector_settings({"canary": {"assets": [DECOY]}, "recon": {"weight": 0.1}})
     assert changed["recon"].weight == 0.1
     weight = SETTINGS["recon"].weight
     assert changed | {"recon": changed["recon"].model_copy(update={"weight": weight})} == SETTINGS
@@ -20,7 +20,7 @@ def test_overrides_change_only_what_they_name() -> None:
 
 def test_a_hash_tells_which_settings_are_in_force(planted: Callable[..., Any]) -> None:
     history, _ = planted(leaver_copies_everything)
-    changed = detector_settings({"recon": {"weight": 0.1}})
+    changed = detector_settings({"canary": {"assets": [DECOY]}, "recon": {"weight": 0.1}})
     hashes = [
         score_all(history, each).groupby("detector")["settings_hash"].unique()
         for each in (SETTINGS, SETTINGS, changed)

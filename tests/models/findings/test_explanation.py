@@ -302,10 +302,10 @@ def test_stages_on_an_engine(
     from jobs.platform.delta_tables import read_days, replace_day, to_frame
     from jobs.stages import findings as findings_stage
     from jobs.stages import signals as signals_stage
-    from schemas.tables.access import ACCESS
+    from schemas.tables.access import ACCESS, PLACE_ACCESS
     from schemas.tables.api import API_DAYS
     from schemas.tables.coverage import COVERAGE
-    from schemas.tables.features import ASSET_DAYS, ENTITY_DAYS, NOVELTY, PAIRS
+    from schemas.tables.features import ASSET_DAYS, ENTITY_DAYS, NOVELTY, PAIRS, PLACE_DAYS
     from schemas.tables.graph import GRAPH_EDGES, GRAPH_NODES
     from tests.worlds.features import features_of
 
@@ -313,7 +313,8 @@ def test_stages_on_an_engine(
     history = days(DAY)
     near = DAY - timedelta(days=1)
     features = features_of(frames[0], history.context)
-    tables = ((ACCESS, frames[0]), (COVERAGE, history.coverage),
+    tables = ((ACCESS, frames[0]), (PLACE_ACCESS, history.place_access),
+              (PLACE_DAYS, history.place_days), (COVERAGE, history.coverage),
               (ASSET_DAYS, features.asset_days), (NOVELTY, features.novelty),
               (PAIRS, features.pairs), (ENTITY_DAYS, features.entity_days),
               (API_DAYS, history.api_days),

@@ -1,4 +1,4 @@
-"""``access`` and ``object_access`` against the same sums made row by row in Python."""
+"""The tables of stage ``aggregate`` against the same sums made row by row in Python."""
 
 from __future__ import annotations
 
@@ -10,9 +10,16 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from schemas.tables.access import ACCESS, OBJECT_ACCESS
+from schemas.tables.access import ACCESS, OBJECT_ACCESS, PLACE_ACCESS
 from schemas.tables.values import MAX_LISTED
-from tests.worlds.aggregated_days import FOLLOWED, MIDNIGHT, Rows, aggregated, event
+from tests.worlds.aggregated_days import (
+    FOLLOWED,
+    MIDNIGHT,
+    Rows,
+    aggregated,
+    event,
+    places_of_day,
+)
 from tests.worlds.raw_logs import DAY
 
 if TYPE_CHECKING:
@@ -231,12 +238,55 @@ def slow_object_access(rows: Rows) -> Rows:
     return sorted(result, key=lambda row: [str(row[column]) for column in OBJECT_ACCESS.key])
 
 
+def place(row: dict[str, Any]) -> str | None:
+    block = {None: None, "192.0.2.1": "192.0.2.0/24", "2001:db8::1": "2001:db8:0::/48"}
+    return network(row) or block[row["source_ip"]]
+
+
+def slow_place_access(rows: Rows) -> Rows:
+    groups: dict[tuple[str, str, str], Rows] = defaultdict(list)
+    for row in rows:
+        if where := place(row):
+            asset = row["asset_id"] or container(row["resource"])
+            groups[actor(row), where, asset].append(row)
+    result = []
+    for (user, where, asset), group in groups.items():
+        done = [row for row in group if row["outcome"] != "failure"]
+        content = [row for row in done if row["action_class"] in ("read", "copy", "clone")]
+        by_class: dict[str, Rows] = defaultdict(list)
+        for row in content:
+            by_class[row["action_class"]].append(row)
+        everywhere = {
+            name: {
+                item_of(row) for row in rows
+                if row["outcome"] != "failure" and row["action_class"] == name
+                and actor(row) == user and (row["asset_id"] or container(row["resource"])) == asset
+            }
+            for name in by_class
+        }  # fmt: skip
+        hours = {row["event_time"].hour for row in done}
+        result.append(
+            {
+                "day": DAY, "user_id": user, "place": where, "asset_id": asset,
+                "user_kind": min(row["user_kind"] for row in group),
+                "zone": group[0]["zone"], "country": group[0]["country"],
+                "events": len(group), "failures": len(group) - len(done),
+                "objects": sum(min(len(found), len(everywhere[name]))
+                               for name, found in by_class.items()),
+                "bytes": total([row["bytes_out"] for row in content]),
+                "hours": sum(1 << hour for hour in hours),
+            }
+        )  # fmt: skip
+    return sorted(result, key=lambda row: [str(row[column]) for column in PLACE_ACCESS.key])
+
+
 @pytest.mark.parametrize("seed", range(3))
 def test_sums_are_those_of_a_slow_loop(sail: SparkSession, tmp_path: Path, seed: int) -> None:
     rows = random_events(seed)
     access, object_access = aggregated(sail, tmp_path, rows)
     assert access == slow_access(rows)
     assert object_access == slow_object_access(rows)
+    assert places_of_day(sail, tmp_path) == slow_place_access(rows)
 
 
 def test_a_day_without_events_has_no_rows(sail: SparkSession, tmp_path: Path) -> None:
@@ -244,3 +294,20 @@ def test_a_day_without_events_has_no_rows(sail: SparkSession, tmp_path: Path) ->
     # Nor does a rerun keep rows of events that are gone.
     assert len(aggregated(sail, tmp_path, [event(1)])[0]) == 1
     assert aggregated(sail, tmp_path, []) == ([], [])
+
+
+@pytest.mark.parametrize(
+    ("address", "block"),
+    [
+        ("203.0.113.77", "203.0.113.0/24"),
+        ("2001:0DB8:0042:1::9", "2001:db8:42::/48"),
+        ("2001:db8:1:2:3:4:5:6", "2001:db8:1::/48"),
+        ("::1", "0:0:0::/48"),
+        ("2001:db8::", "2001:db8:0::/48"),
+    ],
+)
+def test_an_unlisted_address_is_in_its_block(
+    sail: SparkSession, tmp_path: Path, address: str, block: str
+) -> None:
+    aggregated(sail, tmp_path, [event(1, source_ip=address), event(2)])
+    assert [row["place"] for row in places_of_day(sail, tmp_path)] == [block]

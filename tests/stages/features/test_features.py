@@ -14,9 +14,9 @@ import pytest
 from jobs.platform.delta_tables import replace_day, stored_frame, to_frame
 from jobs.platform.errors import RunError
 from jobs.stages.features import STAGE
-from schemas.tables.access import ACCESS, OBJECT_ACCESS
+from schemas.tables.access import ACCESS, OBJECT_ACCESS, PLACE_ACCESS
 from schemas.tables.coverage import COVERAGE
-from schemas.tables.features import ASSET_DAYS, ENTITY_DAYS, NOVELTY, PAIRS
+from schemas.tables.features import ASSET_DAYS, ENTITY_DAYS, NOVELTY, PAIRS, PLACE_DAYS
 from tests.worlds.coverage import coverage_of
 from tests.worlds.features import features_of
 from tests.worlds.histories import (
@@ -30,6 +30,7 @@ from tests.worlds.histories import (
     object_frame,
 )
 from tests.worlds.judged_days import job_config
+from tests.worlds.place_days import place_access_frame, place_days_of
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -39,7 +40,7 @@ if TYPE_CHECKING:
     from schemas.config import JobConfig
 
 DAYS = 9
-TABLES = (ASSET_DAYS, NOVELTY, PAIRS, ENTITY_DAYS, COVERAGE)
+TABLES = (ASSET_DAYS, NOVELTY, PLACE_DAYS, PAIRS, ENTITY_DAYS, COVERAGE)
 
 
 def strange_world() -> World:
@@ -49,7 +50,8 @@ def strange_world() -> World:
     repository, checkpoint = "repo-1", "ckpt-evals-1"
 
     def add(ago: int, user: str, asset: str, action_class: str, **facts: Any) -> None:
-        event = Event(last - timedelta(days=ago), user, asset, action_class, 11, **facts)
+        hour = facts.pop("hour", 11)
+        event = Event(last - timedelta(days=ago), user, asset, action_class, hour, **facts)
         world.events.append(event)
 
     for ago in (0, 3, 8):
@@ -63,6 +65,12 @@ def strange_world() -> World:
         add(0, "u004", "s3://closed-0", "read", failed=True, network=HOME)
     add(0, "u005", "k8s://prod/models", "execute", action="create pods/exec", agent="kubectl")
     add(1, "u005", "k8s://prod/models", "execute", action="create jobs", agent="kubectl")
+    for ago, network in ((0, "external/RO/64800"), (4, "external/RO/64801"), (6, "192.0.2.0/24")):
+        for user in ("u001", "u002", "u005", "new"):
+            add(ago, user, checkpoint, "read", object=f"c{ago}", network=network,
+                failed=user == "u005")  # fmt: skip
+    for ago in (0, 1, 7, 8):
+        add(ago, "u003", checkpoint, "read", object="d", network="192.0.2.0/24", hour=ago)
     add(0, "", "s3://nobodys", "read", size=None, object="x")
     add(0, "looker", "s3://public", "inspect")
     return world
@@ -108,6 +116,7 @@ class Stored:
     config: JobConfig
     access: pd.DataFrame
     objects: pd.DataFrame
+    places: pd.DataFrame
     days: list[date]
 
 
@@ -127,13 +136,14 @@ def stored(
     )
     objects = pd.concat(parts)
     objects = objects.drop_duplicates(["day", *OBJECT_ACCESS.key], ignore_index=True)
-    for table, rows in ((ACCESS, access), (OBJECT_ACCESS, objects)):
+    places = place_access_frame(world.events)
+    for table, rows in ((ACCESS, access), (OBJECT_ACCESS, objects), (PLACE_ACCESS, places)):
         for day in days:
             part = rows[rows["day"] == day].copy()
-            for name in ("first_time", "last_time"):
+            for name in {"first_time", "last_time"} & set(part.columns):
                 part[name] = pd.to_datetime(part[name]).dt.tz_localize("UTC")
             replace_day(to_frame(spark, part, table), config.storage, table, day)
-    return Stored(config, access, objects, days)
+    return Stored(config, access, objects, places, days)
 
 
 def plain(frame: pd.DataFrame, columns: list[str], key: tuple[str, ...]) -> list[tuple[Any, ...]]:
@@ -158,8 +168,10 @@ def test_tables_are_those_made_in_plain_python(
         STAGE.run(sail, made.config, day)
     expected = features_of(made.access, context_of(world))
     coverage = coverage_of(made.objects, context_of(world))
+    places = place_days_of(made.places, context_of(world), made.days)
+    made_apart = {COVERAGE.name: coverage, PLACE_DAYS.name: places}
     for table in TABLES:
-        rows = coverage if table is COVERAGE else getattr(expected, table.name)
+        rows = made_apart[table.name] if table.name in made_apart else getattr(expected, table.name)
         found = stored_frame(made.config.storage, table, made.days[-1], DAYS)
         # The hash of a name is the engine's own.
         columns = [name for name in table.column_names if name != "new_objects"]

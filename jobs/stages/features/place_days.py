@@ -1,0 +1,92 @@
+"""Rows of ``place_days``: the places of each identity on the day, and who was there before.
+
+A place is made known by successes alone. Nothing of the day itself counts as earlier.
+"""
+
+from __future__ import annotations
+
+from datetime import date
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from pyspark.sql import DataFrame
+
+COUNTRY = "coalesce(country, '-')"
+"""SQL of the country; all unknown ones are one."""
+COUNTED = ("days", "weeks", "others", "team_others")
+
+
+def place_day_rows(access: DataFrame, before: DataFrame, teams: DataFrame, day: date) -> DataFrame:
+    """``place_days`` of the day.
+
+    ``access``: ``place_access`` of the day; ``before``: ``place_days`` of the 89 days before;
+    ``teams``: ``user_id`` and ``team`` of everybody who has one.
+    """
+    from pyspark.sql.functions import expr
+
+    today = (
+        access.groupBy("user_id", "place")
+        .agg(
+            expr("min(user_kind) as user_kind"),
+            expr("min(zone) as zone"),
+            expr("min(country) as country"),
+            expr("sum(events) as events"),
+            expr("sum(failures) as failures"),
+            expr("sum(objects) as objects"),
+            expr("bit_or(hours) as hours"),
+        )
+        .join(teams, ["user_id"], "left")
+        .withColumn("land", expr(COUNTRY))
+    )
+    used = before.where("events > failures").selectExpr(
+        "user_id", "place", f"{COUNTRY} as land", "day", "objects"
+    )
+    for value, prefix in (("place", ""), ("land", "country_")):
+        today = _with_habits(today, used, teams, day, value, prefix)
+    counts = [f"{prefix}{name}" for prefix in ("", "country_") for name in COUNTED]
+    return today.selectExpr(
+        f"date'{day}' as day",
+        "user_id",
+        "user_kind",
+        "place",
+        "zone",
+        "country",
+        "events",
+        "failures",
+        "objects",
+        "hours",
+        *(f"cast(coalesce({name}, 0) as int) as {name}" for name in counts),
+    )
+
+
+def _with_habits(
+    today: DataFrame, used: DataFrame, teams: DataFrame, day: date, value: str, prefix: str
+) -> DataFrame:
+    """``today`` and its columns of COUNTED for one kind of ``value``, behind ``prefix``."""
+    from pyspark.sql.functions import expr
+
+    own = ["user_id", value]
+    days = (
+        used.join(today.select(value).distinct(), [value], "left_semi")
+        .groupBy(*own, "day")
+        .agg(expr("max(objects) > 0 as content"))
+    )
+    weeks = days.groupBy(*own, expr(f"cast(datediff(date'{day}', day) / 7 as int) as week")).agg(
+        expr("count(*) as days"), expr("max(content) as content")
+    )
+    known = (
+        weeks.groupBy(*own)
+        .agg(expr(f"sum(days) as {prefix}days"), expr(f"count_if(content) as {prefix}weeks"))
+        .withColumn("own", expr("1"))
+    )
+    everybody = known.groupBy(value).agg(expr("count(*) as everybody"))
+    mates = known.join(teams, ["user_id"]).groupBy("team", value).agg(expr("count(*) as mates"))
+    others = "coalesce({}, 0) - coalesce(own, 0)"
+    return (
+        today.join(known, own, "left")
+        .join(everybody, [value], "left")
+        .join(mates, ["team", value], "left")
+        .withColumn(f"{prefix}others", expr(others.format("everybody")))
+        .withColumn(f"{prefix}team_others", expr(f"if(team is null, 0, {others.format('mates')})"))
+        .drop("own", "everybody", "mates")
+    )

@@ -1,0 +1,70 @@
+"""Cases of places and of dormant accounts, and their look-alikes."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from tests.worlds.histories import HOME, World
+from tests.worlds.scored_day import DAY, back
+
+ABROAD = "external/RO/64800"
+"""Where nobody of the lab ever is."""
+
+
+def session_from_abroad(world: World) -> str:
+    """Only shards that the person reads anyway."""
+    shards = world.shards("ckpt-pretraining-1")
+    world.read(DAY, "u006", "ckpt-pretraining-1", shards[:40], 3, network=ABROAD)
+    return "u006"
+
+
+def moves_house(world: World) -> str:
+    """From today at another provider of the country, which colleagues of all teams have."""
+    provider = "external/US/64650"
+    for place, event in enumerate(world.events):
+        if event.user > "u024" and event.network == HOME:
+            world.events[place] = replace(event, network=provider)
+    return works_from(world, "u006", provider)
+
+
+def works_from(world: World, user: str, network: str) -> str:
+    """All of the day's work from one network; returns ``user``."""
+    for place, event in enumerate(world.events):
+        if event.user == user and event.day == DAY:
+            world.events[place] = replace(event, network=network)
+    return user
+
+
+def rest(world: World, user: str, first: int, last: int = 1) -> None:
+    """Remove what ``user`` did from ``first`` to ``last`` days before the scored day."""
+    world.events = [
+        event
+        for event in world.events
+        if not (event.user == user and back(first) <= event.day <= back(last))
+    ]
+
+
+def wakes_and_reads(world: World) -> str:
+    rest(world, "u010", 60)
+    world.read(DAY, "u010", "ckpt-pretraining-1", world.shards("ckpt-pretraining-1")[:40], 13)
+    return "u010"
+
+
+def comes_back_from_holiday(world: World) -> str:
+    rest(world, "u010", 18)
+    return "u010"
+
+
+def allow(world: World, asset: str, *countries: str) -> None:
+    """Set the countries that an asset allows."""
+    world.assets[asset] = world.assets[asset] | {"allowed_countries": countries}
+
+
+def reads_from_a_country_that_is_not_allowed(world: World) -> str:
+    allow(world, "ckpt-pretraining-1", "US", "CA")
+    return session_from_abroad(world)
+
+
+def reads_from_an_allowed_country(world: World) -> str:
+    allow(world, "ckpt-pretraining-1", "US", "RO")
+    return session_from_abroad(world)
