@@ -41,9 +41,9 @@ class PoisoningGuardSettings(DetectorSettings):
 def score(history: History, settings: PoisoningGuardSettings) -> list[Signal]:
     """Robust z of the week's amounts × how steadily they grow; higher is riskier, mostly −3 to 20.
 
-    z compares the mean of log(1 + amount ÷ UNITS) over the week's active days with the median and spread
-    (scaled median absolute deviation) of the active days more than ``frozen_days`` days ago. So a
-    baseline that was fed slowly is not its own excuse, as far as the kept 90 days reach. Steadiness
+    z compares the mean of log(1 + amount ÷ UNITS) over the week's active days with the median and
+    spread (scaled median absolute deviation) of the active days more than ``frozen_days`` days ago.
+    So a baseline that was fed slowly is not its own excuse, as far as the kept 90 days reach. Steadiness
     is (1 + Kendall's tau of the amounts of 21 days) ÷ 2. The largest of three measures counts: row
     7d for everyone, 0 for those with fewer than ``least_days`` active days in the reference.
     Fails where the growth is older than the kept days, or the work itself grows.

@@ -21,6 +21,7 @@ import yaml
 from jobs.trial.lab import main, make_lab
 from jobs.trial.lab.api_cases import API_INCIDENTS, API_LOOK_ALIKES
 from jobs.trial.lab.cases_by_place import PLACE_INCIDENTS
+from jobs.trial.lab.cases_by_rule import RULE_INCIDENTS, RULE_LOOK_ALIKES
 from jobs.trial.lab.feed import SOURCES
 from jobs.trial.lab.look_alikes import LOOK_ALIKES
 from jobs.trial.lab.planting import INCIDENTS
@@ -220,9 +221,11 @@ def test_another_seed_is_another_lab(small: Path, tmp_path: Path) -> None:
 
 def test_every_case_is_planted_and_some_reach_the_last_day(logs: Logs) -> None:
     planted = {c["kind"] for c in logs.truth["incidents"]}
-    assert planted == {f.__name__ for f in (*INCIDENTS, *API_INCIDENTS, *PLACE_INCIDENTS)}
+    assert planted == {
+        f.__name__ for f in (*INCIDENTS, *API_INCIDENTS, *PLACE_INCIDENTS, *RULE_INCIDENTS)
+    }
     # The window is too short for a long leave.
-    look_alikes = {f.__name__ for f in (*LOOK_ALIKES, *API_LOOK_ALIKES)}
+    look_alikes = {f.__name__ for f in (*LOOK_ALIKES, *API_LOOK_ALIKES, *RULE_LOOK_ALIKES)}
     assert {c["kind"] for c in logs.truth["look_alikes"]} == look_alikes
     assert any(c["last_day"] == logs.truth["last_day"] for c in logs.truth["incidents"])
 

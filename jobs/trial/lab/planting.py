@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 import numpy as np
 
 from jobs.trial.lab.cases_by_place import plan_places
+from jobs.trial.lab.cases_by_rule import plan_rules
 from jobs.trial.lab.casting import Plan, Rng
 from jobs.trial.lab.incidents_by_accounts import (
     copy_to_foreign_account,
@@ -61,6 +62,7 @@ def plan_cases(lab: Lab, groups: Sequence[Cases] = (INCIDENTS, LOOK_ALIKES)) -> 
                     plans.append(plan)
     add_decoys(lab, rng)
     plans += plan_places(lab, INCIDENTS in groups)
+    plans += plan_rules(lab, INCIDENTS in groups)
     return sorted(plans, key=lambda plan: (not plan.case.is_incident, plan.case.case_id))
 
 

@@ -19,7 +19,10 @@ READ_ONLY = {
     "AssumeRoleWithWebIdentity",
     "GetBucketPolicy",
 }
-MANAGEMENT = READ_ONLY - {"GetObject", "HeadObject", "ListObjects"} | {"PutBucketPolicy"}
+MANAGEMENT = READ_ONLY - {"GetObject", "HeadObject", "ListObjects"} | {
+    "PutBucketPolicy", "StopLogging", "PutEventSelectors", "DeleteTrail", "UpdateTrail",
+    "PutBucketLogging",
+}  # fmt: skip
 ERRORS = {"AccessDenied": "Access Denied", "NoSuchKey": "The specified key does not exist."}
 
 
