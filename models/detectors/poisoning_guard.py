@@ -43,9 +43,10 @@ def score(history: History, settings: PoisoningGuardSettings) -> list[Signal]:
 
     z compares the mean of log(1 + amount ÷ UNITS) over the week's active days with the median and
     spread (scaled median absolute deviation) of the active days more than ``frozen_days`` days ago.
-    So a baseline that was fed slowly is not its own excuse, as far as the kept 90 days reach. Steadiness
-    is (1 + Kendall's tau of the amounts of 21 days) ÷ 2. The largest of three measures counts: row
-    7d for everyone, 0 for those with fewer than ``least_days`` active days in the reference.
+    So a baseline that was fed slowly is not its own excuse, as far as the kept 90 days reach.
+    Steadiness is (1 + Kendall's tau of the amounts of 21 days) ÷ 2. The largest of three measures
+    counts: row 7d for everyone, 0 for those with fewer than ``least_days`` active days in the
+    reference.
     Fails where the growth is older than the kept days, or the work itself grows.
     Source: Kendall, "A New Measure of Rank Correlation", Biometrika 30 (1938); frozen references
     against poisoned baselines: Rubinstein et al., "ANTIDOTE", IMC 2009.
