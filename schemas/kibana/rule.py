@@ -39,7 +39,19 @@ TACTICS: dict[tuple[str, str], tuple[Technique, ...]] = {
         ("T1199", "Trusted Relationship"),
     ),
     ("TA0002", "Execution"): (("T1609", "Container Administration Command"),),
-    ("TA0006", "Credential Access"): (("T1552", "Unsecured Credentials"),),
+    ("TA0003", "Persistence"): (("T1098", "Account Manipulation"),),
+    ("TA0005", "Defense Evasion"): (
+        ("T1070", "Indicator Removal"),
+        ("T1535", "Unused/Unsupported Cloud Regions"),
+        ("T1550", "Use Alternate Authentication Material"),
+        ("T1550.001", "Application Access Token"),
+        ("T1562", "Impair Defenses"),
+        ("T1562.008", "Disable or Modify Cloud Logs"),
+    ),
+    ("TA0006", "Credential Access"): (
+        ("T1528", "Steal Application Access Token"),
+        ("T1552", "Unsecured Credentials"),
+    ),
     ("TA0007", "Discovery"): (
         ("T1580", "Cloud Infrastructure Discovery"),
         ("T1619", "Cloud Storage Object Discovery"),
