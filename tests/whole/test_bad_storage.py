@@ -173,10 +173,10 @@ def run_alone(job: Path, name: str, setup: str) -> tuple[int, str]:
 
 
 def test_too_many_open_files(job: Path) -> None:
-    limit = "import resource, sys; resource.setrlimit(resource.RLIMIT_NOFILE, (30, 30))"
+    limit = "import resource, sys; resource.setrlimit(resource.RLIMIT_NOFILE, (20, 20))"
     code, message = run_alone(job, "ingest", limit)
     assert code == 1
-    assert "Too many open files: this process may open 30; raise the limit" in message
+    assert "Too many open files: this process may open 20; raise the limit" in message
 
 
 def test_a_full_disk(job: Path, capsys: pytest.CaptureFixture[str]) -> None:
