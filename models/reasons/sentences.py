@@ -42,6 +42,10 @@ SENTENCES = {
     "{days:count} days of the log before",
     "credential_woke": "took {objects:amount} ({assets:assets}) with a credential that was unused "
     "for {days:count} days",
+    # egress_budget
+    "sent_nothing_like_an_artefact": "sent little outside, or read no artefact in the week",
+    "sent_beside_artefact": "sent {bytes:amount} outside our networks after reading {share:share} "
+    "of {asset:assets} ({size:amount}) in seven days",
     # first_access
     "touched_nothing_new": "touched no new asset",
     "touched_new": "touched {count:amount} for the first time ({assets:assets}; probability of "

@@ -4,7 +4,13 @@ from __future__ import annotations
 
 from tests.worlds import api_queries
 from tests.worlds.histories import HOME, World, approval
-from tests.worlds.place_plants import ABROAD, allow, session_from_abroad, wakes_and_reads
+from tests.worlds.place_plants import (
+    ABROAD,
+    allow,
+    sends_a_compressed_checkpoint,
+    session_from_abroad,
+    wakes_and_reads,
+)
 from tests.worlds.plants import (
     DAY,
     DECOY,
@@ -210,6 +216,7 @@ EVASIONS: dict[str, tuple[Plant, ...]] = {
     "cluster_egress": (attaches_instead_of_exec,),
     "collusion": (parts_that_overlap_a_little,),
     "dormant": (looks_before_it_wakes,),
+    "egress_budget": (sends_a_compressed_checkpoint,),
     "first_access": (lists_before_reading,),
     "foreign_copy": (foreign_bucket_after_a_refused_listing,),
     "leaver": (comes_back_long_after_the_end,),

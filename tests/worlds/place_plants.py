@@ -4,11 +4,35 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from tests.worlds.histories import HOME, World
+from tests.worlds.histories import CORP, HOME, World
 from tests.worlds.scored_day import DAY, back
 
 ABROAD = "external/RO/64800"
 """Where nobody of the lab ever is."""
+
+
+def sends_a_checkpoint_home(world: World) -> str:
+    """Reads it in the office, and sends as many bytes from a server outside at night."""
+    shards = world.shards("ckpt-pretraining-1")
+    world.read(back(2), "u006", "ckpt-pretraining-1", shards, 15)
+    world.read(DAY, "u006", "data-1", world.shards("data-1")[:60], 23, network=HOME)
+    return "u006"
+
+
+def reads_it_in_the_office(world: World) -> str:
+    world.read(DAY, "u006", "ckpt-pretraining-1", world.shards("ckpt-pretraining-1"), 15)
+    return works_from(world, "u006", CORP)
+
+
+def sends_a_compressed_checkpoint(world: World) -> str:
+    """A sixteenth of the bytes, a few at a time, from a rented server."""
+    shards = world.shards("ckpt-pretraining-1")
+    world.read(back(3), "u006", "ckpt-pretraining-1", shards[::2], 10)
+    world.read(back(2), "u006", "ckpt-pretraining-1", shards[1::2], 10)
+    for hour in range(6):
+        part = world.shards("data-1")[hour : hour + 1]
+        world.read(DAY, "u006", "data-1", part, hour, network="cloud/US/64700")
+    return "u006"
 
 
 def session_from_abroad(world: World) -> str:
