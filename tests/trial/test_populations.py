@@ -17,9 +17,9 @@ from jobs.inputs.config import load_config
 from jobs.inputs.context import load_context
 from jobs.stages.stage import Read
 from jobs.trial.bench.population import make_population, write_inputs
-from jobs.trial.bench.population_days import make_day, schema_of
+from jobs.trial.bench.population_days import MADE, make_day, schema_of
 from jobs.trial.bench.populations import split_stages, timed_stages
-from schemas.tables.access import ACCESS, OBJECT_ACCESS, PLACE_ACCESS
+from schemas.tables.access import ACCESS, OBJECT_ACCESS
 from schemas.tables.signals import SIGNALS
 from schemas.tables.spec import Table
 
@@ -29,20 +29,20 @@ READS = ("read", "copy")
 CEILING_GB = 3.0
 
 
-def day_of(count: int, number: int = 0) -> tuple[pa.Table, pa.Table, pa.Table]:
-    """The rows of the three tables of a day of ``count`` identities."""
+def day_of(count: int, number: int = 0) -> tuple[pa.Table, ...]:
+    """The rows of each made table of a day of ``count`` identities."""
     return make_day(make_population(count, 3), number, DAY, 3)
 
 
 @pytest.fixture(scope="module")
 def rows() -> tuple[pd.DataFrame, pd.DataFrame]:
     """A day of 2,000 identities."""
-    access, objects, _ = day_of(2_000)
+    access, objects, *_ = day_of(2_000)
     return access.to_pandas(), objects.to_pandas()
 
 
 def test_a_day_has_the_columns_of_the_tables() -> None:
-    for table, made in zip((ACCESS, OBJECT_ACCESS, PLACE_ACCESS), day_of(60), strict=True):
+    for table, made in zip(MADE, day_of(60), strict=True):
         assert made.schema == schema_of(table)
         for column in table.columns:
             if not column.nullable:
@@ -106,7 +106,7 @@ def test_the_context_lists_everybody_and_every_asset_but_scratch(tmp_path: Path)
     population = make_population(60, 3)
     config = load_config(write_inputs(tmp_path / "population", population))
     context = load_context(config.context, DAY)
-    access, objects, _ = (made.to_pandas() for made in make_day(population, 0, DAY, 3))
+    access, objects, *_ = (made.to_pandas() for made in make_day(population, 0, DAY, 3))
     assert set(access["user_id"]) <= set(context.directory["user_id"])
     assert (context.directory["kind"] == "service").mean() == pytest.approx(0.1)
     assert context.directory.groupby("team").size().tolist() == [10] * 6

@@ -27,9 +27,13 @@ from jobs.trial.bench.population import (
     Population,
 )
 from jobs.trial.bench.population_places import place_rows
+from jobs.trial.bench.population_queries import query_rows
 from schemas.tables.access import ACCESS, HOURLY, OBJECT_ACCESS, PLACE_ACCESS
+from schemas.tables.api import API_DAYS
 from schemas.tables.spec import Table
 
+MADE = (ACCESS, OBJECT_ACCESS, PLACE_ACCESS, API_DAYS)
+"""Tables whose rows are made."""
 ROWS_DRAWN = 15.0
 """Mean draws of an active identity; some repeat a row, and 13 rows remain."""
 ELSEWHERE = (0.80, 0.97)
@@ -72,6 +76,7 @@ TYPES = {
     "int": pa.int32(),
     "timestamp": pa.timestamp("us", tz="UTC"),
     "array<string>": pa.list_(pa.string()),
+    "array<bigint>": pa.list_(pa.int64()),
     HOURLY: pa.list_(
         pa.struct(
             {"hour": pa.int32(), "events": pa.int64(), "bytes": pa.int64(), "objects": pa.int64()}
@@ -115,10 +120,8 @@ class Reads:
     amount: Codes
 
 
-def make_day(
-    population: Population, number: int, day: date, seed: int
-) -> tuple[pa.Table, pa.Table, pa.Table]:
-    """Rows of ``access``, ``object_access``, ``place_access`` of day ``number`` (0: the first)."""
+def make_day(population: Population, number: int, day: date, seed: int) -> tuple[pa.Table, ...]:
+    """What `aggregate` writes for day ``number`` (0: the first), in the order of MADE."""
     rng = np.random.default_rng([seed, number])
     touches = _touches(population, rng)
     reads = _reads(population, touches, number, rng)
@@ -127,7 +130,8 @@ def make_day(
     objects = _object_columns(population, touches, reads, midnight)
     made = _table(ACCESS, day, access)
     places = place_rows(made, schema_of(PLACE_ACCESS))
-    return made, _table(OBJECT_ACCESS, day, objects), places
+    queries = query_rows(made, schema_of(API_DAYS))
+    return made, _table(OBJECT_ACCESS, day, objects), places, queries
 
 
 def schema_of(table: Table) -> pa.Schema:

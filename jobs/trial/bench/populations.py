@@ -133,13 +133,12 @@ def _prepare(folder: Path, count: int, days: int, seed: int) -> None:
     from jobs.inputs.config import load_config
     from jobs.platform.delta_tables import table_path
     from jobs.trial.bench.population import make_population, write_inputs
-    from jobs.trial.bench.population_days import make_day
-    from schemas.tables.access import ACCESS, OBJECT_ACCESS, PLACE_ACCESS
+    from jobs.trial.bench.population_days import MADE, make_day
 
     _use_two_cores()
     population = make_population(count, seed)
     config = load_config(write_inputs(folder, population))
-    rows = {ACCESS: 0, OBJECT_ACCESS: 0, PLACE_ACCESS: 0}
+    rows = dict.fromkeys(MADE, 0)
     for number, day in enumerate(_progress(_days(days), f"{count:,} identities")):
         made = make_day(population, number, day, seed)
         for table, part in zip(rows, made, strict=True):
@@ -184,7 +183,7 @@ def split_stages(stages: Sequence[Stage]) -> tuple[list[Stage], dict[Table, int]
     A stage is run for earlier days if some stage reads these days of its tables, and if it reads
     only tables that have these days.
     """
-    from schemas.tables.access import ACCESS, OBJECT_ACCESS, PLACE_ACCESS
+    from jobs.trial.bench.population_days import MADE
 
     reach: dict[Table, int] = {}
     for stage in stages:
@@ -192,7 +191,7 @@ def split_stages(stages: Sequence[Stage]) -> tuple[list[Stage], dict[Table, int]
             reach[read.table] = max(read.days, reach.get(read.table, 0))
     run: list[Stage] = []
     copied: dict[Table, int] = {}
-    held = {ACCESS, OBJECT_ACCESS, PLACE_ACCESS}
+    held = set(MADE)
     for stage in stages:
         if not any(reach.get(table, 0) for table in stage.writes):
             continue
