@@ -1,7 +1,8 @@
 """Sail in a process of its own, which :mod:`jobs.platform.engine` starts.
 
 Sail 0.7 never frees what it needed to parse an expression: tens of kilobytes for each, hundreds of
-megabytes for a day. A process that ends gives everything back. The engine's end is not ours either.
+megabytes for a day. A process that ends gives everything back. If the engine breaks down, our
+process goes on.
 """
 
 from __future__ import annotations

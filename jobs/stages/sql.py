@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from models.resolve.marks import CHOSEN, OF_ACCOUNT
 
 if TYPE_CHECKING:
-    from pyspark.sql import DataFrame
+    from pyspark.sql import Column, DataFrame
 
 FEW_DUPLICATES = 100_000
 CONTAINER = (
@@ -127,3 +127,10 @@ def computed_once(frame: DataFrame, path: str) -> DataFrame:
     """The frame, computed once. Its schema is given, because Sail writes no file without rows."""
     frame.write.parquet(path)
     return frame.sparkSession.read.schema(frame.schema).parquet(path)
+
+
+def exprs(*sql: str) -> list[Column]:
+    """SQL expressions, for example aggregates, as columns."""
+    from pyspark.sql.functions import expr
+
+    return [expr(each) for each in sql]

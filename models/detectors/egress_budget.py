@@ -12,11 +12,10 @@ from models.detectors.signal import Signal
 from models.features.assets import EVIDENCE_ASSETS, listed_assets
 from models.features.rows import Floats, active_or_in, each_row, recent
 from models.features.settings import Number
-from models.features.volumes import WEEK_DAYS
+from models.features.takings import sensitive_of_week
 from models.reasons.parts import Amount, Assets, Share
 from models.reasons.reason import Reason
 from schemas.context import MANIFEST_KINDS
-from schemas.tables.values import SENSITIVE
 
 if TYPE_CHECKING:
     from models.features.history import History
@@ -99,15 +98,10 @@ def _artefacts_read(history: History) -> pd.DataFrame:
     """
     facts = listed_assets(history.context)
     known = facts[
-        facts["kind"].isin(MANIFEST_KINDS)
-        & (facts["sensitivity"] >= SENSITIVE)
-        & (facts["bytes"] > 0)
-        & (facts["objects"] > 0)
+        facts["kind"].isin(MANIFEST_KINDS) & (facts["bytes"] > 0) & (facts["objects"] > 0)
     ]
-    columns = ["user_id", "asset_id", "taken", "objects"]
-    rows = recent(history.pairs, history.day, columns, WEEK_DAYS)
-    rows = rows[rows["taken"].astype(bool) & rows["asset_id"].isin(known.index)]
-    sums = rows.groupby(["user_id", "asset_id"])["objects"].sum().reset_index()
+    sums = sensitive_of_week(history)
+    sums = sums[sums["asset_id"].isin(known.index)].reset_index(drop=True)
     mine = known.loc[sums["asset_id"]].reset_index(drop=True)
     return sums.assign(
         sensitivity=mine["sensitivity"],

@@ -18,19 +18,18 @@ from models.features.assets import (
 )
 from models.features.novelty import trust_after
 from models.features.places import gifts, own_places
-from models.features.rows import active_or_in, each_row, log_days, recent
+from models.features.rows import active_or_in, each_row, log_days
 from models.features.settings import Number, Texts, Whole
+from models.features.takings import sensitive_of_week
 from models.reasons.parts import Amount, Destinations
 from models.reasons.reason import Reason
-from schemas.tables.values import MAX_LISTED, SENSITIVE
+from schemas.tables.values import MAX_LISTED
 
 if TYPE_CHECKING:
     from models.features.history import History
 
 KEYS = ["user_id", "asset_id", "action_class"]
 Rows = list[dict[Hashable, Any]]
-READ_DAYS = 7
-"""Days in which content was read before it is written to a foreign place."""
 
 
 class ForeignCopySettings(DetectorSettings):
@@ -115,16 +114,9 @@ def _written(history: History, worst: pd.DataFrame) -> Rows:
 
     Content can be packed before it is written, so its size is the size of what was read.
     """
-    read = recent(
-        history.pairs, history.day, ["user_id", "asset_id", "taken", "objects"], READ_DAYS
-    )
-    sensitive = listed_assets(history.context)["sensitivity"] >= SENSITIVE
-    read = read[
-        read["taken"].astype(bool)
-        & read["asset_id"].isin(sensitive[sensitive].index)
-        & read["user_id"].isin(worst["user_id"])
-    ]
-    amounts = read.groupby(["user_id", "asset_id"])["objects"].sum().clip(lower=1).reset_index()
+    read = sensitive_of_week(history)
+    amounts = read[read["user_id"].isin(worst["user_id"])]
+    amounts = amounts.assign(objects=amounts["objects"].clip(lower=1))
     place = worst.sort_values(["strange", "to"]).drop_duplicates("user_id", keep="last")
     rows = amounts.rename(columns={"objects": "amount"}).merge(
         place.drop(columns=["asset_id"]), on="user_id"

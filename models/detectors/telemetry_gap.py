@@ -10,12 +10,12 @@ import pandas as pd
 
 from models.detectors.settings import DetectorSettings
 from models.detectors.signal import Signal
-from models.features.assets import EVIDENCE_ASSETS, assets_below, listed_assets
-from models.features.rows import active_or_in, each_row, explode, recent
+from models.features.assets import EVIDENCE_ASSETS, assets_below
+from models.features.rows import active_or_in, each_row, explode
 from models.features.settings import Number, Whole
+from models.features.takings import sensitive_of_week
 from models.reasons.parts import Amount, Assets, Count
 from models.reasons.reason import Reason
-from schemas.tables.values import SENSITIVE
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -61,8 +61,6 @@ NARROWS = re.compile(
 KUBERNETES = re.compile(r"auditsinks|auditpolic", re.IGNORECASE)
 """Parts of the asset or action of a change of what Kubernetes logs."""
 CHANGES = ("admin", "delete", "write", "share", "other")
-READ_DAYS = 7
-"""Days before the change in which its author's reading counts."""
 
 
 class TelemetryGapSettings(DetectorSettings):
@@ -150,11 +148,8 @@ def weigh_action(action: str, narrowed: float) -> float:
 
 def _sensitive_taken(history: History) -> dict[str, pd.Series]:
     """Objects of each sensitive asset that an identity took in the last days, most first."""
-    columns = ["user_id", "asset_id", "taken", "objects"]
-    rows = recent(history.pairs, history.day, columns, READ_DAYS)
-    sensitive = listed_assets(history.context)["sensitivity"] >= SENSITIVE
-    rows = rows[rows["taken"].astype(bool) & rows["asset_id"].isin(sensitive[sensitive].index)]
-    sums = rows.groupby(["user_id", "asset_id"])["objects"].sum().clip(lower=1).reset_index()
+    sums = sensitive_of_week(history)
+    sums = sums.assign(objects=sums["objects"].clip(lower=1))
     sums = sums.sort_values(["objects", "asset_id"], ascending=[False, True])
     return {
         str(user): part.set_index("asset_id")["objects"].astype(np.float64)

@@ -7,8 +7,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
-from models.features.assets import sensitivity_shares
+from models.features.assets import listed_assets, sensitivity_shares
 from models.features.rows import Floats, recent
+from models.features.volumes import WEEK_DAYS
+from schemas.tables.values import SENSITIVE
 
 if TYPE_CHECKING:
     from models.features.history import History
@@ -45,6 +47,18 @@ def weigh_takings(history: History, taken: pd.DataFrame) -> Floats:
     rest = USUAL_WORK * _log2(together) * share.to_numpy()
     amounts: Floats = unusual * weight * np.log2(1 + objects) + rest
     return amounts
+
+
+def sensitive_of_week(history: History) -> pd.DataFrame:
+    """Sensitive assets that each identity took from in the seven days that end with the day.
+
+    Columns: ``user_id``, ``asset_id``, ``objects`` (summed over days); sorted by both keys.
+    """
+    columns = ["user_id", "asset_id", "taken", "objects"]
+    rows = recent(history.pairs, history.day, columns, WEEK_DAYS)
+    sensitive = listed_assets(history.context)["sensitivity"] >= SENSITIVE
+    rows = rows[rows["taken"].astype(bool) & rows["asset_id"].isin(sensitive[sensitive].index)]
+    return rows.groupby(["user_id", "asset_id"])["objects"].sum().reset_index()
 
 
 def _log2(objects: pd.Series) -> Floats:

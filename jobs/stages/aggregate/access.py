@@ -5,11 +5,11 @@ from __future__ import annotations
 from datetime import date
 from typing import TYPE_CHECKING
 
-from jobs.stages.sql import CONTAINER
+from jobs.stages.sql import CONTAINER, exprs
 from schemas.tables.values import MAX_LISTED
 
 if TYPE_CHECKING:
-    from pyspark.sql import Column, DataFrame
+    from pyspark.sql import DataFrame
 
     from schemas.context import Context
 
@@ -114,7 +114,7 @@ def ways_of_access(events: DataFrame) -> DataFrame:
         f"{BY_CHOSEN_NAME} as chosen",
     )
     return described.groupBy(*WAYS).agg(
-        *_exprs(
+        *exprs(
             "count(*) as events",
             "count_if(outcome = 'failure') as failures",
             "count_if(chosen) as chosen_names",
@@ -132,7 +132,7 @@ def touched_objects(events: DataFrame) -> DataFrame:
         "*", f"{ASSET} as touched", "coalesce(object, resource) as one"
     )
     counted = succeeded.groupBy("user_id", "touched", "action_class", "one").agg(
-        *_exprs(
+        *exprs(
             KIND,
             "count(*) as reads",
             "sum(bytes_out) as bytes_out",
@@ -196,7 +196,7 @@ def _totals(ways: DataFrame) -> DataFrame:
         for name, value in values.items()
     )
     return ways.groupBy(*KEYS).agg(
-        *_exprs(
+        *exprs(
             KIND,
             "sum(events) as events",
             "sum(failures) as failures",
@@ -213,21 +213,21 @@ def _distinct_objects(objects: DataFrame) -> DataFrame:
     """Number of distinct objects by :data:`KEYS`, and an array of that number for each hour."""
     by_hour = ", ".join(f"count_if((hours & {1 << hour}) <> 0)" for hour in range(24))
     return objects.groupBy(*KEYS).agg(
-        *_exprs("count(*) as objects", f"array({by_hour}) as objects_by_hour")
+        *exprs("count(*) as objects", f"array({by_hour}) as objects_by_hour")
     )
 
 
 def _hours(ways: DataFrame, distinct: DataFrame) -> DataFrame:
     """Column ``hourly`` by :data:`KEYS`: amounts of each hour that has events."""
     by_hour = ways.groupBy(*KEYS, "hour").agg(
-        *_exprs("sum(events) as events", "coalesce(sum(bytes_out), 0) as bytes")
+        *exprs("sum(events) as events", "coalesce(sum(bytes_out), 0) as bytes")
     )
     structs = (
         "sort_array(collect_list(named_struct('hour', hour, 'events', events, 'bytes', bytes, "
         "'objects', coalesce(get(objects_by_hour, hour), 0)))) as hourly"
     )
     counted = distinct.select(*KEYS, "objects_by_hour")
-    return by_hour.join(counted, [*KEYS], "left").groupBy(*KEYS).agg(*_exprs(structs))
+    return by_hour.join(counted, [*KEYS], "left").groupBy(*KEYS).agg(*exprs(structs))
 
 
 def _estimates(objects: DataFrame, sizes: DataFrame) -> DataFrame:
@@ -242,17 +242,10 @@ def _estimates(objects: DataFrame, sizes: DataFrame) -> DataFrame:
         .join(sizes, ["asset_id"], "left")
         .groupBy(*KEYS)
         .agg(
-            *_exprs(
+            *exprs(
                 "coalesce(sum(case when bytes_out is null then object_bytes end), 0) + "
                 f"coalesce({of_group} * count_if({unknown}), 0) as amount",
                 "max(whole) as whole",
             )
         )
     )
-
-
-def _exprs(*sql: str) -> list[Column]:
-    """SQL of aggregates as columns."""
-    from pyspark.sql.functions import expr
-
-    return [expr(each) for each in sql]

@@ -10,11 +10,12 @@ from datetime import date
 from typing import TYPE_CHECKING
 
 from jobs.stages.aggregate.access import ASSET, KIND
-from jobs.stages.sql import computed_once
+from jobs.stages.aggregate.place_access import PLACE
+from jobs.stages.sql import computed_once, exprs
 from schemas.tables.api import API_DAYS, MAX_KEY_VALUES
 
 if TYPE_CHECKING:
-    from pyspark.sql import Column, DataFrame, SparkSession
+    from pyspark.sql import DataFrame, SparkSession
 
 KEYS = ("user_id", "credential", "asset_id")
 IS_QUERY = "action_class = 'query' and resource like 'model://%'"
@@ -48,17 +49,6 @@ PARAMETERS = "concat_ws('/', {})".format(
     )
 )
 IS_OURS = "coalesce(zone in ('corp', 'vpn', 'datacenter'), false)"
-PREFIX = (
-    "if(source_ip like '%:%', "
-    "concat(regexp_extract(source_ip, '^([0-9a-fA-F]*:[0-9a-fA-F]*:[0-9a-fA-F]*)', 1), '::/48'), "
-    "concat(regexp_extract(source_ip, '^([0-9]+[.][0-9]+[.][0-9]+)[.]', 1), '.0/24'))"
-)
-"""SQL of the /24 or /48 prefix of an address. A short IPv6 form gives a wider prefix."""
-NETWORK = (
-    "case when zone is not null or country is not null or asn is not null then "
-    "concat_ws('/', coalesce(zone, '-'), coalesce(country, '-'), coalesce(asn, '-')) "
-    f"when source_ip is not null then {PREFIX} end"
-)
 AGENT = "nullif(substring(user_agent, 1, 200), '')"
 SUMS = {
     "failures": "outcome = 'failure'",
@@ -95,7 +85,7 @@ def _ways(events: DataFrame) -> DataFrame:
         f"{ASSET} as asset_id",
         "cast(hour(event_time) * 60 + minute(event_time) as int) as minute",
         f"if({IS_OURS}, null, source_ip) as address",
-        f"{NETWORK} as network",
+        f"{PLACE} as network",
         f"{AGENT} as agent",
         f"{PARAMETERS} as parameters",
         f"{_number('prompt_tokens')} as prompt_tokens",
@@ -104,7 +94,7 @@ def _ways(events: DataFrame) -> DataFrame:
         "event_time",
     )
     return described.groupBy(*KEYS, "minute", "address", "network", "agent", "parameters").agg(
-        *_exprs(
+        *exprs(
             KIND,
             "count(*) as requests",
             *(f"count_if({name}) as {name}" for name in SUMS),
@@ -123,7 +113,7 @@ def _totals(ways: DataFrame) -> DataFrame:
     )
     lists = {"networks": "network", "addresses": "address", "agents": "agent"}
     return ways.groupBy(*KEYS).agg(
-        *_exprs(
+        *exprs(
             KIND,
             "sum(requests) as requests",
             *(f"sum({name}) as {name}" for name in SUMS),
@@ -144,18 +134,11 @@ def _totals(ways: DataFrame) -> DataFrame:
 
 def _parameters(ways: DataFrame) -> DataFrame:
     """The number of distinct parameter sets by KEYS, and the most used one."""
-    used = ways.groupBy(*KEYS, "parameters").agg(*_exprs("sum(requests) as used"))
+    used = ways.groupBy(*KEYS, "parameters").agg(*exprs("sum(requests) as used"))
     return used.groupBy(*KEYS).agg(
-        *_exprs(
+        *exprs(
             "cast(count(*) as int) as parameter_sets",
             "sort_array(collect_list(named_struct('used', used, 'parameters', parameters)), false)"
             "[0].parameters as parameters",
         )
     )
-
-
-def _exprs(*sql: str) -> list[Column]:
-    """SQL of aggregates as columns."""
-    from pyspark.sql.functions import expr
-
-    return [expr(each) for each in sql]
