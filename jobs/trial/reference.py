@@ -29,6 +29,7 @@ from schemas.finding import FIELDS
 from schemas.formats import FORMATS, Format
 from schemas.tables import RECORDS, TABLES
 from schemas.tables.spec import Column, Table
+from schemas.techniques import ATLAS_VERSION, ATTACK_VERSION
 
 DOCS = Path(__file__).parents[2] / "docs"
 SHELL = "$ "
@@ -121,7 +122,8 @@ def detectors() -> str:
         for name in detector_names()
     ]
     overview = _table(("detector", "family", "title"), rows)
-    return "\n\n".join([overview, *map(_detector, detector_names())])
+    versions = f"Techniques are those of ATT&CK {ATTACK_VERSION} and ATLAS {ATLAS_VERSION}."
+    return "\n\n".join([overview, versions, *map(_detector, detector_names())])
 
 
 def _detector(name: str) -> str:
