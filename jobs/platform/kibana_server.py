@@ -26,6 +26,7 @@ from jobs.platform.errors_in_words import chain, one_line
 from schemas.kibana import as_ndjson, saved_objects
 from schemas.kibana.rule import detection_rule
 from schemas.kibana.site import DEFAULT_SPACE, Runbook, Site
+from schemas.techniques import Claim
 
 KEY_VARIABLE = "EXFILWATCH_KIBANA_API_KEY"
 PASSWORD_VARIABLE = "EXFILWATCH_KIBANA_PASSWORD"  # noqa: S105  a name
@@ -68,7 +69,8 @@ def build_objects(at: Site) -> str:
 
 def build_rule(at: Site, url: str) -> str:
     """The detection rule as NDJSON. Its links begin with ``url``, Kibana's address."""
-    return as_ndjson([detection_rule(at, _runbooks(), url.rstrip("/") + _space_path(at))])
+    page = url.rstrip("/") + _space_path(at)
+    return as_ndjson([detection_rule(at, _runbooks(), _claims(), page)])
 
 
 def install_objects(kibana: Kibana, at: Site) -> int:
@@ -96,6 +98,13 @@ def _runbooks() -> dict[str, Runbook]:
 
     described = map(describe, detector_names())
     return {each.name: Runbook(each.title, each.runbook) for each in described}
+
+
+def _claims() -> list[Claim]:
+    from models.detectors import describe, detector_names
+
+    described = map(describe, detector_names())
+    return [Claim(tuple(t.id for t in each.techniques), each.tactics) for each in described]
 
 
 def _post(kibana: Kibana, at: Site, path: str, ndjson: str) -> dict[str, Any]:
