@@ -32,7 +32,8 @@ MADE: dict[bytes, list[Row]] = {}
 def coverage_of(objects: pd.DataFrame, context: Context) -> pd.DataFrame:
     """The table of all days of ``object_access``."""
     declared = listed_assets(context)["objects"].to_dict()
-    rows = [row for row in objects.to_dict("records") if row["user_id"] != ""]
+    used = objects.drop(columns=["first_time", "last_time"])
+    rows = [row for row in used.to_dict("records") if row["user_id"] != ""]
     by_user: dict[str, list[Row]] = defaultdict(list)
     shown: dict[Cell, list[tuple[date, int]]] = defaultdict(list)
     touched: dict[str, list[tuple[date, str]]] = defaultdict(list)

@@ -52,7 +52,7 @@ def features_of(access: pd.DataFrame, context: Context) -> Features:
     facts = listed_assets(context)
     kinds, sensitivity = facts["kind"].to_dict(), facts["sensitivity"].to_dict()
     by_user: dict[str, list[Row]] = defaultdict(list)
-    for row in access.to_dict("records"):
+    for row in access.drop(columns=["first_time", "last_time"]).to_dict("records"):
         by_user[row["user_id"]].append(row)
     parts = [_remembered(rows, kinds, sensitivity) for rows in by_user.values()]
     return with_assets(
@@ -84,7 +84,8 @@ def _before(days: Iterable[date], day: date) -> list[date]:
 
 def _asset_rows(access: pd.DataFrame) -> Iterable[Row]:
     touched: dict[str, dict[date, list[Row]]] = defaultdict(lambda: defaultdict(list))
-    for row in access.to_dict("records"):
+    columns = ["day", "user_id", "asset_id", "action_class", "objects"]
+    for row in access[columns].to_dict("records"):
         touched[row["asset_id"]][row["day"]].append(row)
     for asset, days in touched.items():
         for day, rows in days.items():

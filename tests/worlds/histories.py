@@ -312,23 +312,28 @@ def history_from(access: pd.DataFrame, objects: pd.DataFrame, context: Context, 
     """The detectors' input of a day, from rows of ACCESS, OBJECT_ACCESS and PLACE_ACCESS."""
     places = place_access_frame([]) if places is None else places
     first = day - timedelta(days=HISTORY_DAYS - 1)
-    known = access[(access["day"] <= day) & (access["day"] >= first)].reset_index(drop=True)
-    features = features_of(known, context)
-    coverage = coverage_of(objects[(objects["day"] <= day) & (objects["day"] >= first)], context)
+
+    def known(rows: pd.DataFrame) -> pd.DataFrame:
+        return rows[(rows["day"] <= day) & (rows["day"] >= first)].reset_index(drop=True)
+
+    # A row of a feature table looks back only. So all days are made once, and cut for each day.
+    features, coverage = features_of(access, context), known(coverage_of(objects, context))
+    access = known(access)
     month = day - timedelta(days=29)
-    nodes, edges = graph_of(known, context, day, GRAPH)
+    nodes, edges = graph_of(access, context, day, GRAPH)
     return History(
         day=day,
-        access=known[known["day"] == day].reset_index(drop=True),
-        entity_days=features.entity_days,
-        pairs=features.pairs,
-        novelty=features.novelty,
-        places=known.loc[
-            (known["day"] < day) & (known["events"] > known["failures"]), ["user_id", "asset_id"]
+        access=access[access["day"] == day].reset_index(drop=True),
+        entity_days=known(features.entity_days),
+        pairs=known(features.pairs),
+        novelty=known(features.novelty),
+        places=access.loc[
+            (access["day"] < day) & (access["events"] > access["failures"]),
+            ["user_id", "asset_id"],
         ].drop_duplicates(),
         place_access=places[places["day"] == day].reset_index(drop=True),
         place_days=place_days_of(places, context, [day - timedelta(days=1), day]),
-        assets=pd.DataFrame(features.asset_days.groupby("asset_id")[["written"]].max()),
+        assets=pd.DataFrame(known(features.asset_days).groupby("asset_id")[["written"]].max()),
         coverage=coverage,
         first_reads=coverage[coverage["day"] >= month],
         api_days=api_frame(queries, day),
