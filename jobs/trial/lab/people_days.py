@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 import numpy as np
 
 from jobs.trial.lab.case import Case
@@ -65,7 +67,8 @@ def write_task(feed: Feed, rng: np.random.Generator, who: Session, p: Person, t:
 
 def account_task(feed: Feed, rng: np.random.Generator, who: Session, t: float) -> None:
     """Management calls: own identity, list of buckets, rarely a policy change."""
-    params = f'{{"bucketName":"{feed.lab.name}-scratch"}}'
+    bucket = f"{feed.lab.name}-scratch"
+    params = json.dumps({"bucketName": bucket})
     draw = rng.random()
     if draw < 0.55:
         cloudtrail.call(feed, t, who, "GetCallerIdentity", service="sts")
@@ -81,6 +84,14 @@ def account_task(feed: Feed, rng: np.random.Generator, who: Session, t: float) -
             error="AccessDenied" if rng.random() < 0.4 else "",
         )
     else:
+        allowed = {
+            "Effect": "Allow",
+            "Principal": {"AWS": f"arn:aws:iam::{ACCOUNT}:root"},
+            "Action": "s3:GetObject",
+            "Resource": f"arn:aws:s3:::{bucket}/*",
+        }
+        policy = {"Version": "2012-10-17", "Statement": [allowed]}
+        params = json.dumps({"bucketName": bucket, "bucketPolicy": policy})
         cloudtrail.call(feed, t, who, "PutBucketPolicy", params=params)
 
 
@@ -242,6 +253,7 @@ def repo_work(
         action = pick(
             rng, ["org.add_member", "team.add_member", "repo.add_member", "org.update_member"]
         )
+        colleague = lab.people[(lab.people.index(p) + 1) % len(lab.people)]
         github.event(
             feed,
             midnight + 11 * 3600,
@@ -251,4 +263,5 @@ def repo_work(
             ip,
             "Mozilla/5.0",
             "web",
+            user=colleague.github,
         )

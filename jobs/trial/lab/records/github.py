@@ -17,9 +17,13 @@ def event(
     ip: str,
     agent: str,
     via: str = "SSH key",
+    user: str = "",
     **fields: object,
 ) -> None:
-    """One audit log event; times are epoch milliseconds in one or both of two fields."""
+    """One audit log event; times are epoch milliseconds in one or both of two fields.
+
+    ``user``: the login that the event is about, where it is about one.
+    """
     if not feed.inside(t):
         return
     u, h = next(feed.uniform), next(feed.hexadecimal)
@@ -50,7 +54,7 @@ def event(
         t,
         (
             f'{{{_times(t, u)},{doc}"action":"{action}","business":"{feed.lab.name}",'
-            f'"org":"{feed.lab.org}","org_id":{feed.org_id},{where}"user":"",'
+            f'"org":"{feed.lab.org}","org_id":{feed.org_id},{where}"user":"{user}",'
             f'"user_id":0,"user_agent":"{agent}"}}'
         ),
     )
