@@ -177,6 +177,8 @@ class Exfil(Part):
     """within the day's alert budget"""
     window: Keyword = Member(json_schema_extra={"enum": [*WINDOWS]})
     """1h, 1d, 7d, 30d or 90d"""
+    case_id: Keyword = Member(json_schema_extra={"pattern": f"^{ID.pattern}$"})
+    """case that the finding belongs to: event.id of the first finding of the story"""
 
 
 class Finding(Part):
@@ -300,6 +302,8 @@ def _field_problems(document: Mapping[str, Any]) -> list[str]:
     event, exfil = document["event"], document["exfil"]
     if not ID.fullmatch(event["id"]):
         problems.append(f"event.id: 32 hexadecimal digits expected, not {event['id']!r}")
+    if not ID.fullmatch(exfil["case_id"]):
+        problems.append(f"exfil.case_id: 32 hexadecimal digits expected, not {exfil['case_id']!r}")
     if event["kind"] != "alert" or event["module"] != MODULE:
         problems.append(f"event.kind, event.module: `alert`, `{MODULE}` expected")
     if exfil["window"] not in WINDOWS:

@@ -27,10 +27,14 @@ REASON_CHARS = 500
 
 @dataclass(frozen=True)
 class Evidence:
-    """A finding, its entity's rows on its assets within its window, and their number."""
+    """A finding, its case, its entity's rows on its assets within its window, and their number.
+
+    ``case``: rows of FINDINGS of the same case by day and rank, the finding's own among them.
+    """
 
     day: date
     document: dict[str, Any]
+    case: list[dict[str, Any]]
     access: list[dict[str, Any]]
     access_rows: int
     events: list[dict[str, Any]]
@@ -60,7 +64,8 @@ def find_evidence(storage: str, finding_id: str, limit: int) -> Evidence:
         ["event_time", "source", "event_id"],
         limit,
     )
-    return Evidence(day, document, access, access_rows, events, event_rows)
+    case = _case(storage, document)
+    return Evidence(day, document, case, access, access_rows, events, event_rows)
 
 
 def as_text(evidence: Evidence) -> str:
@@ -79,6 +84,7 @@ def as_text(evidence: Evidence) -> str:
     ]
     sections = [
         "\n".join(printable(line) for line in lines),
+        f"Case{_of(evidence.case, len(evidence.case))}\n" + _timeline(evidence.case),
         "Contributions (points sum to the score)\n" + _contributions(exfil["contributions"]),
         "Assets\n" + _assets(exfil.get("assets", [])),
         f"Access by day{_of(evidence.access, evidence.access_rows)}\n" + _access(evidence.access),
@@ -105,6 +111,29 @@ def _find(storage: str, finding_id: str) -> tuple[date, dict[str, Any]]:
         more = ", …" if len(ids) > SHOWN_CANDIDATES else ""
         raise InputError([f"{len(ids)} findings begin with {finding_id!r}: {shown}{more}"])
     return rows[-1]["day"], json.loads(rows[-1]["document"])
+
+
+def _case(storage: str, document: dict[str, Any]) -> list[dict[str, Any]]:
+    case_id = document["exfil"].get("case_id", document["event"]["id"])
+    same = (_field("case_id") == case_id) | (_field("event_id") == document["event"]["id"])
+    return stored_rows(storage, FINDINGS, same, ["day", "queue_rank"], 0)[0]
+
+
+def _timeline(rows: list[dict[str, Any]]) -> str:
+    header = ("day", "id", "user", "score", "rank", "queue", "detector")
+    cells = [
+        [
+            str(row["day"]),
+            row["event_id"],
+            row["entity"],
+            row["risk_score"],
+            row["queue_rank"],
+            "yes" if row["in_budget"] else "no",
+            json.loads(row["document"])["rule"]["name"],
+        ]
+        for row in rows
+    ]
+    return table(header, cells)
 
 
 def _field(name: str) -> pc.Expression:

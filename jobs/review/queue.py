@@ -67,6 +67,7 @@ def queue_document(
             "queue_rank": exfil["queue_rank"],
             "in_budget": exfil["in_budget"],
             "window": exfil["window"],
+            "case_id": exfil.get("case_id", finding["event"]["id"]),
             "asset_ids": evidence["asset_ids"],
             "detectors": evidence["detectors"],
             "families": evidence["families"],

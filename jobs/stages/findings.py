@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import date, timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -40,31 +40,35 @@ def queue_day(tables: StageTables, config: JobConfig, day: date) -> Outcome:
     """Replace the day's rows of ``findings``; the note counts the queue."""
     import pyarrow.compute as pc
 
-    from models.features.rows import log_days
-    from models.scoring.queue import queue_length, reference_days
+    from models.detectors.settings import scoring_hash
+    from models.features.rows import each_row, log_days
+    from models.scoring.queue import comparable, queue_length, reference_days
+    from models.scoring.stories import CASE_DAYS, fold
 
-    memory = memory_days(config)
-    yesterday, more = day - timedelta(days=1), memory - 1
-    earlier = tables.frame(FINDINGS, yesterday, more, where=pc.field("in_budget"))
-    shown = tables.frame(
-        SIGNALS, yesterday, more, SHOWN_COLUMNS, _is_one_of("entity", earlier["entity"])
-    )
+    yesterday, more = day - timedelta(days=1), memory_days(config) - 1
+    reach = max(more, CASE_DAYS - 1)
+    queued = tables.frame(FINDINGS, yesterday, reach, where=pc.field("in_budget"))
+    earlier = queued[queued["day"] >= yesterday - timedelta(days=more)]
+    people = {name for row in each_row(earlier) for name in _people(row)}
+    remembered = _is_one_of("entity", sorted(people))
+    shown = tables.frame(SIGNALS, yesterday, more, SHOWN_COLUMNS, remembered)
     history = read_history(tables, config)
     signals = tables.frame(SIGNALS)
-    holders = ticket_holders(signals, history)
-    approved = tables.frame(
-        ACCESS, day, HISTORY_DAYS - 1, APPROVED_COLUMNS, _is_one_of("user_id", holders)
-    )
-    ranked = rank_entities(signals, shown, earlier, approved, history, config)
+    holders = _is_one_of("user_id", ticket_holders(signals, history))
+    approved = tables.frame(ACCESS, day, HISTORY_DAYS - 1, APPROVED_COLUMNS, holders)
+    leaders, folded = fold(rank_entities(signals, shown, earlier, approved, history, config))
     days = reference_days(log_days(history), config.scoring.calibration_days)
-    past = tables.frame(FINDINGS, yesterday, max(0, days - 1), ["evidence"])
-    length = queue_length(ranked, past, days, config.alert_budget, config.scoring.ordinary_share)
-    names = [entity.entity for entity in ranked]
-    access = tables.frame(
-        ACCESS, day, HISTORY_DAYS - 1, EVIDENCE_COLUMNS, _is_one_of("user_id", names)
-    )
-    coverage = tables.frame(COVERAGE, day, HISTORY_DAYS - 1, where=_is_one_of("user_id", names))
-    rows = make_findings(ranked, length, access, coverage, history)
+    weighed = scoring_hash(config.scoring, settings_of(config))
+    past = tables.frame(FINDINGS, yesterday, max(0, days - 1), ["day", "evidence", "scoring_hash"])
+    past, days = comparable(past, weighed, yesterday, days)
+    length = queue_length(leaders, past, days, config.alert_budget, config.scoring.ordinary_share)
+    ranked = [*leaders[:length], *(entity for entity, _ in folded), *leaders[length:]]
+    kept = _is_one_of("user_id", [entity.entity for entity in ranked])
+    access = tables.frame(ACCESS, day, HISTORY_DAYS - 1, EVIDENCE_COLUMNS, kept)
+    coverage = tables.frame(COVERAGE, day, HISTORY_DAYS - 1, where=kept)
+    leader_of = {entity.entity: leader for entity, leader in folded}
+    rows = make_findings(ranked, length, access, coverage, history, leader_of, queued)
+    rows = rows.assign(scoring_hash=weighed)
     tables.replace(to_frames(tables.spark, rows, FINDINGS), FINDINGS)
     queue = rows[rows["in_budget"].astype(bool)]
     top = f", highest {queue['risk_score'].max():.0f}" if len(queue) else ""
@@ -135,40 +139,69 @@ def make_findings(
     access: pd.DataFrame,
     coverage: pd.DataFrame,
     history: History,
+    leader_of: Mapping[str, str],
+    queued: pd.DataFrame,
 ) -> pd.DataFrame:
     """Rows of FINDINGS of the history's day; the first ``queue_length`` are in the queue.
 
     ``access``, ``coverage``: rows of ACCESS and COVERAGE of the ranked entities in the 90 days that
-    end with the day.
+    end with the day. ``leader_of``: leader of each entity that folds into another one's story.
+    ``queued``: rows of FINDINGS of earlier days that were in the queue.
     """
     import pandas as pd
 
     from models.detectors import describe, detector_names
+    from models.features.rows import each_row
     from models.findings.document import write_findings
+    from models.scoring.stories import case_of, open_cases
 
     descriptions = {name: describe(name) for name in detector_names()}
     findings = write_findings(ranked, access, coverage, history, descriptions, queue_length)
-    rows = [
-        _row(finding, entity, history.day) for finding, entity in zip(findings, ranked, strict=True)
-    ]
+    cases = open_cases((row.day, _case(row), _people(row)) for row in each_row(queued))
+    case: dict[str, str] = {}
+    for finding, entity in zip(findings, ranked, strict=True):
+        joined = case_of(history.day, {entity.entity, *finding.members}, cases)
+        case[entity.entity] = joined or finding.document["event"]["id"]
+    rows = []
+    for finding, entity in zip(findings, ranked, strict=True):
+        leader = leader_of.get(entity.entity)
+        finding.document["exfil"]["case_id"] = case[leader or entity.entity]
+        # What folds into another finding is no entry of its own.
+        evidence = entity.raw if leader is None else None
+        rows.append(_row(finding, entity.entity, evidence, history.day))
     return pd.DataFrame(rows, columns=FINDINGS.column_names)
 
 
+def _people(row: Any) -> tuple[str, ...]:
+    """Identities of the story of a row of FINDINGS; an earlier version wrote no members."""
+    members = row.members if isinstance(row.members, Iterable) else ()
+    return (str(row.entity), *map(str, members))
+
+
+def _case(row: Any) -> str:
+    """Case of a row of FINDINGS; one that an earlier version wrote is a case of its own."""
+    return row.case_id if isinstance(row.case_id, str) else str(row.event_id)
+
+
 def shown_signals(past: pd.DataFrame, earlier: pd.DataFrame) -> pd.DataFrame:
-    """Signals of earlier days whose detector gave points to a finding in that day's queue."""
+    """Signals of earlier days whose detector gave points to a finding in that day's queue.
+
+    Those of everybody in its story count, because the queue shows a story once.
+    """
     from models.features.rows import each_row
 
     shown = {
-        (row.day, row.entity, contribution["detector"])
+        (row.day, name, contribution["detector"])
         for row in each_row(earlier)
         for contribution in json.loads(row.document)["exfil"]["contributions"]
         if contribution["points"] > 0
+        for name in _people(row)
     }
     keys = zip(past["day"], past["entity"], past["detector"], strict=True)
     return past.loc[[key in shown for key in keys], SHOWN_COLUMNS]
 
 
-def _row(finding: Finding, entity: ScoredEntity, day: date) -> dict[str, Any]:
+def _row(finding: Finding, entity: str, evidence: float | None, day: date) -> dict[str, Any]:
     document = finding.document
     problems = validate_finding(document)
     if problems:
@@ -176,10 +209,12 @@ def _row(finding: Finding, entity: ScoredEntity, day: date) -> dict[str, Any]:
     return {
         "day": day,
         "event_id": document["event"]["id"],
-        "entity": document["user"]["id"],
+        "entity": entity,
         "window": document["exfil"]["window"],
         "risk_score": document["event"]["risk_score"],
-        "evidence": entity.raw,
+        "evidence": evidence,
+        "case_id": document["exfil"]["case_id"],
+        "members": list(finding.members),
         "queue_rank": document["exfil"]["queue_rank"],
         "in_budget": document["exfil"]["in_budget"],
         "document": json.dumps(document, ensure_ascii=False, sort_keys=True),

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import hashlib
 import json
-from typing import ClassVar
+from collections.abc import Mapping
+from typing import Any, ClassVar
 
 from models.features.settings import Flag, Number
 from schemas.settings import Settings
@@ -42,6 +43,25 @@ class DetectorSettings(Settings):
 
 
 def settings_hash(settings: DetectorSettings) -> str:
-    """16 hexadecimal digits that tell whether two signals were made with the same settings."""
-    text = json.dumps(settings.model_dump(), sort_keys=True, separators=(",", ":"))
+    """16 hexadecimal digits that tell whether two statistics were made with the same settings.
+
+    Settings that weigh a statistic afterwards do not count: a new weight keeps the reference.
+    """
+    made = settings.model_dump()
+    weighing = {"enabled", "weight"}
+    weighing |= {name for name in made if name.startswith(("min_", "proof_"))}
+    return _hash({name: value for name, value in made.items() if name not in weighing})
+
+
+def scoring_hash(rules: Settings, settings: Mapping[str, DetectorSettings]) -> str:
+    """16 hexadecimal digits that tell whether two findings were scored with the same settings.
+
+    ``ordinary_share`` does not count: it cuts the queue and weighs nothing.
+    """
+    detectors = {name: each.model_dump() for name, each in settings.items()}
+    return _hash({"scoring": rules.model_dump(exclude={"ordinary_share"}), "detectors": detectors})
+
+
+def _hash(values: Mapping[str, Any]) -> str:
+    text = json.dumps(values, sort_keys=True, separators=(",", ":"))
     return hashlib.sha256(text.encode()).hexdigest()[:HASH_CHARACTERS]

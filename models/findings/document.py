@@ -48,6 +48,8 @@ class Finding:
 
     document: dict[str, Any]
     reasons: tuple[Reason, ...]
+    members: tuple[str, ...]
+    """Other identities that its evidence names, sorted; no names of sessions, which are chosen."""
 
 
 def write_findings(
@@ -60,6 +62,7 @@ def write_findings(
 ) -> list[Finding]:
     """Findings of the entities in the order given, which is that of the queue.
 
+    Each opens a case of its own (see models.scoring.stories).
     ``queue_length``: the number of the first ones that are in the queue.
     ``access``, ``coverage``: rows of ACCESS and COVERAGE of these entities in the 90 days that end
     with the history's day.
@@ -94,7 +97,7 @@ def write_findings(
         )  # fmt: skip
         own = _own_reason(entity, _row_of(names, entity.entity), assets, _doubts(evidence))
         reasons = (own, *(contribution.reason for contribution in entity.contributions))
-        findings.append(Finding(with_reasons(document, reasons), reasons))
+        findings.append(Finding(with_reasons(document, reasons), reasons, _members(entity)))
     return findings
 
 
@@ -116,12 +119,13 @@ def _document(
     known = [descriptions[contribution.detector] for contribution in leading]
     person = _row_of(names, entity.entity)
     amounts = [(asset["id"], asset["objects"], asset["bytes"]) for asset in assets]
-    related = {entity.entity} | {user for c in leading for user in c.related_users}
+    related = {entity.entity, *_members(entity)}
     related |= {str(name) for name in explode(evidence["sessions"])[1]}
+    own_id = finding_id(entity.entity, day, entity.window, start, end, amounts)
     return {
         "@timestamp": end,
         "event": {
-            "id": finding_id(entity.entity, day, entity.window, start, end, amounts),
+            "id": own_id,
             "kind": "alert",
             "category": sorted({CATEGORIES.get(c.family, "file") for c in leading}),
             "module": MODULE,
@@ -153,8 +157,14 @@ def _document(
             "queue_rank": rank,
             "in_budget": in_budget,
             "window": entity.window,
+            "case_id": own_id,
         },
     }
+
+
+def _members(entity: ScoredEntity) -> tuple[str, ...]:
+    named = {user for c in _leading(entity) for user in c.related_users}
+    return tuple(sorted(named - {entity.entity}))
 
 
 def _leading(entity: ScoredEntity) -> list[Contribution]:

@@ -40,6 +40,8 @@ def mask_finding(names: Pseudonyms, document: Mapping[str, Any]) -> dict[str, An
     user = document["user"]
     pseudonym = names.of(user["id"])
     masked["event"]["id"] = finding_pseudonym(names.key, document["event"]["id"])
+    if "case_id" in document["exfil"]:
+        masked["exfil"]["case_id"] = finding_pseudonym(names.key, document["exfil"]["case_id"])
     masked["user"] |= {"id": pseudonym, "name": pseudonym, "email": None}
     masked["related"] |= {
         "user": sorted(names.of(other) for other in document["related"]["user"]),
@@ -119,11 +121,12 @@ QUOTED = re.compile(r'"(?:[^"\\]|\\.)*("|$)', re.DOTALL)
 
 COLUMN_MASKS: dict[str, Mask] = {
     **dict.fromkeys(
-        ("user_id", "entity", "principal", "peers", "related_users", "sessions"), _mask_user
+        ("user_id", "entity", "principal", "peers", "related_users", "sessions", "members"),
+        _mask_user,
     ),
     **dict.fromkeys(("credential", "credentials", "acting_as"), _mask_credential),
     **dict.fromkeys(("addresses", "source_ip"), mask_address),
-    "event_id": _mask_finding_id,
+    **dict.fromkeys(("event_id", "case_id"), _mask_finding_id),
     **dict.fromkeys(("reasons", "reason_parts"), _mask_reasons),
     "reason": _hide,
     **dict.fromkeys(("message", "observed", "expected"), _mask_quoted),
@@ -133,7 +136,7 @@ COLUMN_MASKS: dict[str, Mask] = {
 KEPT_COLUMNS = frozenset(
     """action action_class actions agents asn column country day detector expectation
     event_time first_time format hourly kind last_time networks node_type outcome ranges
-    settings_hash severity source sources unit user_kind window zone""".split()
+    scoring_hash settings_hash severity source sources unit user_kind window zone""".split()
 )
 """Columns that name nobody: times, closed sets, names of our own config, programs, networks."""
 KEPT_FIELDS = frozenset(

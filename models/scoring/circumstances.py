@@ -37,6 +37,12 @@ class Circumstances:
     newcomers: Mapping[str, float]
     suppressions: Sequence[Suppression]
 
+    @property
+    def looked_at(self) -> int:
+        """Families of enabled detectors, at least 1."""
+        on = {self.families[name] for name, settings in self.settings.items() if settings.enabled}
+        return max(1, len(on))
+
 
 def gather(
     day: date,

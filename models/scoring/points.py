@@ -2,8 +2,10 @@
 
 Points of a signal = weight of the detector × surprise × effect × sensitivity × circumstances:
 
-* surprise: min(cap, −log10 of p × number of windows the detector has of the entity), because the
-  best of several windows is looked at; only p ≤ ``evidence_p`` is evidence at all;
+* surprise: min(cap, −log10 of p × looks), at least 0. Looks are the windows that the detector has
+  of the entity × the families of enabled detectors, because the best of all is looked at
+  (Bonferroni). So among twenty families a p of 0.05 is no surprise, and the many small surprises
+  of a busy day do not add up to a strong one. Only p ≤ ``evidence_p`` is evidence at all;
 * effect: observed ÷ the detector's ``min_UNIT``, at most 1: a tiny amount says little;
 * sensitivity: the weight of the signal's leading asset;
 * circumstances: ``leaver_factor`` in notice and offer windows; ``newcomer_factor`` for those who
@@ -43,7 +45,7 @@ STEP = 0.25
 """Points are multiples of this."""
 ONE_FAMILY_MOST = 47.0
 """Highest score (medium) while a single family speaks."""
-FAMILY_LEAST = 1.0
+FAMILY_LEAST = 0.7
 """Raw points from which a family speaks."""
 DERIVED_FAMILIES = frozenset({"multivariate"})
 """Families that see the same amounts as others and so are no second witness."""
@@ -107,7 +109,9 @@ def score_entities(
     windows = signals.groupby(["entity", "detector"])["window"].transform("size")
     certain = [name for name, settings in facts.settings.items() if settings.certain]
     fact = signals["detector"].isin(certain) & (signals["statistic"] > 0)
-    strong = signals.assign(windows=windows)[fact | (signals["p_value"] <= facts.rules.evidence_p)]
+    looks = windows * facts.looked_at
+    strong = signals.assign(windows=windows, looks=looks)
+    strong = strong[fact | (signals["p_value"] <= facts.rules.evidence_p)]
     memory: dict[tuple[str, str, str], list[Any]] = {}
     for row in each_row(shown):
         memory.setdefault((row.entity, row.detector, row.window), []).append(row)
@@ -152,10 +156,10 @@ def score_entity(
 
 
 def weigh(row: Any, shown: Sequence[Any], facts: Circumstances) -> Contribution:
-    """Raw points of one signal (a row of SIGNALS with ``windows``)."""
+    """Raw points of one signal (a row of SIGNALS with ``windows`` and ``looks``)."""
     settings, rules = facts.settings[row.detector], facts.rules
     assets = tuple(str(asset) for asset in row.asset_ids)
-    surprise = min(rules.points_cap, -math.log10(min(1.0, row.p_value * row.windows)))
+    surprise = min(rules.points_cap, -math.log10(min(1.0, row.p_value * row.looks)))
     surprise = rules.points_cap if settings.certain else surprise
     raw = settings.weight * max(0.0, surprise) * _effect(row, settings)
     sensitivity = facts.weights.get(assets[0] if assets else "", rules.unknown_sensitivity_weight)

@@ -15,6 +15,7 @@ false entries a day. Past attacks raise λ, so the queue then errs on the short 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import date
 
 import numpy as np
 import pandas as pd
@@ -58,6 +59,18 @@ def queue_length(
 def reference_days(log_days: int, calibration_days: int) -> int:
     """Days before the day that are a reference; ``log_days``: days of log before the day."""
     return max(0, min(calibration_days, log_days - SETTLE_DAYS))
+
+
+def comparable(past: pd.DataFrame, weighed: str, last: date, days: int) -> tuple[pd.DataFrame, int]:
+    """The part of ``past`` that was weighed as today's evidence is, and the days that it covers.
+
+    ``past``: ``day``, ``evidence``, ``scoring_hash`` of the ``days`` days that end with ``last``.
+    After a change of weights the reference begins anew. Otherwise lower weights would empty the
+    queue for a month, and higher ones would fill it.
+    """
+    same = past[past["scoring_hash"] == weighed]
+    known = (last - min(same["day"])).days + 1 if len(same) else 0
+    return same, min(days, known)
 
 
 def entries_a_day(past: Floats, days: int, ranked: Sequence[ScoredEntity]) -> Floats:

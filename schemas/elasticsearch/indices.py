@@ -93,6 +93,7 @@ QUEUE = Index(
                 "exfil.queue_rank",
                 "exfil.in_budget",
                 "exfil.window",
+                "exfil.case_id",
             )
         ),
         _DAY,

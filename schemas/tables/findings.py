@@ -19,9 +19,28 @@ FINDINGS = Table(
         Column(
             "evidence",
             "double",
-            "raw points of its contributions, by which the queue is ranked; higher is riskier",
+            "raw points of its contributions, by which the queue is ranked; higher is riskier; "
+            "null: it folds into another finding of the day",
             nullable=True,
             minimum=0,
+        ),
+        Column(
+            "scoring_hash",
+            "string",
+            "tells whether the evidence of two findings was weighed by the same settings",
+            nullable=True,
+        ),
+        Column(
+            "case_id",
+            "string",
+            "case that it belongs to: event_id of the story's first finding",
+            nullable=True,
+        ),
+        Column(
+            "members",
+            "array<string>",
+            "other identities that its evidence names, without the names of sessions",
+            nullable=True,
         ),
         Column("queue_rank", "int", "place in the day's queue, 1 is first", minimum=1),
         Column("in_budget", "boolean", "in the day's queue, which holds at most the alert budget"),

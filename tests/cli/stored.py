@@ -137,6 +137,7 @@ def finding(finding_id: str, day: date, rank: int) -> dict[str, Any]:
         "risk_score": 71.25,
         "queue_rank": rank,
         "in_budget": True,
+        "members": [],
         "document": json.dumps(document(finding_id, rank)),
     }
 

@@ -18,6 +18,7 @@ def test_explain_shows_reasons_and_evidence(
     assert "Ana Silva (u1), ana@example.com: score 71.2 of 100, severity 3 of 4" in out
     assert "techniques T1530" in out
     assert out.index("the whole checkpoint") < out.index("never seen here")
+    assert "Case (2 rows)" in out  # the day before kept the same finding
     assert "1.0e-05" in out
     assert "100%" in out
     assert "Access by day (3 rows)" in out  # neither the row of 7 days ago nor u2's

@@ -26,11 +26,12 @@ def make_finding(
 ) -> dict[str, Any]:
     """A sound finding of ``day``; its evidence ends on that day at 15:00."""
     start, end = f"{day}T09:00:00Z", f"{day}T15:00:00Z"
+    own_id = finding_id(user_id, day, window, start, end, [(a, 142, None) for a in assets])
     sentence = reason or f"{name or user_id} read 142 of 200 objects of {assets[0]}."
     document = {
         "@timestamp": end,
         "event": {
-            "id": finding_id(user_id, day, window, start, end, [(a, 142, None) for a in assets]),
+            "id": own_id,
             "kind": "alert",
             "category": ["file"],
             "module": "exfilwatch",
@@ -56,6 +57,7 @@ def make_finding(
             "queue_rank": rank,
             "in_budget": in_budget,
             "window": window,
+            "case_id": own_id,
         },
     }
     assert validate_finding(document) == []

@@ -250,18 +250,16 @@ def repo_work(
         else:
             github.event(feed, t, p.github, "git.fetch", repo, p.ips["devbox"], p.git_agent, token)
     if p.team == "platform" and rng.random() < 0.15:
-        action = pick(
-            rng, ["org.add_member", "team.add_member", "repo.add_member", "org.update_member"]
-        )
-        colleague = lab.people[(lab.people.index(p) + 1) % len(lab.people)]
-        github.event(
-            feed,
-            midnight + 11 * 3600,
-            p.github,
-            action,
-            lab.repos[0] if "repo" in action else None,
-            ip,
-            "Mozilla/5.0",
-            "web",
-            user=colleague.github,
-        )
+        membership_change(lab, feed, p, rng, midnight + 11 * 3600, ip)
+
+
+def membership_change(
+    lab: Lab, feed: Feed, p: Person, rng: np.random.Generator, t: float, ip: str
+) -> None:
+    """A member of ``platform`` adds a colleague to a team or a repository."""
+    actions = ["org.add_member", "team.add_member", "repo.add_member", "org.update_member"]
+    action = pick(rng, actions)
+    colleague = lab.people[(lab.people.index(p) + 1) % len(lab.people)]
+    repo = lab.repos[0] if "repo" in action else None
+    login = colleague.github
+    github.event(feed, t, p.github, action, repo, ip, "Mozilla/5.0", "web", user=login)

@@ -96,7 +96,8 @@ def find(frames: tuple[pd.DataFrame, pd.DataFrame], config: JobConfig) -> Find:
         nobody = frames[0][:0]
         ranked = rank_entities(signals[today], signals[~today], earlier, nobody, history, config)
         access = frames[0][frames[0]["day"] <= history.day].assign(**changed)
-        return make_findings(ranked, config.alert_budget, access, history.coverage, history)
+        budget, coverage = config.alert_budget, history.coverage
+        return make_findings(ranked, budget, access, coverage, history, {}, earlier)
 
     return find_in
 

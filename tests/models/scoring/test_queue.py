@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import date, timedelta
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -10,6 +12,7 @@ from models.scoring.points import Contribution, ScoredEntity
 from models.scoring.queue import (
     LEAST_DAYS,
     SETTLE_DAYS,
+    comparable,
     entries_a_day,
     queue_length,
     ranked_for_review,
@@ -63,6 +66,21 @@ def test_the_first_days_of_a_log_are_no_reference() -> None:
     assert reference_days(log_days=SETTLE_DAYS, calibration_days=28) == 0
     assert reference_days(log_days=SETTLE_DAYS + 9, calibration_days=28) == 9
     assert reference_days(log_days=89, calibration_days=28) == 28
+
+
+def test_evidence_of_other_weights_is_no_reference() -> None:
+    last = date(2026, 10, 4)
+    days = [last - timedelta(days=ago) for ago in (9, 6, 6, 1)]
+    past = pd.DataFrame(
+        {"day": days, "evidence": 1.0, "scoring_hash": ["old", "new", "old", "new"]}
+    )
+    same, known = comparable(past, "new", last, 28)
+    assert list(same["day"]) == [days[1], days[3]]
+    assert known == 7
+    assert comparable(past, "new", last, 5)[1] == 5
+    assert comparable(past, "newest", last, 28)[1] == 0
+    unknown = past.assign(scoring_hash=None)
+    assert comparable(unknown, "new", last, 28)[1] == 0
 
 
 def test_entries_a_day_counts_past_entries_with_at_least_the_evidence() -> None:

@@ -74,6 +74,7 @@ def store(spark: SparkSession, config: JobConfig, day: date, documents: list[Any
             "risk_score": document["event"]["risk_score"],
             "queue_rank": document["exfil"]["queue_rank"],
             "in_budget": document["exfil"]["in_budget"],
+            "members": [],
             "document": json.dumps(document),
         }
         for document in documents

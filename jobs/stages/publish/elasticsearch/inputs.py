@@ -107,6 +107,8 @@ def _published(text: str, reasons: str | None, day: date) -> dict[str, Any]:
     sound = json.dumps(worded, ensure_ascii=False).encode("utf-8", "replace")
     document: dict[str, Any] = json.loads(sound)
     document["exfil"]["day"] = day.isoformat()
+    # A finding of an earlier version is a case of its own.
+    document["exfil"].setdefault("case_id", document["event"]["id"])
     return document
 
 

@@ -1,0 +1,96 @@
+"""Stories: one entry of the queue for a ring, one case for several days."""
+
+from __future__ import annotations
+
+from datetime import date, timedelta
+
+import pytest
+
+from models.reasons.reason import Reason
+from models.scoring.points import CERTAIN, Contribution, ScoredEntity
+from models.scoring.stories import CASE_DAYS, Case, case_of, fold, open_cases
+
+DAY = date(2026, 10, 5)
+
+
+def part(detector: str, raw: float, *related: str, proof: int = 0) -> Contribution:
+    return Contribution(detector, detector, "1d", raw, raw, 1e-3, 1.0, 1.0, None, "share",
+                        Reason("refused_nothing"), (), related, proof)  # fmt: skip
+
+
+def entity(name: str, *parts: Contribution) -> ScoredEntity:
+    raw = sum(each.raw for each in parts)
+    return ScoredEntity(name, "human", "1d", raw, raw, parts, ())
+
+
+def names(ranked: list[ScoredEntity]) -> tuple[list[str], dict[str, str]]:
+    leaders, folded = fold(ranked)
+    return [each.entity for each in leaders], {each.entity: leader for each, leader in folded}
+
+
+def test_a_ring_is_one_entry() -> None:
+    ring = [
+        entity("u1", part("collusion", 5.0, "u2", "u3")),
+        entity("u2", part("collusion", 4.0, "u1", "u3")),
+        entity("u9", part("recon", 3.0)),
+        entity("u3", part("collusion", 2.0, "u1", "u2")),
+    ]
+    assert names(ring) == (["u1", "u9"], {"u2": "u1", "u3": "u1"})
+
+
+def test_a_member_who_did_something_else_keeps_an_entry() -> None:
+    busy = entity("u2", part("mass_clone", 4.5), part("collusion", 2.0, "u1"))
+    ring = [busy, entity("u1", part("collusion", 5.0, "u2"))]
+    assert names([ring[1], ring[0]])[1] == {}
+    assert names(ring) == (["u2"], {"u1": "u2"})
+
+
+def test_a_thief_cannot_hide_behind_the_name_of_another_story() -> None:
+    """The louder finding must rest on the detector that speaks of the thief, not name them only."""
+    decoy = entity("u1", part("collusion", 9.0, "thief"))
+    thief = entity("thief", part("foreign_copy", 6.0), part("collusion", 1.0, "u1"))
+    assert names([decoy, thief]) == (["u1", "thief"], {})
+
+
+def test_a_certain_fact_and_a_detector_without_points_never_fold() -> None:
+    certain = entity("u2", part("collusion", 4.0, "u1", proof=CERTAIN))
+    assert names([entity("u1", part("collusion", 5.0, "u2")), certain])[1] == {}
+    pointless = Contribution("collusion", "c", "1d", 5.0, 0.0, 1e-3, 1.0, 1.0, None, "share",
+                             Reason("refused_nothing"), (), ("u2",))  # fmt: skip
+    member = entity("u2", part("collusion", 4.0, "u1"))
+    assert names([entity("u1", part("recon", 6.0), pointless), member])[1] == {}
+
+
+def test_the_first_leader_that_names_a_member_has_it() -> None:
+    ranked = [
+        entity("u1", part("collusion", 5.0, "u3")),
+        entity("u2", part("collusion", 4.0, "u3")),
+        entity("u3", part("collusion", 2.0, "u1", "u2")),
+    ]
+    assert names(ranked) == (["u1", "u2"], {"u3": "u1"})
+
+
+def test_a_finding_joins_the_latest_case_about_its_people() -> None:
+    yesterday = DAY - timedelta(days=1)
+    shown = [
+        (DAY - timedelta(days=9), "a", {"u1"}),
+        (yesterday, "b", {"u1", "u2"}),
+        (yesterday, "c", {"u4"}),
+        (DAY - timedelta(days=3), "c", {"u5"}),
+    ]
+    cases = open_cases(shown)
+    assert cases == [
+        Case("a", DAY - timedelta(days=9), frozenset({"u1"})),
+        Case("b", yesterday, frozenset({"u1", "u2"})),
+        Case("c", yesterday, frozenset({"u4", "u5"})),
+    ]
+    assert case_of(DAY, {"u1"}, cases) == "b"
+    assert case_of(DAY, {"u9", "u5"}, cases) == "c"
+    assert case_of(DAY, {"u9"}, cases) is None
+
+
+@pytest.mark.parametrize(("days", "joins"), [(0, False), (1, True), (CASE_DAYS, True),
+                                             (CASE_DAYS + 1, False)])  # fmt: skip
+def test_a_case_is_open_for_thirty_days_after_its_last_finding(days: int, joins: bool) -> None:
+    case = Case("a", DAY - timedelta(days=days), frozenset({"u1"}))
+    assert case_of(DAY, {"u1"}, [case]) == ("a" if joins else None)
