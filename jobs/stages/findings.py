@@ -38,8 +38,10 @@ SHOWN_COLUMNS = ["day", "entity", "detector", "window", "statistic", "asset_ids"
 
 def queue_day(tables: StageTables, config: JobConfig, day: date) -> Outcome:
     """Replace the day's rows of ``findings``; the note counts the queue."""
+    import pandas as pd
     import pyarrow.compute as pc
 
+    from models.features.job_readings import job_evidence
     from models.features.rows import log_days
     from models.scoring.queue import queue_length, reference_days
 
@@ -55,6 +57,8 @@ def queue_day(tables: StageTables, config: JobConfig, day: date) -> Outcome:
     approved = tables.frame(
         ACCESS, day, HISTORY_DAYS - 1, APPROVED_COLUMNS, _is_one_of("user_id", holders)
     )
+    by_job = job_evidence(history, holders)[list(APPROVED_COLUMNS)]
+    approved = pd.concat([approved, by_job]) if len(by_job) else approved
     ranked = rank_entities(signals, shown, earlier, approved, history, config)
     days = reference_days(log_days(history), config.scoring.calibration_days)
     past = tables.frame(FINDINGS, yesterday, max(0, days - 1), ["evidence"])

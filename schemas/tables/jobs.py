@@ -1,4 +1,4 @@
-"""Tables of the stage `aggregate` about jobs: what was submitted, and what the roles of jobs read."""
+"""Tables of the stage `aggregate` about jobs: the submissions, and what the jobs' roles read."""
 
 from __future__ import annotations
 

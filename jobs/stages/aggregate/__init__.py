@@ -107,9 +107,7 @@ def _replace_jobs(
     yesterday = tables.day - timedelta(days=1)
     jobs = tables.stored(JOBS).unionByName(tables.read(JOBS, yesterday, JOB_DAYS - 1))
     accounts = tables.spark.createDataFrame(account_rows(context), "user_id string, space string")
-    tables.replace(
-        job_access_rows(ways, objects, jobs, accounts, tables.day, scratch), JOB_ACCESS
-    )
+    tables.replace(job_access_rows(ways, objects, jobs, accounts, tables.day, scratch), JOB_ACCESS)
 
 
 STAGE = Stage(

@@ -78,9 +78,7 @@ def job_access_rows(
         )
         .withColumnRenamed("submitter", "user_id")
         .withColumn("tie", exprs(f"case tie {named} end")[0])
-        .selectExpr(
-            *(f"date'{day}' as day" if c == "day" else c for c in JOB_ACCESS.column_names)
-        )
+        .selectExpr(*(f"date'{day}' as day" if c == "day" else c for c in JOB_ACCESS.column_names))
     )
 
 
@@ -215,24 +213,15 @@ def _by_name(spots: DataFrame, jobs: DataFrame) -> DataFrame:
         .where(IS_HANDLE)
         .distinct()
     )
-    words = (
-        spots.where("session_name is not null")
-        .select("session_name")
-        .distinct()
-        .selectExpr(
-            "session_name",
-            f"slice(split(regexp_replace(session_name, '[^A-Za-z0-9]+', '-'), '-'), 1, {MOST_WORDS}) "
-            "as words",
-        )
+    names = spots.where("session_name is not null").select("session_name").distinct()
+    plain = "regexp_replace(session_name, '[^A-Za-z0-9]+', '-')"
+    words = names.selectExpr(
+        "session_name", f"slice(split({plain}, '-'), 1, {MOST_WORDS}) as words"
     )
     phrases = (
         words.selectExpr("*", "explode(sequence(1, size(words))) as low")
         .selectExpr("*", "explode(sequence(low, size(words))) as high")
-        .selectExpr(
-            "session_name", "array_join(slice(words, low, high - low + 1), '-') as handle"
-        )
+        .selectExpr("session_name", "array_join(slice(words, low, high - low + 1), '-') as handle")
         .distinct()
     )
-    return (
-        spots.join(phrases, "session_name").join(handles, "handle").selectExpr(*TIED, "3 as tie")
-    )
+    return spots.join(phrases, "session_name").join(handles, "handle").selectExpr(*TIED, "3 as tie")

@@ -1,4 +1,4 @@
-"""Rows of ``jobs``: the day's jobs of Slurm and workloads of Kubernetes, with their nodes' addresses.
+"""Rows of ``jobs``: jobs of Slurm, workloads of Kubernetes, and the addresses of their nodes.
 
 Only what the clusters themselves write places a job: Slurm's list of nodes, and the reports of a
 node about its pods. A controller makes the pods of a workload, whose name then begins theirs.
@@ -51,8 +51,8 @@ def job_rows(events: DataFrame, day: date) -> DataFrame:
             "max(ended) as ended",
         )
     )
-    addresses = _placed(events).groupBy("job").agg(
-        *exprs("sort_array(collect_list(address)) as addresses")
+    addresses = (
+        _placed(events).groupBy("job").agg(*exprs("sort_array(collect_list(address)) as addresses"))
     )
     return once.join(addresses, "job", "left").selectExpr(
         f"date'{day}' as day",
@@ -156,7 +156,7 @@ def _nodes_of_workloads(events: DataFrame) -> DataFrame:
 
 
 def _writing_nodes(events: DataFrame) -> DataFrame:
-    """``node`` and ``writes_from``: addresses from which exactly one node writes, and only there."""
+    """``node`` and ``writes_from``: addresses from which one node alone writes, and only there."""
     pairs = (
         events.where(f"{NODE} is not null and source_ip is not null")
         .selectExpr(f"{NODE} as node", "source_ip")

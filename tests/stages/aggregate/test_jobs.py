@@ -41,7 +41,9 @@ def reading(hour: float, name: str = "i-0abc", item: str = "shard-0", **more: An
                  **given | more)  # fmt: skip
 
 
-def request(user: str, verb: str, hour: float, name: str, kind: str = "unknown", **more: Any) -> Any:
+def request(
+    user: str, verb: str, hour: float, name: str, kind: str = "unknown", **more: Any
+) -> Any:
     given = {"action_class": {"create": "submit", "delete": "delete"}.get(verb, "write")}
     return event(user_id=user, principal=user, user_kind=kind, action=verb, event_time=at(hour),
                  resource=f"k8s://prod/evals/{name}", asset_id=None, object=None, source="k8s",
