@@ -1,4 +1,4 @@
-"""What the roles of jobs read today, and who of the team and of the role's submitters did before."""
+"""What the roles of jobs read today, and who of the team and the role's submitters did before."""
 
 from __future__ import annotations
 
