@@ -23,6 +23,10 @@ if TYPE_CHECKING:
     from models.features.history import History
 
 
+LEADING = 0.1
+"""Part of the largest value from which a reading is named."""
+
+
 class JobCoverSettings(DetectorSettings):
     """Settings of job_cover.yml."""
 
@@ -57,9 +61,10 @@ def score(history: History, settings: JobCoverSettings) -> list[Signal]:
     rows = rows.sort_values(
         ["user_id", "value", "asset_id", "tie"], ascending=[True, False, True, True]
     )
+    readers = set(history.access["user_id"])
     found = dict(iter(rows[rows["value"] > 0].groupby("user_id")))
     return [
-        _signal(user, kind, found[user])
+        _signal(user, kind, found[user], readers)
         if user in found
         else Signal(user, kind, "1d", 0.0, 0.0, 0.0, "objects", Reason("no_job_read"))
         for user, kind in each_row(everyone)
@@ -96,9 +101,10 @@ def _values(history: History, rows: pd.DataFrame, settings: JobCoverSettings) ->
     return values
 
 
-def _signal(user: str, kind: str, mine: pd.DataFrame) -> Signal:
+def _signal(user: str, kind: str, mine: pd.DataFrame, readers: set[str]) -> Signal:
     first = mine.iloc[0]
     statistic = float(mine["value"].sum())
+    mine = mine[mine["value"] >= LEADING * first["value"]]
     objects = float(mine["objects"].sum())
     meant = float(whole_objects(np.array([objects]), np.array([statistic]))[0])
     assets = tuple(dict.fromkeys(str(asset) for asset in mine["asset_id"]))[:EVIDENCE_ASSETS]
@@ -114,5 +120,5 @@ def _signal(user: str, kind: str, mine: pd.DataFrame) -> Signal:
         submitters=Count(float(first["submitters"])),
         candidates=Count(float(others)) if others else None,
     )
-    roles = sorted({str(role) for role in mine.loc[mine["tie"] != "own", "role"]} - {user})
+    roles = sorted({str(role) for role in mine["role"]} & readers)
     return Signal(user, kind, "1d", statistic, meant, 0.0, "objects", reason, assets, roles)

@@ -33,7 +33,8 @@ def job_readings(history: History) -> pd.DataFrame:
     * ``own_days``: days, GAP_DAYS and more ago, on which the submitter or their jobs read alike;
     * ``mates``: others of the submitter's team (where none is declared, of the identities without
       one) who read alike, themselves or by jobs that are surely theirs;
-    * ``submitters``: other submitters whose jobs had this role read alike;
+    * ``submitters``: other submitters, not of the owner's team, whose jobs had this role read
+      alike: daily reads of the owners do not excuse a stranger;
     * ``alone_days``: days with a reading alike by this role that was tied to no job.
 
     An accomplice can raise each of them by one. What the role did for somebody else, or the
@@ -48,13 +49,17 @@ def job_readings(history: History) -> pd.DataFrame:
     past = rows[(rows["ago"] > 0) & (rows["tie"] != "name")]
     need = today.groupby(KEY)["objects"].sum() * ALIKE
     wanted = need.rename("need").reset_index()
+    owners = listed_assets(history.context)["owner_team"].to_dict()
+    of_family = today.assign(owner=today["asset_id"].map(owners)).groupby("family")["owner"].first()
+    wanted["owner"] = wanted["family"].map(of_family).fillna("")
+    declared = teams(history.context)
     read = _earlier_readers(history, past, wanted["family"])
     tied = past.rename(columns={"user_id": "reader"})
     by_job = tied.groupby([*DAY_OF_READER, "role"])["objects"].sum().reset_index()
     counts = {
         "own_days": _own_days(wanted, read),
-        "mates": _mates(wanted, read, teams(history.context)),
-        "submitters": _submitters(wanted, by_job),
+        "mates": _mates(wanted, read, declared),
+        "submitters": _submitters(wanted, by_job, declared),
         "alone_days": _alone_days(wanted, read, tied),
     }
     keys = pd.MultiIndex.from_frame(today[KEY])
@@ -71,7 +76,7 @@ def job_evidence(history: History, users: Iterable[str]) -> pd.DataFrame:
     """
     rows = history.job_access
     rows = rows[(rows["day"] == history.day) & rows["user_id"].isin(list(users))]
-    rows = rows[rows["tie"] != "own"].reset_index(drop=True)
+    rows = rows[rows["role"].isin(set(history.access["user_id"]))].reset_index(drop=True)
     known = rows["bytes"].astype("float64").fillna(0)
     hourly = [
         _hours(first, last, (events, size, objects))
@@ -104,17 +109,17 @@ def _earlier_readers(history: History, past: pd.DataFrame, wanted: pd.Series) ->
     known = edges.loc[~edges["is_new"].astype(bool), ["user_id", "asset_id"]]
     counted = set(listed_assets(history.context).query("group != ''").index)
     uncounted = known[~known["asset_id"].isin(counted)].assign(ago=GAP_DAYS, objects=np.inf)
-    # What submitters read under their own identity is in the coverage.
-    sure = (past["candidates"] == 1) & (past["tie"] != "own")
-    own = past.loc[sure, ["user_id", "asset_id", "ago", "objects"]]
+    own = past.loc[past["candidates"] == 1, ["user_id", "asset_id", "ago", "objects"]]
     parts = [part for part in (covered, uncounted, own) if len(part)]
     if not parts:
         return pd.DataFrame(columns=[*DAY_OF_READER, "objects"])
-    rows = pd.concat([part[["user_id", "asset_id", "ago", "objects"]] for part in parts])
+    rows = pd.concat([part.assign(source=place) for place, part in enumerate(parts)])
     rows["objects"] = rows["objects"].astype(np.float64)
     rows["family"] = families(rows["asset_id"], history.context)
     rows = rows[rows["family"].isin(set(wanted))].rename(columns={"user_id": "reader"})
-    return rows.groupby(DAY_OF_READER)["objects"].sum().reset_index()
+    # Both sources hold what submitters read in jobs under their own identity.
+    sums = rows.groupby([*DAY_OF_READER, "source"])["objects"].sum()
+    return sums.groupby(DAY_OF_READER).max().reset_index()
 
 
 def _own_days(wanted: pd.DataFrame, read: pd.DataFrame) -> pd.Series:
@@ -134,11 +139,12 @@ def _mates(wanted: pd.DataFrame, read: pd.DataFrame, declared: dict[str, str]) -
     return rows[alike & (rows["reader"] != rows["role"])].groupby(KEY).size()
 
 
-def _submitters(wanted: pd.DataFrame, by_job: pd.DataFrame) -> pd.Series:
+def _submitters(wanted: pd.DataFrame, by_job: pd.DataFrame, declared: dict[str, str]) -> pd.Series:
     most = by_job.groupby(["reader", "role", "family"])["objects"].max().reset_index()
     rows = wanted.merge(most, on=["role", "family"])
     alike = (rows["objects"] >= rows["need"]) & (rows["reader"] != rows["user_id"])
-    return rows[alike].groupby(KEY).size()
+    owners = (rows["owner"] != "") & (rows["reader"].map(declared).fillna("") == rows["owner"])
+    return rows[alike & ~owners].groupby(KEY).size()
 
 
 def _alone_days(wanted: pd.DataFrame, read: pd.DataFrame, tied: pd.DataFrame) -> pd.Series:

@@ -46,8 +46,8 @@ JOB_ACCESS = Table(
         Column("day", "date", "day of the reading"),
         Column("user_id", "string", "submitter of the job, as in jobs"),
         Column("user_kind", "string", "as in jobs", values=USER_KINDS),
-        Column("role", "string", "who read: a user_id of access; for the tie `own` the role that "
-               "the submitter assumed"),
+        Column("role", "string", "who read: a user_id of access; if that is the submitter, the "
+               "role of the session, empty if none"),
         Column("asset_id", "string", "as in access; content of it was taken"),
         Column("tie", "string", "how the reading is tied to the job", values=TIES),
         Column("job", "string", "a job that it is tied to, as in jobs"),

@@ -57,7 +57,7 @@ def job_access_rows(
     joined = (
         tied.join(spots.withColumnsRenamed({"user_id": "reader", "user_kind": "reader_kind"}), "id")
         .join(distinct, ["reader", "asset_id"], "left")
-        .withColumn("role", exprs("if(tie = 0, acting_as, reader)")[0])
+        .withColumn("role", exprs("if(reader = submitter, coalesce(acting_as, ''), reader)")[0])
     )
     named = " ".join(f"when {place} then '{tie}'" for place, tie in enumerate(TIES))
     addresses = f"slice(sort_array(array_distinct(collect_list(source_ip))), 1, {MAX_LISTED})"
@@ -159,7 +159,7 @@ def _tied(spots: DataFrame, jobs: DataFrame, accounts: DataFrame) -> DataFrame:
     ]
     each = reduce(lambda one, other: one.unionByName(other), found).where(
         "first_time <= until and last_time >= began and "
-        "if(known, user_id = submitter, user_id <> submitter)"
+        "if(user_id = submitter, user_kind = 'human', not known)"
     )
     best = each.groupBy("id", "submitter").agg(
         *exprs(
@@ -181,8 +181,8 @@ def _tied(spots: DataFrame, jobs: DataFrame, accounts: DataFrame) -> DataFrame:
     )
 
 
-TIED: Sequence[str] = ("id", "known", "user_id", "first_time", "last_time", "submitter",
-                       "submitter_kind", "job", "began", "until")  # fmt: skip
+TIED: Sequence[str] = ("id", "known", "user_id", "user_kind", "first_time", "last_time",
+                       "submitter", "submitter_kind", "job", "began", "until")  # fmt: skip
 
 
 def _by_address(spots: DataFrame, jobs: DataFrame) -> DataFrame:

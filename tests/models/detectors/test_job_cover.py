@@ -98,6 +98,18 @@ def test_a_role_that_reads_it_without_jobs_is_usual(world: World) -> None:
     assert one(world, "u004").statistic < 0.15 * before
 
 
+def test_what_the_role_read_for_the_owners_excuses_no_stranger(world: World) -> None:
+    shards = world.shards(FRONTIER)
+    reads_by_job(world, DAY, "u004", FRONTIER, shards)
+    before = one(world, "u004").statistic
+    for user in ("u000", "u006"):
+        reads_by_job(world, back(4), user, FRONTIER, shards)
+    assert one(world, "u004").statistic == pytest.approx(before)
+    for user in ("u001", "u002", "u003"):
+        reads_by_job(world, back(4), user, FRONTIER, shards)
+    assert one(world, "u004").statistic < 0.5 * before
+
+
 def test_doubt_lowers_the_score(world: World) -> None:
     shards = world.shards(FRONTIER)
     certain = one_of(world, shards)
@@ -155,24 +167,27 @@ def test_counts_are_those_of_a_slow_count(world: World) -> None:
         stem = re.sub("^(ckpt-.*-).*", r"\1", str(each.asset_id))
         before = jobs[jobs["asset_id"].str.startswith(stem) & (jobs["day"] < DAY)
                       & (jobs["tie"] != "name")]  # fmt: skip
-        sure = (before["candidates"] == 1) & (before["tie"] != "own")
+        sure = before["candidates"] == 1
         read = pd.concat(
             [
                 covered.loc[covered["asset_id"].str.startswith(stem) & (covered["day"] < DAY),
                             ["day", "user_id", "objects_1"]].set_axis(["day", "who", "n"], axis=1),
                 before.loc[sure, ["day", "user_id", "objects"]].set_axis(
                     ["day", "who", "n"], axis=1),
-            ]
-        ).groupby(["day", "who"])["n"].sum()  # fmt: skip
+            ],
+            keys=[0, 1],
+        ).groupby([pd.Grouper(level=0), "day", "who"])["n"].sum()  # fmt: skip
+        read = read.groupby(["day", "who"]).max()
         large = {key for key, n in read.items() if n >= need}
-        team = declared.get(str(each.user_id), "")
+        team, owner = declared.get(str(each.user_id), ""), world.assets[each.asset_id]["owner_team"]
         by_role = before[before["role"] == each.role]
         summed = by_role.groupby(["day", "user_id"])["objects"].sum()
         expected = [
             sum(who == each.user_id and (DAY - day).days >= GAP_DAYS for day, who in large),
             len({who for _, who in large if declared.get(who, "") == team}
                 - {each.user_id, each.role}),
-            len({who for (_, who), n in summed.items() if n >= need} - {each.user_id}),
+            len({who for (_, who), n in summed.items()
+                 if n >= need and declared.get(who) != owner} - {each.user_id}),
             sum(who == each.role and day not in set(by_role["day"]) for day, who in large),
         ]  # fmt: skip
         assert [int(getattr(each, name)) for name in names] == expected

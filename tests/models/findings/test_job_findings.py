@@ -12,7 +12,7 @@ from models.findings.document import write_findings
 from models.scoring.points import Contribution, ScoredEntity
 from schemas.finding import validate_finding
 from tests.worlds.histories import everyday_world, frames_of, history_of
-from tests.worlds.job_plants import FRONTIER, job_reads_a_strange_checkpoint
+from tests.worlds.job_plants import FRONTIER, job_reads_a_strange_checkpoint, reads_by_job
 from tests.worlds.job_reads import ROLE, RUNNER, row
 from tests.worlds.plants import DAY, DETECTOR_OF, SETTINGS
 
@@ -53,7 +53,7 @@ def test_a_finding_holds_what_the_role_of_the_job_read() -> None:
 
 def test_a_ticket_of_the_submitter_covers_the_reading_of_the_job() -> None:
     world = everyday_world(people=6, days=33)
-    world.jobs.append(row(DAY, "u004", ROLE, FRONTIER, 64))
+    reads_by_job(world, DAY, "u004", FRONTIER, world.shards(FRONTIER))
     history = history_of(world, DAY)
     evidence = job_evidence(history, ["u004"])
     noon = pd.Timestamp(DAY) + pd.Timedelta(hours=12)

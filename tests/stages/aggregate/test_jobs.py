@@ -131,6 +131,24 @@ def test_the_name_of_a_colleague_hides_nobody(sail: SparkSession, tmp_path: Path
     assert ties(read) == [("u-ana", "u-bo", "address", "slurm://a100/team/70001", 1, 1)]
 
 
+def test_a_person_whom_a_session_names_is_tied_with_doubt(
+    sail: SparkSession, tmp_path: Path
+) -> None:
+    """Both names may be chosen, so the node of another job goes before them."""
+    named = {"user_id": "u-bo", "user_kind": "human", "details": {"identity_rule": "session_name"}}
+    rows = numbered(
+        job("u-ana", 70001, 8, 12, "ip-10-20-3-7"),
+        job("u-bo", 70002, 8, 12, "gpu-001"),
+        reading(9, "slurm-70002", source_ip="10.20.9.9", **named),
+        reading(9, "slurm-70002", "shard-1", **named),
+    )
+    _, read = jobs_of(sail, tmp_path, rows, DIRECTORY)
+    assert ties(read) == [
+        ("u-ana", "u-bo", "address", "slurm://a100/team/70001", 1, 1),
+        ("u-bo", RUNNER, "name", "slurm://a100/team/70002", 1, 1),
+    ]
+
+
 def test_a_pod_is_where_its_node_says(sail: SparkSession, tmp_path: Path) -> None:
     """Pods of a workload begin with its name; the controller that makes them is no submitter."""
     node, other = "system:node:worker-a", "system:node:worker-b"
