@@ -54,8 +54,7 @@ def queue_day(tables: StageTables, config: JobConfig, day: date) -> Outcome:
     shown = tables.frame(SIGNALS, yesterday, more, SHOWN_COLUMNS, remembered)
     history = read_history(tables, config)
     signals = tables.frame(SIGNALS)
-    holders = _is_one_of("user_id", ticket_holders(signals, history))
-    approved = tables.frame(ACCESS, day, HISTORY_DAYS - 1, APPROVED_COLUMNS, holders)
+    approved = _approved(tables, signals, history)
     leaders, folded = fold(rank_entities(signals, shown, earlier, approved, history, config))
     days = reference_days(log_days(history), config.scoring.calibration_days)
     weighed = scoring_hash(config.scoring, settings_of(config))
@@ -74,6 +73,19 @@ def queue_day(tables: StageTables, config: JobConfig, day: date) -> Outcome:
     top = f", highest {queue['risk_score'].max():.0f}" if len(queue) else ""
     said = f"{len(queue)} findings in the queue{top}, {len(rows) - len(queue)} below"
     return Outcome({FINDINGS.name: len(rows)}, (said,))
+
+
+def _approved(tables: StageTables, signals: pd.DataFrame, history: History) -> pd.DataFrame:
+    """APPROVED_COLUMNS of 90 days of the ticket holders, what their jobs read today included."""
+    import pandas as pd
+
+    from models.features.job_readings import job_evidence
+
+    holders = ticket_holders(signals, history)
+    of_holders = _is_one_of("user_id", holders)
+    own = tables.frame(ACCESS, tables.day, HISTORY_DAYS - 1, APPROVED_COLUMNS, of_holders)
+    by_job = job_evidence(history, holders)[list(APPROVED_COLUMNS)]
+    return pd.concat([own, by_job]) if len(by_job) else own
 
 
 def _is_one_of(column: str, names: Iterable[str]) -> Expression:

@@ -16,6 +16,7 @@ from schemas.tables.api import API_DAYS, API_WEEK
 from schemas.tables.coverage import COVERAGE, COVERAGE_DAYS
 from schemas.tables.features import ASSET_DAYS, ENTITY_DAYS, NOVELTY, PAIRS, PLACE_DAYS
 from schemas.tables.graph import GRAPH_EDGES, GRAPH_NODES
+from schemas.tables.jobs import JOB_ACCESS
 from schemas.tables.values import HISTORY_DAYS
 
 if TYPE_CHECKING:
@@ -37,6 +38,7 @@ HISTORY_READS = (
     Read(ASSET_DAYS, LOOK_BACK_DAYS),
     Read(COVERAGE, LOOK_BACK_DAYS),
     Read(API_DAYS, MONTH_DAYS - 1),
+    Read(JOB_ACCESS, LOOK_BACK_DAYS),
     Read(GRAPH_NODES),
     Read(GRAPH_EDGES),
 )
@@ -113,6 +115,7 @@ def _read_frames(
         "coverage": pd.concat([earlier, frame(COVERAGE, day)], ignore_index=True),
         "first_reads": frame(COVERAGE, day, MONTH_DAYS - 1, first_reads),
         "api_days": pd.concat([queries, frame(API_DAYS, day, week)], ignore_index=True),
+        "job_access": frame(JOB_ACCESS, day, past),
         "nodes": frame(GRAPH_NODES, day),
         "edges": frame(GRAPH_EDGES, day),
     }

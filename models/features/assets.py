@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from models.features.memory import remembered
 from models.features.rows import Floats
@@ -47,6 +48,13 @@ def _folder(pattern: str) -> str:
         parts.pop()
     # A bucket alone says nothing of kinship.
     return f"{scheme}://{'/'.join(parts[:-1])}" if len(parts) >= 3 else ""
+
+
+def families(assets: Iterable[Any], context: Context) -> NDArray[Any]:
+    """What each artefact has in common with its siblings; without any it stands for itself."""
+    known = pd.Series(list(assets), dtype=object)
+    names = listed_assets(context)["group"].reindex(known).fillna("").to_numpy(dtype=object)
+    return np.where(names == "", "=" + known.astype(str).to_numpy(dtype=object), names)
 
 
 def assets_below(container: str, context: Context) -> tuple[str, ...]:

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from models.features.assets import listed_assets
+from models.features.assets import families, listed_assets
 from models.features.coverage import total_objects
 from models.features.memory import remembered
 from models.features.people import teams
@@ -52,7 +52,7 @@ def read_strangeness(
     habit, most = _earlier_shares(history, days, settings.habit_gap_days)
     facts, declared = listed_assets(history.context), teams(history.context)
     owners = facts["owner_team"].reindex(cover["asset_id"]).to_numpy(dtype=object)
-    groups = _codes(readings.groups, _groups(cover["asset_id"], facts))
+    groups = _codes(readings.groups, families(cover["asset_id"], history.context))
     users = _codes(readings.users, cover["user_id"])
     factor = np.ones(len(cover))
     keys = zip(users, groups, cover["share"], cover["user_id"], owners, strict=True)
@@ -115,9 +115,7 @@ def _readings(history: History) -> Readings:
     rows = rows[rows["user_id"] != ""].reset_index(drop=True)
     user, users = pd.factorize(rows["user_id"], sort=True)
     asset, assets = pd.factorize(rows["asset_id"], sort=True)
-    group, groups = pd.factorize(
-        _groups(pd.Series(assets, dtype=object), listed_assets(history.context)), sort=True
-    )
+    group, groups = pd.factorize(families(assets, history.context), sort=True)
     newest = rows["ago"].to_numpy()
     kinds = np.full(len(users), "unknown", dtype=object)
     newest_last = np.argsort(-newest, kind="stable")
@@ -171,12 +169,6 @@ def _earlier_shares(history: History, days: int, gap: int) -> tuple[Floats, Most
 def _codes(known: NDArray[Any], values: Any) -> list[int]:
     """Position of each value in ``known``."""
     return [int(code) for code in pd.Index(known).get_indexer(pd.Index(values))]
-
-
-def _groups(assets: pd.Series, facts: pd.DataFrame) -> NDArray[Any]:
-    """What each artefact has in common with its siblings; without any it stands for itself."""
-    names = facts["group"].reindex(assets).fillna("").to_numpy(dtype=object)
-    return np.where(names == "", "=" + assets.to_numpy(dtype=object), names)
 
 
 def facts_names(history: History) -> dict[str, str]:

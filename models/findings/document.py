@@ -2,8 +2,9 @@
 
 One finding is one entity in one window (see models.scoring.points); the fields are those of
 schemas.finding. Evidence is the entity's access in the window to the assets that its signals name;
-if they name none, all of its access. For an asset without a manifest, ``objects`` is the largest
-number of one day and class, because distinct objects cannot be added up over days.
+if they name none, all of its access. What the roles of its jobs read counts as its access. For an
+asset without a manifest, ``objects`` is the largest number of one day and class, because distinct
+objects cannot be added up over days.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ import pandas as pd
 
 from models.features.assets import EVIDENCE_ASSETS, listed_assets
 from models.features.coverage import measure_coverage
+from models.features.job_readings import job_evidence
 from models.features.people import people
 from models.features.rows import explode, log_days, recent
 from models.reasons.finding import SHOWN_CONTRIBUTIONS, with_reasons
@@ -35,6 +37,8 @@ if TYPE_CHECKING:
 HOST_SCHEMES = frozenset({"k8s", "slurm", "host"})
 CATEGORIES = {"cluster": "process", "identity": "iam", "novelty": "iam", "multivariate": "iam"}
 """ECS category of a family's finding; all others tell of files."""
+JOBS_FAMILY = "jobs"
+"""Family of what the roles of an entity's jobs did, which its own access does not hold."""
 ADDRESSES_SHOWN = 50
 CHOSEN_SHARE = 0.5
 """Share of the evidence from which a chosen name puts the finding in doubt."""
@@ -70,6 +74,8 @@ def write_findings(
     columns = ["user_id", "asset_id", "action_class", "events", "bytes_out", "bytes_estimated",
                "objects", "first_time", "last_time", "addresses", "acting_as", "sessions",
                "chosen_names"]  # fmt: skip
+    by_job = job_evidence(history, _with_jobs(scored))[["day", *columns]]
+    access = pd.concat([access, by_job]) if len(by_job) else access
     rows = dict(iter(recent(access, history.day, columns).groupby("user_id")))
     covered = _coverage(coverage, history)
     facts, names = listed_assets(history.context), people(history.context)
@@ -165,6 +171,15 @@ def _document(
 def _members(entity: ScoredEntity) -> tuple[str, ...]:
     named = {user for c in _leading(entity) for user in c.related_users}
     return tuple(sorted(named - {entity.entity}))
+
+
+def _with_jobs(scored: Sequence[ScoredEntity]) -> list[str]:
+    """Entities against whom the reading of a job speaks."""
+    return [
+        entity.entity
+        for entity in scored
+        if any(contribution.family == JOBS_FAMILY for contribution in entity.contributions)
+    ]
 
 
 def _leading(entity: ScoredEntity) -> list[Contribution]:

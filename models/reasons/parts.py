@@ -46,6 +46,12 @@ WORDS = {
         "agents": "rarely used programs",
         "credentials": "credentials or roles used",
     },
+    "job_tie": {
+        "own": "by the submitter's own session",
+        "address": "by the address of its node at the time",
+        "account": "by the service account of its namespace",
+        "name": "only by the name of the session, which its opener chose",
+    },
     "tie": {
         "address": "an address",
         "network": "a network",

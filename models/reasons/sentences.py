@@ -54,6 +54,12 @@ SENTENCES = {
     "gave_nothing_away": "gave nothing to foreign places",
     "gave_away": "gave {objects:amount} to a place that is not known as ours"
     "[ ({places:destinations})]",
+    # job_cover
+    "no_job_read": "submitted no job whose role read an artefact",
+    "job_read": "submitted {job:assets}; {role:identities} read {objects:amount} of "
+    "{assets:assets}, which is tied to the job {tie:word} (read before: by {mates:count} "
+    "colleagues, by the role for {submitters:count} other submitters)[; {candidates:count} other "
+    "submitters are tied to it as well]",
     # leaver
     "leaver_takes_nothing": "took no artefact or repository as a leaver",
     "leaver_takes": "{notice:reason} and {taken:reason}",

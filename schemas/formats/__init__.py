@@ -60,6 +60,8 @@ class Format(Described):
     """Facts that our reading leaves out or cannot distinguish."""
     same_accesses: Annotated[str, Field(min_length=2)] | None = None
     """Formats with the same word here may each log one access, under one id of the vendor."""
+    tells_jobs: bool = False
+    """A record may be the submission of a job or of a workload of a cluster."""
     tells_models: bool = False
     """A record may be a query of a model."""
     tells_sizes: bool = False

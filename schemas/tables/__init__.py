@@ -15,6 +15,7 @@ from schemas.tables.events import EVENTS, REJECTS
 from schemas.tables.features import ASSET_DAYS, ENTITY_DAYS, NOVELTY, PAIRS, PLACE_DAYS
 from schemas.tables.findings import FINDINGS
 from schemas.tables.graph import GRAPH_EDGES, GRAPH_NODES
+from schemas.tables.jobs import JOB_ACCESS, JOBS
 from schemas.tables.quality import QUALITY
 from schemas.tables.runs import CONTEXT_FILES, RUNS
 from schemas.tables.signals import SIGNALS
@@ -27,6 +28,8 @@ TABLES = (
     OBJECT_ACCESS,
     API_DAYS,
     PLACE_ACCESS,
+    JOBS,
+    JOB_ACCESS,
     ASSET_DAYS,
     NOVELTY,
     PLACE_DAYS,

@@ -216,5 +216,13 @@ def test_mostly_rejected_day_stops_at_the_gate(
     after = rows_of(job, NEXT_DAY)
     assert len(after["rejects"]) == 200
     assert after["quality"]
-    for table in ("access", "place_access", "graph_nodes", "graph_edges", "signals", "findings"):
+    for table in (
+        "access",
+        "place_access",
+        "job_access",
+        "graph_nodes",
+        "graph_edges",
+        "signals",
+        "findings",
+    ):
         assert after[table] == []

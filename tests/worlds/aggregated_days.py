@@ -11,6 +11,7 @@ from schemas.config import JobConfig
 from schemas.tables.access import ACCESS, OBJECT_ACCESS, PLACE_ACCESS
 from schemas.tables.api import API_DAYS
 from schemas.tables.events import EVENTS
+from schemas.tables.jobs import JOB_ACCESS, JOBS
 from tests.worlds.raw_logs import DAY, job_config, rows_of, write_context
 
 if TYPE_CHECKING:
@@ -66,6 +67,24 @@ def api_days_of(spark: SparkSession, folder: Path, rows: Rows, log: str) -> Rows
     replace_day(spark.createDataFrame(values, EVENTS.ddl()), config.storage, EVENTS, DAY)
     aggregate.STAGE.run(spark, config, DAY)
     return rows_of(spark, config, API_DAYS)
+
+
+def jobs_of(
+    spark: SparkSession, folder: Path, rows: Rows, directory: list[dict[str, str]]
+) -> tuple[Rows, Rows]:
+    """``jobs`` and ``job_access`` of the day with these events, some of which may be earlier."""
+    write_context(folder / "context", assets=ASSETS, directory=directory)
+    sources = [{"path": "unused", "format": "slurm_sacct", "cluster": "a100"}]
+    config: JobConfig = job_config(folder, sources)
+    for day in sorted({row["event_time"].date() for row in rows}):
+        values = [
+            tuple(row[column] for column in EVENTS.column_names)
+            for row in (each | {"day": day} for each in rows)
+            if row["event_time"].date() == day
+        ]
+        replace_day(spark.createDataFrame(values, EVENTS.ddl()), config.storage, EVENTS, day)
+        aggregate.STAGE.run(spark, config, day)
+    return rows_of(spark, config, JOBS), rows_of(spark, config, JOB_ACCESS)
 
 
 def aggregated(spark: SparkSession, folder: Path, rows: Rows) -> tuple[Rows, Rows]:

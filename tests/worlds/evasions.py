@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from tests.worlds import api_queries
 from tests.worlds.histories import HOME, World, approval
+from tests.worlds.job_plants import jobs_in_small_parts_under_false_names
 from tests.worlds.place_plants import (
     ABROAD,
     allow,
@@ -219,6 +220,7 @@ EVASIONS: dict[str, tuple[Plant, ...]] = {
     "egress_budget": (sends_a_compressed_checkpoint,),
     "first_access": (lists_before_reading,),
     "foreign_copy": (foreign_bucket_after_a_refused_listing,),
+    "job_cover": (jobs_in_small_parts_under_false_names,),
     "leaver": (comes_back_long_after_the_end,),
     "mass_clone": (opens_repositories_before_cloning, clones_as_a_new_machine_user),
     "new_place": (works_from_abroad_two_weeks_before,),

@@ -27,6 +27,7 @@ from tests.worlds.contexts import context_of
 from tests.worlds.coverage import coverage_of
 from tests.worlds.features import features_of
 from tests.worlds.graphs import graph_of
+from tests.worlds.job_reads import job_frame, ordinary_jobs
 from tests.worlds.place_days import place_access_frame, place_days_of
 
 FIRST = date(2026, 8, 3)  # a Monday
@@ -71,6 +72,7 @@ class World:
     approvals: list[dict[str, Any]] = field(default_factory=list)
     events: list[Event] = field(default_factory=list)
     queries: list[dict[str, Any]] = field(default_factory=list)
+    jobs: list[dict[str, Any]] = field(default_factory=list)
 
     def shards(self, asset: str) -> list[str]:
         """Names of the asset's objects."""
@@ -97,7 +99,7 @@ class World:
         """A copy of the world, to which a case can be added."""
         return replace(
             self,
-            events=list(self.events), queries=list(self.queries),
+            events=list(self.events), queries=list(self.queries), jobs=list(self.jobs),
             approvals=list(self.approvals),
             directory=[dict(row) for row in self.directory],
         )  # fmt: skip
@@ -121,6 +123,7 @@ def everyday_world(seed: int = 1, people: int = 48, days: int = DAYS) -> World:
                 _person_day(world, rng, day, row, rate, favourites, repos, start)
         _service_day(world, rng, day)
     add_queries(world, np.random.default_rng([seed, 2]), people, days)
+    ordinary_jobs(world, np.random.default_rng([seed, 3]))
     return world
 
 
@@ -303,12 +306,13 @@ def history_of(world: World, day: date, frames: tuple[pd.DataFrame, pd.DataFrame
     """The detectors' input of a day; ``frames``: access and object_access, made once."""
     access, objects = frames or frames_of(world)
     places = place_access_frame(world.events)
-    return history_from(access, objects, context_of(world), day, places, world.queries)
+    return history_from(access, objects, context_of(world), day, places, world.queries, world.jobs)
 
 
 def history_from(access: pd.DataFrame, objects: pd.DataFrame, context: Context, day: date,
                  places: pd.DataFrame | None = None,
-                 queries: Sequence[dict[str, Any]] = ()) -> History:  # fmt: skip
+                 queries: Sequence[dict[str, Any]] = (),
+                 jobs: Sequence[dict[str, Any]] = ()) -> History:  # fmt: skip
     """The detectors' input of a day, from rows of ACCESS, OBJECT_ACCESS and PLACE_ACCESS."""
     places = place_access_frame([]) if places is None else places
     first = day - timedelta(days=HISTORY_DAYS - 1)
@@ -337,6 +341,7 @@ def history_from(access: pd.DataFrame, objects: pd.DataFrame, context: Context, 
         coverage=coverage,
         first_reads=coverage[coverage["day"] >= month],
         api_days=api_frame(queries, day),
+        job_access=job_frame(jobs, first, day),
         nodes=nodes,
         edges=edges,
         context=context,

@@ -14,6 +14,10 @@ from models.detectors.signal import signal_frame
 from models.features.history import History
 from tests.worlds import api_queries
 from tests.worlds.histories import HOME, World, approval
+from tests.worlds.job_plants import (
+    first_job_on_the_own_artefact,
+    job_reads_a_strange_checkpoint,
+)
 from tests.worlds.place_plants import (
     comes_back_from_holiday,
     moves_house,
@@ -265,6 +269,7 @@ FIRING: dict[str, Plant] = {
     "egress_budget": sends_a_checkpoint_home,
     "first_access": stranger_reads_frontier_checkpoint,
     "foreign_copy": copies_to_a_strange_bucket,
+    "job_cover": job_reads_a_strange_checkpoint,
     "leaver": leaver_copies_everything,
     "mass_clone": night_of_clones,
     "new_place": session_from_abroad,
@@ -293,6 +298,7 @@ QUIET: dict[str, Plant] = {
     "egress_budget": reads_it_in_the_office,
     "first_access": new_step_of_the_own_run,
     "foreign_copy": backup_to_a_listed_place,
+    "job_cover": first_job_on_the_own_artefact,
     "leaver": leaver_works_on,
     "mass_clone": known_repositories_again,
     "new_place": moves_house,

@@ -1,4 +1,4 @@
-"""Stage ``aggregate``: ``events`` → ``access``, ``object_access``, ``place_access``, ``api_days``.
+"""Stage ``aggregate``: ``events`` → the day's access by asset, object, place, model and job.
 
 All later stages read these tables, which are 100–1000 times smaller than ``events``. Python
 never sees an event here. Two passes over the day's events fill two scratch tables (distinct ways of
@@ -9,7 +9,8 @@ counted once (:mod:`jobs.stages.aggregate.count_once`); ``events`` keeps both ev
 
 from __future__ import annotations
 
-from datetime import date
+from datetime import date, timedelta
+from typing import TYPE_CHECKING
 
 from jobs.inputs.context import load_context
 from jobs.platform.scratch import staging_folder
@@ -25,8 +26,10 @@ from jobs.stages.aggregate.access import (
 )
 from jobs.stages.aggregate.api_days import api_rows, no_api_rows
 from jobs.stages.aggregate.count_once import each_access_once
+from jobs.stages.aggregate.job_access import account_rows, job_access_rows, no_job_access_rows
 from jobs.stages.aggregate.object_access import object_rows
 from jobs.stages.aggregate.place_access import place_rows
+from jobs.stages.aggregate.submissions import job_rows
 from jobs.stages.sql import computed_once
 from jobs.stages.stage import Outcome, Read, Stage, StageTables
 from schemas.config import JobConfig
@@ -35,12 +38,18 @@ from schemas.formats import FORMATS
 from schemas.tables.access import ACCESS, OBJECT_ACCESS, PLACE_ACCESS
 from schemas.tables.api import API_DAYS
 from schemas.tables.events import EVENTS
+from schemas.tables.jobs import JOB_ACCESS, JOB_DAYS, JOBS
 
-WRITES = (ACCESS, OBJECT_ACCESS, PLACE_ACCESS, API_DAYS)
+if TYPE_CHECKING:
+    from pyspark.sql import DataFrame
+
+    from schemas.context import Context
+
+WRITES = (ACCESS, OBJECT_ACCESS, PLACE_ACCESS, JOBS, JOB_ACCESS, API_DAYS)
 
 
 def aggregate_day(tables: StageTables, config: JobConfig, day: date) -> Outcome:
-    """Replace the day in ``access``, ``object_access``, ``place_access`` and ``api_days``."""
+    """Replace the day in WRITES."""
     # Only if a format may have parts or sizes: reading the details of all events takes long.
     tells = any(FORMATS[source.format].tells_sizes for source in config.sources)
     more = PARTS_AND_SIZES if tells else NOT_TOLD
@@ -61,6 +70,7 @@ def aggregate_day(tables: StageTables, config: JobConfig, day: date) -> Outcome:
         tables.replace(access_rows(ways, objects, sizes, day), ACCESS)
         tables.replace(object_rows(objects, events, followed, day), OBJECT_ACCESS)
         tables.replace(place_rows(ways, objects, day), PLACE_ACCESS)
+        _replace_jobs(tables, config, context, (events, ways, objects), scratch)
         queried = any(FORMATS[source.format].tells_models for source in config.sources)
         queries = (
             api_rows(events, day, f"{scratch}/queries.parquet")
@@ -77,9 +87,32 @@ def aggregate_day(tables: StageTables, config: JobConfig, day: date) -> Outcome:
     )
 
 
+def _replace_jobs(
+    tables: StageTables,
+    config: JobConfig,
+    context: Context,
+    frames: tuple[DataFrame, DataFrame, DataFrame],
+    scratch: str,
+) -> None:
+    """Replace the day in ``jobs`` and ``job_access``.
+
+    ``frames``: the events, the ways of access and the touched objects of the day.
+    """
+    events, ways, objects = frames
+    if not any(FORMATS[source.format].tells_jobs for source in config.sources):
+        tables.replace(tables.spark.createDataFrame([], JOBS.ddl()), JOBS)
+        tables.replace(no_job_access_rows(tables.spark), JOB_ACCESS)
+        return
+    tables.replace(job_rows(events, tables.day), JOBS)
+    yesterday = tables.day - timedelta(days=1)
+    jobs = tables.stored(JOBS).unionByName(tables.read(JOBS, yesterday, JOB_DAYS - 1))
+    accounts = tables.spark.createDataFrame(account_rows(context), "user_id string, space string")
+    tables.replace(job_access_rows(ways, objects, jobs, accounts, tables.day, scratch), JOB_ACCESS)
+
+
 STAGE = Stage(
     name="aggregate",
-    reads=(Read(EVENTS),),
+    reads=(Read(EVENTS), Read(JOBS, JOB_DAYS)),
     writes=WRITES,
     work=aggregate_day,
     needs=(EVENTS,),

@@ -50,12 +50,16 @@ ACTOR = {
 """SQL of who acted. Whoever may assume a role opens any number of sessions under any names, so the
 sessions of a role that the directory does not know are one identity."""
 
+SESSION_NAME = "nullif(regexp_extract(principal, ':assumed-role/[^/]+/(.+)$', 1), '')"
+"""SQL of the name that the opener of a role's session chose; null without such a session."""
+
 BY_CHOSEN_NAME = "coalesce(details['identity_rule'] = 'session_name', false)"
 """SQL: only the name of a session, which its opener chose, says whose event it is."""
 
 WAYS = (
     "user_id",
     "session",
+    "session_name",
     "asset_id",
     "action_class",
     "hour",
@@ -94,6 +98,7 @@ def ways_of_access(events: DataFrame) -> DataFrame:
     described = events.selectExpr(
         "user_id",
         "session",
+        f"{SESSION_NAME} as session_name",
         "user_kind",
         f"{ASSET} as asset_id",
         "action_class",

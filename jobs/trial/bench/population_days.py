@@ -26,13 +26,15 @@ from jobs.trial.bench.population import (
     Codes,
     Population,
 )
+from jobs.trial.bench.population_jobs import job_rows
 from jobs.trial.bench.population_places import place_rows
 from jobs.trial.bench.population_queries import query_rows
 from schemas.tables.access import ACCESS, HOURLY, OBJECT_ACCESS, PLACE_ACCESS
 from schemas.tables.api import API_DAYS
+from schemas.tables.jobs import JOB_ACCESS
 from schemas.tables.spec import Table
 
-MADE = (ACCESS, OBJECT_ACCESS, PLACE_ACCESS, API_DAYS)
+MADE = (ACCESS, OBJECT_ACCESS, PLACE_ACCESS, API_DAYS, JOB_ACCESS)
 """Tables whose rows are made."""
 ROWS_DRAWN = 15.0
 """Mean draws of an active identity; some repeat a row, and 13 rows remain."""
@@ -131,7 +133,8 @@ def make_day(population: Population, number: int, day: date, seed: int) -> tuple
     made = _table(ACCESS, day, access)
     places = place_rows(made, schema_of(PLACE_ACCESS))
     queries = query_rows(made, schema_of(API_DAYS))
-    return made, _table(OBJECT_ACCESS, day, objects), places, queries
+    jobs = job_rows(made, schema_of(JOB_ACCESS))
+    return made, _table(OBJECT_ACCESS, day, objects), places, queries, jobs
 
 
 def schema_of(table: Table) -> pa.Schema:

@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
+from jobs.trial.lab.cases_by_job import plan_jobs
 from jobs.trial.lab.cases_by_place import plan_places
 from jobs.trial.lab.cases_by_rule import plan_rules
 from jobs.trial.lab.casting import Plan, Rng
@@ -63,6 +64,7 @@ def plan_cases(lab: Lab, groups: Sequence[Cases] = (INCIDENTS, LOOK_ALIKES)) -> 
     add_decoys(lab, rng)
     plans += plan_places(lab, INCIDENTS in groups)
     plans += plan_rules(lab, INCIDENTS in groups)
+    plans += plan_jobs(lab, INCIDENTS in groups)
     return sorted(plans, key=lambda plan: (not plan.case.is_incident, plan.case.case_id))
 
 

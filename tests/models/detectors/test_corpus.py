@@ -196,7 +196,7 @@ def test_order_of_rows_does_not_matter(planted: Callable[..., Any]) -> None:
         pairs=mixed(history.pairs), novelty=mixed(history.novelty),
         coverage=mixed(history.coverage),
         first_reads=mixed(history.first_reads),
-        api_days=mixed(history.api_days),
+        api_days=mixed(history.api_days), job_access=mixed(history.job_access),
         nodes=mixed(history.nodes), edges=mixed(history.edges),
     )  # fmt: skip
     expected, found = score_all(history, SETTINGS), score_all(shuffled, SETTINGS)

@@ -340,12 +340,14 @@ COLUMNS = {
             # The canceller of a job need not be its owner; only these two numbers have names here.
             "cancelled_by": f"case when {BY} = '0' then 'root' when {BY} = {OWNER_UID} "
             f"then {OWNER} else {BY} end",
+            "ended": f"cast({_local_time('ended')} as string)",
             "exit_code": "nullif(r.exitcode, '')",
             "gpus": f"coalesce({ALL_GPUS}, nullif(cast({SUM_OF_GPUS} as string), '0'))",
             "job_name": "nullif(r.jobname, '')",
             "nodes": "case when r.nodelist not in ('', 'None assigned', 'None') "
             "then r.nodelist end",
             "partition": "nullif(r.partition, '')",
+            "started": f"cast({_local_time('started')} as string)",
             "state": f"nullif({STATE}, '')",
             "std_out": "nullif(r.stdout, '')",
             "step": f"case when {IS_STEP} then coalesce(nullif(r.jobid, ''), r.jobidraw) end",

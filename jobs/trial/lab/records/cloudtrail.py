@@ -96,6 +96,11 @@ def sign_in(
     return Session(assume(feed, session, t - 20, chain, name), ip, agent)
 
 
+def role_session(feed: Feed, role: str, name: str, t: float, ip: str, agent: str) -> Session:
+    """A session of a role under a name, of whose opening there is no record."""
+    return Session(_assumed(feed, role, name, key_of(next(feed.hexadecimal)), t), ip, agent)
+
+
 def assume(feed: Feed, by: Session, t: float, role: str, name: str) -> str:
     """Log an AssumeRole call and return the userIdentity JSON of the new session."""
     key, rid = key_of(next(feed.hexadecimal)), _role_id(feed, role)

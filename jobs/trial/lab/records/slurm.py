@@ -44,8 +44,12 @@ def job(
     array: int = 0,
     steps: int = 0,
     asset: str = "",
+    hosts: str = "",
 ) -> None:
-    """A batch job: rows in the accounting export of every local day it spans."""
+    """A batch job: rows in the accounting export of every local day it spans.
+
+    ``hosts``: its nodes; empty: any of the cluster's.
+    """
     if not feed.inside(submit):
         return
     raw = feed.sequence
@@ -53,7 +57,8 @@ def job(
     begin, end = submit + wait, submit + wait + run
     nodes = _nodes(gpus)
     first = int(next(feed.uniform) * 60)
-    hosts = f"gpu-[{first:03d}-{first + nodes - 1:03d}]" if nodes > 1 else f"gpu-{first:03d}"
+    drawn = f"gpu-[{first:03d}-{first + nodes - 1:03d}]" if nodes > 1 else f"gpu-{first:03d}"
+    hosts = hosts or drawn
     for task in range(max(1, array)):
         job_raw = raw + task
         shown = f"{raw}_{task}" if array else str(raw)
