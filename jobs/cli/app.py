@@ -24,6 +24,7 @@ from jobs.cli.commands import (
     events,
     explain,
     kibana,
+    preview,
     run,
     sources,
     status,
@@ -51,6 +52,7 @@ examples:
   exfilwatch run --config job.yml --day 2026-10-05
   exfilwatch stage publish --config job.yml --day 2026-10-05
   exfilwatch status --config job.yml
+  exfilwatch preview --config changed.yml --start 2026-09-01 --end 2026-10-05
   exfilwatch events --config job.yml --day 2026-10-05 --rejects --format table
   exfilwatch explain 3f9a1c --config job.yml
   exfilwatch verdict 3f9a1c --as benign --reason 'weekly backup' --by m.okafor --config job.yml
@@ -73,7 +75,7 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
     rich_markup_mode="rich" if sys.stdout.isatty() else None,
 )
-for part in (demo, run, status, events, explain, verdicts, unmask, sources, doctor):
+for part in (demo, run, status, preview, events, explain, verdicts, unmask, sources, doctor):
     app.add_typer(part.app)
 app.add_typer(kibana.app, name="kibana")
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable
+from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -33,62 +34,100 @@ EVIDENCE_COLUMNS = ("day", "user_id", "asset_id", "action_class", "events", "byt
                     "bytes_estimated", "objects", "first_time", "last_time", "addresses",
                     "acting_as", "sessions", "chosen_names")  # fmt: skip
 APPROVED_COLUMNS = ("day", "user_id", "asset_id", "first_time", "last_time", "hourly")
+PAST_COLUMNS = ["day", "evidence", "scoring_hash"]
 SHOWN_COLUMNS = ["day", "entity", "detector", "window", "statistic", "asset_ids"]
+
+
+@dataclass(frozen=True)
+class DayQueue:
+    """The day's entities in order; the first ``length`` are in the queue.
+
+    ``leader_of``: leader of each entity that folds into another one's story; those follow the
+    queue. ``weighed``: hash of the settings that weighed the evidence.
+    """
+
+    ranked: list[ScoredEntity]
+    length: int
+    leader_of: dict[str, str]
+    weighed: str
 
 
 def queue_day(tables: StageTables, config: JobConfig, day: date) -> Outcome:
     """Replace the day's rows of ``findings``; the note counts the queue."""
     import pyarrow.compute as pc
 
-    from models.detectors.settings import scoring_hash
-    from models.features.rows import each_row, log_days
-    from models.scoring.queue import comparable, queue_length, reference_days
-    from models.scoring.stories import CASE_DAYS, fold
+    from models.scoring.stories import CASE_DAYS
 
     yesterday, more = day - timedelta(days=1), memory_days(config) - 1
     reach = max(more, CASE_DAYS - 1)
     queued = tables.frame(FINDINGS, yesterday, reach, where=pc.field("in_budget"))
     earlier = queued[queued["day"] >= yesterday - timedelta(days=more)]
-    people = {name for row in each_row(earlier) for name in _people(row)}
-    remembered = _is_one_of("entity", sorted(people))
-    shown = tables.frame(SIGNALS, yesterday, more, SHOWN_COLUMNS, remembered)
-    history = read_history(tables, config)
-    signals = tables.frame(SIGNALS)
-    approved = _approved(tables, signals, history)
-    leaders, folded = fold(rank_entities(signals, shown, earlier, approved, history, config))
-    days = reference_days(log_days(history), config.scoring.calibration_days)
-    weighed = scoring_hash(config.scoring, settings_of(config))
-    past = tables.frame(FINDINGS, yesterday, max(0, days - 1), ["day", "evidence", "scoring_hash"])
-    past, days = comparable(past, weighed, yesterday, days)
-    length = queue_length(leaders, past, days, config.alert_budget, config.scoring.ordinary_share)
-    ranked = [*leaders[:length], *(entity for entity, _ in folded), *leaders[length:]]
-    kept = _is_one_of("user_id", [entity.entity for entity in ranked])
+    remembered = is_one_of("entity", people_of(earlier))
+    shown = shown_signals(
+        tables.frame(SIGNALS, yesterday, more, SHOWN_COLUMNS, remembered), earlier
+    )
+    past = tables.frame(FINDINGS, yesterday, config.scoring.calibration_days - 1, PAST_COLUMNS)
+    history, signals = read_history(tables, config), tables.frame(SIGNALS)
+    approved = approved_access(tables, signals, history)
+    queue = decide(signals, shown, past, approved, history, config)
+    kept = is_one_of("user_id", [entity.entity for entity in queue.ranked])
     access = tables.frame(ACCESS, day, HISTORY_DAYS - 1, EVIDENCE_COLUMNS, kept)
     coverage = tables.frame(COVERAGE, day, HISTORY_DAYS - 1, where=kept)
-    leader_of = {entity.entity: leader for entity, leader in folded}
-    rows = make_findings(ranked, length, access, coverage, history, leader_of, queued)
-    rows = rows.assign(scoring_hash=weighed)
+    rows = make_findings(queue, access, coverage, history, queued)
     tables.replace(to_frames(tables.spark, rows, FINDINGS), FINDINGS)
-    queue = rows[rows["in_budget"].astype(bool)]
-    top = f", highest {queue['risk_score'].max():.0f}" if len(queue) else ""
-    said = f"{len(queue)} findings in the queue{top}, {len(rows) - len(queue)} below"
+    entries = rows[rows["in_budget"].astype(bool)]
+    top = f", highest {entries['risk_score'].max():.0f}" if len(entries) else ""
+    said = f"{len(entries)} findings in the queue{top}, {len(rows) - len(entries)} below"
     return Outcome({FINDINGS.name: len(rows)}, (said,))
 
 
-def _approved(tables: StageTables, signals: pd.DataFrame, history: History) -> pd.DataFrame:
+def decide(
+    signals: pd.DataFrame,
+    shown: pd.DataFrame,
+    past: pd.DataFrame,
+    approved: pd.DataFrame,
+    history: History,
+    config: JobConfig,
+) -> DayQueue:
+    """The queue of the history's day.
+
+    ``signals``: rows of SIGNALS of the day. ``shown``: see :func:`shown_signals`. ``past``:
+    PAST_COLUMNS of the findings of the calibration days before. ``approved``: see
+    :func:`approved_access`.
+    """
+    from models.detectors.settings import scoring_hash
+    from models.features.rows import log_days
+    from models.scoring.queue import comparable, queue_length, reference_days
+    from models.scoring.stories import fold
+
+    leaders, folded = fold(rank_entities(signals, shown, approved, history, config))
+    yesterday = history.day - timedelta(days=1)
+    days = reference_days(log_days(history), config.scoring.calibration_days)
+    weighed = scoring_hash(config.scoring, settings_of(config))
+    past = past[past["day"] > yesterday - timedelta(days=days)]
+    past, days = comparable(past, weighed, yesterday, days)
+    length = queue_length(leaders, past, days, config.alert_budget, config.scoring.ordinary_share)
+    ranked = [*leaders[:length], *(entity for entity, _ in folded), *leaders[length:]]
+    leader_of = {entity.entity: leader for entity, leader in folded}
+    return DayQueue(ranked, length, leader_of, weighed)
+
+
+def approved_access(tables: StageTables, signals: pd.DataFrame, history: History) -> pd.DataFrame:
     """APPROVED_COLUMNS of 90 days of the ticket holders, what their jobs read today included."""
     import pandas as pd
 
     from models.features.job_readings import job_evidence
 
     holders = ticket_holders(signals, history)
-    of_holders = _is_one_of("user_id", holders)
+    of_holders = is_one_of("user_id", holders)
     own = tables.frame(ACCESS, tables.day, HISTORY_DAYS - 1, APPROVED_COLUMNS, of_holders)
     by_job = job_evidence(history, holders)[list(APPROVED_COLUMNS)]
-    return pd.concat([own, by_job]) if len(by_job) else own
+    # pandas cannot tell the types of a frame without rows.
+    parts = [part for part in (own, by_job) if len(part)] or [own]
+    return pd.concat(parts)
 
 
-def _is_one_of(column: str, names: Iterable[str]) -> Expression:
+def is_one_of(column: str, names: Iterable[str]) -> Expression:
     """The condition that a column of strings holds one of the names."""
     import pyarrow as pa
     import pyarrow.compute as pc
@@ -113,17 +152,14 @@ def ticket_holders(signals: pd.DataFrame, history: History) -> list[str]:
 
 def rank_entities(
     signals: pd.DataFrame,
-    past: pd.DataFrame,
-    earlier: pd.DataFrame,
+    shown: pd.DataFrame,
     approved: pd.DataFrame,
     history: History,
     config: JobConfig,
 ) -> list[ScoredEntity]:
-    """The entities that become findings of the history's day, in the order of the queue.
+    """The entities that become findings of the history's day, most evidence first.
 
-    ``signals``: rows of SIGNALS of the day; ``earlier``: rows of FINDINGS of the days remembered
-    that were in the queue; ``past``: SHOWN_COLUMNS of these days' signals; ``approved``:
-    APPROVED_COLUMNS of ACCESS in the 90 days that end with the day, of the ticket holders.
+    ``signals``, ``shown``, ``approved``: see :func:`decide`.
     """
     from models.detectors import describe, detector_names
     from models.features.people import tenure_days
@@ -141,24 +177,21 @@ def rank_entities(
         tenure_days(history, signals["entity"].unique()),
         approved,
     )
-    scored = score_entities(signals, shown_signals(past, earlier), facts)
+    scored = score_entities(signals, shown, facts)
     return ranked_for_review(scored)[: KEPT_PER_BUDGET * config.alert_budget]
 
 
 def make_findings(
-    ranked: Sequence[ScoredEntity],
-    queue_length: int,
+    queue: DayQueue,
     access: pd.DataFrame,
     coverage: pd.DataFrame,
     history: History,
-    leader_of: Mapping[str, str],
     queued: pd.DataFrame,
 ) -> pd.DataFrame:
-    """Rows of FINDINGS of the history's day; the first ``queue_length`` are in the queue.
+    """Rows of FINDINGS of the history's day.
 
     ``access``, ``coverage``: rows of ACCESS and COVERAGE of the ranked entities in the 90 days that
-    end with the day. ``leader_of``: leader of each entity that folds into another one's story.
-    ``queued``: rows of FINDINGS of earlier days that were in the queue.
+    end with the day. ``queued``: rows of FINDINGS of earlier days that were in the queue.
     """
     import pandas as pd
 
@@ -168,7 +201,8 @@ def make_findings(
     from models.scoring.stories import case_of, open_cases
 
     descriptions = {name: describe(name) for name in detector_names()}
-    findings = write_findings(ranked, access, coverage, history, descriptions, queue_length)
+    ranked = queue.ranked
+    findings = write_findings(ranked, access, coverage, history, descriptions, queue.length)
     cases = open_cases((row.day, _case(row), _people(row)) for row in each_row(queued))
     case: dict[str, str] = {}
     for finding, entity in zip(findings, ranked, strict=True):
@@ -176,12 +210,20 @@ def make_findings(
         case[entity.entity] = joined or finding.document["event"]["id"]
     rows = []
     for finding, entity in zip(findings, ranked, strict=True):
-        leader = leader_of.get(entity.entity)
+        leader = queue.leader_of.get(entity.entity)
         finding.document["exfil"]["case_id"] = case[leader or entity.entity]
         # What folds into another finding is no entry of its own.
         evidence = entity.raw if leader is None else None
-        rows.append(_row(finding, entity.entity, evidence, history.day))
+        row = _row(finding, entity.entity, evidence, history.day)
+        rows.append(row | {"scoring_hash": queue.weighed})
     return pd.DataFrame(rows, columns=FINDINGS.column_names)
+
+
+def people_of(findings: pd.DataFrame) -> list[str]:
+    """Identities of the stories of rows of FINDINGS, sorted."""
+    from models.features.rows import each_row
+
+    return sorted({name for row in each_row(findings) for name in _people(row)})
 
 
 def _people(row: Any) -> tuple[str, ...]:

@@ -75,7 +75,9 @@ def write_findings(
                "objects", "first_time", "last_time", "addresses", "acting_as", "sessions",
                "chosen_names"]  # fmt: skip
     by_job = job_evidence(history, _with_jobs(scored))[["day", *columns]]
-    access = pd.concat([access, by_job]) if len(by_job) else access
+    if len(by_job):
+        sizes = {"bytes_out": "float64", "bytes_estimated": "float64"}
+        access = pd.concat([access.astype(sizes), by_job.astype(sizes)])
     rows = dict(iter(recent(access, history.day, columns).groupby("user_id")))
     covered = _coverage(coverage, history)
     facts, names = listed_assets(history.context), people(history.context)

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 import pytest
 
-from jobs.stages.findings import make_findings, rank_entities
+from jobs.stages.findings import DayQueue, make_findings, rank_entities, shown_signals
 from jobs.stages.signals import make_signals
 from models.features.history import History
 from models.reasons.parts import Amount
@@ -94,10 +94,11 @@ def find(frames: tuple[pd.DataFrame, pd.DataFrame], config: JobConfig) -> Find:
     ) -> pd.DataFrame:
         today = signals["day"] == history.day
         nobody = frames[0][:0]
-        ranked = rank_entities(signals[today], signals[~today], earlier, nobody, history, config)
+        shown = shown_signals(signals[~today], earlier)
+        ranked = rank_entities(signals[today], shown, nobody, history, config)
+        queue = DayQueue(ranked, config.alert_budget, {}, "weights")
         access = frames[0][frames[0]["day"] <= history.day].assign(**changed)
-        budget, coverage = config.alert_budget, history.coverage
-        return make_findings(ranked, budget, access, coverage, history, {}, earlier)
+        return make_findings(queue, access, history.coverage, history, earlier)
 
     return find_in
 
