@@ -6,14 +6,13 @@ the submission alone.
 
 from __future__ import annotations
 
-import numpy as np
-
 from jobs.trial.lab.casting import (
     Plan,
     Rng,
     any_days,
     case_of,
     cast,
+    daily_portions,
     forget,
     recent_days,
     research_user,
@@ -84,7 +83,7 @@ def job_on_a_node(lab: Lab, rng: Rng, last: bool) -> Plan | None:
         return None
     p, asset, days = found
     share, hour, ip = float(rng.uniform(0.4, 1)), float(rng.uniform(0, 24)), _node(rng)
-    portions = np.array_split(np.array(some_of(rng, asset, share)), len(days))
+    portions = daily_portions(rng, asset, share, days)
     text = "A person's job reads another team's checkpoint under the node's role."
     plan = _theft("job_on_a_node", text, p, asset, share, days)
 
@@ -106,7 +105,7 @@ def pod_of_a_service(lab: Lab, rng: Rng, last: bool) -> Plan | None:
         return None
     p, asset, days = found
     s, share, hour = pick(rng, services), float(rng.uniform(0.4, 1)), float(rng.uniform(0, 24))
-    portions = np.array_split(np.array(some_of(rng, asset, share)), len(days))
+    portions = daily_portions(rng, asset, share, days)
     name, ip = f"debug-{int(rng.integers(1000, 9999))}", f"10.90.5.{int(rng.integers(1, 20))}"
     text = "A person's pod reads another team's checkpoint under a service's account."
     plan = _theft("pod_of_a_service", text, p, asset, share, days)
@@ -136,7 +135,7 @@ def session_of_a_job(lab: Lab, rng: Rng, last: bool) -> Plan | None:
         return None
     p, asset, days = found
     share, hour = float(rng.uniform(0.4, 1)), float(rng.uniform(0, 24))
-    portions = np.array_split(np.array(some_of(rng, asset, share)), len(days))
+    portions = daily_portions(rng, asset, share, days)
     text = "A person's job reads another team's checkpoint in a session named after the job."
     plan = _theft("session_of_a_job", text, p, asset, share, days)
 
@@ -201,15 +200,3 @@ def evaluation_job(lab: Lab, rng: Rng, last: bool) -> Plan | None:
 
 JOB_INCIDENTS = (job_on_a_node, pod_of_a_service, session_of_a_job)
 JOB_LOOK_ALIKES = (jobs_as_usual, evaluation_job)
-
-
-def plan_jobs(lab: Lab, incidents: bool) -> list[Plan]:
-    """The cases of this module; ``incidents``: not the look-alikes alone."""
-    makers = (*JOB_INCIDENTS, *JOB_LOOK_ALIKES)
-    generators = np.random.default_rng([lab.seed, 20]).spawn(len(makers))
-    plans = [
-        make(lab, generator, False)
-        for make, generator in zip(makers, generators, strict=True)
-        if incidents or make in JOB_LOOK_ALIKES
-    ]
-    return [plan for plan in plans if plan is not None]

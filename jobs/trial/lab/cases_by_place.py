@@ -7,12 +7,11 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-import numpy as np
-
 from jobs.trial.lab.casting import (
     Plan,
     Rng,
     case_of,
+    daily_portions,
     home_or,
     recent_days,
     research_user,
@@ -42,7 +41,7 @@ def new_place_theft(lab: Lab, rng: Rng, last: bool) -> Plan | None:
         return None
     country, ip = place
     share, hour = float(rng.uniform(0.2, 0.9)), float(rng.uniform(0, 24))
-    portions = np.array_split(np.array(some_of(rng, asset, share)), len(days))
+    portions = daily_portions(rng, asset, share, days)
 
     def act(feed: Feed, day: int) -> None:
         t = night_start(lab, p, day, hour, 7000)
@@ -107,7 +106,7 @@ def dormant_wakes(lab: Lab, rng: Rng, last: bool) -> Plan | None:
     p = _another_person(lab, rng)
     share, hour = float(rng.uniform(0.2, 0.9)), float(rng.uniform(0, 24))
     ip = home_or(rng, p, "vpn", "home", "devbox")
-    portions = np.array_split(np.array(some_of(rng, asset, share)), len(days))
+    portions = daily_portions(rng, asset, share, days)
 
     def act(feed: Feed, day: int) -> None:
         t = night_start(lab, p, day, hour, 7000)
@@ -158,21 +157,6 @@ def long_leave_return(lab: Lab, rng: Rng, last: bool) -> Plan | None:
 
 PLACE_INCIDENTS = (new_place_theft, residency_breach, dormant_wakes)
 PLACE_LOOK_ALIKES = (long_leave_return,)
-
-
-def plan_places(lab: Lab, incidents: bool) -> list[Plan]:
-    """The cases of this module; ``incidents``: not the look-alikes alone."""
-    rng = np.random.default_rng([lab.seed, 16])
-    plans = [
-        make(lab, generator, False)
-        for make, generator in zip(
-            (*PLACE_INCIDENTS, *PLACE_LOOK_ALIKES),
-            rng.spawn(len(PLACE_INCIDENTS) + len(PLACE_LOOK_ALIKES)),
-            strict=True,
-        )
-        if incidents or make in PLACE_LOOK_ALIKES
-    ]
-    return [plan for plan in plans if plan is not None]
 
 
 def _at_work(lab: Lab, rng: Rng, days: list[int]) -> Person | None:

@@ -6,8 +6,6 @@ are.
 
 from __future__ import annotations
 
-import numpy as np
-
 from jobs.trial.lab.casting import (
     Plan,
     Rng,
@@ -15,6 +13,7 @@ from jobs.trial.lab.casting import (
     case_of,
     cast,
     cast_service,
+    daily_portions,
     forget,
     home_or,
     recent_days,
@@ -89,7 +88,7 @@ def beside_the_ticket(lab: Lab, rng: Rng, last: bool) -> Plan | None:
     pattern = pick(rng, others).pattern if others else f"s3://{asset.bucket}/eval/*"
     number = ticket(lab, rng, p, pattern, days[0] - 1, days[-1] + 2, "comparison of two runs")
     share, hour = float(rng.uniform(0.3, 0.9)), p.hour + float(rng.uniform(0, 9))
-    portions = np.array_split(np.array(some_of(rng, asset, share)), len(days))
+    portions = daily_portions(rng, asset, share, days)
 
     def act(feed: Feed, day: int) -> None:
         t = night_start(lab, p, day, hour, 5000)
@@ -142,15 +141,3 @@ def logging_deployed(lab: Lab, rng: Rng, last: bool) -> Plan | None:
 
 RULE_INCIDENTS = (logging_off, beside_the_ticket)
 RULE_LOOK_ALIKES = (logging_deployed,)
-
-
-def plan_rules(lab: Lab, incidents: bool) -> list[Plan]:
-    """The cases of this module; ``incidents``: not the look-alikes alone."""
-    makers = (*RULE_INCIDENTS, *RULE_LOOK_ALIKES)
-    generators = np.random.default_rng([lab.seed, 18]).spawn(len(makers))
-    plans = [
-        make(lab, generator, False)
-        for make, generator in zip(makers, generators, strict=True)
-        if incidents or make in RULE_LOOK_ALIKES
-    ]
-    return [plan for plan in plans if plan is not None]

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 import numpy as np
+from numpy.typing import NDArray
 
 from jobs.trial.lab.case import Case
 from jobs.trial.lab.feed import Feed
@@ -163,6 +164,13 @@ def some_of(rng: Rng, asset: Asset, share: float) -> list[int]:
     n = len(asset.keys)
     order = rng.permutation(n)[: max(1, round(share * n))].tolist()
     return sorted(order) if rng.random() < 0.5 else order
+
+
+def daily_portions(
+    rng: Rng, asset: Asset, share: float, days: list[int]
+) -> list[NDArray[np.int64]]:
+    """A share of an asset's objects, a portion for each of the days."""
+    return np.array_split(np.array(some_of(rng, asset, share)), len(days))
 
 
 def any_days(lab: Lab, rng: Rng, span: int) -> list[int]:

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-import numpy as np
-
 from jobs.trial.lab.casting import (
     LAPTOP,
     Plan,
@@ -13,6 +11,7 @@ from jobs.trial.lab.casting import (
     case_of,
     cast,
     cast_service,
+    daily_portions,
     forget,
     home_or,
     recent_days,
@@ -57,7 +56,7 @@ def service_creds_outside(lab: Lab, rng: Rng, last: bool) -> Plan | None:
         if rng.random() < 0.6
         else pick(rng, lab.foreign)[1]
     )
-    portions = np.array_split(np.array(some_of(rng, asset, share)), len(days))
+    portions = daily_portions(rng, asset, share, days)
     second = float(rng.uniform(0, DAY - 6 * 3600))
 
     def act(feed: Feed, day: int) -> None:
@@ -218,7 +217,7 @@ def copy_to_foreign_account(lab: Lab, rng: Rng, last: bool) -> Plan | None:
     share, hour = float(rng.uniform(0.3, 1)), p.hour + float(rng.uniform(0, 10))
     stem = pick(rng, ["sync", "tmp", "archive", "staging", "results"])
     bucket = f"{stem}-{int(rng.integers(10_000, 1_000_000))}"
-    portions = np.array_split(np.array(some_of(rng, asset, share)), len(days))
+    portions = daily_portions(rng, asset, share, days)
     ip = home_or(rng, p, "devbox", "vpn", "corp")
 
     def act(feed: Feed, day: int) -> None:
@@ -256,7 +255,7 @@ def job_cover(lab: Lab, rng: Rng, last: bool) -> Plan | None:
         return None
     forget(lab, p, asset)
     share, hour = float(rng.uniform(0.5, 1)), float(rng.uniform(0, 24))
-    portions = np.array_split(np.array(some_of(rng, asset, share)), len(days))
+    portions = daily_portions(rng, asset, share, days)
     account = Asset(f"slurm-{p.team}", "cluster", p.team, p.team, 3, "")
 
     def act(feed: Feed, day: int) -> None:

@@ -9,6 +9,7 @@ from jobs.trial.lab.casting import (
     Rng,
     case_of,
     cast,
+    daily_portions,
     forget,
     free_owners,
     home_or,
@@ -87,7 +88,7 @@ def foreign_team_night(lab: Lab, rng: Rng, last: bool) -> Plan | None:
     forget(lab, p, asset)
     share, parts = float(rng.uniform(0.4, 1)), int(rng.integers(1, 4))
     hour, ip = float(rng.uniform(22, 26)) % 24, home_or(rng, p, "vpn", "home", "devbox")
-    nights = np.array_split(np.array(some_of(rng, asset, share)), len(days))
+    nights = daily_portions(rng, asset, share, days)
     if rng.random() < 0.4:
         lab.approvals.append(
             (
@@ -141,7 +142,7 @@ def slow_drip(lab: Lab, rng: Rng, last: bool) -> Plan | None:
         return None
     share, ip = float(rng.uniform(0.55, 1)), home_or(rng, p, "devbox", "vpn")
     hour = p.hour + float(rng.uniform(0, 8))
-    portions = np.array_split(np.array(some_of(rng, asset, share)), len(days))
+    portions = daily_portions(rng, asset, share, days)
     chain = "data-reader" if rng.random() < 0.5 else None
     if rng.random() < 0.5:
         forget(lab, p, asset)

@@ -6,9 +6,9 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
-from jobs.trial.lab.cases_by_job import plan_jobs
-from jobs.trial.lab.cases_by_place import plan_places
-from jobs.trial.lab.cases_by_rule import plan_rules
+from jobs.trial.lab.cases_by_job import JOB_INCIDENTS, JOB_LOOK_ALIKES
+from jobs.trial.lab.cases_by_place import PLACE_INCIDENTS, PLACE_LOOK_ALIKES
+from jobs.trial.lab.cases_by_rule import RULE_INCIDENTS, RULE_LOOK_ALIKES
 from jobs.trial.lab.casting import Plan, Rng
 from jobs.trial.lab.incidents_by_accounts import (
     copy_to_foreign_account,
@@ -47,6 +47,12 @@ INCIDENTS: Cases = (
     copy_to_foreign_account,
     job_cover,
 )
+ADDED: tuple[tuple[int, Cases, Cases], ...] = (
+    (16, PLACE_INCIDENTS, PLACE_LOOK_ALIKES),
+    (18, RULE_INCIDENTS, RULE_LOOK_ALIKES),
+    (20, JOB_INCIDENTS, JOB_LOOK_ALIKES),
+)
+"""Incidents and look-alikes that are cast after the others, with the number of their generator."""
 
 
 def plan_cases(lab: Lab, groups: Sequence[Cases] = (INCIDENTS, LOOK_ALIKES)) -> list[Plan]:
@@ -62,10 +68,23 @@ def plan_cases(lab: Lab, groups: Sequence[Cases] = (INCIDENTS, LOOK_ALIKES)) -> 
                 if plan is not None:
                     plans.append(plan)
     add_decoys(lab, rng)
-    plans += plan_places(lab, INCIDENTS in groups)
-    plans += plan_rules(lab, INCIDENTS in groups)
-    plans += plan_jobs(lab, INCIDENTS in groups)
+    plans += plan_added(lab, INCIDENTS in groups)
     return sorted(plans, key=lambda plan: (not plan.case.is_incident, plan.case.case_id))
+
+
+def plan_added(lab: Lab, with_incidents: bool) -> list[Plan]:
+    """Cast the cases of ADDED, each with random numbers of its own.
+
+    ``with_incidents``: not the look-alikes alone.
+    """
+    plans = []
+    for number, incidents, look_alikes in ADDED:
+        makers = (*incidents, *look_alikes)
+        generators = np.random.default_rng([lab.seed, number]).spawn(len(makers))
+        for make, rng in zip(makers, generators, strict=True):
+            if with_incidents or make in look_alikes:
+                plans.append(make(lab, rng, False))
+    return [plan for plan in plans if plan is not None]
 
 
 def add_decoys(lab: Lab, rng: Rng) -> None:
