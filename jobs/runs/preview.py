@@ -25,6 +25,7 @@ from jobs.stages.findings import (
     approved_access,
     decide,
     memory_days,
+    told_signals,
 )
 from jobs.stages.history import read_history, settings_of
 from jobs.stages.signals import CALIBRATED
@@ -63,23 +64,15 @@ class Entry:
         return "leaves" if self.rank_after is None else "stays"
 
 
-def preview(config: JobConfig, days: Sequence[date]) -> Iterator[tuple[date, list[Entry]]]:
-    """Each of the stored ``days`` with the entries of its queue before and after, by rank.
+def preview(config: JobConfig, days: Sequence[date]) -> Iterator[Entry]:
+    """The entries of the queues of the stored ``days``, before and after, by day and rank.
 
     Before: as the table ``findings`` holds it. Raises :class:`InputError` if a day has no signals.
     """
-    missing = [day for day in days if not _stored(config, day)]
-    if missing:
-        raise InputError(
-            [
-                f"{day}: table signals in {config.storage} does not hold it; `exfilwatch run` "
-                "makes it"
-                for day in missing
-            ]
-        )
-    settings = settings_of(config)
     scored = _days_to_score(config, days)
+    settings = settings_of(config)
     changed = _changed(config, settings, scored)
+    off = [name for name, each in settings.items() if not each.enabled]
     shown: list[pd.DataFrame] = []
     past: list[pd.DataFrame] = []
     made: dict[date, pd.DataFrame] = {}
@@ -88,7 +81,6 @@ def preview(config: JobConfig, days: Sequence[date]) -> Iterator[tuple[date, lis
         tables = StageTables(STAGE.name, STAGE.reads, (), day, config.storage, None)
         history = read_history(tables, config)
         signals = tables.frame(SIGNALS)
-        off = [name for name, each in settings.items() if not each.enabled]
         signals = signals[~signals["detector"].isin([*off, *changed])]
         if changed:
             oldest = day - timedelta(days=config.scoring.calibration_days)
@@ -106,22 +98,22 @@ def preview(config: JobConfig, days: Sequence[date]) -> Iterator[tuple[date, lis
             history,
             config,
         )
-        shown.append(_shown(signals, queue))
+        shown.append(told_signals(signals, _spoke(queue, day)))
         past.append(_evidence(queue, day))
-        if day in set(days):
-            yield day, _entries(day, _before(config, day), queue)
-
-
-def _stored(config: JobConfig, day: date) -> bool:
-    return bool(written_days(config.storage, SIGNALS, day - timedelta(days=1), 1))
+        if day in days:
+            yield from _entries(day, _before(config, day), queue)
 
 
 def _days_to_score(config: JobConfig, days: Sequence[date]) -> list[date]:
     """Stored days that the preview scores, the reference and memory of the first one included."""
     reach = max(config.scoring.calibration_days, memory_days(config))
     before = min(days) - timedelta(days=reach + 1)
-    known = written_days(config.storage, SIGNALS, before, reach + (max(days) - min(days)).days + 1)
-    return sorted({*known, *days})
+    known = written_days(config.storage, SIGNALS, before, (max(days) - before).days)
+    missing = sorted(set(days).difference(known))
+    if missing:
+        where = f"table signals in {config.storage} does not hold it; `exfilwatch run` makes it"
+        raise InputError([f"{day}: {where}" for day in missing])
+    return known
 
 
 def _changed(
@@ -160,17 +152,14 @@ def _made_anew(
     return rows[SIGNALS.column_names]
 
 
-def _shown(signals: pd.DataFrame, queue: DayQueue) -> pd.DataFrame:
-    """The signals that gave points to an entry, of everybody in its story."""
-    keys = {
-        (name, contribution.detector)
+def _spoke(queue: DayQueue, day: date) -> set[tuple[date, str, str]]:
+    """Day, entity and detector of each contribution with points to an entry."""
+    return {
+        (day, entity.entity, contribution.detector)
         for entity in queue.ranked[: queue.length]
         for contribution in entity.contributions
         if contribution.points > 0
-        for name in (entity.entity, *contribution.related_users)
     }
-    pairs = zip(signals["entity"], signals["detector"], strict=True)
-    return signals.loc[[pair in keys for pair in pairs], SHOWN_COLUMNS]
 
 
 def _evidence(queue: DayQueue, day: date) -> pd.DataFrame:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Set
 from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import TYPE_CHECKING, Any
@@ -35,7 +35,7 @@ EVIDENCE_COLUMNS = ("day", "user_id", "asset_id", "action_class", "events", "byt
                     "acting_as", "sessions", "chosen_names")  # fmt: skip
 APPROVED_COLUMNS = ("day", "user_id", "asset_id", "first_time", "last_time", "hourly")
 PAST_COLUMNS = ["day", "evidence", "scoring_hash"]
-SHOWN_COLUMNS = ["day", "entity", "detector", "window", "statistic", "asset_ids"]
+SHOWN_COLUMNS = ["day", "entity", "detector", "window", "statistic", "asset_ids", "related_users"]
 
 
 @dataclass(frozen=True)
@@ -214,8 +214,7 @@ def make_findings(
         finding.document["exfil"]["case_id"] = case[leader or entity.entity]
         # What folds into another finding is no entry of its own.
         evidence = entity.raw if leader is None else None
-        row = _row(finding, entity.entity, evidence, history.day)
-        rows.append(row | {"scoring_hash": queue.weighed})
+        rows.append(_row(finding, evidence, queue.weighed, history.day))
     return pd.DataFrame(rows, columns=FINDINGS.column_names)
 
 
@@ -238,24 +237,39 @@ def _case(row: Any) -> str:
 
 
 def shown_signals(past: pd.DataFrame, earlier: pd.DataFrame) -> pd.DataFrame:
-    """Signals of earlier days whose detector gave points to a finding in that day's queue.
+    """Signals of earlier days that spoke in that day's queue; see :func:`told_signals`.
 
-    Those of everybody in its story count, because the queue shows a story once.
+    ``past``: SHOWN_COLUMNS of SIGNALS. ``earlier``: rows of FINDINGS that were in the queue.
     """
     from models.features.rows import each_row
 
-    shown = {
-        (row.day, name, contribution["detector"])
+    spoke = {
+        (row.day, row.entity, contribution["detector"])
         for row in each_row(earlier)
         for contribution in json.loads(row.document)["exfil"]["contributions"]
         if contribution["points"] > 0
-        for name in _people(row)
     }
-    keys = zip(past["day"], past["entity"], past["detector"], strict=True)
-    return past.loc[[key in shown for key in keys], SHOWN_COLUMNS]
+    return told_signals(past, spoke)
 
 
-def _row(finding: Finding, entity: str, evidence: float | None, day: date) -> dict[str, Any]:
+def told_signals(signals: pd.DataFrame, spoke: Set[tuple[date, str, str]]) -> pd.DataFrame:
+    """SHOWN_COLUMNS of the signals that the queue told of.
+
+    ``spoke``: day, entity and detector of each contribution with points to an entry. The signals
+    that the same detector made of those whom it names count, because the queue tells a story once.
+    Signals of other detectors do not: they are no part of the story.
+    """
+    keys = [*zip(signals["day"], signals["entity"], signals["detector"], strict=True)]
+    named = {
+        (day, str(user), detector)
+        for (day, entity, detector), users in zip(keys, signals["related_users"], strict=True)
+        if (day, entity, detector) in spoke
+        for user in users
+    }
+    return signals.loc[[key in spoke or key in named for key in keys], SHOWN_COLUMNS]
+
+
+def _row(finding: Finding, evidence: float | None, weighed: str, day: date) -> dict[str, Any]:
     document = finding.document
     problems = validate_finding(document)
     if problems:
@@ -263,10 +277,11 @@ def _row(finding: Finding, entity: str, evidence: float | None, day: date) -> di
     return {
         "day": day,
         "event_id": document["event"]["id"],
-        "entity": entity,
+        "entity": document["user"]["id"],
         "window": document["exfil"]["window"],
         "risk_score": document["event"]["risk_score"],
         "evidence": evidence,
+        "scoring_hash": weighed,
         "case_id": document["exfil"]["case_id"],
         "members": list(finding.members),
         "queue_rank": document["exfil"]["queue_rank"],

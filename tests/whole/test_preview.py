@@ -50,7 +50,7 @@ def changed(lab: Path, text: str) -> JobConfig:
 
 
 def entries(config: JobConfig, days: Sequence[date] = DAYS) -> list[Entry]:
-    return [entry for _, found in preview(config, days) for entry in found]
+    return [*preview(config, days)]
 
 
 def queue(config: JobConfig) -> dict[tuple[date, str], tuple[int, float]]:

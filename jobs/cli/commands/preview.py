@@ -43,10 +43,8 @@ def preview(
     from jobs.runs.preview import preview as preview_days
 
     settings = load_config(config)
-    entries = []
     with bars():
-        for _, found in preview_days(settings, span(day, start, end)):
-            entries += found
+        entries = [*preview_days(settings, span(day, start, end))]
     shown = [entry for entry in entries if every or entry.change != "stays"]
     if form == "ndjson":
         for line in as_ndjson(as_rows(shown)):
