@@ -29,8 +29,11 @@ TIES = {
     "rhythm": ("rhythm", "parameters", "agent", "model"),
 }
 """Kinds of tie, and the attributes that keys tied by it share."""
-OUTSIDE_ONLY = frozenset({"program", "rhythm"})
-"""Ties that count between keys used from outside alone: inside, one program serves many people."""
+OUTSIDE_ONLY = frozenset(
+    {"program", "rhythm", "birth_program", "birth_parameters", "birth_rhythm"}
+)
+"""Ties that count between keys used from outside alone. Inside, one program serves many people, and
+a team begins to use a model in the same days."""
 PROGRAM = ("agent", "parameters", "model")
 """Attributes that a program brings along."""
 
