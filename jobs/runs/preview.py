@@ -166,8 +166,8 @@ def _evidence(queue: DayQueue, day: date) -> pd.DataFrame:
     import pandas as pd
 
     rows = [
-        (day, entity.raw, queue.weighed)
-        for entity in queue.ranked
+        (day, entity.entity, entity.raw, queue.weighed, place < queue.length)
+        for place, entity in enumerate(queue.ranked)
         if entity.entity not in queue.leader_of
     ]
     return pd.DataFrame(rows, columns=PAST_COLUMNS)

@@ -34,7 +34,7 @@ EVIDENCE_COLUMNS = ("day", "user_id", "asset_id", "action_class", "events", "byt
                     "bytes_estimated", "objects", "first_time", "last_time", "addresses",
                     "acting_as", "sessions", "chosen_names")  # fmt: skip
 APPROVED_COLUMNS = ("day", "user_id", "asset_id", "first_time", "last_time", "hourly")
-PAST_COLUMNS = ["day", "evidence", "scoring_hash"]
+PAST_COLUMNS = ["day", "entity", "evidence", "scoring_hash", "in_budget"]
 SHOWN_COLUMNS = ["day", "entity", "detector", "window", "statistic", "asset_ids", "related_users"]
 
 
@@ -100,13 +100,16 @@ def decide(
     from models.scoring.queue import comparable, queue_length, reference_days
     from models.scoring.stories import fold
 
-    leaders, folded = fold(rank_entities(signals, shown, approved, history, config))
+    weighed = scoring_hash(config.scoring, settings_of(config))
+    entries = past[(past["scoring_hash"] == weighed) & past["in_budget"].astype(bool)]
+    leaders, folded = fold(rank_entities(signals, shown, entries, approved, history, config))
     yesterday = history.day - timedelta(days=1)
     days = reference_days(log_days(history), config.scoring.calibration_days)
-    weighed = scoring_hash(config.scoring, settings_of(config))
     past = past[past["day"] > yesterday - timedelta(days=days)]
     past, days = comparable(past, weighed, yesterday, days)
-    length = queue_length(leaders, past, days, config.alert_budget, config.scoring.ordinary_share)
+    ordinary = config.scoring.ordinary_share * config.alert_budget
+    identities = signals["entity"].nunique()
+    length = queue_length(leaders, past, days, config.alert_budget, ordinary, identities)
     ranked = [*leaders[:length], *(entity for entity, _ in folded), *leaders[length:]]
     leader_of = {entity.entity: leader for entity, leader in folded}
     return DayQueue(ranked, length, leader_of, weighed)
@@ -153,13 +156,15 @@ def ticket_holders(signals: pd.DataFrame, history: History) -> list[str]:
 def rank_entities(
     signals: pd.DataFrame,
     shown: pd.DataFrame,
+    entries: pd.DataFrame,
     approved: pd.DataFrame,
     history: History,
     config: JobConfig,
 ) -> list[ScoredEntity]:
     """The entities that become findings of the history's day, most evidence first.
 
-    ``signals``, ``shown``, ``approved``: see :func:`decide`.
+    ``signals``, ``shown``, ``approved``: see :func:`decide`. ``entries``: those of ``past`` that
+    were in the queue and that today's settings weighed.
     """
     from models.detectors import describe, detector_names
     from models.features.people import tenure_days
@@ -177,7 +182,7 @@ def rank_entities(
         tenure_days(history, signals["entity"].unique()),
         approved,
     )
-    scored = score_entities(signals, shown, facts)
+    scored = score_entities(signals, shown, entries, facts)
     return ranked_for_review(scored)[: KEPT_PER_BUDGET * config.alert_budget]
 
 

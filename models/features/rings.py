@@ -29,9 +29,7 @@ TIES = {
     "rhythm": ("rhythm", "parameters", "agent", "model"),
 }
 """Kinds of tie, and the attributes that keys tied by it share."""
-OUTSIDE_ONLY = frozenset(
-    {"program", "rhythm", "birth_program", "birth_parameters", "birth_rhythm"}
-)
+OUTSIDE_ONLY = frozenset({"program", "rhythm", "birth_program", "birth_parameters", "birth_rhythm"})
 """Ties that count between keys used from outside alone. Inside, one program serves many people, and
 a team begins to use a model in the same days."""
 PROGRAM = ("agent", "parameters", "model")

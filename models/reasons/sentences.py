@@ -119,6 +119,7 @@ SENTENCES = {
     "leaves": "leaves on {day:day}",
     "active_after_leaving": "was active after leaving on {day:day}",
     "began_lately": "began recently",
+    "told_before": "counts for less, because it has been in the queue since {since:day}",
     "chosen_name": "only the name of a session says so, which whoever may assume "
     "{roles:identities} can choose",
     # scores and findings

@@ -20,6 +20,9 @@ if TYPE_CHECKING:
     from schemas.config import Scoring, Suppression
     from schemas.context import Context
 
+ENTITY_MOST = 0.7
+"""Largest share of an entity's evidence that its own earlier entries dull."""
+
 
 @dataclass(frozen=True)
 class Circumstances:
@@ -110,6 +113,27 @@ def repetition(row: Any, shown: Sequence[Any], facts: Circumstances) -> tuple[fl
         if part > 0 and (not since or str(old.day) < since):
             since = str(old.day)
     return most, since
+
+
+def told_before(
+    raw: float, entries: Sequence[Any], day: date, half_life: float
+) -> tuple[float, str]:
+    """Share of an entity's evidence ``raw`` that its earlier entries told, and their first day.
+
+    ``entries``: the entity's own rows of the queue, ``day`` and ``evidence``. Who was in the queue
+    with as much evidence is known to the reviewer, whatever the new detector or asset is. So at
+    most ENTITY_MOST of the evidence is dulled, less for evidence that has grown. The share halves
+    every ``half_life`` days. Entries of others that name the entity do not count.
+    """
+    share, since = 0.0, ""
+    for old in entries:
+        age = (day - old.day).days
+        if age <= 0 or not old.evidence > 0:
+            continue
+        grown = min(1.0, old.evidence / raw) if raw > 0 else 1.0
+        share = max(share, ENTITY_MOST * grown * 0.5 ** (age / half_life))
+        since = min(since or str(old.day), str(old.day))
+    return share, since
 
 
 def suppression(

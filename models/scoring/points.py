@@ -13,6 +13,9 @@ Points of a signal = weight of the detector × surprise × effect × sensitivity
   the evidence (see models.features.approval); 0 where suppressed; less as far as the same evidence
   (detector, window, assets) was in the queue before and has not grown since.
 
+An entity that was in the queue before counts less as a whole, see
+:func:`models.scoring.circumstances.told_before`.
+
 Of a detector the best window counts. Within a family the k-th detector counts 1/k^1.5 (as the
 entity risk score of Elastic Security does), since members of a family see the same facts. The score
 is 100 × (1 − exp(−points ÷ ``score_scale``)): it never fills up, and below "high" unless two
@@ -38,7 +41,7 @@ from models.features.rows import each_row
 from models.reasons.finding import measured_reason
 from models.reasons.parts import Day, FreeText, Tickets
 from models.reasons.reason import Reason, load_reasons
-from models.scoring.circumstances import Circumstances, repetition, suppression
+from models.scoring.circumstances import Circumstances, repetition, suppression, told_before
 from schemas.tables.values import WINDOW_DAYS, WINDOWS
 
 STEP = 0.25
@@ -99,12 +102,13 @@ class ScoredEntity:
 
 
 def score_entities(
-    signals: pd.DataFrame, shown: pd.DataFrame, facts: Circumstances
+    signals: pd.DataFrame, shown: pd.DataFrame, entries: pd.DataFrame, facts: Circumstances
 ) -> list[ScoredEntity]:
     """Every entity with at least ``min_score``, sorted by name.
 
     ``signals``: rows of SIGNALS of the day. ``shown``: signals of earlier days whose detector
     contributed to a finding in the queue: day, entity, detector, window, statistic, asset_ids.
+    ``entries``: those findings, as far as today's settings weighed them: day, entity, evidence.
     """
     windows = signals.groupby(["entity", "detector"])["window"].transform("size")
     certain = [name for name, settings in facts.settings.items() if settings.certain]
@@ -115,9 +119,12 @@ def score_entities(
     memory: dict[tuple[str, str, str], list[Any]] = {}
     for row in each_row(shown):
         memory.setdefault((row.entity, row.detector, row.window), []).append(row)
+    own: dict[str, list[Any]] = {}
+    for row in each_row(entries):
+        own.setdefault(str(row.entity), []).append(row)
     scored = []
     for entity, rows in strong.groupby("entity", sort=True):
-        found = score_entity(str(entity), rows, memory, facts)
+        found = score_entity(str(entity), rows, memory, own.get(str(entity), ()), facts)
         if found.score >= max(facts.rules.min_score, STEP):
             scored.append(found)
     return scored
@@ -127,15 +134,19 @@ def score_entity(
     entity: str,
     rows: pd.DataFrame,
     memory: Mapping[tuple[str, str, str], Sequence[Any]],
+    entries: Sequence[Any],
     facts: Circumstances,
 ) -> ScoredEntity:
-    """The score of one entity from its strong signals."""
+    """The score of one entity from its strong signals; ``entries``: its own earlier ones."""
     best: dict[str, Contribution] = {}
     for row in each_row(rows.sort_values(["detector", "window"])):
         weighed = weigh(row, memory.get((entity, row.detector, row.window), ()), facts)
         if row.detector not in best or weighed.raw > best[row.detector].raw:
             best[row.detector] = weighed
     ranked = _discount_families(best.values())
+    whole = sum(contribution.raw for contribution in ranked)
+    told, since = told_before(whole, entries, facts.day, facts.rules.half_life_days)
+    ranked = [replace(contribution, raw=contribution.raw * (1 - told)) for contribution in ranked]
     total = sum(contribution.raw for contribution in ranked)
     score = 100 * (1 - math.exp(-total / facts.rules.score_scale))
     if not _two_families(ranked):
@@ -152,6 +163,8 @@ def score_entity(
     notes = [facts.leavers[entity]] if entity in facts.leavers else []
     if entity in facts.newcomers:
         notes.append(Reason("began_lately"))
+    if told > 0:
+        notes.append(Reason("told_before", since=Day(since)))
     return ScoredEntity(entity, kind, window, rounded, total, contributions, tuple(notes))
 
 

@@ -6,7 +6,8 @@ pushed out by the volume of other findings. All others
 follow by their evidence, and the evidence decides how many there are: an entry has to exceed what
 ordinary days show. λ(e) is the number of entries with evidence ≥ e on an average day of the past.
 The queue ends where λ reaches ``ordinary_share`` of the budget. So an ordinary day fills that share
-of the budget on average, a quiet day less, and a bad day all of it.
+of the budget on average, a quiet day less, and a bad day all of it. Before there are LEAST_DAYS
+of a past, λ is what chance alone would show, see :func:`entries_by_chance`.
 
 Without an attack all entries are false, so ``ordinary_share`` × budget is the expected number of
 false entries a day. Past attacks raise λ, so the queue then errs on the short side.
@@ -26,7 +27,7 @@ from models.scoring.points import ScoredEntity
 SETTLE_DAYS = 14
 """First days of a log, whose evidence is no reference: in a new log everything is new."""
 LEAST_DAYS = 7
-"""Past days below which the whole budget is shown."""
+"""Past days below which chance, not the past, says how much evidence an entry needs."""
 
 
 def ranked_for_review(scored: Sequence[ScoredEntity]) -> list[ScoredEntity]:
@@ -39,19 +40,21 @@ def queue_length(
     past: pd.DataFrame,
     days: int,
     budget: int,
-    ordinary_share: float,
+    ordinary: float,
+    identities: int,
 ) -> int:
     """Number of the first entries of ``ranked`` that are in the day's queue, at most ``budget``.
 
     ``past``: ``evidence`` of the findings kept of the ``days`` days before; NaN is not counted.
+    ``ordinary``: entries of an ordinary day. ``identities``: those that detectors looked at today.
     """
     if days < LEAST_DAYS:
-        return min(budget, len(ranked))
-    known = past["evidence"].dropna().to_numpy(dtype=np.float64)
-    average = entries_a_day(known, days, ranked)
+        average = entries_by_chance(identities, ranked)
+    else:
+        known = past["evidence"].dropna().to_numpy(dtype=np.float64)
+        average = entries_a_day(known, days, ranked)
     shown = [
-        entity.proof > 0 or usual <= ordinary_share * budget
-        for entity, usual in zip(ranked, average, strict=True)
+        entity.proof > 0 or usual <= ordinary for entity, usual in zip(ranked, average, strict=True)
     ]
     return min(budget, shown.index(False) if False in shown else len(shown))
 
@@ -71,6 +74,16 @@ def comparable(past: pd.DataFrame, weighed: str, last: date, days: int) -> tuple
     same = past[past["scoring_hash"] == weighed]
     known = (last - min(same["day"])).days + 1 if len(same) else 0
     return same, min(days, known)
+
+
+def entries_by_chance(identities: int, ranked: Sequence[ScoredEntity]) -> Floats:
+    """λ for each of ``ranked`` where no ordinary day is known: identities × 10^−evidence.
+
+    A signal's raw points are −log10 of a p-value that pays for all families of detectors, times
+    factors around 1. So that many identities reach the evidence if nothing but chance acts.
+    """
+    evidence = np.array([entity.raw for entity in ranked], dtype=np.float64)
+    return np.asarray(identities * 10.0**-evidence, dtype=np.float64)
 
 
 def entries_a_day(past: Floats, days: int, ranked: Sequence[ScoredEntity]) -> Floats:

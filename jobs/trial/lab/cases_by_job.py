@@ -34,6 +34,8 @@ KUBELET = "kubelet/v1.29.3 (linux/amd64) kubernetes/$Format"
 NODE_PROXY = "10.90.0.7"
 USUAL_JOBS = 3
 """Jobs a day that read under the role of their node, besides those of the cases."""
+NAMED = 6
+"""Submitters of usual jobs whom the truth names. All of them would be half of the lab."""
 
 
 def _node(rng: Rng) -> str:
@@ -157,7 +159,8 @@ def jobs_as_usual(lab: Lab, rng: Rng, last: bool) -> Plan | None:
     people = [p for p in people if any(f.team == p.team for f in lab.families)]
     if not people:
         return None
-    case = case_of("jobs_as_usual", False, people, [], "Jobs read their teams' artefacts.")
+    text = "Jobs read their teams' artefacts; the first of their submitters are named."
+    case = case_of("jobs_as_usual", False, people[:NAMED], [], text)
 
     def act(feed: Feed, day: int) -> None:
         for _ in range(int(rng.poisson(USUAL_JOBS))):

@@ -20,7 +20,7 @@ from models.scoring.queue import (
 )
 from tests.models.scoring.test_scoring import score, signal
 
-BUDGET, SHARE = 10, 0.4
+BUDGET, ORDINARY, IDENTITIES = 10, 4.0, 400
 
 
 def entity(name: str, raw: float, contributions: tuple[Contribution, ...] = ()) -> ScoredEntity:
@@ -40,9 +40,10 @@ def ranking(draw: np.random.Generator, entries: int = 12) -> list[ScoredEntity]:
 def test_an_ordinary_day_fills_its_share_of_the_budget_on_average() -> None:
     draw = np.random.default_rng(8)
     lengths = [
-        queue_length(ranking(draw), past_of(28, draw), 28, BUDGET, SHARE) for _ in range(300)
+        queue_length(ranking(draw), past_of(28, draw), 28, BUDGET, ORDINARY, IDENTITIES)
+        for _ in range(300)
     ]
-    assert np.mean(lengths) == pytest.approx(SHARE * BUDGET, abs=0.4)
+    assert np.mean(lengths) == pytest.approx(ORDINARY, abs=0.4)
     assert min(lengths) <= 2
     assert max(lengths) <= BUDGET
 
@@ -50,16 +51,20 @@ def test_an_ordinary_day_fills_its_share_of_the_budget_on_average() -> None:
 def test_a_bad_day_fills_the_whole_budget_and_no_more() -> None:
     draw = np.random.default_rng(8)
     thieves = ranked_for_review([entity(f"t{n}", 90.0 + n) for n in range(30)])
-    assert queue_length(thieves, past_of(28, draw), 28, BUDGET, SHARE) == BUDGET
+    assert queue_length(thieves, past_of(28, draw), 28, BUDGET, ORDINARY, IDENTITIES) == BUDGET
 
 
-def test_before_there_is_a_past_the_budget_is_shown() -> None:
+def test_before_there_is_a_past_an_entry_has_to_exceed_chance() -> None:
+    """Of 400 identities 4 reach two points of evidence by chance."""
     draw = np.random.default_rng(8)
     few = LEAST_DAYS - 1
-    assert queue_length(ranking(draw, 40), past_of(few, draw), few, BUDGET, SHARE) == BUDGET
-    assert queue_length([], past_of(few, draw), few, BUDGET, SHARE) == 0
+    ranked = [entity(f"u{n}", raw) for n, raw in enumerate((9.0, 2.1, 1.9, 1.0))]
+    assert queue_length(ranked, past_of(few, draw), few, BUDGET, ORDINARY, IDENTITIES) == 2
+    assert queue_length(ranked, past_of(few, draw), few, 1, ORDINARY, IDENTITIES) == 1
+    assert queue_length(ranked, past_of(few, draw), few, BUDGET, ORDINARY, 10 * IDENTITIES) == 1
+    assert queue_length([], past_of(few, draw), few, BUDGET, ORDINARY, IDENTITIES) == 0
     unknown = past_of(28, draw).assign(evidence=np.nan)
-    assert queue_length(ranking(draw, 40), unknown, 28, BUDGET, SHARE) == BUDGET
+    assert queue_length(ranking(draw, 40), unknown, 28, BUDGET, ORDINARY, IDENTITIES) == BUDGET
 
 
 def test_the_first_days_of_a_log_are_no_reference() -> None:
@@ -96,8 +101,8 @@ def test_volume_does_not_push_near_proof_out() -> None:
     queue = ranked_for_review([*loud, quiet])
     assert queue[0].entity == "reader"
     past = past_of(28, np.random.default_rng(8)).assign(evidence=80.0)
-    assert queue_length([quiet], past, 28, BUDGET, SHARE) == 1
-    assert queue_length([entity("weak", quiet.raw)], past, 28, BUDGET, SHARE) == 0
+    assert queue_length([quiet], past, 28, BUDGET, ORDINARY, IDENTITIES) == 1
+    assert queue_length([entity("weak", quiet.raw)], past, 28, BUDGET, ORDINARY, IDENTITIES) == 0
 
 
 @pytest.mark.parametrize(

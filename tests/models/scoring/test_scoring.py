@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from models.detectors import describe, detector_names, detector_settings
 from models.reasons.reason import Reason, dump_reasons
-from models.scoring.circumstances import Circumstances, gather
+from models.scoring.circumstances import ENTITY_MOST, Circumstances, gather
 from models.scoring.points import ONE_FAMILY_MOST, ScoredEntity, score_entities, share_points
 from models.scoring.queue import ranked_for_review
 from schemas.config import Scoring, Suppression
@@ -39,6 +39,7 @@ RULES = Scoring(
 NOTHING_SHOWN = pd.DataFrame(
     columns=["day", "entity", "detector", "window", "statistic", "asset_ids"]
 )
+NO_ENTRIES = pd.DataFrame(columns=["day", "entity", "evidence"])
 
 
 def world() -> histories.World:
@@ -93,8 +94,9 @@ def score(
     *signals: dict[str, Any],
     shown: pd.DataFrame = NOTHING_SHOWN,
     facts: Circumstances | None = None,
+    entries: pd.DataFrame = NO_ENTRIES,
 ) -> list[ScoredEntity]:
-    found = score_entities(pd.DataFrame(list(signals)), shown, facts or circumstances())
+    found = score_entities(pd.DataFrame(list(signals)), shown, entries, facts or circumstances())
     return ranked_for_review(found)
 
 
@@ -286,6 +288,33 @@ def test_growing_or_other_evidence_is_no_repetition(more: dict[str, Any]) -> Non
     fresh = score(signal())[0].raw
     (found,) = score(signal(), shown=shown_before(**more))
     assert found.raw > fresh / 2
+
+
+def entry(evidence: float, ago: int = 1, entity: str = "u1") -> pd.DataFrame:
+    return pd.DataFrame(
+        [{"day": DAY - timedelta(days=ago), "entity": entity, "evidence": evidence}]
+    )
+
+
+def test_an_entity_that_was_in_the_queue_counts_for_less_whatever_is_new() -> None:
+    fresh = score(signal())[0].raw
+    (next_day,) = score(signal(), entries=entry(fresh))
+    assert next_day.raw == pytest.approx(fresh * (1 - ENTITY_MOST * 0.5 ** (1 / 5)))
+    (later,) = score(signal(), entries=entry(fresh, ago=10))
+    assert later.raw == pytest.approx(fresh * (1 - ENTITY_MOST / 4))
+    assert f"in the queue since {DAY - timedelta(days=10)}" in later.notes[-1].say()
+    assert sum(c.points for c in later.contributions) == later.score
+
+
+def test_noise_made_before_a_theft_hides_little_of_it() -> None:
+    """The thief first draws attention with a tenth of the evidence."""
+    fresh = score(signal())[0].raw
+    (found,) = score(signal(), entries=entry(fresh / 10))
+    assert found.raw > 0.93 * fresh
+
+
+def test_entries_of_others_dull_nobody() -> None:
+    assert score(signal(), entries=entry(50.0, entity="u2")) == score(signal())
 
 
 def test_queue_is_ordered_and_independent_of_row_order() -> None:
