@@ -11,6 +11,7 @@ import pandas as pd
 
 from models.features.api import API_DAYS_BACK
 from models.features.memory import remembered
+from models.features.people import people
 from models.features.rows import Codes, Floats, explode, recent
 
 if TYPE_CHECKING:
@@ -25,6 +26,8 @@ FIRST_DAYS = 2
 """First days of a gateway's log, on which every key seems new."""
 BIRTH_DAYS = 4
 """Length of the spans in which births are close together."""
+SETTLED_DAYS = 5
+"""Earlier days at a place from which it is usual for a person or service."""
 OWN_ZONES = ("corp/", "vpn/", "datacenter/")
 PRIVATE = re.compile(
     r"10\.|127\.|192\.168\.|172\.(1[6-9]|2\d|3[01])\.|100\.(6[4-9]|[7-9]\d|1[01]\d|12[0-7])\."
@@ -42,13 +45,15 @@ class ApiKeys:
     ``outside`` (never used from our own networks), ``earlier`` (keys a week that its owner used
     before) and the attributes ``model``, ``parameters``, ``agent``, ``rhythm``; empty text: not
     known. ``addresses``, ``networks``, ``births``: ``key`` and ``value``, one row for each value
-    of a key. ``days``: days between the first query in the log and the day.
+    of a key. ``usual``: by network the share of the directory's identities that were long there, in
+    any log, 0 to 1. ``days``: days between the first query in the log and the day.
     """
 
     facts: pd.DataFrame
     addresses: pd.DataFrame
     networks: pd.DataFrame
     births: pd.DataFrame
+    usual: pd.Series
     days: int
 
 
@@ -82,8 +87,21 @@ def api_keys(history: History) -> ApiKeys:
         addresses=_distinct(addresses),
         networks=_distinct(networks[~ours]),
         births=_births(month, facts, history),
+        usual=_usual_networks(history),
         days=int(month["ago"].max()) if len(month) else 0,
     )
+
+
+def _usual_networks(history: History) -> pd.Series:
+    """Share of the directory's identities of two days that were long at each place, by place.
+
+    Strangers do not count, and nobody counts at a place that is new to them: so neither customers
+    nor stolen keys make the network of a ring usual.
+    """
+    rows = history.place_days
+    rows = rows[rows["user_id"].isin(people(history.context).index)]
+    settled = rows[rows["days"] >= SETTLED_DAYS].groupby("place")["user_id"].nunique()
+    return settled / max(1, rows["user_id"].nunique())
 
 
 def _items(week: pd.DataFrame, column: str) -> pd.DataFrame:

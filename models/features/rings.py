@@ -53,7 +53,8 @@ def find_rings(keys: ApiKeys, least_keys: int, tie_nats: float, usual_keys: int)
     values if attributes were independent, with their shares among all keys that are not in the set,
     so that a ring does not make its own values usual. Of a program's attributes the share of those
     with all of them counts if it is larger. For a single attribute E is at least the 0.9
-    quantile of the numbers of keys of its other values, for a network at least NETWORK_KEYS. An
+    quantile of the numbers of keys of its other values, for a network at least NETWORK_KEYS. The
+    share of a network is at least that of the directory's identities that were long there. An
     owner's earlier number of keys a week counts up to ``usual_keys``. Linear in keys × values: no
     pair of keys is compared.
     """
@@ -99,6 +100,9 @@ def _ties(keys: ApiKeys, kind: str, least_keys: int, usual_keys: int) -> Iterato
     alone = np.ones(len(size))
     for name in names:
         share = _share_of_others(keys, rows, number, [name])
+        if name == "network":
+            usual = keys.usual.reindex(rows["network"]).fillna(0.0).to_numpy(np.float64)
+            np.maximum.at(share, number, usual)
         if name in together:
             alone *= share
         else:

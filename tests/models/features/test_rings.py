@@ -31,7 +31,8 @@ def keys_of(rows: list[dict[str, Any]]) -> ApiKeys:
         found = [(n, value) for n, row in enumerate(rows) for value in row.get(name, [])]
         return pd.DataFrame(found, columns=["key", "value"])
 
-    return ApiKeys(facts, values("addresses"), values("networks"), values("births"), 29)
+    usual = pd.Series({"office": 0.5, "exit": 0.02})
+    return ApiKeys(facts, values("addresses"), values("networks"), values("births"), usual, 29)
 
 
 def test_surprise_is_the_deviance_of_a_poisson_number() -> None:
@@ -86,6 +87,13 @@ def test_an_owner_of_many_keys_is_a_ring_unless_it_always_had_as_many() -> None:
     assert [ring.tie for ring in find_rings(keys_of(rows), 4, 8.0, 10)] == ["owner"]
     before = [{**row, "earlier": 9.0} if row else row for row in rows]
     assert find_rings(keys_of(before), 4, 8.0, 10) == []
+
+
+def test_a_network_that_our_people_use_in_any_log_ties_nobody() -> None:
+    others = [{"networks": [f"isp-{n}"]} for n in range(30)]
+    ring = find_rings(keys_of([{"networks": ["exit"]}] * 20 + others), 4, 8.0, 10)
+    assert [each.tie for each in ring] == ["network"]
+    assert find_rings(keys_of([{"networks": ["office"]}] * 20 + others), 4, 8.0, 10) == []
 
 
 def test_rings_that_share_a_key_are_one() -> None:
