@@ -54,6 +54,12 @@ SENTENCES = {
     "gave_nothing_away": "gave nothing to foreign places",
     "gave_away": "gave {objects:amount} to a place that is not known as ours"
     "[ ({places:destinations})]",
+    "used_no_grant": "used no grant to a foreign place, and nobody used one that it opened",
+    "took_with_others": "took part of the content that {leader:identities} took by the same grant",
+    "used_grant": "took {objects:amount} of {assets:assets}, which {openers:identities} opened to "
+    "{places:destinations} {days:count} days before[ (with {others:identities})]",
+    "prepared_grant": "opened {assets:assets} to {places:destinations} {days:count} days before; "
+    "{users:identities} took {objects:amount} of it",
     # job_cover
     "no_job_read": "submitted no job whose role read an artefact",
     "job_read": "submitted {job:assets}; {role:identities} read {objects:amount} of "

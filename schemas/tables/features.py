@@ -80,6 +80,27 @@ PLACE_DAYS = Table(
                 ("team_others", "other identities of the same declared team with a success"),
             )
         ),
+        Column("own_days", "int", "this identity's days with a success at the place whose right "
+               f"stood in no link, {_BEFORE}", True, minimum=0),
+        Column("linked", "bigint", "successful events whose right stood in a link", True,
+               minimum=0),
+    ),
+)  # fmt: skip
+
+GRANTS = Table(
+    name="grants",
+    stage="features",
+    grain="day x identity x asset x whom it was opened to",
+    key=("user_id", "asset_id", "destination"),
+    in_key_order=True,
+    columns=(
+        Column("day", "date", "day"),
+        Column("user_id", "string", "as in access: who opened it"),
+        Column("user_kind", "string", "as in access", values=USER_KINDS),
+        Column("asset_id", "string", "as in access: what was opened, or copied from"),
+        Column("destination", "string", "grantee or place, as an item of destinations in access"),
+        Column("ways", "array<string>", "actions that opened it, sorted, at most 50"),
+        Column("objects", "bigint", "objects opened or copied with success", minimum=0),
     ),
 )  # fmt: skip
 

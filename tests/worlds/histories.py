@@ -16,10 +16,7 @@ import pandas as pd
 
 from models.features.history import History
 from schemas.config import Graph
-from schemas.context import (
-    DIRECTORY_COLUMNS,
-    Context,
-)
+from schemas.context import DIRECTORY_COLUMNS, Context
 from schemas.tables.access import ACCESS, OBJECT_ACCESS
 from schemas.tables.values import HISTORY_DAYS
 from tests.worlds.api_queries import add_queries, api_frame
@@ -60,6 +57,8 @@ class Event:
     failed: bool = False
     kind: str = "human"
     chosen: bool = False
+    linked: bool = False
+    account: str = ""
 
 
 @dataclass
@@ -269,7 +268,7 @@ def _access_row(
         "networks": names("network"), "agents": names("agent"),
         "credentials": names("credential"), "acting_as": names("role"),
         "destinations": names("destination"), "sources": ["test"], "sessions": [],
-        "chosen_names": sum(event.chosen for event in group),
+        "chosen_names": sum(event.chosen for event in group), "accounts": names("account"),
     }  # fmt: skip
 
 
@@ -337,6 +336,7 @@ def history_from(access: pd.DataFrame, objects: pd.DataFrame, context: Context, 
         ].drop_duplicates(),
         place_access=places[places["day"] == day].reset_index(drop=True),
         place_days=place_days_of(places, context, [day - timedelta(days=1), day]),
+        grants=known(features.grants),
         assets=pd.DataFrame(known(features.asset_days).groupby("asset_id")[["written"]].max()),
         coverage=coverage,
         first_reads=coverage[coverage["day"] >= month],

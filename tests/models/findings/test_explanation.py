@@ -307,7 +307,14 @@ def test_stages_on_an_engine(
     from schemas.tables.access import ACCESS, PLACE_ACCESS
     from schemas.tables.api import API_DAYS
     from schemas.tables.coverage import COVERAGE
-    from schemas.tables.features import ASSET_DAYS, ENTITY_DAYS, NOVELTY, PAIRS, PLACE_DAYS
+    from schemas.tables.features import (
+        ASSET_DAYS,
+        ENTITY_DAYS,
+        GRANTS,
+        NOVELTY,
+        PAIRS,
+        PLACE_DAYS,
+    )
     from schemas.tables.graph import GRAPH_EDGES, GRAPH_NODES
     from schemas.tables.jobs import JOB_ACCESS
     from tests.worlds.features import features_of
@@ -320,7 +327,8 @@ def test_stages_on_an_engine(
               (PLACE_DAYS, history.place_days), (COVERAGE, history.coverage),
               (ASSET_DAYS, features.asset_days), (NOVELTY, features.novelty),
               (PAIRS, features.pairs), (ENTITY_DAYS, features.entity_days),
-              (API_DAYS, history.api_days), (JOB_ACCESS, history.job_access),
+              (GRANTS, history.grants), (API_DAYS, history.api_days),
+              (JOB_ACCESS, history.job_access),
               (GRAPH_NODES, history.nodes), (GRAPH_EDGES, history.edges))  # fmt: skip
     for table, rows in tables:
         for day in sorted(set(rows["day"])):

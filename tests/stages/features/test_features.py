@@ -16,7 +16,7 @@ from jobs.platform.errors import RunError
 from jobs.stages.features import STAGE
 from schemas.tables.access import ACCESS, OBJECT_ACCESS, PLACE_ACCESS
 from schemas.tables.coverage import COVERAGE
-from schemas.tables.features import ASSET_DAYS, ENTITY_DAYS, NOVELTY, PAIRS, PLACE_DAYS
+from schemas.tables.features import ASSET_DAYS, ENTITY_DAYS, GRANTS, NOVELTY, PAIRS, PLACE_DAYS
 from tests.worlds.coverage import coverage_of
 from tests.worlds.features import features_of
 from tests.worlds.histories import (
@@ -40,7 +40,7 @@ if TYPE_CHECKING:
     from schemas.config import JobConfig
 
 DAYS = 9
-TABLES = (ASSET_DAYS, NOVELTY, PLACE_DAYS, PAIRS, ENTITY_DAYS, COVERAGE)
+TABLES = (ASSET_DAYS, NOVELTY, PLACE_DAYS, GRANTS, PAIRS, ENTITY_DAYS, COVERAGE)
 
 
 def strange_world() -> World:
@@ -54,6 +54,8 @@ def strange_world() -> World:
         event = Event(last - timedelta(days=ago), user, asset, action_class, hour, **facts)
         world.events.append(event)
 
+    for ago in (0, 2, 5):
+        add(ago, "u004", checkpoint, "read", object="b", linked=ago < 5, network="external/XX/1")
     for ago in (0, 3, 8):
         add(ago, "u001", repository, "clone", action="git.zip", credential=f"token-{ago}")
         add(ago, "u002", "github://lab/unlisted", "read", action="git.fetch", credential="token-2")
