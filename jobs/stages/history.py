@@ -14,7 +14,15 @@ from models.features.history import History
 from schemas.tables.access import ACCESS, PLACE_ACCESS
 from schemas.tables.api import API_DAYS, API_WEEK
 from schemas.tables.coverage import COVERAGE, COVERAGE_DAYS
-from schemas.tables.features import ASSET_DAYS, ENTITY_DAYS, GRANTS, NOVELTY, PAIRS, PLACE_DAYS
+from schemas.tables.features import (
+    ASSET_DAYS,
+    ENTITY_DAYS,
+    GRANTS,
+    NOVELTY,
+    PAIRS,
+    PLACE_DAYS,
+    STEPS,
+)
 from schemas.tables.graph import GRAPH_EDGES, GRAPH_NODES
 from schemas.tables.jobs import JOB_ACCESS
 from schemas.tables.values import GRANT_DAYS, HISTORY_DAYS
@@ -36,6 +44,7 @@ HISTORY_READS = (
     Read(PLACE_ACCESS),
     Read(PLACE_DAYS, 1),
     Read(GRANTS, GRANT_DAYS),
+    Read(STEPS, LOOK_BACK_DAYS),
     Read(ASSET_DAYS, LOOK_BACK_DAYS),
     Read(COVERAGE, LOOK_BACK_DAYS),
     Read(API_DAYS, MONTH_DAYS - 1),
@@ -75,6 +84,17 @@ def read_history(tables: StageTables, config: JobConfig) -> History:
     return History(day=tables.day, context=load_context(config.context, tables.day), **frames)
 
 
+def _steps(storage: str, day: date) -> pd.DataFrame:
+    """90 days of whoever brought, packed, sent or deleted something on the day."""
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    today = stored_frame(storage, STEPS, day, 0, ["user_id", "step"])
+    users = sorted(set(today.loc[today["step"] != "collect", "user_id"]))
+    acting = pc.field("user_id").isin(pa.array(users, pa.string()))
+    return stored_frame(storage, STEPS, day, LOOK_BACK_DAYS, where=acting)
+
+
 @lru_cache(maxsize=1)
 def _read_frames(
     storage: str, day: date, versions: tuple[int | None, ...]
@@ -99,7 +119,9 @@ def _read_frames(
     written = frame(ASSET_DAYS, day, past, ["asset_id", "written"])
     access = frame(ACCESS, day)
     grants = frame(GRANTS, day, GRANT_DAYS)
-    given_to = {*gifts(access)["to"], *grants["destination"]}
+    steps = _steps(storage, day)
+    staged = steps.loc[steps["step"] == "stage", "place"]
+    given_to = {*gifts(access)["to"], *grants["destination"], *staged}
     places = pa.array(sorted({to.partition("#")[0] for to in given_to}), pa.string())
     used = (pc.field("events") > pc.field("failures")) & pc.field("asset_id").isin(places)
     week, before = WEEK_DAYS - 1, day - timedelta(days=WEEK_DAYS)
@@ -115,6 +137,7 @@ def _read_frames(
         "place_access": frame(PLACE_ACCESS, day),
         "place_days": frame(PLACE_DAYS, day, 1),
         "grants": grants,
+        "steps": steps,
         "assets": pd.DataFrame(written.groupby("asset_id")[["written"]].max()),
         "coverage": pd.concat([earlier, frame(COVERAGE, day)], ignore_index=True),
         "first_reads": frame(COVERAGE, day, MONTH_DAYS - 1, first_reads),

@@ -18,7 +18,7 @@ import pandas as pd
 from models.features.assets import assets_below, listed_assets
 from models.features.people import people
 from models.features.rows import explode, recent
-from schemas.tables.values import ANYBODY_SCHEMES, GRANT_DAYS, SENSITIVE
+from schemas.tables.values import ANYBODY_SCHEMES, GRANT_DAYS, OUR_ZONES, SENSITIVE
 
 if TYPE_CHECKING:
     from models.features.history import History
@@ -29,7 +29,6 @@ USING_CLASSES = ("assume", "clone", "copy", "query", "read")
 WITHOUT_ASSET = ("aws://", "gcp://")
 """Beginnings of what is opened without the log's saying which assets lie behind it: a role, a key
 of encryption, an access point."""
-OUR_ZONES = ("corp", "vpn", "datacenter")
 USED = ["party", "user_id", "user_kind", "asset_id", "objects", "opener", "opener_kind", "opened",
         "to", "strange", "ago"]  # fmt: skip
 

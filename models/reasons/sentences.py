@@ -111,6 +111,13 @@ SENTENCES = {
     # slow_drip
     "read_in_portions": "read {asset:assets} in portions on {portions:count} of {days:count} days "
     "({objects:count} of {total:count} objects, {repeats:count} repeated reads)",
+    # staging
+    "staged_nothing": "brought nothing sensitive to another place in steps",
+    "staged": "collected {objects:amount} of {assets:assets} and wrote as much to "
+    "{place:destinations}[, {later:series}] (earlier weeks with the same steps: {weeks:count})",
+    "packed_it": "packed in fewer objects",
+    "sent_it": "sent on from there",
+    "cleaned_up": "deleted there afterwards",
     # telemetry_gap
     "changed_no_log": "changed no logging",
     "changed_logs": "ended or narrowed {changes:count} logs ({logs:assets})[ after taking "

@@ -79,6 +79,9 @@ ACCESS = Table(
             "50",
             nullable=True,
         ),
+        Column(
+            "bytes_in", "bigint", "sum of known bytes written; null: none known", True, minimum=0
+        ),
     ),
 )
 

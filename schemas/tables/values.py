@@ -47,6 +47,12 @@ WINDOW_DAYS = {"1h": 1, "1d": 1, "7d": 7, "30d": 30, "90d": 90}
 WINDOWS = tuple(WINDOW_DAYS)
 HISTORY_DAYS = 90
 """Days that detectors look at, the day scored included."""
+STEP_NAMES = ("collect", "pack", "stage", "send", "clean")
+"""Steps by which content leaves, in their order."""
+STORES = ("s3://", "gs://", "az://", "minio://")
+"""Beginnings of places that content can be written into."""
+OUR_ZONES = ("corp", "vpn", "datacenter")
+"""Zones in which content is still ours."""
 GRANT_DAYS = 30
 """Days before the day in which somebody may have opened what is read on it."""
 POD_ENTRIES = ("exec", "attach", "portforward", "proxy")

@@ -24,6 +24,7 @@ from jobs.trial.lab.cases_by_grant import GRANT_INCIDENTS, GRANT_LOOK_ALIKES
 from jobs.trial.lab.cases_by_job import JOB_INCIDENTS, JOB_LOOK_ALIKES
 from jobs.trial.lab.cases_by_place import PLACE_INCIDENTS
 from jobs.trial.lab.cases_by_rule import RULE_INCIDENTS, RULE_LOOK_ALIKES
+from jobs.trial.lab.cases_by_stage import STAGE_INCIDENTS, STAGE_LOOK_ALIKES
 from jobs.trial.lab.feed import SOURCES
 from jobs.trial.lab.look_alikes import LOOK_ALIKES
 from jobs.trial.lab.planting import INCIDENTS
@@ -235,6 +236,7 @@ def test_every_case_is_planted_and_some_reach_the_last_day(logs: Logs) -> None:
             *RULE_INCIDENTS,
             *JOB_INCIDENTS,
             *GRANT_INCIDENTS,
+            *STAGE_INCIDENTS,
         )
     }
     # The window is too short for a long leave.
@@ -246,6 +248,7 @@ def test_every_case_is_planted_and_some_reach_the_last_day(logs: Logs) -> None:
             *RULE_LOOK_ALIKES,
             *JOB_LOOK_ALIKES,
             *GRANT_LOOK_ALIKES,
+            *STAGE_LOOK_ALIKES,
         )
     }
     assert {c["kind"] for c in logs.truth["look_alikes"]} == look_alikes

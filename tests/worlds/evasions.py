@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tests.worlds import api_queries, grants
+from tests.worlds import api_queries, grants, stagings
 from tests.worlds.histories import HOME, World, approval
 from tests.worlds.job_plants import jobs_in_small_parts_under_false_names
 from tests.worlds.place_plants import (
@@ -238,6 +238,10 @@ EVASIONS: dict[str, tuple[Plant, ...]] = {
     "service_misuse": (service_key_with_the_usual_agent,),
     "shard_coverage": (becomes_a_reader_of_whole_artefacts,),
     "slow_drip": (drips_unevenly_with_pauses,),
+    "staging": (
+        stagings.rehearses_with_harmless_content,
+        stagings.copies_on_and_cleans_up,
+    ),
     "telemetry_gap": (narrows_the_log_of_one_bucket,),
     "unapproved": (writes_a_ticket_for_oneself,),
 }

@@ -64,6 +64,11 @@ BY_LINK = (
 )
 """SQL: the right to the request stood in its address, so whoever holds the link may use it. A way
 that is not known counts as one."""
+BYTES_IN = (
+    "case when action_class = 'write' and outcome <> 'failure' then "
+    "try_cast(coalesce(details['bytes_in'], details['object_size']) as bigint) end"
+)
+"""SQL of the bytes that were written."""
 
 WAYS = (
     "user_id",
@@ -130,6 +135,7 @@ def ways_of_access(events: DataFrame) -> DataFrame:
         "bytes_out",
         f"{BY_CHOSEN_NAME} as chosen",
         f"{BY_LINK} as by_link",
+        f"{BYTES_IN} as bytes_in",
     )
     return described.groupBy(*WAYS).agg(
         *exprs(
@@ -139,6 +145,7 @@ def ways_of_access(events: DataFrame) -> DataFrame:
             "count_if(by_link and outcome <> 'failure') as linked",
             KIND,
             "sum(bytes_out) as bytes_out",
+            "sum(bytes_in) as bytes_in",
             "min(event_time) as first_time",
             "max(event_time) as last_time",
         )
@@ -203,6 +210,7 @@ def access_rows(ways: DataFrame, objects: DataFrame, sizes: DataFrame, day: date
             *(name for name in LISTED if name != "accounts"),
             "chosen_names",
             "accounts",
+            "bytes_in",
         )
     )
 
@@ -222,6 +230,7 @@ def _totals(ways: DataFrame) -> DataFrame:
             "sum(failures) as failures",
             "sum(chosen_names) as chosen_names",
             "sum(bytes_out) as bytes_out",
+            "sum(bytes_in) as bytes_in",
             "min(first_time) as first_time",
             "max(last_time) as last_time",
             *lists,

@@ -119,7 +119,7 @@ def approved_replication(lab: Lab, rng: Rng, last: bool) -> Plan | None:
         t = night_start(lab, p, day, hour, 5000)
         if day == days[0]:
             who = cloudtrail.sign_in(feed, p, t, home_or(rng, p, "vpn", "corp"))
-            cloudtrail.replicate(feed, t, who, asset, f"{asset.bucket}-backup", BACKUP_ACCOUNT)
+            cloudtrail.replicate(feed, t, who, asset, f"{lab.name}-backup", BACKUP_ACCOUNT)
             return
         reader = cloudtrail.foreign_session(BACKUP_ACCOUNT, principal, ip, STRANGE_AGENT)
         order = portions[days.index(day) - 1].tolist()

@@ -152,6 +152,14 @@ def test_the_place_decides(place: str, own: tuple[str, ...], least: float) -> No
     assert least <= value <= least * 1.1
 
 
+@pytest.mark.parametrize(("account", "least"), [(OWN, 0.0), ("777788889999", 9.0)])
+def test_the_cloud_said_on_an_earlier_day_whose_a_container_is(account: str, least: float) -> None:
+    world = small_world()
+    world.act(back(9), "u001", "data", "copy", object="a", destination=f"{PLACE}#{account}")
+    world.act(DAY, THIEF, "s3://lab-ckpt", "share", destination=PLACE)
+    assert least <= statistic(world, (OWN,)) <= least * 1.1
+
+
 def test_a_foreign_account_among_own_ones_counts() -> None:
     world = small_world()
     for account in (OWN, "444455556666", "222233334444"):

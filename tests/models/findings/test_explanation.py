@@ -267,7 +267,7 @@ def test_unlisted_people_and_assets_are_explained_too(
 ) -> None:
     from dataclasses import replace
 
-    bare = replace(days(DAY), context=histories.empty_context())
+    bare = replace(days(DAY), context=histories.empty_history().context)
     signals = make_signals(bare, pd.DataFrame(columns=SIGNALS.column_names), config)
     found = find(signals, empty_findings(), bare)
     assert [validate_finding(json.loads(text)) for text in found["document"]] == [[]] * len(found)
@@ -314,6 +314,7 @@ def test_stages_on_an_engine(
         NOVELTY,
         PAIRS,
         PLACE_DAYS,
+        STEPS,
     )
     from schemas.tables.graph import GRAPH_EDGES, GRAPH_NODES
     from schemas.tables.jobs import JOB_ACCESS
@@ -327,7 +328,7 @@ def test_stages_on_an_engine(
               (PLACE_DAYS, history.place_days), (COVERAGE, history.coverage),
               (ASSET_DAYS, features.asset_days), (NOVELTY, features.novelty),
               (PAIRS, features.pairs), (ENTITY_DAYS, features.entity_days),
-              (GRANTS, history.grants), (API_DAYS, history.api_days),
+              (GRANTS, history.grants), (STEPS, history.steps), (API_DAYS, history.api_days),
               (JOB_ACCESS, history.job_access),
               (GRAPH_NODES, history.nodes), (GRAPH_EDGES, history.edges))  # fmt: skip
     for table, rows in tables:

@@ -60,6 +60,8 @@ def random_events(seed: int, count: int = 600) -> Rows:
         if draw.random() < 0.2:
             details |= {"identity_rule": draw.choice(["session_name", "email"])}
         details |= draw.choice(CALLERS)
+        if draw.random() < 0.3:
+            details |= {"bytes_in": draw.choice(["7", "90", "much"])}
         if draw.random() < 0.5:
             details |= {"object_size": draw.choice(["500", "400", "much"])}
         row = event(
@@ -71,7 +73,7 @@ def random_events(seed: int, count: int = 600) -> Rows:
             acting_as=draw.choice([None, "role-1", "role-2"]),
             credential=draw.choice([None, "AKIA1", "AKIA2"]),
             action=draw.choice(["GetObject", "CopyObject", "git.clone"]),
-            action_class=draw.choice(["read", "copy", "list", "clone"]),
+            action_class=draw.choice(["read", "copy", "list", "clone", "write"]),
             resource=resource,
             asset_id=asset,
             object=item,
@@ -201,6 +203,7 @@ def slow_access(rows: Rows) -> Rows:
                 "chosen_names": sum(
                     row["details"].get("identity_rule") == "session_name" for row in group
                 ),
+                "bytes_in": total([written(row) for row in done]),
                 "accounts": distinct(
                     row["details"].get("account", row["details"].get("tenant")) for row in group
                 ),
@@ -250,6 +253,11 @@ def slow_object_access(rows: Rows) -> Rows:
 def place(row: dict[str, Any]) -> str | None:
     block = {None: None, "192.0.2.1": "192.0.2.0/24", "2001:db8::1": "2001:db8:0::/48"}
     return network(row) or block[row["source_ip"]]
+
+
+def written(row: dict[str, Any]) -> int | None:
+    text = row["details"].get("bytes_in", row["details"].get("object_size", ""))
+    return int(text) if row["action_class"] == "write" and text.isdigit() else None
 
 
 def links(rows: Rows) -> Rows:

@@ -301,6 +301,8 @@ COLUMNS = {
             f"then {PARAMETERS}.bucketName end",
             "account": f"nullif({IDENTITY}.accountId, '')",
             "authentication": "nullif(r.additionalEventData.AuthenticationMethod, '')",
+            "bytes_in": f"case when listed_class = 'write' then cast("
+            f"{byte_count('r.additionalEventData.bytesTransferredIn')} as string) end",
             "destination_account": f"case when {OPENED_TO} is null then {TARGET_OWNER} end",
             "error_code": ERROR_CODE,
             # For a failure without a code, such as a sign-in.
