@@ -14,6 +14,7 @@ from models.features.chains import Chain, chains
 from models.features.novelty import trust_after
 from models.features.rows import active_or_in, each_row, log_days
 from models.features.settings import Number, Whole
+from models.features.takings import whole_objects
 from models.reasons.parts import Amount, Assets, Count, Destinations
 from models.reasons.reason import Reason, Series
 
@@ -97,6 +98,7 @@ def _describe(user: str, kind: str, chain: Chain | None, value: float, known: se
         later=Series(", ", later) if later else None,
         weeks=Count(float(chain.weeks)),
     )
+    observed = float(whole_objects(np.array([chain.objects]), np.array([value]))[0])
     named = [asset for asset in (*chain.assets, chain.place) if asset in known]
     assets = list(dict.fromkeys(named))[:EVIDENCE_ASSETS]
-    return Signal(user, kind, "30d", value, chain.objects, 0.0, "objects", reason, assets)
+    return Signal(user, kind, "30d", value, observed, 0.0, "objects", reason, assets)

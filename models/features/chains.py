@@ -103,7 +103,10 @@ def _shortest(rows: pd.DataFrame, place: str, facts: _Facts) -> Chain | None:
 
 
 def _chain(rows: pd.DataFrame, place: str, facts: _Facts) -> Chain | None:
-    """The chain of one identity with a place; None where the place has nothing of the content."""
+    """The chain of one identity with a place; None if the place has nothing of the content.
+
+    None, too, if nothing was sent or deleted there after that.
+    """
     collected = rows[rows["step"].isin(["collect", "pack"])]
     staged = rows[(rows["step"] == "stage") & (rows["place"] == place)]
     copied = staged[staged["source"].isin(facts.sensitive)]
@@ -131,6 +134,9 @@ def _chain(rows: pd.DataFrame, place: str, facts: _Facts) -> Chain | None:
     cleaned = rows[(rows["step"] == "clean") & (rows["place"] == place) & (rows["end"] >= arrived)]
     if len(cleaned):
         steps.add("clean")
+    if not steps & {"send", "clean"}:
+        # Reading and writing alone is everybody's work.
+        return None
     latest = min([*staged["ago"], *sent["ago"], *cleaned["ago"]])
     sums = taken.groupby("place")["objects"].sum().sort_values(ascending=False, kind="stable")
     return Chain(

@@ -51,7 +51,8 @@ def step_rows(access: DataFrame, places: DataFrame, listed: DataFrame, day: date
     ]  # fmt: skip
     copies = (
         known.where("action_class = 'copy'")
-        .selectExpr("*", "substring_index(explode(destinations), '#', 1) as place")
+        .selectExpr("*", "explode(destinations) as target")
+        .withColumn("place", expr("substring_index(target, '#', 1)"))
         .where(TO_STORE)
         .selectExpr("user_id", "user_kind", "'stage' as step", "place", "asset_id as source",
                     "objects", f"cast({KNOWN} as bigint) as bytes", *hours)

@@ -336,6 +336,7 @@ COLUMNS = {
 
 RECORD_TYPE = record_type(field_map("aws_cloudtrail").used)
 JSON_TYPES = {
+    "bytesTransferredIn": "double",
     "bytesTransferredOut": "double",
     "managementEvent": "boolean",
     "readOnly": "boolean",
