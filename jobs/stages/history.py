@@ -14,10 +14,18 @@ from models.features.history import History
 from schemas.tables.access import ACCESS, PLACE_ACCESS
 from schemas.tables.api import API_DAYS, API_WEEK
 from schemas.tables.coverage import COVERAGE, COVERAGE_DAYS
-from schemas.tables.features import ASSET_DAYS, ENTITY_DAYS, NOVELTY, PAIRS, PLACE_DAYS
+from schemas.tables.features import (
+    ASSET_DAYS,
+    ENTITY_DAYS,
+    GRANTS,
+    NOVELTY,
+    PAIRS,
+    PLACE_DAYS,
+    STEPS,
+)
 from schemas.tables.graph import GRAPH_EDGES, GRAPH_NODES
 from schemas.tables.jobs import JOB_ACCESS
-from schemas.tables.values import HISTORY_DAYS
+from schemas.tables.values import GRANT_DAYS, HISTORY_DAYS
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -35,6 +43,8 @@ HISTORY_READS = (
     Read(NOVELTY, LOOK_BACK_DAYS),
     Read(PLACE_ACCESS),
     Read(PLACE_DAYS, 1),
+    Read(GRANTS, GRANT_DAYS),
+    Read(STEPS, LOOK_BACK_DAYS),
     Read(ASSET_DAYS, LOOK_BACK_DAYS),
     Read(COVERAGE, LOOK_BACK_DAYS),
     Read(API_DAYS, MONTH_DAYS - 1),
@@ -74,6 +84,17 @@ def read_history(tables: StageTables, config: JobConfig) -> History:
     return History(day=tables.day, context=load_context(config.context, tables.day), **frames)
 
 
+def _steps(storage: str, day: date) -> pd.DataFrame:
+    """90 days of whoever brought, packed, sent or deleted something on the day."""
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    today = stored_frame(storage, STEPS, day, 0, ["user_id", "step"])
+    users = sorted(set(today.loc[today["step"] != "collect", "user_id"]))
+    acting = pc.field("user_id").isin(pa.array(users, pa.string()))
+    return stored_frame(storage, STEPS, day, LOOK_BACK_DAYS, where=acting)
+
+
 @lru_cache(maxsize=1)
 def _read_frames(
     storage: str, day: date, versions: tuple[int | None, ...]
@@ -97,7 +118,11 @@ def _read_frames(
     first_reads = [*keys, "recent_today", "new_objects"]
     written = frame(ASSET_DAYS, day, past, ["asset_id", "written"])
     access = frame(ACCESS, day)
-    places = pa.array(sorted({to.partition("#")[0] for to in gifts(access)["to"]}), pa.string())
+    grants = frame(GRANTS, day, GRANT_DAYS)
+    steps = _steps(storage, day)
+    staged = steps.loc[steps["step"] == "stage", "place"]
+    given_to = {*gifts(access)["to"], *grants["destination"], *staged}
+    places = pa.array(sorted({to.partition("#")[0] for to in given_to}), pa.string())
     used = (pc.field("events") > pc.field("failures")) & pc.field("asset_id").isin(places)
     week, before = WEEK_DAYS - 1, day - timedelta(days=WEEK_DAYS)
     counted = [name for name in API_DAYS.column_names if name not in API_WEEK]
@@ -111,6 +136,8 @@ def _read_frames(
         "places": frame(PAIRS, yesterday, past - 1, users, used).drop_duplicates(),
         "place_access": frame(PLACE_ACCESS, day),
         "place_days": frame(PLACE_DAYS, day, 1),
+        "grants": grants,
+        "steps": steps,
         "assets": pd.DataFrame(written.groupby("asset_id")[["written"]].max()),
         "coverage": pd.concat([earlier, frame(COVERAGE, day)], ignore_index=True),
         "first_reads": frame(COVERAGE, day, MONTH_DAYS - 1, first_reads),

@@ -43,6 +43,7 @@ from models.detectors import (
     service_misuse,
     shard_coverage,
     slow_drip,
+    staging,
     telemetry_gap,
     unapproved,
 )
@@ -94,6 +95,7 @@ DETECTORS: tuple[Detector[Any], ...] = (
     Detector(service_misuse.score, service_misuse.ServiceMisuseSettings),
     Detector(shard_coverage.score, shard_coverage.ShardCoverageSettings),
     Detector(slow_drip.score, slow_drip.SlowDripSettings),
+    Detector(staging.score, staging.StagingSettings),
     Detector(telemetry_gap.score, telemetry_gap.TelemetryGapSettings),
     Detector(unapproved.score, unapproved.UnapprovedSettings),
 )

@@ -16,11 +16,11 @@ from models.features.takings import sensitive_of_week
 from models.reasons.parts import Amount, Assets, Share
 from models.reasons.reason import Reason
 from schemas.context import MANIFEST_KINDS
+from schemas.tables.values import OUR_ZONES
 
 if TYPE_CHECKING:
     from models.features.history import History
 
-OUR_ZONES = ("corp", "vpn", "datacenter")
 COMPRESSIONS = (1.0, 16.0, 100.0)
 """How many times smaller weights may be when they leave: not at all, well packed, and the most."""
 

@@ -24,9 +24,11 @@ class History:
       a clone, a fetch or an entry;
     * ``novelty``: of the day, and of the 89 days before it the destinations;
     * ``places``: of the 89 days before, ``user_id`` and ``asset_id`` of successful accesses to the
-      places that the day's copies, shares and writes went to;
+      places that the day's copies, shares and writes, the ``grants`` and ``steps`` went to;
     * ``place_access``: of the day alone;
     * ``place_days``: of the day and of the day before it;
+    * ``grants``: of the 31 days that end with the day;
+    * ``steps``: of the 90 days, of whoever did more on the day than collect;
     * ``coverage``: of the 90 days; before the day its counts of objects alone;
     * ``first_reads``: ``coverage`` of the 30 days that end with the day, with ``new_objects``;
     * ``api_days``: of the 30 days that end with the day; before the last seven of them without
@@ -46,6 +48,8 @@ class History:
     places: pd.DataFrame
     place_access: pd.DataFrame
     place_days: pd.DataFrame
+    grants: pd.DataFrame
+    steps: pd.DataFrame
     assets: pd.DataFrame
     coverage: pd.DataFrame
     first_reads: pd.DataFrame

@@ -10,15 +10,12 @@ import pandas as pd
 
 from models.features.rows import explode, recent
 from schemas.context import names_of
-from schemas.tables.values import ANYBODY_SCHEMES, GIVING_CLASSES
+from schemas.tables.values import ANYBODY_SCHEMES, GIVING_CLASSES, STORES
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
 
     from models.features.history import History
-
-STORES = ("s3://", "gs://", "az://", "minio://")
-"""Beginnings of places that content can be written into."""
 
 
 def gifts(access: pd.DataFrame) -> pd.DataFrame:
@@ -55,6 +52,8 @@ class OwnPlaces:
     users: Mapping[str, Collection[str]]
     """Place → identities that used it with success on earlier days."""
     known_users: int
+    owners: Mapping[str, str]
+    """Container → its account, where a log of an earlier day told it of a copy or upload."""
 
     def place_is(self, to: str, user: str) -> str:
         """``ours``, ``foreign`` or ``unknown``: the place ``to``, for something that ``user`` did.
@@ -71,6 +70,8 @@ class OwnPlaces:
         5. Everything else is unknown.
         """
         place, _, account = to.partition("#")
+        # The cloud says whose a container is, and not the caller.
+        account = account or self.owners.get(place, "")
         scheme, mark, name = place.partition("://")
         if mark and scheme in ANYBODY_SCHEMES:
             return "unknown" if scheme == "unknown" else "foreign"
@@ -95,6 +96,11 @@ def own_places(history: History, accounts: Collection[object], known_users: int)
     used = used[(used["kind"] == "destination") & (used["ago"] > 0)]
     users: dict[str, set[str]] = {}
     people = set(directory["user_id"].astype(str))
+    told = (str(value).partition("#") for value in used.sort_values("ago")["value"])
+    owners: dict[str, str] = {}
+    for place, mark, account in told:
+        if mark:
+            owners.setdefault(place, account)
     for frame, column in ((used, "value"), (history.places, "asset_id")):
         for user, place in zip(frame["user_id"], frame[column], strict=True):
             if not people or user in people:
@@ -105,6 +111,7 @@ def own_places(history: History, accounts: Collection[object], known_users: int)
         frozenset(name.casefold() for name in names if name),
         users,
         known_users,
+        owners,
     )
 
 

@@ -54,6 +54,12 @@ SENTENCES = {
     "gave_nothing_away": "gave nothing to foreign places",
     "gave_away": "gave {objects:amount} to a place that is not known as ours"
     "[ ({places:destinations})]",
+    "used_no_grant": "used no grant to a foreign place, and nobody used one that it opened",
+    "took_with_others": "took part of the content that {leader:identities} took by the same grant",
+    "used_grant": "took {objects:amount} of {assets:assets}, which {openers:identities} opened to "
+    "{places:destinations} {days:count} days before[ (with {others:identities})]",
+    "prepared_grant": "opened {assets:assets} to {places:destinations} {days:count} days before; "
+    "{users:identities} took {objects:amount} of it",
     # job_cover
     "no_job_read": "submitted no job whose role read an artefact",
     "job_read": "submitted {job:assets}; {role:identities} read {objects:amount} of "
@@ -105,6 +111,13 @@ SENTENCES = {
     # slow_drip
     "read_in_portions": "read {asset:assets} in portions on {portions:count} of {days:count} days "
     "({objects:count} of {total:count} objects, {repeats:count} repeated reads)",
+    # staging
+    "staged_nothing": "brought nothing sensitive to another place in steps",
+    "staged": "collected {objects:amount} of {assets:assets} and wrote as much to "
+    "{place:destinations}[, {later:series}] (earlier weeks with the same steps: {weeks:count})",
+    "packed_it": "packed in fewer objects",
+    "sent_it": "sent on from there",
+    "cleaned_up": "deleted there afterwards",
     # telemetry_gap
     "changed_no_log": "changed no logging",
     "changed_logs": "ended or narrowed {changes:count} logs ({logs:assets})[ after taking "

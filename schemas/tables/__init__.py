@@ -12,7 +12,15 @@ from schemas.tables.access import ACCESS, OBJECT_ACCESS, PLACE_ACCESS
 from schemas.tables.api import API_DAYS
 from schemas.tables.coverage import COVERAGE
 from schemas.tables.events import EVENTS, REJECTS
-from schemas.tables.features import ASSET_DAYS, ENTITY_DAYS, NOVELTY, PAIRS, PLACE_DAYS
+from schemas.tables.features import (
+    ASSET_DAYS,
+    ENTITY_DAYS,
+    GRANTS,
+    NOVELTY,
+    PAIRS,
+    PLACE_DAYS,
+    STEPS,
+)
 from schemas.tables.findings import FINDINGS
 from schemas.tables.graph import GRAPH_EDGES, GRAPH_NODES
 from schemas.tables.jobs import JOB_ACCESS, JOBS
@@ -33,6 +41,8 @@ TABLES = (
     ASSET_DAYS,
     NOVELTY,
     PLACE_DAYS,
+    GRANTS,
+    STEPS,
     PAIRS,
     ENTITY_DAYS,
     COVERAGE,

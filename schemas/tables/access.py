@@ -72,6 +72,16 @@ ACCESS = Table(
             nullable=True,
             minimum=0,
         ),
+        Column(
+            "accounts",
+            "array<string>",
+            "distinct accounts and tenants that the caller belongs to, as logged, sorted, at most "
+            "50",
+            nullable=True,
+        ),
+        Column(
+            "bytes_in", "bigint", "sum of known bytes written; null: none known", True, minimum=0
+        ),
     ),
 )
 
@@ -150,5 +160,9 @@ PLACE_ACCESS = Table(
         ),
         Column("bytes", "bigint", "known bytes of these; null: none known", True, minimum=0),
         Column("hours", "int", "UTC hours with a success, as bits (bit 0: midnight)", minimum=0),
+        Column("linked", "bigint", "successful events whose right stood in a link (presigned, "
+               "shared access signature)", True, minimum=0),
+        Column("linked_objects", "bigint", "objects among them whose content was taken; at most "
+               "the linked events", True, minimum=0),
     ),
-)
+)  # fmt: skip

@@ -7,7 +7,7 @@ compare. So a day that is run again gives the same rows, whatever came later.
 from __future__ import annotations
 
 from schemas.tables.spec import Column, Table
-from schemas.tables.values import USER_KINDS, ZONES
+from schemas.tables.values import STEP_NAMES, USER_KINDS, ZONES
 
 NOVELTY_KINDS = ("network", "agent", "action", "hour", "role", "credential", "destination")
 """Kinds of value in NOVELTY: items of the lists of `access`, its action class, UTC hours."""
@@ -80,6 +80,50 @@ PLACE_DAYS = Table(
                 ("team_others", "other identities of the same declared team with a success"),
             )
         ),
+        Column("own_days", "int", "this identity's days with a success at the place whose right "
+               f"stood in no link, {_BEFORE}", True, minimum=0),
+        Column("linked", "bigint", "successful events whose right stood in a link", True,
+               minimum=0),
+    ),
+)  # fmt: skip
+
+GRANTS = Table(
+    name="grants",
+    stage="features",
+    grain="day x identity x asset x whom it was opened to",
+    key=("user_id", "asset_id", "destination"),
+    in_key_order=True,
+    columns=(
+        Column("day", "date", "day"),
+        Column("user_id", "string", "as in access: who opened it"),
+        Column("user_kind", "string", "as in access", values=USER_KINDS),
+        Column("asset_id", "string", "as in access: what was opened, or copied from"),
+        Column("destination", "string", "grantee or place, as an item of destinations in access"),
+        Column("ways", "array<string>", "actions that opened it, sorted, at most 50"),
+        Column("objects", "bigint", "objects opened or copied with success", minimum=0),
+    ),
+)  # fmt: skip
+
+STEPS = Table(
+    name="steps",
+    stage="features",
+    grain="day x identity x step x place x what was copied there",
+    key=("user_id", "step", "place", "source"),
+    in_key_order=True,
+    columns=(
+        Column("day", "date", "day"),
+        Column("user_id", "string", "as in access"),
+        Column("user_kind", "string", "as in access", values=USER_KINDS),
+        Column("step", "string", "collect: read or cloned a sensitive asset; pack: got one as an "
+               "archive; stage: wrote or copied to a place of an object store; send: took from a "
+               "place outside our networks, or opened it; clean: deleted there", values=STEP_NAMES),
+        Column("place", "string", "the asset or place, as asset_id in access"),
+        Column("source", "string", "asset that was copied there; empty: something else"),
+        Column("objects", "bigint", "objects, with success", minimum=0),
+        Column("bytes", "bigint", "bytes, estimated where no log has them; null: unknown", True,
+               minimum=0),
+        Column("first_hour", "int", "first UTC hour", minimum=0),
+        Column("last_hour", "int", "last UTC hour", minimum=0),
     ),
 )  # fmt: skip
 

@@ -29,6 +29,10 @@ LOOK_CLASSES = ("inspect", "list")
 GIVING_CLASSES = ("copy", "share")
 ANYBODY_SCHEMES = ("link", "public", "unknown")
 """Schemes in ``destination`` of those that something is opened to and that may be anybody."""
+SIGNED_OTHERWISE = ("authheader", "oauth", "accountkey", "anonymous", "trustedaccess", "kerberos",
+                    "ntlm", "ntlmv2", "smb", "sharedkey", "none")  # fmt: skip
+"""Values of ``details.authentication``, in lower case, that do not put the right into the address
+of a request. Other values do, as ``QueryString`` and ``SAS``, or are not known."""
 MAX_LISTED = 50
 """Most values in a list of ``access``."""
 USER_KINDS = ("human", "service", "unknown")
@@ -43,6 +47,14 @@ WINDOW_DAYS = {"1h": 1, "1d": 1, "7d": 7, "30d": 30, "90d": 90}
 WINDOWS = tuple(WINDOW_DAYS)
 HISTORY_DAYS = 90
 """Days that detectors look at, the day scored included."""
+STEP_NAMES = ("collect", "pack", "stage", "send", "clean")
+"""Steps by which content leaves, in their order."""
+STORES = ("s3://", "gs://", "az://", "minio://")
+"""Beginnings of places that content can be written into."""
+OUR_ZONES = ("corp", "vpn", "datacenter")
+"""Zones in which content is still ours."""
+GRANT_DAYS = 30
+"""Days before the day in which somebody may have opened what is read on it."""
 POD_ENTRIES = ("exec", "attach", "portforward", "proxy")
 """Subresources of a pod by which one enters it."""
 CONTAINER_ENTRIES = (*(f"/{entry}" for entry in POD_ENTRIES), "/cp", "ephemeralcontainers")

@@ -62,6 +62,7 @@ def access(day: date, **changes: Any) -> dict[str, Any]:
         "last_time": moment,
         "addresses": ["192.0.2.7"],
         "chosen_names": 0,
+        "bytes_in": None,
         **changes,
     }
 

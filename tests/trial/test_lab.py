@@ -20,9 +20,11 @@ import yaml
 
 from jobs.trial.lab import main, make_lab
 from jobs.trial.lab.api_cases import API_INCIDENTS, API_LOOK_ALIKES
+from jobs.trial.lab.cases_by_grant import GRANT_INCIDENTS, GRANT_LOOK_ALIKES
 from jobs.trial.lab.cases_by_job import JOB_INCIDENTS, JOB_LOOK_ALIKES
 from jobs.trial.lab.cases_by_place import PLACE_INCIDENTS
 from jobs.trial.lab.cases_by_rule import RULE_INCIDENTS, RULE_LOOK_ALIKES
+from jobs.trial.lab.cases_by_stage import STAGE_INCIDENTS, STAGE_LOOK_ALIKES
 from jobs.trial.lab.feed import SOURCES
 from jobs.trial.lab.look_alikes import LOOK_ALIKES
 from jobs.trial.lab.planting import INCIDENTS
@@ -157,6 +159,9 @@ class Logs:
             identity = r["userIdentity"]
             identity = issued.get(identity.get("accessKeyId"), identity)
             arn = identity.get("arn", "")
+            if identity.get("type") == "AWSAccount":
+                found[r["eventID"]] = identity["principalId"]
+                continue
             role = identity.get("sessionContext", {}).get("sessionIssuer", {}).get("arn")
             found[r["eventID"]] = users.get(
                 arn, users.get(arn.rsplit("/", 1)[-1], users.get(role, ""))
@@ -230,11 +235,21 @@ def test_every_case_is_planted_and_some_reach_the_last_day(logs: Logs) -> None:
             *PLACE_INCIDENTS,
             *RULE_INCIDENTS,
             *JOB_INCIDENTS,
+            *GRANT_INCIDENTS,
+            *STAGE_INCIDENTS,
         )
     }
     # The window is too short for a long leave.
     look_alikes = {
-        f.__name__ for f in (*LOOK_ALIKES, *API_LOOK_ALIKES, *RULE_LOOK_ALIKES, *JOB_LOOK_ALIKES)
+        f.__name__
+        for f in (
+            *LOOK_ALIKES,
+            *API_LOOK_ALIKES,
+            *RULE_LOOK_ALIKES,
+            *JOB_LOOK_ALIKES,
+            *GRANT_LOOK_ALIKES,
+            *STAGE_LOOK_ALIKES,
+        )
     }
     assert {c["kind"] for c in logs.truth["look_alikes"]} == look_alikes
     assert any(c["last_day"] == logs.truth["last_day"] for c in logs.truth["incidents"])
@@ -273,8 +288,9 @@ def test_truth_names_people_and_assets_of_the_context(logs: Logs) -> None:
     assets = {r["asset_id"]: r for r in rows_of(context / "assets.csv")}
     for case in logs.truth["incidents"]:
         known = set(case["user_ids"]) <= users
-        # Those who distil use accounts that the lab's directory does not hold.
-        assert case["user_ids"] and known == (case["kind"] != "api_distillation"), case["kind"]
+        # The lab's directory does not hold the accounts of those who distil or come from outside.
+        strange = case["kind"] in ("api_distillation", "opened_bucket")
+        assert case["user_ids"] and known != strange, case["kind"]
         listed = [a for a in case["asset_ids"] if a in assets]
         assert len(listed) > len(case["asset_ids"]) * 0.6  # a few repositories are unlisted
         for step in case["evidence"]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tests.worlds import api_queries
+from tests.worlds import api_queries, grants, stagings
 from tests.worlds.histories import HOME, World, approval
 from tests.worlds.job_plants import jobs_in_small_parts_under_false_names
 from tests.worlds.place_plants import (
@@ -219,7 +219,13 @@ EVASIONS: dict[str, tuple[Plant, ...]] = {
     "dormant": (looks_before_it_wakes,),
     "egress_budget": (sends_a_compressed_checkpoint,),
     "first_access": (lists_before_reading,),
-    "foreign_copy": (foreign_bucket_after_a_refused_listing,),
+    "foreign_copy": (
+        foreign_bucket_after_a_refused_listing,
+        grants.opens_for_a_minute_a_month_before,
+        grants.opens_an_access_point,
+        grants.twenty_strangers_take_a_shard_each,
+        grants.link_after_a_visit_by_link,
+    ),
     "job_cover": (jobs_in_small_parts_under_false_names,),
     "leaver": (comes_back_long_after_the_end,),
     "mass_clone": (opens_repositories_before_cloning, clones_as_a_new_machine_user),
@@ -232,6 +238,10 @@ EVASIONS: dict[str, tuple[Plant, ...]] = {
     "service_misuse": (service_key_with_the_usual_agent,),
     "shard_coverage": (becomes_a_reader_of_whole_artefacts,),
     "slow_drip": (drips_unevenly_with_pauses,),
+    "staging": (
+        stagings.rehearses_with_harmless_content,
+        stagings.copies_on_and_cleans_up,
+    ),
     "telemetry_gap": (narrows_the_log_of_one_bucket,),
     "unapproved": (writes_a_ticket_for_oneself,),
 }

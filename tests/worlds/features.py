@@ -15,7 +15,7 @@ import pandas as pd
 
 from models.features.assets import listed_assets
 from schemas.context import Context
-from schemas.tables.features import ASSET_DAYS, ENTITY_DAYS, NOVELTY, PAIRS
+from schemas.tables.features import ASSET_DAYS, ENTITY_DAYS, GRANTS, NOVELTY, PAIRS
 from schemas.tables.values import HISTORY_DAYS
 
 Row = dict[str, Any]
@@ -39,12 +39,13 @@ ARCHIVES = ("zip", "archive", "tarball", "bundle")
 
 @dataclass(frozen=True)
 class Features:
-    """Rows of the four tables."""
+    """Rows of the five tables."""
 
     asset_days: pd.DataFrame
     novelty: pd.DataFrame
     pairs: pd.DataFrame
     entity_days: pd.DataFrame
+    grants: pd.DataFrame
 
 
 def features_of(access: pd.DataFrame, context: Context) -> Features:
@@ -66,11 +67,12 @@ def features_of(access: pd.DataFrame, context: Context) -> Features:
 def with_assets(
     novelty: pd.DataFrame, pairs: pd.DataFrame, entity_days: pd.DataFrame, access: pd.DataFrame
 ) -> Features:
-    """All four tables: ``asset_days``, and ``pairs`` with the first day of each asset."""
+    """All tables, among them ``pairs`` with the first day of each asset."""
     assets = _frame(_asset_rows(access), ASSET_DAYS.column_names)
     first = {(row.day, row.asset_id): row.first_day for row in assets.itertuples()}
     known = [first[key] for key in zip(pairs["day"], pairs["asset_id"], strict=True)]
-    return Features(assets, novelty, pairs.assign(asset_first_day=known), entity_days)
+    grants = _frame(_grant_rows(access), GRANTS.column_names)
+    return Features(assets, novelty, pairs.assign(asset_first_day=known), entity_days, grants)
 
 
 def _frame(rows: Iterable[Row], columns: list[str]) -> pd.DataFrame:
@@ -97,6 +99,22 @@ def _asset_rows(access: pd.DataFrame) -> Iterable[Row]:
                 "written": max(written, default=0),
                 "first_day": min([day, *_before(days, day)]),
             }
+
+
+def _grant_rows(access: pd.DataFrame) -> Iterable[Row]:
+    groups: dict[tuple[Any, ...], list[Row]] = defaultdict(list)
+    given = access[access["action_class"].isin(["copy", "share"])]
+    for row in given.to_dict("records"):
+        if row["events"] > row["failures"]:
+            for to in row["destinations"]:
+                groups[row["day"], row["user_id"], row["asset_id"], to].append(row)
+    for (day, user, asset, to), rows in sorted(groups.items()):
+        yield {
+            "day": day, "user_id": user, "user_kind": min(row["user_kind"] for row in rows),
+            "asset_id": asset, "destination": to,
+            "ways": sorted({action for row in rows for action in row["actions"]})[:50],
+            "objects": sum(row["objects"] for row in rows),
+        }  # fmt: skip
 
 
 def _remembered(

@@ -16,10 +16,7 @@ import pandas as pd
 
 from models.features.history import History
 from schemas.config import Graph
-from schemas.context import (
-    DIRECTORY_COLUMNS,
-    Context,
-)
+from schemas.context import DIRECTORY_COLUMNS, Context
 from schemas.tables.access import ACCESS, OBJECT_ACCESS
 from schemas.tables.values import HISTORY_DAYS
 from tests.worlds.api_queries import add_queries, api_frame
@@ -29,6 +26,7 @@ from tests.worlds.features import features_of
 from tests.worlds.graphs import graph_of
 from tests.worlds.job_reads import job_frame, ordinary_jobs
 from tests.worlds.place_days import place_access_frame, place_days_of
+from tests.worlds.steps import bytes_in, steps_of
 
 FIRST = date(2026, 8, 3)  # a Monday
 DAYS = 35
@@ -60,6 +58,8 @@ class Event:
     failed: bool = False
     kind: str = "human"
     chosen: bool = False
+    linked: bool = False
+    account: str = ""
 
 
 @dataclass
@@ -239,8 +239,9 @@ def access_frame(events: list[Event]) -> pd.DataFrame:
     """Rows of ACCESS."""
     groups: dict[tuple[date, str, str, str], list[Event]] = {}
     for event in events:
-        key = (event.day, event.user, event.asset, event.action_class)
-        groups.setdefault(key, []).append(event)
+        groups.setdefault((event.day, event.user, event.asset, event.action_class), []).append(
+            event
+        )
     return pd.DataFrame([_access_row(*key, group) for key, group in sorted(groups.items())],
                         columns=ACCESS.column_names)  # fmt: skip
 
@@ -256,7 +257,7 @@ def _access_row(
         part = [event for event in group if event.hour == hour]
         hourly.append({"hour": hour, "events": len(part), "bytes": sum(e.size or 0 for e in part),
                        "objects": len({e.object for e in part if not e.failed})})  # fmt: skip
-    sizes = [event.size for event in group if event.size is not None]
+    sizes = [e.size for e in group if e.size is not None and action_class != "write"]
     return {
         "day": day, "user_id": user, "user_kind": group[0].kind, "asset_id": asset,
         "action_class": action_class, "events": len(group),
@@ -264,12 +265,12 @@ def _access_row(
         "bytes_out": sum(sizes) if sizes else None, "bytes_estimated": None,
         "objects": len({event.object for event in group if not event.failed}),
         "first_time": _moment(day, hourly[0]["hour"], 0),
-        "last_time": _moment(day, hourly[-1]["hour"], 59),
+        "last_time": _moment(day, hourly[-1]["hour"], 59), "bytes_in": bytes_in(group),
         "hourly": hourly, "actions": names("action"), "addresses": ["192.0.2.1"],
         "networks": names("network"), "agents": names("agent"),
         "credentials": names("credential"), "acting_as": names("role"),
         "destinations": names("destination"), "sources": ["test"], "sessions": [],
-        "chosen_names": sum(event.chosen for event in group),
+        "chosen_names": sum(event.chosen for event in group), "accounts": names("account"),
     }  # fmt: skip
 
 
@@ -294,11 +295,6 @@ def object_frame(events: list[Event], assets: dict[str, dict[str, Any]]) -> pd.D
             }
         )  # fmt: skip
     return pd.DataFrame(rows, columns=OBJECT_ACCESS.column_names)
-
-
-def empty_context() -> Context:
-    """No context files at all."""
-    return context_of(World())
 
 
 def history_of(world: World, day: date, frames: tuple[pd.DataFrame, pd.DataFrame] | None = None
@@ -337,6 +333,8 @@ def history_from(access: pd.DataFrame, objects: pd.DataFrame, context: Context, 
         ].drop_duplicates(),
         place_access=places[places["day"] == day].reset_index(drop=True),
         place_days=place_days_of(places, context, [day - timedelta(days=1), day]),
+        grants=known(features.grants),
+        steps=steps_of(access, known(places), context),
         assets=pd.DataFrame(known(features.asset_days).groupby("asset_id")[["written"]].max()),
         coverage=coverage,
         first_reads=coverage[coverage["day"] >= month],
@@ -384,7 +382,7 @@ def _by_user(events: list[Event]) -> dict[str, list[int]]:
 def empty_history(day: date = LAST) -> History:
     """A day without any events before or on it."""
     access, objects = (pd.DataFrame(columns=t.column_names) for t in (ACCESS, OBJECT_ACCESS))
-    return history_from(access, objects, empty_context(), day)
+    return history_from(access, objects, context_of(World()), day)
 
 
 def approval(

@@ -65,6 +65,11 @@ def _row(day: date, user: str, place: str, asset: str, group: list[Event]) -> Ro
         "objects": len({(event.action_class, event.object) for event in content}),
         "bytes": sum(sizes) if sizes else None,
         "hours": sum(1 << hour for hour in {event.hour for event in done}),
+        "linked": sum(event.linked for event in done),
+        "linked_objects": min(
+            sum(event.linked for event in content),
+            len({(event.action_class, event.object) for event in content}),
+        ),
     }  # fmt: skip
 
 
@@ -96,7 +101,10 @@ def _united(rows: list[Row]) -> list[Row]:
         groups[row["user_id"], row["place"]].append(row)
     return [
         group[0]
-        | {name: sum(row[name] for row in group) for name in ("events", "failures", "objects")}
+        | {
+            name: sum(row[name] for row in group)
+            for name in ("events", "failures", "objects", "linked")
+        }
         | {"hours": sum(1 << h for h in range(24) if any(row["hours"] >> h & 1 for row in group))}
         | {"user_kind": min(row["user_kind"] for row in group)}
         for group in groups.values()
@@ -117,6 +125,15 @@ def _habits(
     return {
         f"{prefix}days": len({row["day"] for row in mine}),
         f"{prefix}weeks": len({(day - row["day"]).days // 7 for row in mine if row["objects"] > 0}),
+        **(
+            {}
+            if prefix
+            else {
+                "own_days": len(
+                    {row["day"] for row in mine if row["events"] - row["failures"] > row["linked"]}
+                )
+            }
+        ),
         f"{prefix}others": len(others),
         f"{prefix}team_others": sum(
             team is not None and declared.get(other) == team for other in others

@@ -12,7 +12,7 @@ import pandas as pd
 from models.detectors import DETECTORS, detector_settings
 from models.detectors.signal import signal_frame
 from models.features.history import History
-from tests.worlds import api_queries
+from tests.worlds import api_queries, stagings
 from tests.worlds.histories import HOME, World, approval
 from tests.worlds.job_plants import (
     first_job_on_the_own_artefact,
@@ -281,6 +281,7 @@ FIRING: dict[str, Plant] = {
     "service_misuse": service_key_on_a_laptop,
     "shard_coverage": leaver_copies_everything,
     "slow_drip": drip_of_five_shards_a_day,
+    "staging": stagings.staged_exit_today,
     "telemetry_gap": stops_the_trail,
     "unapproved": reads_beside_the_ticket,
 }
@@ -310,6 +311,7 @@ QUIET: dict[str, Plant] = {
     "service_misuse": backup_as_every_night,
     "shard_coverage": sweep_on_its_weekday,
     "slow_drip": reads_the_same_shards_daily,
+    "staging": stagings.packs_a_release_each_week,
     "telemetry_gap": reads_the_state_of_the_trail,
     "unapproved": reads_as_the_ticket_says,
 }

@@ -5,8 +5,8 @@ from __future__ import annotations
 from datetime import date
 from typing import TYPE_CHECKING
 
-from jobs.stages.sql import CONTAINER, exprs
-from schemas.tables.values import MAX_LISTED
+from jobs.stages.sql import CONTAINER, exprs, quoted
+from schemas.tables.values import MAX_LISTED, SIGNED_OTHERWISE
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame
@@ -56,6 +56,20 @@ SESSION_NAME = "nullif(regexp_extract(principal, ':assumed-role/[^/]+/(.+)$', 1)
 BY_CHOSEN_NAME = "coalesce(details['identity_rule'] = 'session_name', false)"
 """SQL: only the name of a session, which its opener chose, says whose event it is."""
 
+ACCOUNT = "coalesce(details['account'], details['tenant'])"
+"""SQL of the account or tenant that the caller belongs to, as the log says it."""
+BY_LINK = (
+    "coalesce(lower(details['authentication']) not in "
+    f"({', '.join(map(quoted, SIGNED_OTHERWISE))}), false)"
+)
+"""SQL: the right to the request stood in its address, so whoever holds the link may use it. A way
+that is not known counts as one."""
+BYTES_IN = (
+    "case when action_class = 'write' and outcome <> 'failure' then "
+    "try_cast(coalesce(details['bytes_in'], details['object_size']) as bigint) end"
+)
+"""SQL of the bytes that were written."""
+
 WAYS = (
     "user_id",
     "session",
@@ -73,6 +87,7 @@ WAYS = (
     "acting_as",
     "destination",
     "source",
+    "account",
 )
 """Columns by which :func:`ways_of_access` counts."""
 NETWORK = (
@@ -89,6 +104,7 @@ LISTED = {
     "destinations": "destination",
     "sources": "source",
     "sessions": "session",
+    "accounts": "account",
 }
 """Lists of ``access`` and the SQL of their values."""
 
@@ -113,18 +129,23 @@ def ways_of_access(events: DataFrame) -> DataFrame:
         "acting_as",
         f"{DESTINATION} as destination",
         "source",
+        f"{ACCOUNT} as account",
         "event_time",
         "outcome",
         "bytes_out",
         f"{BY_CHOSEN_NAME} as chosen",
+        f"{BY_LINK} as by_link",
+        f"{BYTES_IN} as bytes_in",
     )
     return described.groupBy(*WAYS).agg(
         *exprs(
             "count(*) as events",
             "count_if(outcome = 'failure') as failures",
             "count_if(chosen) as chosen_names",
+            "count_if(by_link and outcome <> 'failure') as linked",
             KIND,
             "sum(bytes_out) as bytes_out",
+            "sum(bytes_in) as bytes_in",
             "min(event_time) as first_time",
             "max(event_time) as last_time",
         )
@@ -186,8 +207,10 @@ def access_rows(ways: DataFrame, objects: DataFrame, sizes: DataFrame, day: date
             "first_time",
             "last_time",
             "hourly",
-            *LISTED,
+            *(name for name in LISTED if name != "accounts"),
             "chosen_names",
+            "accounts",
+            "bytes_in",
         )
     )
 
@@ -207,6 +230,7 @@ def _totals(ways: DataFrame) -> DataFrame:
             "sum(failures) as failures",
             "sum(chosen_names) as chosen_names",
             "sum(bytes_out) as bytes_out",
+            "sum(bytes_in) as bytes_in",
             "min(first_time) as first_time",
             "max(last_time) as last_time",
             *lists,

@@ -48,6 +48,7 @@ def place_rows(ways: DataFrame, objects: DataFrame, day: date) -> DataFrame:
             expr("sum(failures) as failures"),
             expr("sum(if(events > failures, bytes_out, null)) as bytes"),
             expr(HOURS),
+            expr("sum(linked) as linked"),
         )
     )
     distinct = objects.groupBy(*KEYS).agg(expr("count(*) as objects"))
@@ -64,6 +65,8 @@ def place_rows(ways: DataFrame, objects: DataFrame, day: date) -> DataFrame:
             expr(f"sum({taken}) as objects"),
             expr(f"sum(if({CONTENT}, bytes, null)) as bytes"),
             expr("bit_or(hours) as hours"),
+            expr("sum(linked) as linked"),
+            expr(f"sum(if({CONTENT}, least(linked, coalesce(objects, 0)), 0)) as linked_objects"),
         )
     )
     return rows.selectExpr(
@@ -79,4 +82,6 @@ def place_rows(ways: DataFrame, objects: DataFrame, day: date) -> DataFrame:
         "objects",
         "bytes",
         "hours",
+        "linked",
+        "linked_objects",
     )

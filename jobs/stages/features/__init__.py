@@ -18,15 +18,25 @@ from jobs.platform.scratch import staging_folder
 from jobs.stages.features.asset_days import asset_rows
 from jobs.stages.features.coverage import coverage_rows
 from jobs.stages.features.entity_days import entity_rows
+from jobs.stages.features.grants import grant_rows
 from jobs.stages.features.novelty import novelty_rows
 from jobs.stages.features.pairs import pair_rows
 from jobs.stages.features.place_days import place_day_rows
+from jobs.stages.features.steps import step_rows
 from jobs.stages.sql import computed_once
 from jobs.stages.stage import Outcome, Read, Stage, StageTables
 from schemas.config import JobConfig
 from schemas.tables.access import ACCESS, OBJECT_ACCESS, PLACE_ACCESS
 from schemas.tables.coverage import COVERAGE
-from schemas.tables.features import ASSET_DAYS, ENTITY_DAYS, NOVELTY, PAIRS, PLACE_DAYS
+from schemas.tables.features import (
+    ASSET_DAYS,
+    ENTITY_DAYS,
+    GRANTS,
+    NOVELTY,
+    PAIRS,
+    PLACE_DAYS,
+    STEPS,
+)
 from schemas.tables.spec import Table
 from schemas.tables.values import HISTORY_DAYS, SENSITIVE
 
@@ -37,7 +47,7 @@ if TYPE_CHECKING:
 
 WEEK_DAYS = 7
 LISTED = "asset_id string, repository boolean, sensitive boolean, counted boolean"
-WRITES = (ASSET_DAYS, NOVELTY, PLACE_DAYS, PAIRS, ENTITY_DAYS, COVERAGE)
+WRITES = (ASSET_DAYS, NOVELTY, PLACE_DAYS, GRANTS, STEPS, PAIRS, ENTITY_DAYS, COVERAGE)
 
 
 def make_features(tables: StageTables, config: JobConfig, day: date) -> Outcome:
@@ -60,6 +70,8 @@ def make_features(tables: StageTables, config: JobConfig, day: date) -> Outcome:
         tables.read(PLACE_ACCESS), before(PLACE_DAYS), _teams(tables, context), day
     )
     tables.replace(places, PLACE_DAYS)
+    tables.replace(grant_rows(access, day), GRANTS)
+    tables.replace(step_rows(access, tables.read(PLACE_ACCESS), listed, day), STEPS)
     novelty, past = tables.stored(NOVELTY), before(ENTITY_DAYS)
     pairs = pair_rows(access, before(PAIRS), tables.stored(ASSET_DAYS), novelty, past, listed, day)
     tables.replace(pairs, PAIRS)

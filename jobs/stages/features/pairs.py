@@ -26,7 +26,7 @@ TAKEN = f"action_class in {TAKE_CLASSES} and {SUCCEEDED}"
 """SQL: content was taken. Failures alone are no taking."""
 
 
-def _names_any(words: tuple[str, ...]) -> str:
+def names_any(words: tuple[str, ...]) -> str:
     """SQL: the name of an action holds one of the words."""
     joined = "concat_ws(' ', actions)"
     return "(" + " or ".join(f"instr({joined}, '{word}') > 0" for word in words) + ")"
@@ -37,7 +37,7 @@ REPOSITORY = " or ".join(
 )
 CLONED = f"action_class = 'clone' and {SUCCEEDED}"
 FETCHED = f"action_class = 'read' and {SUCCEEDED} and ({REPOSITORY})"
-ENTERED = f"action_class = 'execute' and {SUCCEEDED} and {_names_any(CONTAINER_ENTRIES)}"
+ENTERED = f"action_class = 'execute' and {SUCCEEDED} and {names_any(CONTAINER_ENTRIES)}"
 # A root is a fraction. Whole millionths add up alike in every order.
 ROOTS = "sum(cast(round(sqrt(failures) * 1e6) as bigint)) / 1e6"
 FACTS = {
@@ -60,7 +60,7 @@ FACTS = {
     "entries": f"sum(if({ENTERED}, events, 0))",
     "cloned": f"max({CLONED})",
     "fetched": f"max({FETCHED})",
-    "archived": f"max((({CLONED}) or ({FETCHED})) and {_names_any(ARCHIVE_WORDS)})",
+    "archived": f"max((({CLONED}) or ({FETCHED})) and {names_any(ARCHIVE_WORDS)})",
     "destinations": f"array_sort(array_distinct(flatten(collect_list("
     f"if({GIVEN}, destinations, array())))))",
 }

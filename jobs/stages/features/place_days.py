@@ -13,6 +13,8 @@ if TYPE_CHECKING:
 
 COUNTRY = "coalesce(country, '-')"
 """SQL of the country; all unknown ones are one."""
+SIGNED = "events - failures > coalesce(linked, 0)"
+"""SQL: a success whose right stood in no link."""
 COUNTED = ("days", "weeks", "others", "team_others")
 
 
@@ -34,12 +36,13 @@ def place_day_rows(access: DataFrame, before: DataFrame, teams: DataFrame, day: 
             expr("sum(failures) as failures"),
             expr("sum(objects) as objects"),
             expr("bit_or(hours) as hours"),
+            expr("sum(coalesce(linked, 0)) as linked"),
         )
         .join(teams, ["user_id"], "left")
         .withColumn("land", expr(COUNTRY))
     )
     used = before.where("events > failures").selectExpr(
-        "user_id", "place", f"{COUNTRY} as land", "day", "objects"
+        "user_id", "place", f"{COUNTRY} as land", "day", "objects", f"{SIGNED} as signed"
     )
     for value, prefix in (("place", ""), ("land", "country_")):
         today = _with_habits(today, used, teams, day, value, prefix)
@@ -56,6 +59,8 @@ def place_day_rows(access: DataFrame, before: DataFrame, teams: DataFrame, day: 
         "objects",
         "hours",
         *(f"cast(coalesce({name}, 0) as int) as {name}" for name in counts),
+        "cast(coalesce(own_days, 0) as int) as own_days",
+        "linked",
     )
 
 
@@ -69,14 +74,20 @@ def _with_habits(
     days = (
         used.join(today.select(value).distinct(), [value], "left_semi")
         .groupBy(*own, "day")
-        .agg(expr("max(objects) > 0 as content"))
+        .agg(expr("max(objects) > 0 as content"), expr("max(signed) as signed"))
     )
     weeks = days.groupBy(*own, expr(f"cast(datediff(date'{day}', day) / 7 as int) as week")).agg(
-        expr("count(*) as days"), expr("max(content) as content")
+        expr("count(*) as days"),
+        expr("max(content) as content"),
+        expr("count_if(signed) as signed"),
     )
     known = (
         weeks.groupBy(*own)
-        .agg(expr(f"sum(days) as {prefix}days"), expr(f"count_if(content) as {prefix}weeks"))
+        .agg(
+            expr(f"sum(days) as {prefix}days"),
+            expr(f"count_if(content) as {prefix}weeks"),
+            expr(f"sum(signed) as {prefix}own_days"),
+        )
         .withColumn("own", expr("1"))
     )
     everybody = known.groupBy(value).agg(expr("count(*) as everybody"))

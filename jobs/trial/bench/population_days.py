@@ -341,7 +341,8 @@ def _means(population: Population, touches: Touches, number: int) -> dict[str, p
         "destinations": _single([BACKUP], np.zeros_like(user), touches.action == COPY),
         "sources": _single(SOURCES, SOURCE_OF_KIND[kind]),
         "sessions": _single([""], np.zeros_like(user), np.zeros(len(user), dtype=bool)),
-        "chosen_names": np.zeros(len(user), dtype=np.int64),
+        "accounts": _single([ACCOUNT], np.zeros_like(user)),
+        **dict.fromkeys(("chosen_names", "bytes_in"), np.zeros(len(user), dtype=np.int64)),
     }
 
 

@@ -6,9 +6,11 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
+from jobs.trial.lab.cases_by_grant import GRANT_INCIDENTS, GRANT_LOOK_ALIKES
 from jobs.trial.lab.cases_by_job import JOB_INCIDENTS, JOB_LOOK_ALIKES
 from jobs.trial.lab.cases_by_place import PLACE_INCIDENTS, PLACE_LOOK_ALIKES
 from jobs.trial.lab.cases_by_rule import RULE_INCIDENTS, RULE_LOOK_ALIKES
+from jobs.trial.lab.cases_by_stage import STAGE_INCIDENTS, STAGE_LOOK_ALIKES
 from jobs.trial.lab.casting import Plan, Rng
 from jobs.trial.lab.incidents_by_accounts import (
     copy_to_foreign_account,
@@ -51,6 +53,8 @@ ADDED: tuple[tuple[int, Cases, Cases], ...] = (
     (16, PLACE_INCIDENTS, PLACE_LOOK_ALIKES),
     (18, RULE_INCIDENTS, RULE_LOOK_ALIKES),
     (20, JOB_INCIDENTS, JOB_LOOK_ALIKES),
+    (22, GRANT_INCIDENTS, GRANT_LOOK_ALIKES),
+    (24, STAGE_INCIDENTS, STAGE_LOOK_ALIKES),
 )
 """Incidents and look-alikes that are cast after the others, with the number of their generator."""
 

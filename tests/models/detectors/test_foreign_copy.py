@@ -8,10 +8,15 @@ from typing import Any
 import pandas as pd
 import pytest
 
+from models.reasons.reason import Reason
+from models.scoring.points import Contribution, ScoredEntity
+from models.scoring.stories import fold
+from tests.worlds import grants
 from tests.worlds.histories import World, history_of
 from tests.worlds.plants import (
     DAY,
     SETTINGS,
+    Plant,
     Planted,
     assert_fires,
     assert_quiet,
@@ -147,6 +152,14 @@ def test_the_place_decides(place: str, own: tuple[str, ...], least: float) -> No
     assert least <= value <= least * 1.1
 
 
+@pytest.mark.parametrize(("account", "least"), [(OWN, 0.0), ("777788889999", 9.0)])
+def test_the_cloud_said_on_an_earlier_day_whose_a_container_is(account: str, least: float) -> None:
+    world = small_world()
+    world.act(back(9), "u001", "data", "copy", object="a", destination=f"{PLACE}#{account}")
+    world.act(DAY, THIEF, "s3://lab-ckpt", "share", destination=PLACE)
+    assert least <= statistic(world, (OWN,)) <= least * 1.1
+
+
 def test_a_foreign_account_among_own_ones_counts() -> None:
     world = small_world()
     for account in (OWN, "444455556666", "222233334444"):
@@ -189,3 +202,113 @@ def test_other_writes_are_no_taking() -> None:
     read.act(DAY, THIEF, "s3://lab-scratch", "write", object="result")
     write.act(DAY, THIEF, PLACE, "write", object="mine")
     assert (statistic(read), statistic(write)) == (0, 0)
+
+
+def use(plant: Plant, own: tuple[str, ...] = (OWN,)) -> dict[str, Any]:
+    """Rows 30d above 0 of a small world with a plant, by identity."""
+    world = small_world()
+    plant(world)
+    settings = SETTINGS["foreign_copy"].model_copy(update={"own_accounts": list(own)})
+    rows = score_of("foreign_copy", history_of(world, DAY), settings)
+    rows = rows[(rows["window"] == "30d") & (rows["statistic"] > 0)]
+    return {row.entity: row for row in rows.itertuples()}
+
+
+def opened_and_read(
+    world: World, opened: str = "s3://lab-ckpt", to: str = f"account://{grants.FOREIGN}",
+    days: int = 12, shards: int = 16, **more: Any
+) -> str:  # fmt: skip
+    grants.opens(world, back(days), opened, to)
+    return grants.takes(world, world.shards("ckpt")[:shards], asset="ckpt", **more)
+
+
+def test_the_opener_and_the_user_of_a_grant_name_each_other() -> None:
+    rows = use(opened_and_read)
+    assert sorted(rows) == [grants.READER, THIEF]
+    assert rows[THIEF].related_users == [grants.READER]
+    assert rows[grants.READER].related_users == [THIEF]
+    assert rows[THIEF].statistic > rows[grants.READER].statistic > 4
+    assert THIEF in rows[grants.READER].reason
+    assert grants.READER in rows[THIEF].reason
+    assert rows[grants.READER].asset_ids == ["ckpt"]
+
+
+def test_both_are_one_entry_that_the_opener_leads(planted: Planted, usual: pd.DataFrame) -> None:
+    history, reader = planted(grants.stranger_uses_a_policy)
+    assert_fires("foreign_copy", history, reader, usual)
+    assert_fires("foreign_copy", history, grants.OPENER, usual)
+    rows = score_of("foreign_copy", history).assign(detector="foreign_copy", p_value=1e-5)
+    rows = rows[(rows["window"] == "30d") & (rows["statistic"] > 0)]
+    parts = [
+        Contribution(
+            "foreign_copy", "destination", "30d", row.statistic, row.statistic, 1e-5,
+            row.statistic, row.observed, 0.0, row.unit, Reason("used_no_grant"), (),
+            tuple(row.related_users),
+        )
+        for row in rows.itertuples()
+    ]  # fmt: skip
+    ranked = [
+        ScoredEntity(row.entity, row.user_kind, "30d", part.raw, part.raw, (part,), ())
+        for row, part in zip(rows.itertuples(), parts, strict=True)
+    ]
+    leaders, folded = fold(sorted(ranked, key=lambda entity: -entity.raw))
+    assert [leader.entity for leader in leaders] == [grants.OPENER]
+    assert [(member.entity, leader) for member, leader in folded] == [(reader, grants.OPENER)]
+
+
+@pytest.mark.parametrize(
+    ("plant", "used"),
+    [
+        (lambda world: opened_and_read(world, days=30), True),
+        (lambda world: opened_and_read(world, days=31), False),
+        (lambda world: opened_and_read(world, days=0), True),
+        (lambda world: opened_and_read(world, opened="s3://other"), False),
+        (lambda world: opened_and_read(world, account="777788889999"), False),
+        (lambda world: opened_and_read(world, account=OWN), False),
+        (lambda world: opened_and_read(world, to="public://all", account=""), True),
+        (lambda world: opened_and_read(world, to="link://account-key", account=""), True),
+        (lambda world: opened_and_read(world, to="user://friend@example.org",
+                                       user="friend@example.org", account=""), True),
+        (lambda world: opened_and_read(world, to="domain://example.org",
+                                       user="friend@example.org", account=""), True),
+        (lambda world: opened_and_read(world, to="domain://example.org",
+                                       user="friend@example.net", account=""), False),
+        (lambda world: opened_and_read(world, user="u001", kind="human", account=""), False),
+        (lambda world: opened_and_read(world, opened=f"aws://{OWN}/iam"), True),
+        (lambda world: opened_and_read(world, opened=f"aws://{OWN}/kms", to="public://all"), False),
+        (lambda world: opened_and_read(world, failed=True), False),
+    ],
+)  # fmt: skip
+def test_who_uses_a_grant(plant: Plant, *, used: bool) -> None:
+    assert bool(use(plant)) is used
+
+
+def test_a_grant_to_an_own_account_is_none() -> None:
+    assert use(opened_and_read, own=(OWN, grants.FOREIGN)) == {}
+
+
+def test_twenty_sessions_of_an_account_are_one_party() -> None:
+    def twenty(world: World) -> str:
+        grants.opens(world, back(8), "s3://lab-ckpt")
+        for number in range(20):
+            shard = world.shards("ckpt")[number : number + 1]
+            grants.takes(world, shard, f"AROA:{number:02d}", asset="ckpt")
+        return THIEF
+
+    rows = use(twenty)
+    assert sorted(rows) == ["AROA:00", THIEF]
+    assert rows[THIEF].observed == 20
+    assert len(rows["AROA:00"].related_users) == 20
+
+
+def test_a_link_used_where_its_signer_never_is_was_given_away(
+    planted: Planted, usual: pd.DataFrame
+) -> None:
+    assert_fires("foreign_copy", *planted(grants.reads_by_a_link_from_abroad), usual)
+    assert_quiet("foreign_copy", *planted(grants.reads_by_a_link_at_home), usual)
+
+
+def test_nothing_in_the_log_means_no_link() -> None:
+    world = small_world()
+    world.read(DAY, THIEF, "ckpt", world.shards("ckpt"), network="external/RO/1")
+    assert statistic(world) == 0

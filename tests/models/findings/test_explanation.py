@@ -268,7 +268,7 @@ def test_unlisted_people_and_assets_are_explained_too(
 ) -> None:
     from dataclasses import replace
 
-    bare = replace(days(DAY), context=histories.empty_context())
+    bare = replace(days(DAY), context=histories.empty_history().context)
     signals = make_signals(bare, pd.DataFrame(columns=SIGNALS.column_names), config)
     found = find(signals, empty_findings(), bare)
     assert [validate_finding(json.loads(text)) for text in found["document"]] == [[]] * len(found)
@@ -308,7 +308,15 @@ def test_stages_on_an_engine(
     from schemas.tables.access import ACCESS, PLACE_ACCESS
     from schemas.tables.api import API_DAYS
     from schemas.tables.coverage import COVERAGE
-    from schemas.tables.features import ASSET_DAYS, ENTITY_DAYS, NOVELTY, PAIRS, PLACE_DAYS
+    from schemas.tables.features import (
+        ASSET_DAYS,
+        ENTITY_DAYS,
+        GRANTS,
+        NOVELTY,
+        PAIRS,
+        PLACE_DAYS,
+        STEPS,
+    )
     from schemas.tables.graph import GRAPH_EDGES, GRAPH_NODES
     from schemas.tables.jobs import JOB_ACCESS
     from tests.worlds.features import features_of
@@ -321,7 +329,8 @@ def test_stages_on_an_engine(
               (PLACE_DAYS, history.place_days), (COVERAGE, history.coverage),
               (ASSET_DAYS, features.asset_days), (NOVELTY, features.novelty),
               (PAIRS, features.pairs), (ENTITY_DAYS, features.entity_days),
-              (API_DAYS, history.api_days), (JOB_ACCESS, history.job_access),
+              (GRANTS, history.grants), (STEPS, history.steps), (API_DAYS, history.api_days),
+              (JOB_ACCESS, history.job_access),
               (GRAPH_NODES, history.nodes), (GRAPH_EDGES, history.edges))  # fmt: skip
     for table, rows in tables:
         for day in sorted(set(rows["day"])):

@@ -159,6 +159,7 @@ def stored_access(rows: pd.DataFrame) -> pd.DataFrame:
         first_time=None,
         last_time=None,
         chosen_names=0,
+        bytes_in=None,
     )
     lists = [column.name for column in ACCESS.columns if column.type.startswith("array")]
     return filled.assign(**{column: [[] for _ in range(len(rows))] for column in lists})

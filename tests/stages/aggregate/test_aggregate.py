@@ -30,6 +30,11 @@ if TYPE_CHECKING:
 AGENTS = [None, "[aws-cli/2.1 x]", "aws-cli/3", '"Boto3/1"', "(odd)", ""]
 
 SEVERAL = "account://444455556666\npublic://all\nuser://friend@example.org"
+CALLERS: list[dict[str, str]] = [
+    {}, {"account": "111122223333"}, {"tenant": "t-1", "authentication": "OAuth"},
+    {"account": "111122223333", "authentication": "AuthHeader"},
+    {"account": "444455556666", "authentication": "QueryString"}, {"authentication": "SAS"},
+]  # fmt: skip
 ELSEWHERE = {"destination_account": "444455556666"}
 
 
@@ -54,6 +59,9 @@ def random_events(seed: int, count: int = 600) -> Rows:
             details = {"status_code": draw.choice(["200", "206", "206", "206"])}
         if draw.random() < 0.2:
             details |= {"identity_rule": draw.choice(["session_name", "email"])}
+        details |= draw.choice(CALLERS)
+        if draw.random() < 0.3:
+            details |= {"bytes_in": draw.choice(["7", "90", "much"])}
         if draw.random() < 0.5:
             details |= {"object_size": draw.choice(["500", "400", "much"])}
         row = event(
@@ -65,7 +73,7 @@ def random_events(seed: int, count: int = 600) -> Rows:
             acting_as=draw.choice([None, "role-1", "role-2"]),
             credential=draw.choice([None, "AKIA1", "AKIA2"]),
             action=draw.choice(["GetObject", "CopyObject", "git.clone"]),
-            action_class=draw.choice(["read", "copy", "list", "clone"]),
+            action_class=draw.choice(["read", "copy", "list", "clone", "write"]),
             resource=resource,
             asset_id=asset,
             object=item,
@@ -195,6 +203,10 @@ def slow_access(rows: Rows) -> Rows:
                 "chosen_names": sum(
                     row["details"].get("identity_rule") == "session_name" for row in group
                 ),
+                "bytes_in": total([written(row) for row in done]),
+                "accounts": distinct(
+                    row["details"].get("account", row["details"].get("tenant")) for row in group
+                ),
                 "sessions": distinct(
                     row["user_id"] for row in group if actor(row) != row["user_id"]
                 ),
@@ -243,6 +255,15 @@ def place(row: dict[str, Any]) -> str | None:
     return network(row) or block[row["source_ip"]]
 
 
+def written(row: dict[str, Any]) -> int | None:
+    text = row["details"].get("bytes_in", row["details"].get("object_size", ""))
+    return int(text) if row["action_class"] == "write" and text.isdigit() else None
+
+
+def links(rows: Rows) -> Rows:
+    return [row for row in rows if row["details"].get("authentication") in ("QueryString", "SAS")]
+
+
 def slow_place_access(rows: Rows) -> Rows:
     groups: dict[tuple[str, str, str], Rows] = defaultdict(list)
     for row in rows:
@@ -275,6 +296,9 @@ def slow_place_access(rows: Rows) -> Rows:
                                for name, found in by_class.items()),
                 "bytes": total([row["bytes_out"] for row in content]),
                 "hours": sum(1 << hour for hour in hours),
+                "linked": len(links(done)),
+                "linked_objects": sum(min(len(links(found)), len(everywhere[name]))
+                                      for name, found in by_class.items()),
             }
         )  # fmt: skip
     return sorted(result, key=lambda row: [str(row[column]) for column in PLACE_ACCESS.key])

@@ -16,7 +16,15 @@ from jobs.platform.errors import RunError
 from jobs.stages.features import STAGE
 from schemas.tables.access import ACCESS, OBJECT_ACCESS, PLACE_ACCESS
 from schemas.tables.coverage import COVERAGE
-from schemas.tables.features import ASSET_DAYS, ENTITY_DAYS, NOVELTY, PAIRS, PLACE_DAYS
+from schemas.tables.features import (
+    ASSET_DAYS,
+    ENTITY_DAYS,
+    GRANTS,
+    NOVELTY,
+    PAIRS,
+    PLACE_DAYS,
+    STEPS,
+)
 from tests.worlds.coverage import coverage_of
 from tests.worlds.features import features_of
 from tests.worlds.histories import (
@@ -31,6 +39,7 @@ from tests.worlds.histories import (
 )
 from tests.worlds.judged_days import job_config
 from tests.worlds.place_days import place_access_frame, place_days_of
+from tests.worlds.steps import steps_of
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -40,7 +49,7 @@ if TYPE_CHECKING:
     from schemas.config import JobConfig
 
 DAYS = 9
-TABLES = (ASSET_DAYS, NOVELTY, PLACE_DAYS, PAIRS, ENTITY_DAYS, COVERAGE)
+TABLES = (ASSET_DAYS, NOVELTY, PLACE_DAYS, GRANTS, STEPS, PAIRS, ENTITY_DAYS, COVERAGE)
 
 
 def strange_world() -> World:
@@ -54,6 +63,14 @@ def strange_world() -> World:
         event = Event(last - timedelta(days=ago), user, asset, action_class, hour, **facts)
         world.events.append(event)
 
+    for ago in (0, 2, 5):
+        add(ago, "u004", checkpoint, "read", object="b", linked=ago < 5, network="external/XX/1")
+    for ago in (0, 1):
+        add(ago, "u005", "s3://scratch", "write", object="c", size=900, hour=7 + ago)
+        add(ago, "u005", "s3://scratch", "write", object="d", failed=bool(ago), size=80)
+        add(ago, "u005", "s3://scratch", "read", object="c", size=9, network="cloud/US/1", hour=13)
+        add(ago, "u005", "s3://scratch", "delete", object="c", failed=bool(ago), hour=19)
+        add(ago, "u005", "s3://scratch", "share", object="c", destination="public://all")
     for ago in (0, 3, 8):
         add(ago, "u001", repository, "clone", action="git.zip", credential=f"token-{ago}")
         add(ago, "u002", "github://lab/unlisted", "read", action="git.fetch", credential="token-2")
@@ -169,7 +186,8 @@ def test_tables_are_those_made_in_plain_python(
     expected = features_of(made.access, context_of(world))
     coverage = coverage_of(made.objects, context_of(world))
     places = place_days_of(made.places, context_of(world), made.days)
-    made_apart = {COVERAGE.name: coverage, PLACE_DAYS.name: places}
+    steps = steps_of(made.access, made.places, context_of(world))
+    made_apart = {COVERAGE.name: coverage, PLACE_DAYS.name: places, STEPS.name: steps}
     for table in TABLES:
         rows = made_apart[table.name] if table.name in made_apart else getattr(expected, table.name)
         found = stored_frame(made.config.storage, table, made.days[-1], DAYS)

@@ -97,8 +97,11 @@ EXPORTED_TO = (
         f"nullif({PARAMETERS}.{name}, '')"
         for name in ("s3BucketName", "s3Bucket", "destination", "bucket", "exportToS3.s3Bucket")
     )
-    + ")"
+    # A location of DataSync. The bucket may be the source or the target of its tasks.
+    + f", nullif(regexp_replace({PARAMETERS}.s3BucketArn, '^arn:[^:]*:s3:::', ''), ''))"
 )
+# Locations of DataSync outside of S3.
+IS_OTHER_LOCATION = "verb rlike '^CreateLocation(ObjectStorage|AzureBlob|Hdfs|Nfs|Smb)$'"
 # Things that are shared by name.
 SHARED_THING = (
     "coalesce("
@@ -285,7 +288,8 @@ COLUMNS = {
     "object": NO_TEXT,
     "destination": f"case when {OPENED_TO} is not null then {OPENED_TO} "
     f"when {IS_COPY} or {IS_UPLOAD} then {OBJECT_URI} "
-    f"when listed_class = 'copy' then concat('s3://', {EXPORTED_TO}) end",
+    f"when listed_class = 'copy' then coalesce(concat('s3://', {EXPORTED_TO}), "
+    f"case when {IS_OTHER_LOCATION} then concat('unknown://', verb) end) end",
     "bytes_out": "case when r.eventName not in ('CopyObject', 'UploadPartCopy') then "
     f"{byte_count('r.additionalEventData.bytesTransferredOut')} end",
     "source_ip": address("r.sourceIPAddress"),
@@ -296,6 +300,9 @@ COLUMNS = {
             "access_point": f"case when bucket <> {PARAMETERS}.bucketName "
             f"then {PARAMETERS}.bucketName end",
             "account": f"nullif({IDENTITY}.accountId, '')",
+            "authentication": "nullif(r.additionalEventData.AuthenticationMethod, '')",
+            "bytes_in": f"case when listed_class = 'write' then cast("
+            f"{byte_count('r.additionalEventData.bytesTransferredIn')} as string) end",
             "destination_account": f"case when {OPENED_TO} is null then {TARGET_OWNER} end",
             "error_code": ERROR_CODE,
             # For a failure without a code, such as a sign-in.
@@ -329,6 +336,7 @@ COLUMNS = {
 
 RECORD_TYPE = record_type(field_map("aws_cloudtrail").used)
 JSON_TYPES = {
+    "bytesTransferredIn": "double",
     "bytesTransferredOut": "double",
     "managementEvent": "boolean",
     "readOnly": "boolean",

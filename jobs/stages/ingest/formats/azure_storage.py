@@ -83,7 +83,10 @@ CLASSES = {
 """Operations of blobs, Data Lake, files, queues and tables."""
 SHARES = f"r.operationName in ({', '.join(map(quoted, CLASSES['share'].split()))})"
 KEY_ACTION = "(?i)/list(Keys|AccountSas|ServiceSas)/action$"
-OTHER_CLASS = f"""case when r.operationName rlike '{KEY_ACTION}' then 'assume' else 'other' end"""
+ROLE_ACTION = "(?i)^Microsoft[.]Authorization/roleAssignments/write$"
+# Whoever holds a key or a signature may read; whoever gets a role may, too.
+OTHER_CLASS = f"""case when r.operationName rlike '{KEY_ACTION}'
+    or r.operationName rlike '{ROLE_ACTION}' then 'share' else 'other' end"""
 
 REQUESTER = "r.identity.requester"
 HASH = "nullif(r.identity.tokenHash, '')"
@@ -186,6 +189,10 @@ COLUMNS = {
     f"when {IS_COPY} then coalesce({TARGET}, {OBJECT}) "
     # A user's delegation key signs links. Records hold no access lists.
     "when r.operationName = 'GetUserDelegationKey' then 'link://user-delegation-key' "
+    f"when r.operationName rlike '{KEY_ACTION}' then case "
+    "when lower(r.operationName) like '%keys/action' then 'link://account-key' "
+    "else 'link://shared-access-signature' end "
+    f"when r.operationName rlike '{ROLE_ACTION}' then 'unknown://role-assignment' "
     f"when {SHARES} then concat('unknown://', r.operationName) end",
     # A copy moves the blob's size, not the answer's.
     "bytes_out": f"case when not {IS_COPY} and r.operationName not like 'Copy%' "
@@ -209,6 +216,7 @@ COLUMNS = {
             "status_text": "nullif(r.statusText, '')",
             "tenant": f"nullif({REQUESTER}.tenantId, '')",
             UNKNOWN_ACTION: f"case when not r.operationName rlike '{KEY_ACTION}' "
+            f"and not r.operationName rlike '{ROLE_ACTION}' "
             f"then {unknown_action('r.operationName', CLASSES)} end",
         }
     ),

@@ -158,6 +158,16 @@ JOB_TARGET = (
     f"coalesce(get({_of_job('extractConfig.destinationUris')}, 0), "
     f"{_of_job('tableCopyConfig.destinationTable')})"
 )
+# A transfer job: its service account copies from bucket to bucket.
+TRANSFER = f"{PAYLOAD}.request.transferJob.transferSpec"
+TRANSFER_SOURCE = (
+    f"coalesce(concat('gs://', nullif({TRANSFER}.gcsDataSource.bucketName, '')), "
+    f"concat('s3://', nullif({TRANSFER}.awsS3DataSource.bucketName, '')))"
+)
+TRANSFER_TARGET = (
+    f"coalesce(concat('gs://', nullif({TRANSFER}.gcsDataSink.bucketName, '')), "
+    f"case when {TRANSFER}.posixDataSink.rootDirectory is not null then 'unknown://posix' end)"
+)
 IS_COPY = f"({METHOD} = 'storage.objects.get' and nullif({TARGET}, '') is not null)"
 IS_KUBERNETES = f"{PAYLOAD}.serviceName = 'k8s.io'"
 CODE = f"try_cast({PAYLOAD}.status.code as int)"
@@ -238,8 +248,8 @@ COLUMNS = {
     "issued_credential": NO_TEXT,
     "action": METHOD,
     "action_class": CLASS,
-    "resource": f"coalesce({_object_uri(f'{PAYLOAD}.resourceName')}, case when {EVENT} is not null "
-    "then "
+    "resource": f"coalesce({TRANSFER_SOURCE}, {_object_uri(f'{PAYLOAD}.resourceName')}, "
+    f"case when {EVENT} is not null then "
     + event_resource(
         "coalesce(nullif(r.resource.labels.cluster_name, ''), cluster, '-')",
         f"concat('/', {PAYLOAD}.resourceName)",
@@ -250,7 +260,8 @@ COLUMNS = {
     f"coalesce(nullif({PAYLOAD}.serviceName, ''), '-'), nullif({PAYLOAD}.resourceName, '')))",
     "object": NO_TEXT,
     "destination": f"case when {IS_COPY} then coalesce({_object_uri(TARGET)}, {TARGET}) "
-    f"when {CLASS} = 'copy' then coalesce({_table_uri(JOB_TARGET)}, nullif({JOB_TARGET}, '')) "
+    f"when {CLASS} = 'copy' then coalesce({TRANSFER_TARGET}, {_table_uri(JOB_TARGET)}, "
+    f"nullif({JOB_TARGET}, '')) "
     f"when {CLASS} = 'share' then {OPENED_TO} end",
     "bytes_out": "cast(null as bigint)",
     "source_ip": address(CALLER),

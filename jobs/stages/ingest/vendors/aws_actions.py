@@ -43,7 +43,9 @@ NAMED = {
     "CopyClusterSnapshot CreateClusterSnapshot CreateBackup CopyBackup StartBackupJob "
     "StartCopyJob ExportTableToPointInTime CreateExportTask CreateDataRepositoryTask "
     "CreateDataRepositoryAssociation StartTaskExecution CreateReplicationConfiguration "
-    "CopyPackageVersions CreateModelCopyJob ReplicateSecretToRegions ExportBackupPlanTemplate",
+    "CopyPackageVersions CreateModelCopyJob ReplicateSecretToRegions ExportBackupPlanTemplate "
+    "CreateLocationS3 CreateLocationObjectStorage CreateLocationAzureBlob CreateLocationHdfs "
+    "CreateLocationNfs CreateLocationSmb CreateTask",
     "clone": "GitPull",
     "delete": "DeleteObject DeleteObjects DeleteBucket DeleteObjectTagging DeleteItem "
     "DeleteMessage DeleteMessageBatch PurgeQueue DeleteSnapshot DeregisterImage DeleteVolume "

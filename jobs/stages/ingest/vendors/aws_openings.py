@@ -9,6 +9,7 @@ Traps handled here:
 - S3 logs ``policy: ""`` and ``acl: ""`` besides the policy; these are parts of the address.
 - Owners stand among the grants of their own ACL.
 - Permissions of snapshots and images are added and removed by one verb.
+- Only a job of S3 Batch Operations has an ``operation``. The job's role copies, not the caller.
 """
 
 from __future__ import annotations
@@ -69,7 +70,11 @@ ACL = (
     f"when {CANNED} like '%authenticated-read%' then 'AuthenticatedUsers' else {CANNED} end)"
 )
 BLOCK = f"nullif({PARAMETERS}.PublicAccessBlockConfiguration, '')"
-REPLICATION = f"nullif({PARAMETERS}.ReplicationConfiguration, '')"
+REPLICATION = (
+    f"coalesce(nullif({PARAMETERS}.ReplicationConfiguration, ''), "
+    f"case when verb = 'CreateJob' then nullif({PARAMETERS}.operation, '') end)"
+)
+"""Rules of replication, and copies by S3 Batch Operations: both name buckets."""
 
 OPENS_TO_ALL = (
     "DeletePublicAccessBlock DeleteBucketPublicAccessBlock DeleteAccountPublicAccessBlock "
@@ -83,7 +88,7 @@ OPENS_NOTHING_YET = (
 """Verbs whose grantees, if the call names none, come by another call."""
 OPENS_SOMETIMES = (
     "CreateGrant PutKeyPolicy CreateRole UpdateAssumeRolePolicy CreateBucket CreateMultipartUpload "
-    "PutObject CopyObject"
+    "PutObject CopyObject CreateJob"
 ).split()
 """Verbs of other classes, which are a share if they name somebody outside of the account."""
 

@@ -21,18 +21,19 @@ READ_ONLY = {
 }
 MANAGEMENT = READ_ONLY - {"GetObject", "HeadObject", "ListObjects"} | {
     "PutBucketPolicy", "StopLogging", "PutEventSelectors", "DeleteTrail", "UpdateTrail",
-    "PutBucketLogging",
+    "PutBucketLogging", "PutBucketReplication",
 }  # fmt: skip
 ERRORS = {"AccessDenied": "Access Denied", "NoSuchKey": "The specified key does not exist."}
 
 
 @dataclass
 class Session:
-    """A caller in CloudTrail: identity JSON, address, user agent."""
+    """A caller in CloudTrail: identity JSON, address, user agent, and how requests are signed."""
 
     identity: str
     ip: str
     agent: str
+    authentication: str = "AuthHeader"
 
 
 def _role_id(feed: Feed, role: str) -> str:
@@ -101,6 +102,40 @@ def role_session(feed: Feed, role: str, name: str, t: float, ip: str, agent: str
     return Session(_assumed(feed, role, name, key_of(next(feed.hexadecimal)), t), ip, agent)
 
 
+def foreign_session(account: str, principal: str, ip: str, agent: str) -> Session:
+    """A caller of another account, of whom CloudTrail names the account and an opaque id."""
+    identity = f'{{"type":"AWSAccount","principalId":"{principal}","accountId":"{account}"}}'
+    return Session(identity, ip, agent)
+
+
+def open_bucket(feed: Feed, t: float, who: Session, asset: Asset, account: str) -> None:
+    """A bucket policy that lets another account read."""
+    statement = (
+        '{"Effect":"Allow","Principal":{"AWS":"arn:aws:iam::'
+        f'{account}:root"}},"Action":["s3:GetObject","s3:ListBucket"],"Resource":'
+        f'["arn:aws:s3:::{asset.bucket}","arn:aws:s3:::{asset.bucket}/*"]}}'
+    )
+    params = (
+        f'{{"bucketName":"{asset.bucket}","Host":"{asset.bucket}.s3.{REGION}.amazonaws.com",'
+        f'"policy":"","bucketPolicy":{{"Version":"2012-10-17","Statement":[{statement}]}}}}'
+    )
+    call(feed, t, who, "PutBucketPolicy", params=params, asset=asset.asset_id)
+
+
+def replicate(feed: Feed, t: float, who: Session, asset: Asset, bucket: str, account: str) -> None:
+    """A rule that replicates a bucket into one of another account."""
+    rule = (
+        f'{{"Status":"Enabled","ID":"copy","Destination":{{"Bucket":"arn:aws:s3:::{bucket}",'
+        f'"Account":"{account}","AccessControlTranslation":{{"Owner":"Destination"}}}}}}'
+    )
+    params = (
+        f'{{"bucketName":"{asset.bucket}","Host":"{asset.bucket}.s3.{REGION}.amazonaws.com",'
+        f'"replication":"","ReplicationConfiguration":{{"Role":"arn:aws:iam::{ACCOUNT}:role/'
+        f'replication","Rule":{rule}}}}}'
+    )
+    call(feed, t, who, "PutBucketReplication", params=params)
+
+
 def assume(feed: Feed, by: Session, t: float, role: str, name: str) -> str:
     """Log an AssumeRole call and return the userIdentity JSON of the new session."""
     key, rid = key_of(next(feed.hexadecimal)), _role_id(feed, role)
@@ -159,11 +194,11 @@ def call(
     )
 
 
-def _extra(feed: Feed, out: int, received: int = 0) -> str:
+def _extra(feed: Feed, out: int, received: int = 0, signed: str = "AuthHeader") -> str:
     u = next(feed.uniform)
     head = (
         '"SignatureVersion":"SigV4","CipherSuite":"TLS_AES_128_GCM_SHA256","bytesTransferredIn"'
-        f':{received},"AuthenticationMethod":"AuthHeader"'
+        f':{received},"AuthenticationMethod":"{signed}"'
     )
     if u < 0.02:  # not always filled in
         return head
@@ -211,7 +246,7 @@ def s3(
         resources=owner,
         error=error,
         asset=asset,
-        extra=_extra(feed, out, size if name == "PutObject" else 0),
+        extra=_extra(feed, out, size if name == "PutObject" else 0, who.authentication),
         item=taken,
         moved=got,
     )

@@ -1,0 +1,191 @@
+"""Content that leaves in steps: collected, brought to another place, packed, sent, cleaned up.
+
+A chain is told of one identity and one place: a container that is no listed asset, into which the
+identity wrote or copied after it read sensitive assets. The place gets the content if a log says
+that a sensitive asset was copied there, or if as many bytes were written as the content has when
+packed 1 to 16 times. Names of files say nothing, because their writer chooses them.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pandas as pd
+
+from models.features.assets import listed_assets
+from models.features.rows import recent
+from schemas.tables.values import SENSITIVE, STEP_NAMES
+
+if TYPE_CHECKING:
+    from models.features.history import History
+
+WEEK_DAYS = 7
+MOST_COMPRESSION = 16.0
+SLACK = 1.15
+"""How far a size may miss what it is compared with: headers, padding, lost records."""
+PACKED = 4
+"""How many times fewer objects are a pack of them."""
+OF_ASSET, OF_SIZE = 1.0, 0.7
+"""How surely the place holds the content: a log says it, or the size fits."""
+
+
+@dataclass(frozen=True)
+class Chain:
+    """What one identity did with one place, in order.
+
+    ``objects``: objects collected; ``joined``: 0 to 1; ``start``: days ago of the first step;
+    ``weeks``: weeks before that one in which the identity did a chain with the place; ``today``:
+    whether a step was on the day.
+    """
+
+    place: str
+    steps: tuple[str, ...]
+    assets: tuple[str, ...]
+    objects: float
+    joined: float
+    start: int
+    weeks: int
+    today: bool
+
+
+@dataclass(frozen=True)
+class _Facts:
+    """Sizes and sensitivities of the listed assets, by id."""
+
+    each: dict[str, float]
+    listed: frozenset[str]
+    sensitive: frozenset[str]
+
+
+def chains(history: History, days: int, least_steps: int) -> dict[str, list[Chain]]:
+    """Chains of ``least_steps`` and more of each identity, within ``days`` days that end today."""
+    columns = ["user_id", "step", "place", "source", "objects", "bytes", "first_hour", "last_hour"]
+    rows = recent(history.steps, history.day, columns)
+    rows["bytes"] = rows["bytes"].astype("float64")
+    rows["start"] = rows["first_hour"] - 24 * rows["ago"]
+    rows["end"] = rows["last_hour"] - 24 * rows["ago"]
+    facts = _facts(history)
+    # What is a place of everybody's artefacts is none of one's own.
+    rows = rows[(rows["step"].isin(["collect", "pack"])) | ~rows["place"].isin(facts.listed)]
+    found: dict[str, list[Chain]] = {}
+    for user, mine in rows.groupby("user_id"):
+        within = mine[mine["ago"] < days]
+        acting = within[(within["ago"] == 0) & ~within["step"].isin(["collect"])]
+        if acting.empty:
+            continue
+        places = sorted(set(within.loc[within["step"] == "stage", "place"].astype(str)))
+        made = [_shortest(within, place, facts) for place in places]
+        kept = [
+            chain for chain in made if chain and len(chain.steps) >= least_steps and chain.today
+        ]
+        if kept:
+            found[str(user)] = [_with_weeks(chain, mine, facts, least_steps) for chain in kept]
+    return found
+
+
+def _facts(history: History) -> _Facts:
+    rows = listed_assets(history.context)
+    each = (rows["bytes"] / rows["objects"]).replace([np.inf], np.nan).dropna()
+    sensitive = rows.index[rows["sensitivity"] >= SENSITIVE]
+    return _Facts(
+        {str(asset): float(size) for asset, size in each.items()},
+        frozenset(map(str, rows.index)),
+        frozenset(map(str, sensitive)),
+    )
+
+
+def _shortest(rows: pd.DataFrame, place: str, facts: _Facts) -> Chain | None:
+    """The chain of the last week, unless the whole time shows more steps."""
+    whole, week = (_chain(part, place, facts) for part in (rows, rows[rows["ago"] < WEEK_DAYS]))
+    return week if week and whole and len(week.steps) >= len(whole.steps) else whole
+
+
+def _chain(rows: pd.DataFrame, place: str, facts: _Facts) -> Chain | None:
+    """The chain of one identity with a place; None if the place has nothing of the content.
+
+    None, too, if nothing was sent or deleted there after that.
+    """
+    collected = rows[rows["step"].isin(["collect", "pack"])]
+    staged = rows[(rows["step"] == "stage") & (rows["place"] == place)]
+    copied = staged[staged["source"].isin(facts.sensitive)]
+    start = min([*collected["start"], *copied["start"]], default=np.inf)
+    staged = staged[staged["end"] >= start]
+    if staged.empty:
+        return None
+    collected = collected[collected["start"] <= staged["end"].max()]
+    if len(copied):
+        taken, joined = copied.assign(place=copied["source"]), OF_ASSET
+    else:
+        taken, joined = _fitting(collected, staged, facts), OF_SIZE
+    if taken.empty:
+        return None
+    objects = float(taken.groupby("place")["objects"].sum().sum())
+    arrived = float(staged["start"].min())
+    steps = {"collect", "stage"}
+    files = float(staged.loc[staged["source"] == "", "objects"].sum())
+    if (taken["step"] == "pack").any() or 0 < files * PACKED <= objects:
+        steps.add("pack")
+    sent = _sent(rows, place, arrived)
+    if len(sent):
+        steps.add("send")
+        arrived = float(sent["start"].min())
+    cleaned = rows[(rows["step"] == "clean") & (rows["place"] == place) & (rows["end"] >= arrived)]
+    if len(cleaned):
+        steps.add("clean")
+    if not steps & {"send", "clean"}:
+        # Reading and writing alone is everybody's work.
+        return None
+    latest = min([*staged["ago"], *sent["ago"], *cleaned["ago"]])
+    sums = taken.groupby("place")["objects"].sum().sort_values(ascending=False, kind="stable")
+    return Chain(
+        place=place,
+        steps=tuple(step for step in STEP_NAMES if step in steps),
+        assets=tuple(str(asset) for asset in sums.index),
+        objects=objects,
+        joined=joined,
+        start=int(max([*taken["ago"], *staged["ago"]])),
+        weeks=0,
+        today=latest == 0,
+    )
+
+
+def _fitting(collected: pd.DataFrame, staged: pd.DataFrame, facts: _Facts) -> pd.DataFrame:
+    """Rows of the assets of which the bytes written may be a pack: each alone, else all."""
+    written = float(staged["bytes"].sum())
+    known = collected.assign(
+        size=collected["bytes"].fillna(
+            collected["objects"] * collected["place"].map(facts.each).astype("float64")
+        )
+    )
+    sizes = known.groupby("place")["size"].sum()
+    alone = sizes[sizes.map(lambda size: _may_be(written, size))]
+    if len(alone):
+        return collected[collected["place"].isin(alone.index)]
+    return collected if _may_be(written, float(sizes.sum())) else collected.iloc[:0]
+
+
+def _may_be(written: float, size: float) -> bool:
+    """Whether so many bytes may be content of ``size`` bytes, packed or not."""
+    return written > 0 and size / MOST_COMPRESSION / SLACK <= written <= size * SLACK
+
+
+def _sent(rows: pd.DataFrame, place: str, since: float) -> pd.DataFrame:
+    """Steps by which the content of the place went on: outside, to others or to another place."""
+    outside = (rows["step"] == "send") & (rows["place"] == place)
+    onwards = (rows["step"] == "stage") & (rows["source"] == place)
+    return rows[(outside | onwards) & (rows["end"] >= since)]
+
+
+def _with_weeks(chain: Chain, rows: pd.DataFrame, facts: _Facts, least_steps: int) -> Chain:
+    """The chain with the earlier weeks in which the identity did one with the place, too.
+
+    A rehearsal counts only if it was a chain itself, with sensitive content.
+    """
+    weeks = 0
+    week = rows["ago"] // WEEK_DAYS
+    for number in range(chain.start // WEEK_DAYS + 1, int(week.max()) + 1):
+        earlier = _chain(rows[week == number], chain.place, facts)
+        weeks += bool(earlier and len(earlier.steps) >= least_steps)
+    return replace(chain, weeks=weeks)
