@@ -52,6 +52,11 @@ WORDS = {
         "account": "by the service account of its namespace",
         "name": "only by the name of the session, which its opener chose",
     },
+    "in_use": {
+        "same": "another log shows that it was in use",
+        "beside": "the rest of the log went on",
+        "elsewhere": "other logs went on",
+    },
     "tie": {
         "address": "an address",
         "network": "a network",

@@ -108,7 +108,13 @@ SENTENCES = {
     # telemetry_gap
     "changed_no_log": "changed no logging",
     "changed_logs": "ended or narrowed {changes:count} logs ({logs:assets})[ after taking "
-    "{objects:amount} of sensitive assets in seven days]",
+    "{objects:amount} of sensitive assets in seven days][; {gap:reason}]",
+    "read_near_gap": "took {objects:amount} of sensitive assets ({assets:assets}) in a gap of a "
+    "log or right before it; {gap:reason}",
+    "log_is_silent": "the log {source:assets} had {observed:count} records[ of {scope:assets}] "
+    "from {first:clock} to {last:clock}, where {expected:count} are expected; {evidence:word}",
+    "log_is_late": "the log {source:assets} has nothing from {hours:clock} on, perhaps because it "
+    "comes late",
     # unapproved
     "took_nothing_unapproved": "took nothing sensitive without an approval",
     "took_unapproved": "took {objects:amount} that no approval covers ({assets:assets})[; "

@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 from tests.worlds import api_queries
+from tests.worlds.gap_plants import (
+    keeps_a_heartbeat,
+    takes_before_all_logs_of_the_bucket_end,
+)
 from tests.worlds.histories import HOME, World, approval
 from tests.worlds.job_plants import jobs_in_small_parts_under_false_names
 from tests.worlds.place_plants import (
@@ -232,6 +236,10 @@ EVASIONS: dict[str, tuple[Plant, ...]] = {
     "service_misuse": (service_key_with_the_usual_agent,),
     "shard_coverage": (becomes_a_reader_of_whole_artefacts,),
     "slow_drip": (drips_unevenly_with_pauses,),
-    "telemetry_gap": (narrows_the_log_of_one_bucket,),
+    "telemetry_gap": (
+        narrows_the_log_of_one_bucket,
+        keeps_a_heartbeat,
+        takes_before_all_logs_of_the_bucket_end,
+    ),
     "unapproved": (writes_a_ticket_for_oneself,),
 }

@@ -13,6 +13,7 @@ from models.detectors import DETECTORS, detector_settings
 from models.detectors.signal import signal_frame
 from models.features.history import History
 from tests.worlds import api_queries
+from tests.worlds.gap_plants import silences_one_bucket_and_copies
 from tests.worlds.histories import HOME, World, approval
 from tests.worlds.job_plants import (
     first_job_on_the_own_artefact,
@@ -281,7 +282,7 @@ FIRING: dict[str, Plant] = {
     "service_misuse": service_key_on_a_laptop,
     "shard_coverage": leaver_copies_everything,
     "slow_drip": drip_of_five_shards_a_day,
-    "telemetry_gap": stops_the_trail,
+    "telemetry_gap": silences_one_bucket_and_copies,
     "unapproved": reads_beside_the_ticket,
 }
 

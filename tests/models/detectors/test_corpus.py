@@ -197,6 +197,7 @@ def test_order_of_rows_does_not_matter(planted: Callable[..., Any]) -> None:
         coverage=mixed(history.coverage),
         first_reads=mixed(history.first_reads),
         api_days=mixed(history.api_days), job_access=mixed(history.job_access),
+        source_days=mixed(history.source_days), rare_acts=mixed(history.rare_acts),
         nodes=mixed(history.nodes), edges=mixed(history.edges),
     )  # fmt: skip
     expected, found = score_all(history, SETTINGS), score_all(shuffled, SETTINGS)
