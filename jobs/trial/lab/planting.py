@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
+from jobs.trial.lab.cases_by_gap import GAP_INCIDENTS, GAP_LOOK_ALIKES
 from jobs.trial.lab.cases_by_job import JOB_INCIDENTS, JOB_LOOK_ALIKES
 from jobs.trial.lab.cases_by_place import PLACE_INCIDENTS, PLACE_LOOK_ALIKES
 from jobs.trial.lab.cases_by_rule import RULE_INCIDENTS, RULE_LOOK_ALIKES
@@ -51,6 +52,7 @@ ADDED: tuple[tuple[int, Cases, Cases], ...] = (
     (16, PLACE_INCIDENTS, PLACE_LOOK_ALIKES),
     (18, RULE_INCIDENTS, RULE_LOOK_ALIKES),
     (20, JOB_INCIDENTS, JOB_LOOK_ALIKES),
+    (22, GAP_INCIDENTS, GAP_LOOK_ALIKES),
 )
 """Incidents and look-alikes that are cast after the others, with the number of their generator."""
 
