@@ -43,6 +43,7 @@ from models.detectors import (
     service_misuse,
     shard_coverage,
     slow_drip,
+    supply_chain,
     telemetry_gap,
     unapproved,
 )
@@ -94,6 +95,7 @@ DETECTORS: tuple[Detector[Any], ...] = (
     Detector(service_misuse.score, service_misuse.ServiceMisuseSettings),
     Detector(shard_coverage.score, shard_coverage.ShardCoverageSettings),
     Detector(slow_drip.score, slow_drip.SlowDripSettings),
+    Detector(supply_chain.score, supply_chain.SupplyChainSettings),
     Detector(telemetry_gap.score, telemetry_gap.TelemetryGapSettings),
     Detector(unapproved.score, unapproved.UnapprovedSettings),
 )

@@ -105,6 +105,11 @@ SENTENCES = {
     # slow_drip
     "read_in_portions": "read {asset:assets} in portions on {portions:count} of {days:count} days "
     "({objects:count} of {total:count} objects, {repeats:count} repeated reads)",
+    # supply_chain
+    "no_build_reads_anew": "read nothing new as a build identity whose pipeline was changed",
+    "build_reads_anew": "{changer:identities} changed {act:word} in {where:assets} {days:count} "
+    "days ago, and {builder:identities} read {objects:amount} of {assets:assets}, which it never "
+    "read before the change",
     # telemetry_gap
     "changed_no_log": "changed no logging",
     "changed_logs": "ended or narrowed {changes:count} logs ({logs:assets})[ after taking "

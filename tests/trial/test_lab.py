@@ -20,6 +20,7 @@ import yaml
 
 from jobs.trial.lab import main, make_lab
 from jobs.trial.lab.api_cases import API_INCIDENTS, API_LOOK_ALIKES
+from jobs.trial.lab.cases_by_build import BUILD_INCIDENTS, BUILD_LOOK_ALIKES
 from jobs.trial.lab.cases_by_gap import GAP_INCIDENTS, GAP_LOOK_ALIKES
 from jobs.trial.lab.cases_by_job import JOB_INCIDENTS, JOB_LOOK_ALIKES
 from jobs.trial.lab.cases_by_place import PLACE_INCIDENTS
@@ -232,6 +233,7 @@ def test_every_case_is_planted_and_some_reach_the_last_day(logs: Logs) -> None:
             *RULE_INCIDENTS,
             *JOB_INCIDENTS,
             *GAP_INCIDENTS,
+            *BUILD_INCIDENTS,
         )
     }
     # The window is too short for a long leave.
@@ -243,6 +245,7 @@ def test_every_case_is_planted_and_some_reach_the_last_day(logs: Logs) -> None:
             *RULE_LOOK_ALIKES,
             *JOB_LOOK_ALIKES,
             *GAP_LOOK_ALIKES,
+            *BUILD_LOOK_ALIKES,
         )
     }
     assert {c["kind"] for c in logs.truth["look_alikes"]} == look_alikes
@@ -301,8 +304,8 @@ def test_every_incident_event_is_in_the_logs_under_its_user(logs: Logs) -> None:
     for case in logs.truth["incidents"]:
         assert len(case["event_ids"]) == sum(s["events"] for s in case["evidence"])
         owners = {who.get(i, "missing") for i in case["event_ids"]}
-        if case["kind"] in {f.__name__ for f in JOB_INCIDENTS}:
-            # The roles of their jobs read.
+        if case["kind"] in {f.__name__ for f in (*JOB_INCIDENTS, *BUILD_INCIDENTS)}:
+            # The roles of their jobs read, or the builds.
             assert owners > set(case["user_ids"]), case["kind"]
             continue
         assert owners == set(case["user_ids"]), case["kind"]

@@ -3,6 +3,11 @@
 from __future__ import annotations
 
 from tests.worlds import api_queries
+from tests.worlds.build_plants import (
+    account_of_a_namespace,
+    new_runner_reads_in_parts,
+    stays_away_after_a_cheap_look,
+)
 from tests.worlds.gap_plants import (
     keeps_a_heartbeat,
     takes_before_all_logs_of_the_bucket_end,
@@ -236,6 +241,11 @@ EVASIONS: dict[str, tuple[Plant, ...]] = {
     "service_misuse": (service_key_with_the_usual_agent,),
     "shard_coverage": (becomes_a_reader_of_whole_artefacts,),
     "slow_drip": (drips_unevenly_with_pauses,),
+    "supply_chain": (
+        stays_away_after_a_cheap_look,
+        new_runner_reads_in_parts,
+        account_of_a_namespace,
+    ),
     "telemetry_gap": (
         narrows_the_log_of_one_bucket,
         keeps_a_heartbeat,

@@ -13,6 +13,10 @@ from models.detectors import DETECTORS, detector_settings
 from models.detectors.signal import signal_frame
 from models.features.history import History
 from tests.worlds import api_queries
+from tests.worlds.build_plants import (
+    ci_reads_after_a_changed_workflow,
+    engineer_registers_a_runner,
+)
 from tests.worlds.gap_plants import silences_one_bucket_and_copies
 from tests.worlds.histories import HOME, World, approval
 from tests.worlds.job_plants import (
@@ -282,6 +286,7 @@ FIRING: dict[str, Plant] = {
     "service_misuse": service_key_on_a_laptop,
     "shard_coverage": leaver_copies_everything,
     "slow_drip": drip_of_five_shards_a_day,
+    "supply_chain": ci_reads_after_a_changed_workflow,
     "telemetry_gap": silences_one_bucket_and_copies,
     "unapproved": reads_beside_the_ticket,
 }
@@ -311,6 +316,7 @@ QUIET: dict[str, Plant] = {
     "service_misuse": backup_as_every_night,
     "shard_coverage": sweep_on_its_weekday,
     "slow_drip": reads_the_same_shards_daily,
+    "supply_chain": engineer_registers_a_runner,
     "telemetry_gap": reads_the_state_of_the_trail,
     "unapproved": reads_as_the_ticket_says,
 }

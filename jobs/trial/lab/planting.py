@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
+from jobs.trial.lab.cases_by_build import BUILD_INCIDENTS, BUILD_LOOK_ALIKES
 from jobs.trial.lab.cases_by_gap import GAP_INCIDENTS, GAP_LOOK_ALIKES
 from jobs.trial.lab.cases_by_job import JOB_INCIDENTS, JOB_LOOK_ALIKES
 from jobs.trial.lab.cases_by_place import PLACE_INCIDENTS, PLACE_LOOK_ALIKES
@@ -53,6 +54,7 @@ ADDED: tuple[tuple[int, Cases, Cases], ...] = (
     (18, RULE_INCIDENTS, RULE_LOOK_ALIKES),
     (20, JOB_INCIDENTS, JOB_LOOK_ALIKES),
     (22, GAP_INCIDENTS, GAP_LOOK_ALIKES),
+    (24, BUILD_INCIDENTS, BUILD_LOOK_ALIKES),
 )
 """Incidents and look-alikes that are cast after the others, with the number of their generator."""
 
