@@ -35,6 +35,11 @@ SENTENCES = {
     "{asset:assets}, together {share:share} in {days:count} days ({objects:count} objects; with "
     "{others:identities})",
     "nobody_completes": "read a part of {asset:assets}, not complemented by other readers",
+    # cross_team
+    "stayed_near": "took nothing far from the work of the team",
+    "went_far": "took {objects:amount} of {assets:assets} in 30 days, which only {users:count} of "
+    "{circle:count} colleagues used before; {share:share} of the colleagues' work is with its "
+    "owners",
     # dormant
     "was_at_work": "was at work in the weeks before",
     "woke": "took {objects:amount} ({assets:assets}) after {days:count} days without work",

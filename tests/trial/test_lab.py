@@ -25,6 +25,7 @@ from jobs.trial.lab.cases_by_gap import GAP_INCIDENTS, GAP_LOOK_ALIKES
 from jobs.trial.lab.cases_by_job import JOB_INCIDENTS, JOB_LOOK_ALIKES
 from jobs.trial.lab.cases_by_place import PLACE_INCIDENTS
 from jobs.trial.lab.cases_by_rule import RULE_INCIDENTS, RULE_LOOK_ALIKES
+from jobs.trial.lab.cases_by_team import TEAM_INCIDENTS, TEAM_LOOK_ALIKES
 from jobs.trial.lab.feed import SOURCES
 from jobs.trial.lab.look_alikes import LOOK_ALIKES
 from jobs.trial.lab.planting import INCIDENTS
@@ -234,6 +235,7 @@ def test_every_case_is_planted_and_some_reach_the_last_day(logs: Logs) -> None:
             *JOB_INCIDENTS,
             *GAP_INCIDENTS,
             *BUILD_INCIDENTS,
+            *TEAM_INCIDENTS,
         )
     }
     # The window is too short for a long leave.
@@ -246,6 +248,7 @@ def test_every_case_is_planted_and_some_reach_the_last_day(logs: Logs) -> None:
             *JOB_LOOK_ALIKES,
             *GAP_LOOK_ALIKES,
             *BUILD_LOOK_ALIKES,
+            *TEAM_LOOK_ALIKES,
         )
     }
     assert {c["kind"] for c in logs.truth["look_alikes"]} == look_alikes

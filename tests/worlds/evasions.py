@@ -31,6 +31,7 @@ from tests.worlds.plants import (
     reads_a_share,
     with_a_decoy,
 )
+from tests.worlds.team_plants import comes_every_third_day, hides_behind_harmless_reading
 
 
 def half_before_and_half_after_midnight(world: World) -> str:
@@ -225,6 +226,7 @@ EVASIONS: dict[str, tuple[Plant, ...]] = {
     "canary": (looks_at_the_decoy_and_is_refused,),
     "cluster_egress": (attaches_instead_of_exec,),
     "collusion": (parts_that_overlap_a_little,),
+    "cross_team": (comes_every_third_day, hides_behind_harmless_reading),
     "dormant": (looks_before_it_wakes,),
     "egress_budget": (sends_a_compressed_checkpoint,),
     "first_access": (lists_before_reading,),

@@ -34,6 +34,10 @@ from tests.worlds.place_plants import (
     wakes_and_reads,
 )
 from tests.worlds.scored_day import DAY, back
+from tests.worlds.team_plants import (
+    project_of_the_whole_team,
+    second_visit_to_a_far_checkpoint,
+)
 
 DECOY = "ckpt-decoy"
 SETTINGS = detector_settings({"canary": {"assets": [DECOY]}})
@@ -270,6 +274,7 @@ FIRING: dict[str, Plant] = {
     "canary": opens_the_decoy,
     "cluster_egress": researcher_enters_serving_pods,
     "collusion": three_read_a_third_each,
+    "cross_team": second_visit_to_a_far_checkpoint,
     "dormant": wakes_and_reads,
     "egress_budget": sends_a_checkpoint_home,
     "first_access": stranger_reads_frontier_checkpoint,
@@ -300,6 +305,7 @@ QUIET: dict[str, Plant] = {
     "canary": sweeps_all_but_the_decoy,
     "cluster_egress": operator_enters_pods,
     "collusion": team_reads_in_parallel,
+    "cross_team": project_of_the_whole_team,
     "dormant": comes_back_from_holiday,
     "egress_budget": reads_it_in_the_office,
     "first_access": new_step_of_the_own_run,
