@@ -28,6 +28,8 @@ TIES = ("account", "repository", "namespace", "organisation", "newborn")
 BROAD_TIES = ("organisation", "newborn")
 ADDING = ("runner", "key", "app", "token", "account")
 """Kinds of act that may bring a new identity."""
+ALIKE = 0.1
+"""Part of today's objects from which a reading of an earlier day is one alike."""
 SPACE = re.compile(r"k8s://[^/]+/([^/]+)")
 ACT_COLUMNS = ["user_id", "user_kind", "kind", "resource", "asset_id", "ago"]
 
@@ -126,7 +128,7 @@ def new_to_builder(history: History, taken: pd.DataFrame) -> NDArray[Any]:
     """How new each taking of today is to the identity, 0 to 1, shape (rows,).
 
     ``taken``: ``user_id``, ``asset_id``, ``objects``, ``family``, ``ago`` of the change. Days
-    before the change count on which the identity took half as many objects of the family or more:
+    before the change count on which the identity took ALIKE of the objects of the family or more:
     a cheap look before, or reading since the change, makes nothing known. Of assets whose objects
     nobody counts the days with a touch do, less the days since the change.
     """
@@ -142,7 +144,7 @@ def new_to_builder(history: History, taken: pd.DataFrame) -> NDArray[Any]:
         past.groupby(["user_id", "family", "then"])["objects_1"].max().rename("then_objects")
     ).reset_index()
     rows = taken.reset_index(names="row").merge(days, on=["user_id", "family"])
-    alike = rows[(rows["then"] > rows["ago"]) & (rows["then_objects"] >= rows["objects"] / 2)]
+    alike = rows[(rows["then"] > rows["ago"]) & (rows["then_objects"] >= rows["objects"] * ALIKE)]
     known = alike.groupby("row").size().reindex(taken.index).fillna(0).to_numpy(dtype=np.float64)
     counted = taken["family"].isin(set(family_of(history, covered["asset_id"]))).to_numpy()
     today = recent(history.pairs, history.day, ["user_id", "asset_id", "days_before"], 1)
