@@ -25,6 +25,7 @@ from schemas.tables.features import (
 )
 from schemas.tables.graph import GRAPH_EDGES, GRAPH_NODES
 from schemas.tables.jobs import JOB_ACCESS
+from schemas.tables.sources import RARE_ACTS, SOURCE_DAYS
 from schemas.tables.values import GRANT_DAYS, HISTORY_DAYS
 
 if TYPE_CHECKING:
@@ -49,6 +50,8 @@ HISTORY_READS = (
     Read(COVERAGE, LOOK_BACK_DAYS),
     Read(API_DAYS, MONTH_DAYS - 1),
     Read(JOB_ACCESS, LOOK_BACK_DAYS),
+    Read(SOURCE_DAYS, LOOK_BACK_DAYS),
+    Read(RARE_ACTS, LOOK_BACK_DAYS),
     Read(GRAPH_NODES),
     Read(GRAPH_EDGES),
 )
@@ -143,6 +146,8 @@ def _read_frames(
         "first_reads": frame(COVERAGE, day, MONTH_DAYS - 1, first_reads),
         "api_days": pd.concat([queries, frame(API_DAYS, day, week)], ignore_index=True),
         "job_access": frame(JOB_ACCESS, day, past),
+        "source_days": frame(SOURCE_DAYS, day, past),
+        "rare_acts": frame(RARE_ACTS, day, past),
         "nodes": frame(GRAPH_NODES, day),
         "edges": frame(GRAPH_EDGES, day),
     }

@@ -27,6 +27,7 @@ from models.detectors import (
     canary,
     cluster_egress,
     collusion,
+    cross_team,
     dormant,
     egress_budget,
     first_access,
@@ -44,6 +45,7 @@ from models.detectors import (
     shard_coverage,
     slow_drip,
     staging,
+    supply_chain,
     telemetry_gap,
     unapproved,
 )
@@ -79,6 +81,7 @@ DETECTORS: tuple[Detector[Any], ...] = (
     Detector(canary.score, canary.CanarySettings),
     Detector(cluster_egress.score, cluster_egress.ClusterEgressSettings),
     Detector(collusion.score, collusion.CollusionSettings),
+    Detector(cross_team.score, cross_team.CrossTeamSettings),
     Detector(dormant.score, dormant.DormantSettings),
     Detector(egress_budget.score, egress_budget.EgressBudgetSettings),
     Detector(first_access.score, first_access.FirstAccessSettings),
@@ -96,6 +99,7 @@ DETECTORS: tuple[Detector[Any], ...] = (
     Detector(shard_coverage.score, shard_coverage.ShardCoverageSettings),
     Detector(slow_drip.score, slow_drip.SlowDripSettings),
     Detector(staging.score, staging.StagingSettings),
+    Detector(supply_chain.score, supply_chain.SupplyChainSettings),
     Detector(telemetry_gap.score, telemetry_gap.TelemetryGapSettings),
     Detector(unapproved.score, unapproved.UnapprovedSettings),
 )

@@ -33,7 +33,7 @@ class History:
     * ``first_reads``: ``coverage`` of the 30 days that end with the day, with ``new_objects``;
     * ``api_days``: of the 30 days that end with the day; before the last seven of them without
       the columns of API_WEEK;
-    * ``job_access``: of the 90 days that end with the day;
+    * ``job_access``, ``source_days``, ``rare_acts``: of the 90 days that end with the day;
     * ``nodes``, ``edges``: the graph of the day.
 
     ``assets``: by ``asset_id`` every asset touched in the 90 days, with the most objects that were
@@ -55,6 +55,8 @@ class History:
     first_reads: pd.DataFrame
     api_days: pd.DataFrame
     job_access: pd.DataFrame
+    source_days: pd.DataFrame
+    rare_acts: pd.DataFrame
     nodes: pd.DataFrame
     edges: pd.DataFrame
     context: Context

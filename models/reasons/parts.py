@@ -52,6 +52,22 @@ WORDS = {
         "account": "by the service account of its namespace",
         "name": "only by the name of the session, which its opener chose",
     },
+    "build_act": {
+        "workflow": "a workflow, a pipeline or the rules of a branch",
+        "runner": "a runner",
+        "key": "a key for deployments",
+        "app": "an app",
+        "token": "a token",
+        "secret": "an environment or a secret",
+        "hook": "a webhook",
+        "image": "an image or a registry",
+        "account": "an account or a role",
+    },
+    "in_use": {
+        "same": "another log shows that it was in use",
+        "beside": "the rest of the log went on",
+        "elsewhere": "other logs went on",
+    },
     "tie": {
         "address": "an address",
         "network": "a network",

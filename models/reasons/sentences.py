@@ -35,6 +35,11 @@ SENTENCES = {
     "{asset:assets}, together {share:share} in {days:count} days ({objects:count} objects; with "
     "{others:identities})",
     "nobody_completes": "read a part of {asset:assets}, not complemented by other readers",
+    # cross_team
+    "stayed_near": "took nothing far from the work of the team",
+    "went_far": "took {objects:amount} of {assets:assets} in 30 days, which only {users:count} of "
+    "{circle:count} colleagues used before; {share:share} of the colleagues' work is with its "
+    "owners",
     # dormant
     "was_at_work": "was at work in the weeks before",
     "woke": "took {objects:amount} ({assets:assets}) after {days:count} days without work",
@@ -118,10 +123,21 @@ SENTENCES = {
     "packed_it": "packed in fewer objects",
     "sent_it": "sent on from there",
     "cleaned_up": "deleted there afterwards",
+    # supply_chain
+    "no_build_reads_anew": "read nothing new as a build identity whose pipeline was changed",
+    "build_reads_anew": "{changer:identities} changed {act:word} in {where:assets} {days:count} "
+    "days ago, and {builder:identities} read {objects:amount} of {assets:assets}, which it never "
+    "read before the change",
     # telemetry_gap
     "changed_no_log": "changed no logging",
     "changed_logs": "ended or narrowed {changes:count} logs ({logs:assets})[ after taking "
-    "{objects:amount} of sensitive assets in seven days]",
+    "{objects:amount} of sensitive assets in seven days][; {gap:reason}]",
+    "read_near_gap": "took {objects:amount} of sensitive assets ({assets:assets}) in a gap of a "
+    "log or right before it; {gap:reason}",
+    "log_is_silent": "the log {source:assets} had {observed:count} records[ of {scope:assets}] "
+    "from {first:clock} to {last:clock}, where {expected:count} are expected; {evidence:word}",
+    "log_is_late": "the log {source:assets} has nothing from {hours:clock} on, perhaps because it "
+    "comes late",
     # unapproved
     "took_nothing_unapproved": "took nothing sensitive without an approval",
     "took_unapproved": "took {objects:amount} that no approval covers ({assets:assets})[; "

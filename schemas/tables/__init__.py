@@ -27,6 +27,7 @@ from schemas.tables.jobs import JOB_ACCESS, JOBS
 from schemas.tables.quality import QUALITY
 from schemas.tables.runs import CONTEXT_FILES, RUNS
 from schemas.tables.signals import SIGNALS
+from schemas.tables.sources import RARE_ACTS, SOURCE_DAYS
 
 TABLES = (
     EVENTS,
@@ -38,6 +39,8 @@ TABLES = (
     PLACE_ACCESS,
     JOBS,
     JOB_ACCESS,
+    SOURCE_DAYS,
+    RARE_ACTS,
     ASSET_DAYS,
     NOVELTY,
     PLACE_DAYS,

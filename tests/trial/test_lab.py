@@ -20,11 +20,14 @@ import yaml
 
 from jobs.trial.lab import main, make_lab
 from jobs.trial.lab.api_cases import API_INCIDENTS, API_LOOK_ALIKES
+from jobs.trial.lab.cases_by_build import BUILD_INCIDENTS, BUILD_LOOK_ALIKES
+from jobs.trial.lab.cases_by_gap import GAP_INCIDENTS, GAP_LOOK_ALIKES
 from jobs.trial.lab.cases_by_grant import GRANT_INCIDENTS, GRANT_LOOK_ALIKES
 from jobs.trial.lab.cases_by_job import JOB_INCIDENTS, JOB_LOOK_ALIKES
 from jobs.trial.lab.cases_by_place import PLACE_INCIDENTS
 from jobs.trial.lab.cases_by_rule import RULE_INCIDENTS, RULE_LOOK_ALIKES
 from jobs.trial.lab.cases_by_stage import STAGE_INCIDENTS, STAGE_LOOK_ALIKES
+from jobs.trial.lab.cases_by_team import TEAM_INCIDENTS, TEAM_LOOK_ALIKES
 from jobs.trial.lab.feed import SOURCES
 from jobs.trial.lab.look_alikes import LOOK_ALIKES
 from jobs.trial.lab.planting import INCIDENTS
@@ -237,6 +240,9 @@ def test_every_case_is_planted_and_some_reach_the_last_day(logs: Logs) -> None:
             *JOB_INCIDENTS,
             *GRANT_INCIDENTS,
             *STAGE_INCIDENTS,
+            *GAP_INCIDENTS,
+            *BUILD_INCIDENTS,
+            *TEAM_INCIDENTS,
         )
     }
     # The window is too short for a long leave.
@@ -249,6 +255,9 @@ def test_every_case_is_planted_and_some_reach_the_last_day(logs: Logs) -> None:
             *JOB_LOOK_ALIKES,
             *GRANT_LOOK_ALIKES,
             *STAGE_LOOK_ALIKES,
+            *GAP_LOOK_ALIKES,
+            *BUILD_LOOK_ALIKES,
+            *TEAM_LOOK_ALIKES,
         )
     }
     assert {c["kind"] for c in logs.truth["look_alikes"]} == look_alikes
@@ -308,11 +317,29 @@ def test_every_incident_event_is_in_the_logs_under_its_user(logs: Logs) -> None:
     for case in logs.truth["incidents"]:
         assert len(case["event_ids"]) == sum(s["events"] for s in case["evidence"])
         owners = {who.get(i, "missing") for i in case["event_ids"]}
-        if case["kind"] in {f.__name__ for f in JOB_INCIDENTS}:
-            # The roles of their jobs read.
+        if case["kind"] in {f.__name__ for f in (*JOB_INCIDENTS, *BUILD_INCIDENTS)}:
+            # The roles of their jobs read, or the builds.
             assert owners > set(case["user_ids"]), case["kind"]
             continue
         assert owners == set(case["user_ids"]), case["kind"]
+
+
+def test_the_silent_bucket_has_no_records_of_others(logs: Logs) -> None:
+    case = next(c for c in logs.truth["incidents"] if c["kind"] == "silent_bucket")
+    reads = [r for r in logs.trail if r["eventID"] in set(case["event_ids"])]
+    bucket = {r["requestParameters"]["bucketName"] for r in reads if r["eventName"] == "GetObject"}
+    last = datetime.fromisoformat(case["evidence"][-1]["to"])
+    planted = {i for each in logs.truth["incidents"] for i in each["event_ids"]}
+    gap = [
+        r
+        for r in logs.trail
+        if r["eventName"] == "GetObject"
+        and r["eventID"] not in planted
+        and r["requestParameters"]["bucketName"] in bucket
+        and 5100 < (datetime.fromisoformat(r["eventTime"]) - last).total_seconds() < 5 * 3600
+    ]
+    # Services of the vendor read without an asset.
+    assert len(bucket) == 1 and len(gap) < 10
 
 
 def test_bytes_and_objects_of_a_bulk_copy_add_up(logs: Logs) -> None:

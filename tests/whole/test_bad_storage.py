@@ -25,6 +25,8 @@ from tests.worlds.good_job import CONFIG, DAY, NEXT_DAY, rows_of, stage, written
         ("api_days", "aggregate", ["signals", "findings"]),
         ("place_access", "aggregate", ["features", "signals", "findings"]),
         ("job_access", "aggregate", ["signals", "findings"]),
+        ("source_days", "aggregate", ["signals", "findings"]),
+        ("rare_acts", "aggregate", ["signals", "findings"]),
         ("place_days", "features", ["signals", "findings"]),
         ("grants", "features", ["signals", "findings"]),
         ("steps", "features", ["signals", "findings"]),

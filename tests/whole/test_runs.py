@@ -38,7 +38,8 @@ def test_a_run_adds_a_row_for_each_stage(job: Path) -> None:
     assert ingest["outputs"]["events"] == table_version(storage, EVENTS)
     assert aggregate["inputs"] == {"events": ingest["outputs"]["events"]}
     assert aggregate["outputs"]["access"] == table_version(storage, ACCESS)
-    tables = ("access", "object_access", "place_access", "api_days", "jobs", "job_access")
+    tables = ("access", "object_access", "place_access", "api_days", "jobs", "job_access",
+              "source_days", "rare_acts")  # fmt: skip
     assert aggregate["writings"] == dict.fromkeys(tables, 1)
     assert all(row["seconds"] > 0 and row["started"].tzinfo for row in rows)
 

@@ -12,6 +12,7 @@ from schemas.tables.access import ACCESS, OBJECT_ACCESS, PLACE_ACCESS
 from schemas.tables.api import API_DAYS
 from schemas.tables.events import EVENTS
 from schemas.tables.jobs import JOB_ACCESS, JOBS
+from schemas.tables.sources import RARE_ACTS, SOURCE_DAYS
 from tests.worlds.raw_logs import DAY, job_config, rows_of, write_context
 
 if TYPE_CHECKING:
@@ -100,6 +101,12 @@ def aggregated(spark: SparkSession, folder: Path, rows: Rows) -> tuple[Rows, Row
 def places_of_day(spark: SparkSession, folder: Path) -> Rows:
     """``place_access`` of the day that :func:`aggregated` made in the folder."""
     return rows_of(spark, _config(folder), PLACE_ACCESS)
+
+
+def sources_of_day(spark: SparkSession, folder: Path) -> tuple[Rows, Rows]:
+    """``source_days`` and ``rare_acts`` of the day that :func:`aggregated` made in the folder."""
+    config = _config(folder)
+    return rows_of(spark, config, SOURCE_DAYS), rows_of(spark, config, RARE_ACTS)
 
 
 def _config(folder: Path) -> JobConfig:

@@ -3,6 +3,15 @@
 from __future__ import annotations
 
 from tests.worlds import api_queries, grants, stagings
+from tests.worlds.build_plants import (
+    account_of_a_namespace,
+    new_runner_reads_in_parts,
+    stays_away_after_a_cheap_look,
+)
+from tests.worlds.gap_plants import (
+    keeps_a_heartbeat,
+    takes_before_all_logs_of_the_bucket_end,
+)
 from tests.worlds.histories import HOME, World, approval
 from tests.worlds.job_plants import jobs_in_small_parts_under_false_names
 from tests.worlds.place_plants import (
@@ -22,6 +31,7 @@ from tests.worlds.plants import (
     reads_a_share,
     with_a_decoy,
 )
+from tests.worlds.team_plants import comes_every_third_day, hides_behind_harmless_reading
 
 
 def half_before_and_half_after_midnight(world: World) -> str:
@@ -216,6 +226,7 @@ EVASIONS: dict[str, tuple[Plant, ...]] = {
     "canary": (looks_at_the_decoy_and_is_refused,),
     "cluster_egress": (attaches_instead_of_exec,),
     "collusion": (parts_that_overlap_a_little,),
+    "cross_team": (comes_every_third_day, hides_behind_harmless_reading),
     "dormant": (looks_before_it_wakes,),
     "egress_budget": (sends_a_compressed_checkpoint,),
     "first_access": (lists_before_reading,),
@@ -242,6 +253,15 @@ EVASIONS: dict[str, tuple[Plant, ...]] = {
         stagings.rehearses_with_harmless_content,
         stagings.copies_on_and_cleans_up,
     ),
-    "telemetry_gap": (narrows_the_log_of_one_bucket,),
+    "supply_chain": (
+        stays_away_after_a_cheap_look,
+        new_runner_reads_in_parts,
+        account_of_a_namespace,
+    ),
+    "telemetry_gap": (
+        narrows_the_log_of_one_bucket,
+        keeps_a_heartbeat,
+        takes_before_all_logs_of_the_bucket_end,
+    ),
     "unapproved": (writes_a_ticket_for_oneself,),
 }

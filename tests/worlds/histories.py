@@ -26,6 +26,7 @@ from tests.worlds.features import features_of
 from tests.worlds.graphs import graph_of
 from tests.worlds.job_reads import job_frame, ordinary_jobs
 from tests.worlds.place_days import place_access_frame, place_days_of
+from tests.worlds.source_logs import Silence, act_frame, source_frame
 from tests.worlds.steps import bytes_in, steps_of
 
 FIRST = date(2026, 8, 3)  # a Monday
@@ -60,6 +61,7 @@ class Event:
     chosen: bool = False
     linked: bool = False
     account: str = ""
+    effect: str = ""
 
 
 @dataclass
@@ -73,6 +75,7 @@ class World:
     events: list[Event] = field(default_factory=list)
     queries: list[dict[str, Any]] = field(default_factory=list)
     jobs: list[dict[str, Any]] = field(default_factory=list)
+    silences: list[Silence] = field(default_factory=list)
 
     def shards(self, asset: str) -> list[str]:
         """Names of the asset's objects."""
@@ -100,7 +103,7 @@ class World:
         return replace(
             self,
             events=list(self.events), queries=list(self.queries), jobs=list(self.jobs),
-            approvals=list(self.approvals),
+            approvals=list(self.approvals), silences=list(self.silences),
             directory=[dict(row) for row in self.directory],
         )  # fmt: skip
 
@@ -302,7 +305,14 @@ def history_of(world: World, day: date, frames: tuple[pd.DataFrame, pd.DataFrame
     """The detectors' input of a day; ``frames``: access and object_access, made once."""
     access, objects = frames or frames_of(world)
     places = place_access_frame(world.events)
-    return history_from(access, objects, context_of(world), day, places, world.queries, world.jobs)
+    made = history_from(access, objects, context_of(world), day, places, world.queries, world.jobs)
+    first = day - timedelta(days=HISTORY_DAYS - 1)
+    logged = [event for event in world.events if first <= event.day <= day]
+    return replace(
+        made,
+        source_days=source_frame(logged, world.assets, world.silences),
+        rare_acts=act_frame(logged),
+    )
 
 
 def history_from(access: pd.DataFrame, objects: pd.DataFrame, context: Context, day: date,
@@ -340,6 +350,8 @@ def history_from(access: pd.DataFrame, objects: pd.DataFrame, context: Context, 
         first_reads=coverage[coverage["day"] >= month],
         api_days=api_frame(queries, day),
         job_access=job_frame(jobs, first, day),
+        source_days=source_frame([], {}, []),
+        rare_acts=act_frame([]),
         nodes=nodes,
         edges=edges,
         context=context,

@@ -13,6 +13,11 @@ from models.detectors import DETECTORS, detector_settings
 from models.detectors.signal import signal_frame
 from models.features.history import History
 from tests.worlds import api_queries, stagings
+from tests.worlds.build_plants import (
+    ci_reads_after_a_changed_workflow,
+    engineer_registers_a_runner,
+)
+from tests.worlds.gap_plants import silences_one_bucket_and_copies
 from tests.worlds.histories import HOME, World, approval
 from tests.worlds.job_plants import (
     first_job_on_the_own_artefact,
@@ -29,6 +34,10 @@ from tests.worlds.place_plants import (
     wakes_and_reads,
 )
 from tests.worlds.scored_day import DAY, back
+from tests.worlds.team_plants import (
+    project_of_the_whole_team,
+    second_visit_to_a_far_checkpoint,
+)
 
 DECOY = "ckpt-decoy"
 SETTINGS = detector_settings({"canary": {"assets": [DECOY]}})
@@ -265,6 +274,7 @@ FIRING: dict[str, Plant] = {
     "canary": opens_the_decoy,
     "cluster_egress": researcher_enters_serving_pods,
     "collusion": three_read_a_third_each,
+    "cross_team": second_visit_to_a_far_checkpoint,
     "dormant": wakes_and_reads,
     "egress_budget": sends_a_checkpoint_home,
     "first_access": stranger_reads_frontier_checkpoint,
@@ -282,7 +292,8 @@ FIRING: dict[str, Plant] = {
     "shard_coverage": leaver_copies_everything,
     "slow_drip": drip_of_five_shards_a_day,
     "staging": stagings.staged_exit_today,
-    "telemetry_gap": stops_the_trail,
+    "supply_chain": ci_reads_after_a_changed_workflow,
+    "telemetry_gap": silences_one_bucket_and_copies,
     "unapproved": reads_beside_the_ticket,
 }
 
@@ -295,6 +306,7 @@ QUIET: dict[str, Plant] = {
     "canary": sweeps_all_but_the_decoy,
     "cluster_egress": operator_enters_pods,
     "collusion": team_reads_in_parallel,
+    "cross_team": project_of_the_whole_team,
     "dormant": comes_back_from_holiday,
     "egress_budget": reads_it_in_the_office,
     "first_access": new_step_of_the_own_run,
@@ -312,6 +324,7 @@ QUIET: dict[str, Plant] = {
     "shard_coverage": sweep_on_its_weekday,
     "slow_drip": reads_the_same_shards_daily,
     "staging": stagings.packs_a_release_each_week,
+    "supply_chain": engineer_registers_a_runner,
     "telemetry_gap": reads_the_state_of_the_trail,
     "unapproved": reads_as_the_ticket_says,
 }

@@ -1,4 +1,4 @@
-"""Stage ``aggregate``: ``events`` → the day's access by asset, object, place, model and job.
+"""Stage ``aggregate``: ``events`` → the day's access by asset, object, place, model, job, source.
 
 All later stages read these tables, which are 100–1000 times smaller than ``events``. Python
 never sees an event here. Two passes over the day's events fill two scratch tables (distinct ways of
@@ -29,6 +29,8 @@ from jobs.stages.aggregate.count_once import each_access_once
 from jobs.stages.aggregate.job_access import account_rows, job_access_rows, no_job_access_rows
 from jobs.stages.aggregate.object_access import object_rows
 from jobs.stages.aggregate.place_access import place_rows
+from jobs.stages.aggregate.rare_acts import act_rows
+from jobs.stages.aggregate.source_days import source_rows
 from jobs.stages.aggregate.submissions import job_rows
 from jobs.stages.sql import computed_once
 from jobs.stages.stage import Outcome, Read, Stage, StageTables
@@ -39,13 +41,14 @@ from schemas.tables.access import ACCESS, OBJECT_ACCESS, PLACE_ACCESS
 from schemas.tables.api import API_DAYS
 from schemas.tables.events import EVENTS
 from schemas.tables.jobs import JOB_ACCESS, JOB_DAYS, JOBS
+from schemas.tables.sources import RARE_ACTS, SOURCE_DAYS
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame
 
     from schemas.context import Context
 
-WRITES = (ACCESS, OBJECT_ACCESS, PLACE_ACCESS, JOBS, JOB_ACCESS, API_DAYS)
+WRITES = (ACCESS, OBJECT_ACCESS, PLACE_ACCESS, JOBS, JOB_ACCESS, API_DAYS, SOURCE_DAYS, RARE_ACTS)
 
 
 def aggregate_day(tables: StageTables, config: JobConfig, day: date) -> Outcome:
@@ -57,6 +60,7 @@ def aggregate_day(tables: StageTables, config: JobConfig, day: date) -> Outcome:
     events = tables.read(EVENTS).selectExpr(
         *others, *(f"{value} as {name}" for name, value in (ACTOR | more).items())
     )
+    tables.replace(source_rows(events, day), SOURCE_DAYS)
     context = load_context(config.context, day)
     assets = context.assets
     listed = sorted(set(assets.loc[assets["kind"].isin(MANIFEST_KINDS), "asset_id"]))
@@ -70,6 +74,7 @@ def aggregate_day(tables: StageTables, config: JobConfig, day: date) -> Outcome:
         tables.replace(access_rows(ways, objects, sizes, day), ACCESS)
         tables.replace(object_rows(objects, events, followed, day), OBJECT_ACCESS)
         tables.replace(place_rows(ways, objects, day), PLACE_ACCESS)
+        tables.replace(act_rows(events, ways, day), RARE_ACTS)
         _replace_jobs(tables, config, context, (events, ways, objects), scratch)
         queried = any(FORMATS[source.format].tells_models for source in config.sources)
         queries = (

@@ -29,12 +29,14 @@ from jobs.trial.bench.population import (
 from jobs.trial.bench.population_jobs import job_rows
 from jobs.trial.bench.population_places import place_rows
 from jobs.trial.bench.population_queries import query_rows
+from jobs.trial.bench.population_sources import act_rows, source_rows
 from schemas.tables.access import ACCESS, HOURLY, OBJECT_ACCESS, PLACE_ACCESS
 from schemas.tables.api import API_DAYS
 from schemas.tables.jobs import JOB_ACCESS
+from schemas.tables.sources import RARE_ACTS, SOURCE_DAYS
 from schemas.tables.spec import Table
 
-MADE = (ACCESS, OBJECT_ACCESS, PLACE_ACCESS, API_DAYS, JOB_ACCESS)
+MADE = (ACCESS, OBJECT_ACCESS, PLACE_ACCESS, API_DAYS, JOB_ACCESS, SOURCE_DAYS, RARE_ACTS)
 """Tables whose rows are made."""
 ROWS_DRAWN = 15.0
 """Mean draws of an active identity; some repeat a row, and 13 rows remain."""
@@ -131,10 +133,9 @@ def make_day(population: Population, number: int, day: date, seed: int) -> tuple
     access = _access_columns(population, touches, reads, number, midnight, rng)
     objects = _object_columns(population, touches, reads, midnight)
     made = _table(ACCESS, day, access)
-    places = place_rows(made, schema_of(PLACE_ACCESS))
-    queries = query_rows(made, schema_of(API_DAYS))
-    jobs = job_rows(made, schema_of(JOB_ACCESS))
-    return made, _table(OBJECT_ACCESS, day, objects), places, queries, jobs
+    makers = (place_rows, query_rows, job_rows, source_rows, act_rows)
+    rest = (make(made, schema_of(table)) for make, table in zip(makers, MADE[2:], strict=True))
+    return made, _table(OBJECT_ACCESS, day, objects), *rest
 
 
 def schema_of(table: Table) -> pa.Schema:

@@ -47,8 +47,9 @@ def _path(feed: Feed, source: str, day: int, name: str) -> Path:
 def _write_files(feed: Feed, source: str, day: int, texts: list[str]) -> None:
     size = FILE_RECORDS[source]
     parts = [texts[i : i + size] for i in range(0, len(texts), size)]
-    for i, part in enumerate(parts):
+    for i, places in enumerate(parts):
         tag, minute = next(feed.hexadecimal), 1440 * (i + 1) // (len(parts) + 1) // 5 * 5
+        part = [text for text in places if text]  # a silent log leaves a place empty
         hhmm = f"{minute // 60:02d}{minute % 60:02d}"
         compact = feed.lab.iso(day).replace("-", "")
         if source == "aws_cloudtrail":

@@ -68,6 +68,7 @@ class Feed:
         self.truncate_day = int(rng.integers(0, lab.days))
         self.truncated: list[str] = []
         self.malformed = dict.fromkeys(SOURCES, 0)
+        self.silent = False  # the log keeps out the event noted last
 
     def day_of(self, t: float) -> int:
         """Day index of an epoch time."""
@@ -95,20 +96,27 @@ class Feed:
         u = self.uniform
         if next(u) < 0.0004:
             text = text[:-1] + ',"xPreviewField":{"build":7,"tags":["a",null]}}'
-            self.unknown_fields[source] += 1
+            self.unknown_fields[source] += not self.silent
+        # The place of a silent record stays, so that all others keep their files and ids.
+        text = "" if self.silent else text
         second = t - self.lab.t0
         arrival = second + 60 + 840 * next(u)
         folder = int(arrival // DAY) + self._delay(source, int(second // DAY), second % DAY)
         folder = min(folder, int(second // DAY) + 2)
-        self.rows[source] += 1
+        self.rows[source] += not self.silent
         self.buffer.setdefault(folder, {}).setdefault(source, []).append((arrival, text))
         if next(u) < 0.01:
-            self.duplicates[source] += 1
+            self.duplicates[source] += not self.silent
             again = folder + (next(u) < 0.2 and folder < int(second // DAY) + 2)
             self.buffer.setdefault(again, {}).setdefault(source, []).append((arrival + 9000, text))
 
     def note(self, source: str, t: float, event_id: str, asset: str, item: str, moved: int) -> None:
         """Count one event of a source, and add it to the evidence of the current case."""
-        self.counts[source] += 1
-        if self.case is not None:
+        self.silent = any(
+            each.lacks(source, t, asset)
+            for each in self.lab.silences
+            if self.case is None or (each.assets and not self.case.is_incident)
+        )
+        self.counts[source] += not self.silent
+        if self.case is not None and not self.silent:
             self.case.note(t, self.day_of(t), event_id, asset, item, moved)

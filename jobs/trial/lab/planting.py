@@ -6,11 +6,14 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
+from jobs.trial.lab.cases_by_build import BUILD_INCIDENTS, BUILD_LOOK_ALIKES
+from jobs.trial.lab.cases_by_gap import GAP_INCIDENTS, GAP_LOOK_ALIKES
 from jobs.trial.lab.cases_by_grant import GRANT_INCIDENTS, GRANT_LOOK_ALIKES
 from jobs.trial.lab.cases_by_job import JOB_INCIDENTS, JOB_LOOK_ALIKES
 from jobs.trial.lab.cases_by_place import PLACE_INCIDENTS, PLACE_LOOK_ALIKES
 from jobs.trial.lab.cases_by_rule import RULE_INCIDENTS, RULE_LOOK_ALIKES
 from jobs.trial.lab.cases_by_stage import STAGE_INCIDENTS, STAGE_LOOK_ALIKES
+from jobs.trial.lab.cases_by_team import TEAM_INCIDENTS, TEAM_LOOK_ALIKES
 from jobs.trial.lab.casting import Plan, Rng
 from jobs.trial.lab.incidents_by_accounts import (
     copy_to_foreign_account,
@@ -55,6 +58,9 @@ ADDED: tuple[tuple[int, Cases, Cases], ...] = (
     (20, JOB_INCIDENTS, JOB_LOOK_ALIKES),
     (22, GRANT_INCIDENTS, GRANT_LOOK_ALIKES),
     (24, STAGE_INCIDENTS, STAGE_LOOK_ALIKES),
+    (26, GAP_INCIDENTS, GAP_LOOK_ALIKES),
+    (28, BUILD_INCIDENTS, BUILD_LOOK_ALIKES),
+    (30, TEAM_INCIDENTS, TEAM_LOOK_ALIKES),
 )
 """Incidents and look-alikes that are cast after the others, with the number of their generator."""
 

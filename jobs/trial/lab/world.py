@@ -95,6 +95,27 @@ class Person:
     new_team: tuple[int, str] | None = None
 
 
+@dataclass(frozen=True)
+class SilentLog:
+    """A time in which a log lacks a share of its records, of some assets (none: of everything).
+
+    Which records those are depends on their time alone: of each ten minutes all or none.
+    """
+
+    source: str
+    begin: float
+    end: float
+    assets: frozenset[str] = frozenset()
+    share: float = 1.0
+
+    def lacks(self, source: str, t: float, asset: str) -> bool:
+        """Whether a record is kept out."""
+        if source != self.source or not self.begin <= t < self.end:
+            return False
+        drawn = int(t // 600) * 2_654_435_761 % 1000 / 1000
+        return (not self.assets or asset in self.assets) and drawn < self.share
+
+
 @dataclass
 class Lab:
     """Everything fixed before the first log line is written."""
@@ -114,6 +135,7 @@ class Lab:
     foreign: list[tuple[str, str]]
     approvals: list[tuple[str, str, str, str, str, str, str]] = field(default_factory=list)
     cast: set[str] = field(default_factory=set)
+    silences: list[SilentLog] = field(default_factory=list)
     tagged: dict[tuple[str, int], object] = field(default_factory=dict)
 
     @property

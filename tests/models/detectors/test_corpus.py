@@ -199,6 +199,7 @@ def test_order_of_rows_does_not_matter(planted: Callable[..., Any]) -> None:
         api_days=mixed(history.api_days), job_access=mixed(history.job_access),
         place_access=mixed(history.place_access), grants=mixed(history.grants),
         steps=mixed(history.steps),
+        source_days=mixed(history.source_days), rare_acts=mixed(history.rare_acts),
         nodes=mixed(history.nodes), edges=mixed(history.edges),
     )  # fmt: skip
     expected, found = score_all(history, SETTINGS), score_all(shuffled, SETTINGS)

@@ -319,6 +319,7 @@ def test_stages_on_an_engine(
     )
     from schemas.tables.graph import GRAPH_EDGES, GRAPH_NODES
     from schemas.tables.jobs import JOB_ACCESS
+    from schemas.tables.sources import RARE_ACTS, SOURCE_DAYS
     from tests.worlds.features import features_of
 
     config = job_config(tmp_path, alert_budget=3)
@@ -331,6 +332,8 @@ def test_stages_on_an_engine(
               (PAIRS, features.pairs), (ENTITY_DAYS, features.entity_days),
               (GRANTS, history.grants), (STEPS, history.steps), (API_DAYS, history.api_days),
               (JOB_ACCESS, history.job_access),
+              (API_DAYS, history.api_days), (JOB_ACCESS, history.job_access),
+              (SOURCE_DAYS, history.source_days), (RARE_ACTS, history.rare_acts),
               (GRAPH_NODES, history.nodes), (GRAPH_EDGES, history.edges))  # fmt: skip
     for table, rows in tables:
         for day in sorted(set(rows["day"])):

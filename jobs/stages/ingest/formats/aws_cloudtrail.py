@@ -23,6 +23,7 @@ from functools import reduce
 from jobs.stages.ingest.addresses import address
 from jobs.stages.ingest.formats.log_format import JsonRecords, LogFormat, Wrapper
 from jobs.stages.ingest.vendors.aws_actions import CLASSES
+from jobs.stages.ingest.vendors.aws_log_changes import LOG_CHANGE
 from jobs.stages.ingest.vendors.aws_openings import GRANTEES, OPENED_TO, openings
 from jobs.stages.sql import (
     NO_TEXT,
@@ -311,6 +312,7 @@ COLUMNS = {
             "identity_type": f"{IDENTITY}.type",
             "issued_credential": "case when r.eventSource = 'sts.amazonaws.com' then "
             "r.responseElements.credentials.accessKeyId end",
+            "log_change": LOG_CHANGE,
             "range": f"coalesce({PARAMETERS}.Range, {PARAMETERS}.`x-amz-copy-source-range`)",
             "recipient_account": "r.recipientAccountId",
             "region": "r.awsRegion",
