@@ -14,13 +14,17 @@ import pandas as pd
 
 from models.features.assets import families, listed_assets
 from models.features.people import teams
-from models.features.rows import recent
+from models.features.rows import Floats, recent
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping, Set
+
     from models.features.history import History
 
 LEAST_MATES = 2
 """Mates who have to use an asset of the smallest team before it is near."""
+FEW_MATES = 2
+"""Mates whose work tells half of what a large team's tells; nobody's tells nothing."""
 
 
 @dataclass(frozen=True)
@@ -42,7 +46,8 @@ def far_takings(history: History, nearness: Nearness) -> pd.DataFrame:
     them, else today's), ``users`` (mates who used its family before the day), ``circle`` (mates),
     ``share`` (of the circle's work that is with the owners), ``distance``: 0 near to 1 far. An
     asset is as near as the larger of both: the mates who use it ÷ ``nearness.mates`` of the circle,
-    and the share ÷ ``nearness.work``. Assets of the own team are at 0. Assets without an owner are
+    and the share ÷ ``nearness.work``. The distance shrinks for circles of few, and is 0 for whoever
+    has no mates. Assets of the own team are at 0. Assets without an owner are
     those of the team whose identities touch them most.
     """
     taken = _taken(history)
@@ -50,24 +55,49 @@ def far_takings(history: History, nearness: Nearness) -> pd.DataFrame:
     if taken.empty:
         return taken.assign(**dict.fromkeys(columns, 0.0))
     before = _before(history)
-    circles = _circles(history, sorted(set(taken["user_id"])))
-    owner = _owners(history, before)
     declared = teams(history.context)
-    by_user = {str(user): part for user, part in before.groupby("user_id")}
-    rows = []
-    for user, asset, family in taken[["user_id", "asset_id", "family"]].itertuples(index=False):
-        circle, of = circles[user], owner.get(asset, "")
-        parts = [by_user[mate] for mate in circle if mate in by_user]
-        users = sum((part["family"] == family).any() for part in parts)
-        total = sum(float(part["weight"].sum()) for part in parts)
-        with_owner = sum(float(part.loc[part["owner"] == of, "weight"].sum()) for part in parts)
-        share = with_owner / total if of and total > 0 else 0.0
-        needed = max(LEAST_MATES, nearness.mates * len(circle))
-        near = max(users / needed, share / nearness.work if nearness.work > 0 else 0.0)
-        own = bool(of) and declared.get(user) == of
-        rows.append((users, len(circle), share, 0.0 if own else max(0.0, 1.0 - near)))
-    found = pd.DataFrame(rows, columns=columns, index=taken.index)
-    return pd.concat([taken, found], axis=1)
+    mates = _mates(history, set(taken["user_id"]))
+    owner = _owners(history, before)
+    rows = taken.assign(
+        owner=[owner.get(asset, "") for asset in taken["asset_id"]],
+        of=[_circle_of(user, declared) for user in taken["user_id"]],
+        team=[declared.get(user, "") for user in taken["user_id"]],
+    )
+    own = rows[["user_id", "of"]].drop_duplicates().rename(columns={"user_id": "mate"})
+    own = own.merge(mates, on=["of", "mate"]).assign(user_id=lambda found: found["mate"])
+    use = before[["user_id", "family"]].drop_duplicates().assign(weight=1.0)
+    users = _without_own(rows, mates, own, use, ["family"])
+    work = before[["user_id", "owner", "weight"]]
+    with_owner = np.where(rows["owner"] != "", _without_own(rows, mates, own, work, ["owner"]), 0.0)
+    total = _without_own(rows, mates, own, work, [])
+    size = _without_own(rows, mates, own, mates[["mate"]].drop_duplicates().assign(weight=1.0), [])
+    share = np.divide(with_owner, total, out=np.zeros(len(rows)), where=total > 0)
+    near = np.maximum(
+        users / np.maximum(LEAST_MATES, nearness.mates * size),
+        share / nearness.work if nearness.work > 0 else 0.0,
+    )
+    ours = (rows["owner"] != "") & (rows["owner"] == rows["team"])
+    told = size / (size + FEW_MATES)
+    distance = np.where(ours, 0.0, np.maximum(0.0, 1.0 - near) * told)
+    return taken.assign(users=users, circle=size, share=share, distance=distance)
+
+
+def _without_own(
+    rows: pd.DataFrame, mates: pd.DataFrame, own: pd.DataFrame, use: pd.DataFrame, by: list[str]
+) -> Floats:
+    """Sum of ``use`` of the circle of each row, less the part of the row's own identity; ≥ 0.
+
+    ``use``: ``user_id`` or ``mate``, the columns ``by``, ``weight``. ``mates``, ``own``: ``of``
+    (circle) and ``mate``; ``own`` has the identities of ``rows`` that are in their own circle.
+    """
+    use = use.rename(columns={"user_id": "mate"})
+    whole = mates.merge(use, on="mate").groupby(["of", *by])["weight"].sum().rename("whole")
+    mine = own.merge(use, on="mate").groupby(["user_id", *by])["weight"].sum().rename("mine")
+    sums = rows.join(whole, on=["of", *by])["whole"].fillna(0.0).to_numpy(dtype=np.float64)
+    part = rows.join(mine, on=["user_id", *by])["mine"].fillna(0.0).to_numpy(dtype=np.float64)
+    rest = np.maximum(0.0, sums - part)
+    # What is left of sums of fractions is no use.
+    return np.asarray(np.where(rest < 1e-9 * sums, 0.0, rest), dtype=np.float64)
 
 
 def _taken(history: History) -> pd.DataFrame:
@@ -117,24 +147,21 @@ def _owners(history: History, before: pd.DataFrame) -> dict[str, str]:
     return found
 
 
-def _circles(history: History, users: list[str]) -> dict[str, list[str]]:
-    """Mates of each user: of the declared team, without one the learned peers."""
+def _circle_of(user: str, declared: Mapping[str, str]) -> str:
+    """Name of the circle: that of the declared team, else one of the user's own."""
+    return f"team {declared[user]}" if user in declared else f"peers {user}"
+
+
+def _mates(history: History, users: Set[str]) -> pd.DataFrame:
+    """``of`` (circle) and ``mate`` of the circles of ``users``; teams hold the user as well."""
     nodes = history.nodes
     nodes = nodes[(nodes["node_type"] == "user") & (nodes["day"] == history.day)]
-    people = nodes[nodes["kind"] != "service"]
     declared = teams(history.context)
-    members: dict[str, list[str]] = {}
-    for user in sorted(people["node_id"].astype(str)):
-        if user in declared:
-            members.setdefault(declared[user], []).append(user)
-    peers = dict(zip(nodes["node_id"], nodes["peers"], strict=True))
-    found = {}
-    for user in users:
-        learned = peers.get(user)
-        circle = (
-            members.get(declared[user], [])
-            if user in declared
-            else ([] if learned is None else list(learned))
-        )
-        found[user] = [mate for mate in circle if mate != user]
-    return found
+    wanted = {declared[user] for user in users if user in declared}
+    people = [str(user) for user in nodes.loc[nodes["kind"] != "service", "node_id"]]
+    pairs = [(_circle_of(user, declared), user) for user in people if declared.get(user) in wanted]
+    alone = nodes[nodes["node_id"].isin([user for user in users if user not in declared])]
+    for user, peers in zip(alone["node_id"].astype(str), alone["peers"], strict=True):
+        learned = () if peers is None else peers
+        pairs += [(_circle_of(user, declared), str(mate)) for mate in learned if mate != user]
+    return pd.DataFrame(pairs, columns=["of", "mate"])

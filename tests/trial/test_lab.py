@@ -20,17 +20,12 @@ import yaml
 
 from jobs.trial.lab import main, make_lab
 from jobs.trial.lab.api_cases import API_INCIDENTS, API_LOOK_ALIKES
-from jobs.trial.lab.cases_by_build import BUILD_INCIDENTS, BUILD_LOOK_ALIKES
-from jobs.trial.lab.cases_by_gap import GAP_INCIDENTS, GAP_LOOK_ALIKES
-from jobs.trial.lab.cases_by_grant import GRANT_INCIDENTS, GRANT_LOOK_ALIKES
-from jobs.trial.lab.cases_by_job import JOB_INCIDENTS, JOB_LOOK_ALIKES
-from jobs.trial.lab.cases_by_place import PLACE_INCIDENTS
-from jobs.trial.lab.cases_by_rule import RULE_INCIDENTS, RULE_LOOK_ALIKES
-from jobs.trial.lab.cases_by_stage import STAGE_INCIDENTS, STAGE_LOOK_ALIKES
-from jobs.trial.lab.cases_by_team import TEAM_INCIDENTS, TEAM_LOOK_ALIKES
+from jobs.trial.lab.cases_by_build import BUILD_INCIDENTS
+from jobs.trial.lab.cases_by_job import JOB_INCIDENTS
+from jobs.trial.lab.cases_by_place import PLACE_LOOK_ALIKES
 from jobs.trial.lab.feed import SOURCES
 from jobs.trial.lab.look_alikes import LOOK_ALIKES
-from jobs.trial.lab.planting import INCIDENTS
+from jobs.trial.lab.planting import ADDED, INCIDENTS
 
 ROOT = Path(__file__).resolve().parents[2]
 pytestmark = pytest.mark.slow
@@ -229,38 +224,13 @@ def test_another_seed_is_another_lab(small: Path, tmp_path: Path) -> None:
 
 
 def test_every_case_is_planted_and_some_reach_the_last_day(logs: Logs) -> None:
-    planted = {c["kind"] for c in logs.truth["incidents"]}
-    assert planted == {
-        f.__name__
-        for f in (
-            *INCIDENTS,
-            *API_INCIDENTS,
-            *PLACE_INCIDENTS,
-            *RULE_INCIDENTS,
-            *JOB_INCIDENTS,
-            *GRANT_INCIDENTS,
-            *STAGE_INCIDENTS,
-            *GAP_INCIDENTS,
-            *BUILD_INCIDENTS,
-            *TEAM_INCIDENTS,
-        )
-    }
+    added = [(each.__name__ for each in cases) for _, cases, _ in ADDED]
+    every = {f.__name__ for f in (*INCIDENTS, *API_INCIDENTS)}.union(*added)
+    assert {case["kind"] for case in logs.truth["incidents"]} == every
     # The window is too short for a long leave.
-    look_alikes = {
-        f.__name__
-        for f in (
-            *LOOK_ALIKES,
-            *API_LOOK_ALIKES,
-            *RULE_LOOK_ALIKES,
-            *JOB_LOOK_ALIKES,
-            *GRANT_LOOK_ALIKES,
-            *STAGE_LOOK_ALIKES,
-            *GAP_LOOK_ALIKES,
-            *BUILD_LOOK_ALIKES,
-            *TEAM_LOOK_ALIKES,
-        )
-    }
-    assert {c["kind"] for c in logs.truth["look_alikes"]} == look_alikes
+    added = [(f.__name__ for f in cases if f not in PLACE_LOOK_ALIKES) for *_, cases in ADDED]
+    every = {f.__name__ for f in (*LOOK_ALIKES, *API_LOOK_ALIKES)}.union(*added)
+    assert {case["kind"] for case in logs.truth["look_alikes"]} == every
     assert any(c["last_day"] == logs.truth["last_day"] for c in logs.truth["incidents"])
 
 

@@ -47,8 +47,7 @@ OBJECTS_READ = 12
 """Mean objects that an identity reads of a checkpoint or dataset on a day."""
 PORTION_SHARE = 5
 """Every fifth person reads a new portion of the dataset each day; the others read the same."""
-RANGED = 0.01
-"""Share of object reads that ask for ranges."""
+RANGED = 0.01  # share of object reads that ask for ranges
 CHUNK = 8 * 1024**2
 CLASSES = ("clone", "copy", "execute", "inspect", "list", "query", "read", "write")
 CLONE, COPY, _, INSPECT, LIST, _, READ, _ = range(len(CLASSES))
@@ -390,9 +389,9 @@ def _times(seconds: NDArray[Any]) -> pa.Array:
     return pa.array(seconds * 1_000_000).cast(TYPES["timestamp"])
 
 
-def _single(values: Any, codes: Codes, present: NDArray[np.bool_] | None = None) -> pa.ListArray:
+def _single(values: Any, codes: Codes, present: NDArray[np.bool_] | bool = True) -> pa.ListArray:
     """Lists of one value, or of none where ``present`` is false."""
-    kept = np.ones(len(codes), dtype=np.bool_) if present is None else present
+    kept = np.broadcast_to(present, len(codes))
     return _lists(_taken(values, codes[kept]), kept.astype(np.int64))
 
 

@@ -6,7 +6,8 @@ from dataclasses import replace
 
 import pandas as pd
 
-from tests.worlds.histories import World, empty_context
+from tests.worlds.contexts import context_of
+from tests.worlds.histories import World
 from tests.worlds.plants import (
     DAY,
     Plant,
@@ -83,7 +84,7 @@ def test_more_content_weighs_more(planted: Planted) -> None:
 
 def test_without_a_directory_the_learned_peers_are_the_circle(planted: Planted) -> None:
     history, user = planted(second_visit_to_a_far_checkpoint)
-    nameless = replace(history.context, directory=empty_context().directory)
+    nameless = replace(history.context, directory=context_of(World()).directory)
     rows = score_of("cross_team", replace(history, context=nameless)).set_index("entity")
     assert rows.at[user, "statistic"] == rows["statistic"].max() > 0
 
