@@ -164,4 +164,5 @@ def _mates(history: History, users: Set[str]) -> pd.DataFrame:
     for user, peers in zip(alone["node_id"].astype(str), alone["peers"], strict=True):
         learned = () if peers is None else peers
         pairs += [(_circle_of(user, declared), str(mate)) for mate in learned if mate != user]
-    return pd.DataFrame(pairs, columns=["of", "mate"])
+    # Sums of fractions depend on their order.
+    return pd.DataFrame(sorted(pairs), columns=["of", "mate"])
