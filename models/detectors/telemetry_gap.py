@@ -73,7 +73,7 @@ def score(history: History, settings: TelemetryGapSettings) -> list[Signal]:
     kinds = ["user_id", "user_kind"]
     everyone = active_or_in(history, pd.concat([changes[kinds], reads[kinds]]))
     changed, read = (dict(iter(rows.groupby("user_id"))) for rows in (changes, reads))
-    taken = _sensitive_taken(history)
+    taken = _sensitive_taken(history, set(changed))
     signals = []
     for user, kind in each_row(everyone):
         own, near = changed.get(user), read.get(user)
@@ -225,9 +225,10 @@ def _reads(history: History, gaps: list[Any]) -> pd.DataFrame:
     return pd.concat(parts, ignore_index=True)
 
 
-def _sensitive_taken(history: History) -> dict[str, pd.Series]:
-    """Objects of each sensitive asset that an identity took in the last days, most first."""
+def _sensitive_taken(history: History, users: set[str]) -> dict[str, pd.Series]:
+    """Objects of each sensitive asset that each of ``users`` took in the last days, most first."""
     sums = sensitive_of_week(history)
+    sums = sums[sums["user_id"].isin(users)]
     sums = sums.assign(objects=sums["objects"].clip(lower=1))
     sums = sums.sort_values(["objects", "asset_id"], ascending=[False, True])
     return {

@@ -159,8 +159,13 @@ def _of_days(sums: Floats, days: NDArray[np.bool_], quantile: float) -> Floats:
     answer: Floats = np.zeros(len(sums))
     enough = days.sum(axis=1) >= LEAST_DAYS
     if enough.any():
-        values = np.where(days[enough], sums[enough], np.nan)
-        answer[enough] = np.nanquantile(values, quantile, axis=1)
+        # As nanquantile, which takes a hundred times as long for many short rows.
+        ordered = np.sort(np.where(days[enough], sums[enough], np.inf), axis=1)
+        place = quantile * (days[enough].sum(axis=1) - 1)
+        low = np.floor(place).astype(np.int64)
+        each, part = np.arange(len(ordered)), place - low
+        below, above = ordered[each, low], ordered[each, np.ceil(place).astype(np.int64)]
+        answer[enough] = below + part * (above - below)
     return answer
 
 

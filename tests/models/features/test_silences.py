@@ -12,7 +12,7 @@ import pandas as pd
 
 from models.features.gap_people import reaches, scope_of
 from models.features.history import History
-from models.features.silences import Silence, find_silences
+from models.features.silences import Silence, _of_days, find_silences
 from schemas.tables.sources import SOURCE_DAYS
 from tests.worlds.histories import empty_history
 
@@ -150,3 +150,14 @@ def test_the_log_of_a_bucket_is_its_own_and_that_of_a_trail_is_everyones() -> No
     assert reaches("arn:aws:cloudtrail:us-east-1:111122223333:trail/main", "s3://ckpt", scopes)
     assert not reaches("github://lab/-", "s3://ckpt", scopes)
     assert scope_of("k8s://prod/ns/pods/a") == "k8s://prod" and scope_of("x") == "-"
+
+
+def test_quantiles_of_marked_days_are_those_of_numpy() -> None:
+    draw = np.random.default_rng(4)
+    sums, marked = draw.poisson(9.0, (40, 90)).astype(float), draw.random((40, 90)) < 0.3
+    marked[3] = False
+    for quantile in (0.1, 0.5):
+        found = _of_days(sums, marked, quantile)
+        expected = [np.quantile(row[days], quantile) if days.any() else 0.0
+                    for row, days in zip(sums, marked, strict=True)]  # fmt: skip
+        np.testing.assert_allclose(found, expected)
