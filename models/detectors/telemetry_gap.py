@@ -73,7 +73,7 @@ def score(history: History, settings: TelemetryGapSettings) -> list[Signal]:
     kinds = ["user_id", "user_kind"]
     everyone = active_or_in(history, pd.concat([changes[kinds], reads[kinds]]))
     changed, read = (dict(iter(rows.groupby("user_id"))) for rows in (changes, reads))
-    taken = _sensitive_taken(history, set(changed))
+    taken = _sensitive_taken(history, set(changes["user_id"]))
     signals = []
     for user, kind in each_row(everyone):
         own, near = changed.get(user), read.get(user)
