@@ -190,7 +190,7 @@ def small(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def logs(tmp_path_factory: pytest.TempPathFactory) -> Logs:
     """The smallest lab with every incident and look-alike."""
     folder = tmp_path_factory.mktemp("medium") / "lab"
-    make_lab(folder, seed=11, people=56, services=9, days=9)
+    make_lab(folder, seed=11, people=64, services=9, days=9)
     return Logs(folder)
 
 
