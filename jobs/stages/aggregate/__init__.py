@@ -60,14 +60,14 @@ def aggregate_day(tables: StageTables, config: JobConfig, day: date) -> Outcome:
     events = tables.read(EVENTS).selectExpr(
         *others, *(f"{value} as {name}" for name, value in (ACTOR | more).items())
     )
-    tables.replace(source_rows(events, day), SOURCE_DAYS)
     context = load_context(config.context, day)
     assets = context.assets
     listed = sorted(set(assets.loc[assets["kind"].isin(MANIFEST_KINDS), "asset_id"]))
     ids = [(asset_id,) for asset_id in listed]
     followed = tables.spark.createDataFrame(ids, "asset_id string").hint("broadcast")
     with staging_folder(config.storage) as scratch:
-        events, twice = each_access_once(events, config.sources, f"{scratch}/counted_once.parquet")
+        logged = events
+        events, twice = each_access_once(logged, config.sources, f"{scratch}/counted_once.parquet")
         ways = computed_once(ways_of_access(events), f"{scratch}/ways.parquet")
         objects = computed_once(touched_objects(events), f"{scratch}/objects.parquet")
         sizes = tables.spark.createDataFrame(asset_sizes(context), ASSET_SIZES).hint("broadcast")
@@ -75,6 +75,7 @@ def aggregate_day(tables: StageTables, config: JobConfig, day: date) -> Outcome:
         tables.replace(object_rows(objects, events, followed, day), OBJECT_ACCESS)
         tables.replace(place_rows(ways, objects, day), PLACE_ACCESS)
         tables.replace(act_rows(events, ways, day), RARE_ACTS)
+        tables.replace(source_rows(logged, day), SOURCE_DAYS)
         _replace_jobs(tables, config, context, (events, ways, objects), scratch)
         queried = any(FORMATS[source.format].tells_models for source in config.sources)
         queries = (
