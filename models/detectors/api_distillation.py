@@ -9,12 +9,13 @@ import numpy as np
 import pandas as pd
 
 from models.detectors.settings import DetectorSettings
-from models.detectors.signal import Signal
+from models.detectors.signal import MOST_RELATED, Signal
 from models.features.api_keys import ApiKeys, api_keys
 from models.features.novelty import trust_after
 from models.features.rings import Ring, find_rings
 from models.features.rows import active_entities, each_row
 from models.features.settings import Number, Whole
+from models.features.takings import leader_of
 from models.reasons.parts import Amount, Assets, Count, Identities, Word
 from models.reasons.reason import Reason
 
@@ -22,9 +23,6 @@ if TYPE_CHECKING:
     from models.features.history import History
 
 USUAL_QUANTILE = 0.9
-LEADER_SHARE = 0.5
-MOST_RELATED = 200
-"""Other identities that a signal names."""
 
 
 class ApiDistillationSettings(DetectorSettings):
@@ -99,14 +97,9 @@ def score(history: History, settings: ApiDistillationSettings) -> list[Signal]:
 
 
 def _leader(keys: ApiKeys, pool: _Pool, acted: set[str]) -> str | None:
-    """The first by name of those who acted and took LEADER_SHARE of the largest amount or more.
-
-    The largest itself would be another one each day, and each would be a new finding.
-    """
+    """Who leads the pool among those who acted; see :func:`leader_of`."""
     facts = keys.facts.iloc[pool.ring.keys]
-    sums = facts[facts["user_id"].isin(acted)].groupby("user_id")["tokens"].sum()
-    large = sums[sums >= LEADER_SHARE * sums.max()]
-    return str(min(large.index)) if len(large) else None
+    return leader_of(facts[facts["user_id"].isin(acted)].groupby("user_id")["tokens"].sum())
 
 
 def _pool(keys: ApiKeys, ring: Ring, trust: float, settings: ApiDistillationSettings) -> _Pool:

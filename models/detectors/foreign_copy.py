@@ -14,7 +14,7 @@ import numpy as np
 import pandas as pd
 
 from models.detectors.settings import DetectorSettings
-from models.detectors.signal import Signal
+from models.detectors.signal import MOST_RELATED, Signal
 from models.features.assets import (
     EVIDENCE_ASSETS,
     assets_below,
@@ -26,7 +26,7 @@ from models.features.novelty import trust_after
 from models.features.places import OwnPlaces, gifts, own_places
 from models.features.rows import Floats, active_or_in, each_row, log_days
 from models.features.settings import Number, Texts, Whole
-from models.features.takings import sensitive_of_week
+from models.features.takings import leader_of, sensitive_of_week
 from models.reasons.parts import Amount, Assets, Count, Destinations, Identities
 from models.reasons.reason import Reason
 from schemas.tables.values import MAX_LISTED
@@ -37,12 +37,9 @@ if TYPE_CHECKING:
 KEYS = ["user_id", "asset_id", "action_class"]
 Rows = list[dict[Hashable, Any]]
 LINK = "link://signed"
-LEADER_SHARE = 0.5
 USER_SHARE = 0.8
 """Part of the value that counts for the user of a grant, so that its opener leads the story: the
 opener is one of ours, whom somebody can ask."""
-MOST_RELATED = 200
-"""Other identities that a signal names."""
 
 
 class ForeignCopySettings(DetectorSettings):
@@ -225,10 +222,11 @@ def _describe_use(used: pd.DataFrame, everyone: pd.DataFrame, known: set[str]) -
     return found
 
 
-def _leader(rows: pd.DataFrame) -> str:
-    """The first by name of those who took LEADER_SHARE of the largest amount or more."""
-    sums = rows.drop_duplicates(["user_id", "asset_id"]).groupby("user_id")["objects"].sum()
-    return str(min(sums[sums >= LEADER_SHARE * sums.max()].index))
+def _leader(rows: pd.DataFrame) -> str | None:
+    """Who leads a party; see :func:`leader_of`."""
+    return leader_of(
+        rows.drop_duplicates(["user_id", "asset_id"]).groupby("user_id")["objects"].sum()
+    )
 
 
 def _best(rows: pd.DataFrame) -> pd.DataFrame:

@@ -15,10 +15,11 @@ from models.features.people import people
 from models.features.rows import Floats, active_entities, each_row, log_days, recent
 from models.features.settings import Number, Whole
 from models.features.takings import weigh_takings, whole_objects
-from models.features.travel import OWN_ZONES, impossible_travel, presence
+from models.features.travel import impossible_travel, presence
 from models.reasons.parts import Amount, Assets, Count, Networks
 from models.reasons.reason import Reason
 from schemas.tables.features import PLACE_DAYS
+from schemas.tables.values import OUR_ZONES
 
 if TYPE_CHECKING:
     from models.features.history import History
@@ -82,7 +83,7 @@ def _strangeness(history: History, settings: NewPlaceSettings) -> pd.DataFrame:
     there, the more it is on a journey: up to ``of_move`` of the strangeness goes.
     """
     rows = recent(history.place_days, history.day, PLACE_COLUMNS, 1)
-    rows = rows[(rows["events"] > rows["failures"]) & ~rows["zone"].isin(OWN_ZONES)]
+    rows = rows[(rows["events"] > rows["failures"]) & ~rows["zone"].isin(OUR_ZONES)]
     rows = rows.reset_index(drop=True)
     past = recent(history.entity_days, history.day, ["user_id"])
     count = past.loc[past["ago"] > 0, "user_id"].nunique()

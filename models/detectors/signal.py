@@ -23,6 +23,8 @@ SIGNAL_COLUMNS = (
     "related_users",
 )
 """Columns of :func:`signal_frame`, as in schemas.tables.signals."""
+MOST_RELATED = 200
+"""Other identities that a signal names."""
 
 
 @dataclass(frozen=True, slots=True)

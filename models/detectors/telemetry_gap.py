@@ -11,7 +11,7 @@ import pandas as pd
 from models.detectors.settings import DetectorSettings
 from models.detectors.signal import Signal
 from models.features.assets import EVIDENCE_ASSETS, assets_below
-from models.features.gap_people import each_gap, log_changes, reaches, readers_of_gap
+from models.features.gap_people import log_changes, reaches, readers_of_gap
 from models.features.rows import active_or_in, each_row
 from models.features.settings import Number, Whole
 from models.features.silences import WHOLE, Silence, find_silences
@@ -66,7 +66,7 @@ def score(history: History, settings: TelemetryGapSettings) -> list[Signal]:
         float(settings.silent_share), float(settings.least_records), float(settings.beside),
         float(settings.elsewhere),
     )  # fmt: skip
-    gaps = each_gap(find_silences(history, rule))
+    gaps = list(each_row(find_silences(history, rule)))
     present = set(history.access.loc[history.access["day"] == history.day, "user_id"]) - {""}
     changes = _changes(history, settings, gaps)
     changes, reads = changes[changes["user_id"].isin(present)], _reads(history, gaps)

@@ -13,6 +13,7 @@ from models.features.api import API_DAYS_BACK
 from models.features.memory import remembered
 from models.features.people import people
 from models.features.rows import Codes, Floats, explode, recent
+from schemas.tables.values import OUR_ZONES
 
 if TYPE_CHECKING:
     from models.features.history import History
@@ -28,7 +29,8 @@ BIRTH_DAYS = 4
 """Length of the spans in which births are close together."""
 SETTLED_DAYS = 5
 """Earlier days at a place from which it is usual for a person or service."""
-OWN_ZONES = ("corp/", "vpn/", "datacenter/")
+OWN_NETWORKS = tuple(f"{zone}/" for zone in OUR_ZONES)
+"""Beginnings of networks that are ours."""
 PRIVATE = re.compile(
     r"10\.|127\.|192\.168\.|172\.(1[6-9]|2\d|3[01])\.|100\.(6[4-9]|[7-9]\d|1[01]\d|12[0-7])\."
     r"|fe80|f[cd][0-9a-f]{2}:",
@@ -79,7 +81,7 @@ def api_keys(history: History) -> ApiKeys:
     facts["rhythm"] = _rhythms(week, count)
     networks, addresses = _items(week, "networks"), _items(week, "addresses")
     addresses = addresses[~_is_private(addresses["value"])]
-    ours = networks["value"].str.startswith(OWN_ZONES) | _is_private(networks["value"])
+    ours = networks["value"].str.startswith(OWN_NETWORKS) | _is_private(networks["value"])
     facts["outside"] = ~facts.index.isin(networks.loc[ours, "key"])
     facts["earlier"] = _earlier_keys(month, facts)
     return ApiKeys(

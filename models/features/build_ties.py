@@ -23,9 +23,8 @@ from schemas.acts import BUILD_ACTS
 if TYPE_CHECKING:
     from models.features.history import History
 
-TIES = ("account", "repository", "namespace", "organisation", "newborn")
-"""How an identity is tied to a change; the last two hold for many identities."""
 BROAD_TIES = ("organisation", "newborn")
+"""Ties to a change that hold for many identities; others are account, repository, namespace."""
 ADDING = ("runner", "key", "app", "token", "account")
 """Kinds of act that may bring a new identity."""
 ALIKE = 0.1

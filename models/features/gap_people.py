@@ -12,10 +12,11 @@ import numpy as np
 import pandas as pd
 
 from models.features.assets import listed_assets
-from models.features.rows import each_row, explode_structs, recent
+from models.features.rows import explode_structs, recent
 from models.features.silences import WHOLE
 from models.features.takings import weigh_takings
 from schemas.acts import LOG_ACT
+from schemas.tables.sources import SCOPE_PATTERN
 from schemas.tables.values import SENSITIVE, TAKE_CLASSES
 
 if TYPE_CHECKING:
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
 
 HOURS_BEFORE = 2
 """Hours before a gap that count as right before it."""
-SCOPE = re.compile(r"(?:host|model)://|[a-z0-9+.-]+://[^/]*")
+SCOPE = re.compile(SCOPE_PATTERN)
 FAMILIES = (("s3", "aws", "arn:aws"), ("gs", "gcp", "bigquery"), ("azure", "https"))
 """Starts of URIs of things whose logs one setting may change together."""
 
@@ -122,8 +123,3 @@ def _sensitive_below(history: History, gap: Any) -> set[str]:
         for asset, pattern in zip(listed.index, listed["pattern"], strict=True)
         if scope_of(str(pattern)) in scopes
     }
-
-
-def each_gap(gaps: pd.DataFrame) -> list[Any]:
-    """The gaps as named tuples."""
-    return list(each_row(gaps))

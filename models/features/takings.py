@@ -19,6 +19,8 @@ USUAL_WORK = 1 / 3
 """Weight of the work on assets touched on many days before, in the usual amounts."""
 HALF_NEW_DAYS = 2
 """Days with a touch that make an asset half as new."""
+LEADER_SHARE = 0.5
+"""Part of the largest amount of a group from which somebody may lead it."""
 LEAST_EXCESS, FULL_EXCESS = 1.0, 3.0
 """Doublings beyond the usual amount from which an asset is no usual work, and wholly not."""
 
@@ -76,6 +78,16 @@ def _excess(history: History, taken: pd.DataFrame) -> Floats:
     share = (today - usual.to_numpy() - LEAST_EXCESS) / (FULL_EXCESS - LEAST_EXCESS)
     excess: Floats = np.clip(share, 0.0, 1.0)
     return excess
+
+
+def leader_of(taken: pd.Series) -> str | None:
+    """The first by name of those who took LEADER_SHARE of the largest amount or more.
+
+    ``taken``: amounts by identity. The largest itself would be another one each day, and each would
+    be a new finding. None where nobody took anything.
+    """
+    large = taken[taken >= LEADER_SHARE * taken.max()]
+    return str(min(large.index)) if len(large) else None
 
 
 def whole_objects(objects: Floats, statistic: Floats) -> Floats:

@@ -15,15 +15,14 @@ import numpy as np
 import pandas as pd
 
 from models.features.rows import Floats, recent
+from schemas.tables.values import OUR_ZONES
 
 if TYPE_CHECKING:
     from models.features.history import History
 
 EARTH_KM = 6371.0
-OWN_ZONES = ("corp", "vpn", "datacenter")
-"""Zones whose addresses say nothing of where a person is."""
 MACHINE_ZONES = ("datacenter", "cloud")
-STILL_ZONES = (*OWN_ZONES, "cloud")
+STILL_ZONES = (*OUR_ZONES, "cloud")
 """Zones whose addresses do not travel with a person."""
 DAY_HOURS = 24
 

@@ -98,21 +98,12 @@ def repetition(row: Any, shown: Sequence[Any], facts: Circumstances) -> tuple[fl
     It halves every ``half_life_days``. Growth of the statistic and new leading assets are no
     repetition.
     """
-    most, since = 0.0, ""
     assets = set(row.asset_ids)
+    told = []
     for old in shown:
-        age = (facts.day - old.day).days
-        if age <= 0:
-            continue
         alike = len(assets & set(old.asset_ids)) / len(assets) if assets else 1.0
-        grown = 1.0
-        if row.statistic > 0:
-            grown = min(1.0, max(0.0, old.statistic) / row.statistic)
-        part = 0.5 ** (age / facts.rules.half_life_days) * alike * grown
-        most = max(most, part)
-        if part > 0 and (not since or str(old.day) < since):
-            since = str(old.day)
-    return most, since
+        told.append((old.day, alike * _kept(old.statistic, row.statistic)))
+    return _faded(told, facts.day, facts.rules.half_life_days)
 
 
 def told_before(
@@ -125,15 +116,24 @@ def told_before(
     most ENTITY_MOST of the evidence is dulled, less for evidence that has grown. The share halves
     every ``half_life`` days. Entries of others that name the entity do not count.
     """
-    share, since = 0.0, ""
-    for old in entries:
-        age = (day - old.day).days
-        if age <= 0 or not old.evidence > 0:
-            continue
-        grown = min(1.0, old.evidence / raw) if raw > 0 else 1.0
-        share = max(share, ENTITY_MOST * grown * 0.5 ** (age / half_life))
-        since = min(since or str(old.day), str(old.day))
-    return share, since
+    known = [old for old in entries if old.evidence > 0]
+    told = [(old.day, ENTITY_MOST * _kept(old.evidence, raw)) for old in known]
+    return _faded(told, day, half_life)
+
+
+def _kept(old: float, new: float) -> float:
+    """How far ``old`` reaches up to ``new``, 0 to 1: what has grown was told in part only."""
+    return min(1.0, max(0.0, old) / new) if new > 0 else 1.0
+
+
+def _faded(told: Iterable[tuple[date, float]], day: date, half_life: float) -> tuple[float, str]:
+    """The largest share of what earlier days told, halved every ``half_life`` days; first day."""
+    parts = {
+        old: 0.5 ** ((day - old).days / half_life) * share
+        for old, share in sorted(told)
+        if old < day and share > 0
+    }
+    return max(parts.values(), default=0.0), str(min(parts, default=""))
 
 
 def suppression(

@@ -6,6 +6,9 @@ from schemas.acts import ACT_KINDS, EFFECTS
 from schemas.tables.spec import Column, Table
 from schemas.tables.values import USER_KINDS
 
+SCOPE_PATTERN = "(?:host|model)://|[a-z0-9+.-]+://[^/]*"
+"""Start of a resource's URI that names the part of a source that may be logged by itself."""
+
 SOURCE_DAYS = Table(
     name="source_days",
     stage="aggregate",

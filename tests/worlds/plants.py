@@ -335,6 +335,12 @@ def score_of(name: str, history: History, settings_: Any = None) -> pd.DataFrame
     return signal_frame(DETECTOR_OF[name].score(history, settings_ or SETTINGS[name]))
 
 
+def statistic_of(name: str, planted: Planted, plant: Plant) -> float:
+    """A detector's statistic of the identity that a case names."""
+    history, user = planted(plant)
+    return float(score_of(name, history).set_index("entity").at[user, "statistic"])
+
+
 def signals_of(name: str, history: History, user: str) -> pd.DataFrame:
     """A detector's signals about one identity."""
     rows = score_of(name, history)

@@ -10,14 +10,12 @@ from datetime import date
 from typing import TYPE_CHECKING
 
 from jobs.stages.sql import exprs
+from schemas.tables.sources import SCOPE_PATTERN
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame
 
-SCOPE = (
-    "coalesce(nullif(regexp_extract(resource, "
-    "'^(?:host|model)://|^[a-z0-9+.-]+://[^/]*', 0), ''), '-')"
-)
+SCOPE = f"coalesce(nullif(regexp_extract(resource, '^(?:{SCOPE_PATTERN})', 0), ''), '-')"
 """SQL of the part of a source that may be logged by itself."""
 
 

@@ -6,7 +6,7 @@ from datetime import date
 from functools import reduce
 from typing import TYPE_CHECKING
 
-from jobs.stages.features.pairs import names_any
+from jobs.stages.features.pairs import SUCCEEDED, names_any
 from schemas.tables.values import ARCHIVE_WORDS, CONTENT_CLASSES, OUR_ZONES, STORES
 
 if TYPE_CHECKING:
@@ -15,7 +15,6 @@ if TYPE_CHECKING:
 KEYS = ("user_id", "step", "place", "source")
 STORED = " or ".join(f"startswith(asset_id, '{store}')" for store in STORES)
 TO_STORE = " or ".join(f"startswith(place, '{store}')" for store in STORES)
-SUCCEEDED = "events > failures"
 KNOWN = "coalesce(bytes_out, bytes_estimated)"
 OF_ACCESS = {
     "collect": ("sensitive and action_class in ('read', 'clone')", KNOWN),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import partial
 
 import pandas as pd
 
@@ -16,6 +17,7 @@ from tests.worlds.plants import (
     assert_quiet,
     back,
     score_of,
+    statistic_of,
 )
 from tests.worlds.team_plants import (
     FAR,
@@ -24,10 +26,7 @@ from tests.worlds.team_plants import (
     second_visit_to_a_far_checkpoint,
 )
 
-
-def value_of(planted: Planted, plant: Plant) -> float:
-    history, user = planted(plant)
-    return float(score_of("cross_team", history).set_index("entity").at[user, "statistic"])
+value_of = partial(statistic_of, "cross_team")
 
 
 def test_fires(planted: Planted, usual: pd.DataFrame) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import partial
 
 import pandas as pd
 import pytest
@@ -23,12 +24,10 @@ from tests.worlds.plants import (
     assert_quiet,
     back,
     score_of,
+    statistic_of,
 )
 
-
-def value_of(planted: Planted, plant: Plant) -> float:
-    history, user = planted(plant)
-    return float(score_of("supply_chain", history).set_index("entity").at[user, "statistic"])
+value_of = partial(statistic_of, "supply_chain")
 
 
 def test_fires(planted: Planted, usual: pd.DataFrame) -> None:

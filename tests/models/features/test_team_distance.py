@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from dataclasses import replace
 
 import numpy as np
-import pandas as pd
 import pytest
 
-from models.features.assets import listed_assets
 from models.features.history import History
 from models.features.people import teams
 from models.features.team_distance import (
@@ -60,14 +58,14 @@ def slowly(history: History, user: str, asset: str, family: str) -> tuple[float,
     return users, len(circle), share, 0.0 if own else max(0.0, 1.0 - near) * told
 
 
+def without_teams(history: History) -> History:
+    nobody = history.context.directory.assign(team="")
+    return replace(history, context=replace(history.context, directory=nobody))
+
+
 @pytest.mark.parametrize("declared", [True, False])
-def test_the_distance_is_that_of_a_slow_count(
-    history: History, declared: bool, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    if not declared:
-        nobody: Callable[..., dict[str, str]] = lambda context: {}  # noqa: E731
-        monkeypatch.setattr("models.features.team_distance.teams", nobody)
-        monkeypatch.setitem(globals(), "teams", nobody)
+def test_the_distance_is_that_of_a_slow_count(history: History, declared: bool) -> None:
+    history = history if declared else without_teams(history)
     found = far_takings(history, NEARNESS)
     assert len(found) > 20
     assert (found["distance"] > 0).any()
@@ -80,14 +78,8 @@ def test_the_distance_is_that_of_a_slow_count(
 
 
 def test_whoever_has_no_mates_is_far_from_nothing(history: History) -> None:
-    listed = listed_assets(history.context)
-    assert len(listed)
     nodes = history.nodes.assign(peers=[[] for _ in range(len(history.nodes))])
-    alone = history.context.__class__(
-        **{**history.context.__dict__, "directory": history.context.directory.assign(team="")}
-    )
-    lonely = History(**{**history.__dict__, "nodes": nodes, "context": alone})
-    found = far_takings(lonely, NEARNESS)
-    assert len(found) and isinstance(found, pd.DataFrame)
+    found = far_takings(replace(without_teams(history), nodes=nodes), NEARNESS)
+    assert len(found)
     assert not found["circle"].any()
     assert not found["distance"].any()
