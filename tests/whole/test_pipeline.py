@@ -39,7 +39,7 @@ KILL_AFTER_SECONDS = (3.0, 5.0, 7.0)
 @pytest.fixture(scope="module")
 def lab(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("pipeline") / "lab"
-    make_lab(folder, seed=11, people=8, services=3, days=4, end=LAST_DAY)
+    make_lab(folder, seed=11, people=14, services=3, days=4, end=LAST_DAY)
     return folder
 
 
