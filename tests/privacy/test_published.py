@@ -84,8 +84,9 @@ def lab(tmp_path_factory: pytest.TempPathFactory, sail: SparkSession) -> Iterato
     text = config_path.read_text().replace(
         "context: context/", f"{HOMES.strip(chr(10))}\ncontext: context/"
     )
-    # In the first days of a log the queue is short, and the report tells only of the queue.
-    config_path.write_text(text + "scoring: {ordinary_share: 1}\n")
+    # The report tells only of the queue, and whoever touches a decoy comes first in the queue.
+    decoy = people[0]["aliases"].split(";")[-1]
+    config_path.write_text(f'{text}detectors: {{canary: {{assets: ["file://home-{decoy}/*"]}}}}\n')
     config = load_config(config_path)
     for day in DAYS:
         for stage in STAGES:
