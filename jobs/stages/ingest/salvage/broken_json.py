@@ -232,10 +232,11 @@ def _next_element(text: str, start: int, likeness: Likeness) -> int | None:
         place = found.start()
         before = _before(text, place)
         alike = found[1] in likeness.first
-        if alike and before == "," and _before(text, _place_before(text, place)) == "}":
+        follows = before == "," and _before(text, _place_before(text, place)) == "}"
+        if alike and follows:
             return place
         opened = before == "[" and _opens(text, place, likeness.array)
-        if before == ":" or (before == "[" and not opened) or (before != "," and not alike):
+        if before == ":" or (before == "[" and not opened) or not (follows or alike):
             continue
         tries += 1
         if _fits_at(text, place, likeness):

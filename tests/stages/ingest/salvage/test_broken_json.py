@@ -59,6 +59,11 @@ def pieces(text: str, array: str = "Records", cut: bool = False) -> list[tuple[s
             [("{bad", False), ('{"a":[{"b":1},{"a":2}]}', True)],
         ),
         ('{"Records":[{"a":1},,{"b":2}]}', [('{"a":1}', True), ('{"b":2}', True)]),
+        # A bracket put into a record does not make a record of the rest of it.
+        (
+            '{"Records":[{"a":1,"b":2,"c":"a longer text"},{"a":1,{"b":2,"c":3}]}',
+            [('{"a":1,"b":2,"c":"a longer text"}', True), ('{"a":1,{"b":2,"c":3}', False)],
+        ),
         # A broken last element does not hide the end of its document.
         ('{"Records":[{"a":NaN}]}', [('{"a":NaN}', False)]),
         ('{"Records":[{"a":1},{"b],"x":[2]}', [('{"a":1}', True), ('{"b', False)]),
