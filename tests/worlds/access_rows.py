@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import date, datetime
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
@@ -14,19 +17,46 @@ if TYPE_CHECKING:
     from tests.worlds.histories import Event
 
 
+@dataclass(frozen=True, eq=False)
+class OwnRows:
+    """Rows of ACCESS and OBJECT_ACCESS of one identity."""
+
+    events: list[Event]
+    access: list[dict[str, Any]]
+    objects: list[dict[str, Any]]
+
+
+MADE: dict[tuple[Any, ...], OwnRows] = {}
+"""Rows by the events' ids; the rows keep the events, so that no other event gets such an id."""
+
+
+def own_rows(events: list[Event], assets: Mapping[str, Mapping[str, Any]]) -> OwnRows:
+    """The rows of an identity's events, made once for the same events."""
+    stored = sorted(each for each in {event.asset for event in events} if _stored(each, assets))
+    key = (*map(id, events), *stored)
+    if key not in MADE:
+        MADE[key] = OwnRows(events, access_rows(events), object_rows(events, assets))
+    return MADE[key]
+
+
+@cache
 def _moment(day: date, hour: int, minute: int) -> pd.Timestamp:
     return pd.Timestamp(datetime(day.year, day.month, day.day, hour, minute))  # noqa: DTZ001
 
 
 def access_frame(events: list[Event]) -> pd.DataFrame:
+    """Rows of ACCESS, as a frame."""
+    return pd.DataFrame(access_rows(events), columns=ACCESS.column_names)
+
+
+def access_rows(events: list[Event]) -> list[dict[str, Any]]:
     """Rows of ACCESS."""
     groups: dict[tuple[date, str, str, str], list[Event]] = {}
     for event in events:
         groups.setdefault((event.day, event.user, event.asset, event.action_class), []).append(
             event
         )
-    return pd.DataFrame([_access_row(*key, group) for key, group in sorted(groups.items())],
-                        columns=ACCESS.column_names)  # fmt: skip
+    return [_access_row(*key, group) for key, group in sorted(groups.items())]
 
 
 def _access_row(
@@ -57,12 +87,24 @@ def _access_row(
     }  # fmt: skip
 
 
-def object_frame(events: list[Event], assets: dict[str, dict[str, Any]]) -> pd.DataFrame:
+def object_frame(events: list[Event], assets: Mapping[str, Mapping[str, Any]]) -> pd.DataFrame:
+    """Rows of OBJECT_ACCESS, as a frame."""
+    return pd.DataFrame(object_rows(events, assets), columns=OBJECT_ACCESS.column_names)
+
+
+def _stored(asset: str, assets: Mapping[str, Mapping[str, Any]]) -> bool:
+    """Whether OBJECT_ACCESS holds the asset's objects."""
+    return assets.get(asset, {}).get("kind") in ("checkpoint", "dataset")
+
+
+def object_rows(
+    events: list[Event], assets: Mapping[str, Mapping[str, Any]]
+) -> list[dict[str, Any]]:
     """Rows of OBJECT_ACCESS."""
     groups: dict[tuple[date, str, str, str], list[Event]] = {}
     for event in events:
-        manifest = assets.get(event.asset, {}).get("kind") in ("checkpoint", "dataset")
-        if manifest and event.action_class in ("read", "copy") and not event.failed:
+        given = event.action_class in ("read", "copy") and not event.failed
+        if given and _stored(event.asset, assets):
             groups.setdefault((event.day, event.user, event.asset, event.object), []).append(event)
     rows = []
     for (day, user, asset, name), group in sorted(groups.items()):
@@ -77,4 +119,4 @@ def object_frame(events: list[Event], assets: dict[str, dict[str, Any]]) -> pd.D
                 "last_time": _moment(day, group[-1].hour, 59),
             }
         )  # fmt: skip
-    return pd.DataFrame(rows, columns=OBJECT_ACCESS.column_names)
+    return rows

@@ -7,10 +7,9 @@ equality counts.
 from __future__ import annotations
 
 import hashlib
-import pickle
 import re
 from collections import defaultdict
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from datetime import date, timedelta
 from typing import Any
 
@@ -26,25 +25,37 @@ Span = tuple[int, int]
 Cell = tuple[str, str]
 FURTHEST_BYTE = 2**42
 WHOLE: list[Span] = [(0, FURTHEST_BYTE)]
-MADE: dict[bytes, list[Row]] = {}
+TOTALS = ("objects", "read", "new", "bytes", "unsized")
+MADE: dict[tuple[Any, ...], list[Row]] = {}
+SPLIT: dict[int, tuple[list[Row], list[list[Row]]]] = {}
+"""What was made by the id of the rows, which stay, so that no others get their id."""
 
 
 def coverage_of(objects: pd.DataFrame, context: Context) -> pd.DataFrame:
     """The table of all days of ``object_access``."""
-    declared = listed_assets(context)["objects"].to_dict()
-    used = objects.drop(columns=["first_time", "last_time"])
-    rows = [row for row in used.to_dict("records") if row["user_id"] != ""]
     by_user: dict[str, list[Row]] = defaultdict(list)
+    for row in objects.to_dict("records"):
+        by_user[row["user_id"]].append(row)
+    return coverage_of_rows(by_user, context)
+
+
+def coverage_of_rows(by_user: Mapping[str, list[Row]], context: Context) -> pd.DataFrame:
+    """The table of all days, from each identity's rows of OBJECT_ACCESS."""
+    declared = listed_assets(context)["objects"].to_dict()
+    known = {user: rows for user, rows in by_user.items() if user != ""}
+    pairs = [part for rows in known.values() for part in _split(rows)]
+    unclear = {cell for rows in pairs for cell in _unclear(rows)}
     shown: dict[Cell, list[tuple[date, int]]] = defaultdict(list)
     touched: dict[str, list[tuple[date, str]]] = defaultdict(list)
-    for row in rows:
-        by_user[row["user_id"]].append(row)
-        touched[row["asset_id"]].append((row["day"], row["object"]))
-        for size in _shown_sizes(row):
-            shown[row["asset_id"], row["object"]].append((row["day"], size))
-    made = [row for rows in by_user.values() for row in _remembered(rows, shown)]
-    for row in made:
+    for row in (row for rows in known.values() for row in rows):
+        cell = row["asset_id"], row["object"]
+        if cell in unclear:
+            shown[cell] += [(row["day"], size) for size in _shown_sizes(row)]
         if not declared.get(row["asset_id"], 0) > 0:
+            touched[row["asset_id"]].append((row["day"], row["object"]))
+    made = [row for rows in pairs for row in _remembered(rows, shown)]
+    for row in made:
+        if row["asset_id"] in touched:
             near = {name for day, name in touched[row["asset_id"]] if _near(day, row["day"])}
             row["asset_objects"] = len(near)
     return pd.DataFrame(made, columns=COVERAGE.column_names)
@@ -64,6 +75,7 @@ def is_partial(row: Row) -> bool:
 
 
 def _shown_sizes(row: Row, with_ends: bool = True) -> list[int]:
+    """Sizes that whole reads, logged sizes and (``with_ends``) ends of ranges show."""
     size, taken = _number(row["object_bytes"]), _number(row["bytes_out"])
     sizes = [size] if size else []
     if not is_partial(row) and taken:
@@ -72,12 +84,6 @@ def _shown_sizes(row: Row, with_ends: bool = True) -> list[int]:
     bounded = [(low, high) for low, high in spans if high < FURTHEST_BYTE]
     proved = taken is None or taken >= sum(high - low for low, high in bounded)
     return sizes + [high for _, high in bounded if with_ends and proved]
-
-
-def _own_size(rows: Iterable[Row]) -> int | None:
-    """The size that whole reads and logged sizes show; no end of a range."""
-    sizes = [size for row in rows for size in _shown_sizes(row, with_ends=False)]
-    return max(sizes, default=None)
 
 
 def parse_range(text: str) -> list[Span]:
@@ -108,34 +114,44 @@ def union_length(spans: Iterable[Span]) -> int:
     return length
 
 
+def _split(rows: list[Row]) -> list[list[Row]]:
+    """Rows of one identity by asset; the same lists for the same rows."""
+    if id(rows) not in SPLIT:
+        by_asset: dict[str, list[Row]] = defaultdict(list)
+        for row in rows:
+            facts = {"partial": is_partial(row), "sizes": _shown_sizes(row, with_ends=False)}
+            by_asset[row["asset_id"]].append(row | facts)
+        SPLIT[id(rows)] = rows, list(by_asset.values())
+    return SPLIT[id(rows)][1]
+
+
+def _unclear(rows: list[Row]) -> set[Cell]:
+    """Objects of one identity and asset whose size also the rows of others may show."""
+    return {(row["asset_id"], row["object"]) for row in rows if row["partial"] or not row["sizes"]}
+
+
 def _remembered(rows: list[Row], shown: dict[Cell, list[tuple[date, int]]]) -> list[Row]:
-    """:func:`_of_user`, once for the same rows: most worlds differ in one identity only."""
-    asked: dict[Cell, list[tuple[date, int]]] = {}
-    cells: dict[Cell, list[Row]] = defaultdict(list)
-    for row in rows:
-        cells[row["asset_id"], row["object"]].append(row)
-    for cell, mine in cells.items():
-        if any(map(is_partial, mine)) or _own_size(mine[:1]) is None:
-            asked[cell] = shown.get(cell, [])
-    key = hashlib.sha256(pickle.dumps((rows, sorted(asked.items())))).digest()
+    """:func:`_of_pairs`, once for the same rows: most worlds differ in one identity only."""
+    asked = {cell: shown.get(cell, []) for cell in sorted(_unclear(rows))}
+    key = id(rows), *((cell, *sizes) for cell, sizes in asked.items())
     if key not in MADE:
-        MADE[key] = _of_user(rows, lambda cell: asked.get(cell, []))
+        MADE[key] = _of_pairs(rows, lambda cell: asked.get(cell, []))
     return [dict(row) for row in MADE[key]]
 
 
-def _of_user(rows: list[Row], shown: Callable[[Cell], list[tuple[date, int]]]) -> list[Row]:
-    by_asset: dict[str, dict[str, list[Row]]] = defaultdict(lambda: defaultdict(list))
+def _of_pairs(rows: list[Row], shown: Callable[[Cell], list[tuple[date, int]]]) -> list[Row]:
+    """A row for each day of one identity and asset."""
+    objects: dict[str, list[Row]] = defaultdict(list)
     for row in rows:
-        by_asset[row["asset_id"]][row["object"]].append(row)
+        objects[row["object"]].append(row)
     made = []
-    for asset, objects in by_asset.items():
-        days = {row["day"] for mine in objects.values() for row in mine}
-        for day in sorted(days):
-            near = {
-                name: found for name, mine in objects.items()
-                if (found := [row for row in mine if _near(row["day"], day)])
-            }  # fmt: skip
-            made.append(_of_pair(asset, near, day, shown))
+    for day in sorted({row["day"] for row in rows}):
+        first = day - timedelta(days=HISTORY_DAYS - 1)
+        near = {
+            name: found for name, mine in objects.items()
+            if (found := [row for row in mine if first <= row["day"] <= day])
+        }  # fmt: skip
+        made.append(_of_pair(rows[0]["asset_id"], near, day, shown))
     return made
 
 
@@ -156,44 +172,56 @@ def _of_pair(
         "recent_today": 0,
         "new_objects": [],
     }
-    totals: dict[str, float] = defaultdict(float)
+    totals = {window: dict.fromkeys(TOTALS, 0) for window in COVERAGE_DAYS}
     portions: dict[int, list[int]] = defaultdict(lambda: [0, 0, 0])
     for name, mine in objects.items():
-        size = _own_size(mine)
-        if any(map(is_partial, mine)) or size is None:
+        partial = [row for row in mine if row["partial"]]
+        size = max((size for row in mine for size in row["sizes"]), default=None)
+        if partial or size is None:
             others = [found for seen, found in shown((asset, name)) if _near(seen, day)]
             size = max([*others, *([size] if size else [])], default=None)
         ages = sorted({(day - row["day"]).days for row in mine})
         for ago in ages:
             portions[ago][0] += 1
-        portions[max(ages)][2] += 1
+        portions[ages[-1]][2] += 1
         if ages[0] < 30:
             portions[max(ago for ago in ages if ago < 30)][1] += 1
         made["recent_today"] += ages[0] == 0 and ages[-1] < 30
         if ages[-1] == 0:
             digest = hashlib.blake2b(name.encode(), digest_size=7).digest()
             made["new_objects"].append(int.from_bytes(digest, "big"))
-        wholes = [(day - row["day"]).days for row in mine if not is_partial(row)]
-        partial = [row for row in mine if is_partial(row)]
-        everything = _part(wholes, partial, day, 0, HISTORY_DAYS, size)
-        for window in COVERAGE_DAYS:
-            part = _part(wholes, partial, day, 0, window, size)
-            earlier = _part(wholes, partial, day, window, HISTORY_DAYS, size)
+        wholes = [(day - row["day"]).days for row in mine if not row["partial"]]
+        for window, total in totals.items():
+            part, earlier, everything = _parts(wholes, partial, day, window, size)
             new = min(max(everything - earlier, 0.0), part)
-            totals[f"objects_{window}"] += part > 0
-            totals[f"read_{window}"] += round(part * 1e6)
-            totals[f"new_{window}"] += round(new * 1e6)
-            totals[f"bytes_{window}"] += round(part * (size or 0))
-            totals[f"unsized_{window}"] += round(part * 1e6) if size is None else 0
-    for column, value in totals.items():
-        whole = column.startswith(("objects", "bytes"))
-        made[column] = int(value) if whole else value / 1e6
+            total["objects"] += part > 0
+            total["read"] += round(part * 1e6)
+            total["new"] += round(new * 1e6)
+            total["bytes"] += round(part * (size or 0))
+            total["unsized"] += round(part * 1e6) if size is None else 0
+    for window, total in totals.items():
+        for name, value in total.items():
+            whole = name in ("objects", "bytes")
+            made[f"{name}_{window}"] = int(value) if whole else value / 1e6
     made["new_objects"].sort()
     made["portions"] = [
         {"ago": ago, "objects": counts[0], "first30": counts[1], "first90": counts[2]}
         for ago, counts in sorted(portions.items())
     ]
     return made
+
+
+def _parts(
+    wholes: list[int], partial: list[Row], day: date, window: int, size: int | None
+) -> tuple[float, float, float]:
+    """Parts of the object read in the window, before it, and in both together."""
+    if not partial:
+        return float(min(wholes) < window), float(max(wholes) >= window), 1.0
+    return (
+        _part(wholes, partial, day, 0, window, size),
+        _part(wholes, partial, day, window, HISTORY_DAYS, size),
+        _part(wholes, partial, day, 0, HISTORY_DAYS, size),
+    )
 
 
 def _part(

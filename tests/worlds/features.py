@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import hashlib
 import math
-import pickle
+from bisect import bisect_left
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -32,7 +31,10 @@ TAKING = {"read", "copy", "clone", "share", "query"}
 CONTENT = TAKING | {"execute"}
 DISTANT = {"list", "inspect", "write", "sign_in", "assume", "other"}
 ENTERING = ("/exec", "/attach", "/portforward", "/proxy", "/cp", "ephemeralcontainers")
-MADE: dict[bytes, tuple[list[Row], list[Row], list[Row]]] = {}
+Tables = tuple[list[Row], list[Row], list[Row], list[Row]]
+"""Rows of novelty, pairs, entity_days and grants."""
+MADE: dict[tuple[Any, ...], tuple[list[Row], Tables]] = {}
+"""Tables by the id of the rows of ACCESS, which stay, so that no others get their id."""
 WEEK = timedelta(days=7)
 ARCHIVES = ("zip", "archive", "tarball", "bundle")
 
@@ -50,46 +52,48 @@ class Features:
 
 def features_of(access: pd.DataFrame, context: Context) -> Features:
     """The tables of all days of ``access``."""
+    by_user: dict[str, list[Row]] = defaultdict(list)
+    for row in access.to_dict("records"):
+        by_user[row["user_id"]].append(row)
+    return features_of_rows(by_user, context)
+
+
+def features_of_rows(by_user: Mapping[str, list[Row]], context: Context) -> Features:
+    """The tables of all days, from each identity's rows of ACCESS."""
     facts = listed_assets(context)
     kinds, sensitivity = facts["kind"].to_dict(), facts["sensitivity"].to_dict()
-    by_user: dict[str, list[Row]] = defaultdict(list)
-    for row in access.drop(columns=["first_time", "last_time"]).to_dict("records"):
-        by_user[row["user_id"]].append(row)
     parts = [_remembered(rows, kinds, sensitivity) for rows in by_user.values()]
-    return with_assets(
-        _frame((row for novelty, _, _ in parts for row in novelty), NOVELTY.column_names),
-        _frame((row for _, pairs, _ in parts for row in pairs), PAIRS.column_names),
-        _frame((row for _, _, days in parts for row in days), ENTITY_DAYS.column_names),
-        access,
+    novelty, pairs, days, grants = (
+        [row for part in parts for row in part[place]] for place in range(4)
     )
-
-
-def with_assets(
-    novelty: pd.DataFrame, pairs: pd.DataFrame, entity_days: pd.DataFrame, access: pd.DataFrame
-) -> Features:
-    """All tables, among them ``pairs`` with the first day of each asset."""
-    assets = _frame(_asset_rows(access), ASSET_DAYS.column_names)
-    first = {(row.day, row.asset_id): row.first_day for row in assets.itertuples()}
-    known = [first[key] for key in zip(pairs["day"], pairs["asset_id"], strict=True)]
-    grants = _frame(_grant_rows(access), GRANTS.column_names)
-    return Features(assets, novelty, pairs.assign(asset_first_day=known), entity_days, grants)
+    assets = list(_asset_rows(row for rows in by_user.values() for row in rows))
+    first = {(row["day"], row["asset_id"]): row["first_day"] for row in assets}
+    known = [first[row["day"], row["asset_id"]] for row in pairs]
+    return Features(
+        _frame(assets, ASSET_DAYS.column_names),
+        _frame(novelty, NOVELTY.column_names),
+        _frame(pairs, PAIRS.column_names).assign(asset_first_day=known),
+        _frame(days, ENTITY_DAYS.column_names),
+        _frame(sorted(grants, key=_place_of_grant), GRANTS.column_names),
+    )
 
 
 def _frame(rows: Iterable[Row], columns: list[str]) -> pd.DataFrame:
     return pd.DataFrame(list(rows), columns=columns)
 
 
-def _before(days: Iterable[date], day: date) -> list[date]:
-    """Those of ``days`` that lie in the 89 days before ``day``."""
-    return sorted(each for each in days if day - timedelta(days=HISTORY_DAYS) < each < day)
+def _before(days: list[date], day: date) -> list[date]:
+    """Those of the sorted ``days`` that lie in the 89 days before ``day``."""
+    first = day - timedelta(days=HISTORY_DAYS - 1)
+    return days[bisect_left(days, first) : bisect_left(days, day)]
 
 
-def _asset_rows(access: pd.DataFrame) -> Iterable[Row]:
+def _asset_rows(access: Iterable[Row]) -> Iterable[Row]:
     touched: dict[str, dict[date, list[Row]]] = defaultdict(lambda: defaultdict(list))
-    columns = ["day", "user_id", "asset_id", "action_class", "objects"]
-    for row in access[columns].to_dict("records"):
+    for row in access:
         touched[row["asset_id"]][row["day"]].append(row)
     for asset, days in touched.items():
+        known = sorted(days)
         for day, rows in days.items():
             written = [row["objects"] for row in rows if row["action_class"] == "write"]
             yield {
@@ -97,18 +101,21 @@ def _asset_rows(access: pd.DataFrame) -> Iterable[Row]:
                 "asset_id": asset,
                 "users": len({row["user_id"] for row in rows}),
                 "written": max(written, default=0),
-                "first_day": min([day, *_before(days, day)]),
+                "first_day": min([day, *_before(known, day)]),
             }
 
 
-def _grant_rows(access: pd.DataFrame) -> Iterable[Row]:
+def _place_of_grant(row: Row) -> tuple[Any, ...]:
+    return row["day"], row["user_id"], row["asset_id"], row["destination"]
+
+
+def _grant_rows(access: Iterable[Row]) -> Iterable[Row]:
     groups: dict[tuple[Any, ...], list[Row]] = defaultdict(list)
-    given = access[access["action_class"].isin(["copy", "share"])]
-    for row in given.to_dict("records"):
-        if row["events"] > row["failures"]:
+    for row in access:
+        if _given(row):
             for to in row["destinations"]:
                 groups[row["day"], row["user_id"], row["asset_id"], to].append(row)
-    for (day, user, asset, to), rows in sorted(groups.items()):
+    for (day, user, asset, to), rows in groups.items():
         yield {
             "day": day, "user_id": user, "user_kind": min(row["user_kind"] for row in rows),
             "asset_id": asset, "destination": to,
@@ -119,27 +126,24 @@ def _grant_rows(access: pd.DataFrame) -> Iterable[Row]:
 
 def _remembered(
     rows: list[Row], kinds: Mapping[str, Any], sensitivity: Mapping[str, float]
-) -> tuple[list[Row], list[Row], list[Row]]:
+) -> Tables:
     """:func:`_of_user`, once for the same rows: most worlds differ in one identity only."""
-    touched = {row["asset_id"] for row in rows}
-    about = [(asset, kinds.get(asset), sensitivity.get(asset)) for asset in sorted(touched)]
-    key = hashlib.sha256(pickle.dumps((rows, about))).digest()
+    touched = sorted({row["asset_id"] for row in rows})
+    key = id(rows), *((asset, kinds.get(asset), sensitivity.get(asset)) for asset in touched)
     if key not in MADE:
-        MADE[key] = _of_user(rows, kinds, sensitivity)
-    return MADE[key]
+        MADE[key] = rows, _of_user(rows, kinds, sensitivity)
+    return MADE[key][1]
 
 
-def _of_user(
-    rows: list[Row], kinds: Mapping[str, Any], sensitivity: Mapping[str, float]
-) -> tuple[list[Row], list[Row], list[Row]]:
-    """Rows of novelty, pairs and entity_days of one identity."""
+def _of_user(rows: list[Row], kinds: Mapping[str, Any], sensitivity: Mapping[str, float]) -> Tables:
+    """Rows of novelty, pairs, entity_days and grants of one identity."""
     days: dict[date, list[Row]] = defaultdict(list)
     for row in rows:
         days[row["day"]].append(row)
     values = {day: _values(found) for day, found in days.items()}
     seen_value: dict[tuple[str, str], list[date]] = defaultdict(list)
     seen_asset: dict[str, list[date]] = defaultdict(list)
-    for day, found in days.items():
+    for day, found in sorted(days.items()):
         for value in values[day]:
             seen_value[value].append(day)
         for asset in {row["asset_id"] for row in found}:
@@ -154,7 +158,7 @@ def _of_user(
              "earlier_day": max((d for d in days_with if d <= day - WEEK), default=None)}
             for (kind, value), days_with in sorted(earlier.items())
         ]  # fmt: skip
-        known = len(_before(days, day))
+        known = len(_before(sorted(days), day))
         fresh = {value for (kind, value), count in counts.items()
                  if kind == "credential" and count == 0 and known}  # fmt: skip
         today = []
@@ -169,7 +173,7 @@ def _of_user(
             if day - timedelta(days=7) < row["day"] <= day and _taken(row)
         }  # fmt: skip
         entities.append(_entity(found, today, counts, known, len(week), sensitivity))
-    return novelty, pairs, entities
+    return novelty, pairs, entities, list(_grant_rows(rows))
 
 
 def _hours(row: Row) -> list[Row]:

@@ -60,12 +60,14 @@ def reduce_slowly(
     """PAIR_COLUMNS and KIND_COLUMNS of a window, one access row after the other."""
     days, events, before_events = defaultdict(set), defaultdict(int), defaultdict(int)
     kinds: dict[tuple[str, str], set[int]] = defaultdict(set)
+    columns = ["day", "user_id", "user_kind", "asset_id", "action_class", "events", "failures"]
+    rows = list(access[columns].itertuples())
     touched = {
         (row.user_id, row.asset_id)
-        for row in access.itertuples()
+        for row in rows
         if row.day == day and row.events > row.failures and row.action_class in CONTENT_CLASSES
     }
-    for row in access.itertuples():
+    for row in rows:
         ago, succeeded = (day - row.day).days, row.events - row.failures
         if not 0 <= ago < window_days or succeeded <= 0:
             continue

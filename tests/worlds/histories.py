@@ -6,26 +6,27 @@ fine as in the real tables. This module depends on no detector.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, timedelta
-from typing import Any
+from functools import cache
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
 
-from models.features.history import History
 from schemas.config import Graph
 from schemas.context import DIRECTORY_COLUMNS, Context
 from schemas.tables.access import ACCESS, OBJECT_ACCESS
 from schemas.tables.values import HISTORY_DAYS
-from tests.worlds.access_rows import access_frame, object_frame
+from tests.worlds.access_rows import OwnRows, own_rows
 from tests.worlds.api_queries import add_queries, api_frame
 from tests.worlds.contexts import context_of
-from tests.worlds.coverage import coverage_of
-from tests.worlds.features import features_of
+from tests.worlds.coverage import coverage_of, coverage_of_rows
+from tests.worlds.features import Features, features_of, features_of_rows
 from tests.worlds.graphs import graph_of
 from tests.worlds.job_reads import job_frame, ordinary_jobs
+from tests.worlds.late_history import LateHistory
 from tests.worlds.place_days import place_access_frame, place_days_of
 from tests.worlds.source_logs import Silence, act_frame, source_frame
 from tests.worlds.steps import steps_of
@@ -103,14 +104,21 @@ class World:
         """A copy of the world, to which a case can be added."""
         return replace(
             self,
-            events=list(self.events), queries=list(self.queries), jobs=list(self.jobs),
-            approvals=list(self.approvals), silences=list(self.silences),
+            events=list(self.events), silences=list(self.silences),
+            queries=[dict(row) for row in self.queries], jobs=[dict(row) for row in self.jobs],
+            approvals=[dict(row) for row in self.approvals],
             directory=[dict(row) for row in self.directory],
+            assets={name: dict(row) for name, row in self.assets.items()},
         )  # fmt: skip
 
 
 def everyday_world(seed: int = 1, people: int = 48, days: int = DAYS) -> World:
-    """An ordinary lab without theft."""
+    """An ordinary lab without theft; worlds of the same numbers share their events."""
+    return _everyday_world(seed, people, days).copy()
+
+
+@cache
+def _everyday_world(seed: int, people: int, days: int) -> World:
     rng = np.random.default_rng(seed)
     world = World(seed)
     _add_assets(world)
@@ -235,98 +243,125 @@ def _service_day(world: World, rng: np.random.Generator, day: date) -> None:
 # ---- slow and obvious aggregation --------------------------------------------------------------
 
 
-def history_of(world: World, day: date, frames: tuple[pd.DataFrame, pd.DataFrame] | None = None
-               ) -> History:  # fmt: skip
-    """The detectors' input of a day; ``frames``: access and object_access, made once."""
-    access, objects = frames or frames_of(world)
-    places = place_access_frame(world.events)
-    made = history_from(access, objects, context_of(world), day, places, world.queries, world.jobs)
+class Frames(NamedTuple):
+    """Rows of ACCESS of a world, and the rows of each identity."""
+
+    access: pd.DataFrame
+    own: dict[str, OwnRows]
+
+
+def history_of(world: World, day: date, frames: Frames | None = None) -> LateHistory:
+    """The detectors' input of a day; ``frames``: made once."""
+    made = frames or frames_of(world)
+    events, assets, silences = list(world.events), dict(world.assets), list(world.silences)
+    context = context_of(world)
     first = day - timedelta(days=HISTORY_DAYS - 1)
-    logged = [event for event in world.events if first <= event.day <= day]
-    return replace(
-        made,
-        source_days=source_frame(logged, world.assets, world.silences),
-        rare_acts=act_frame(logged),
+
+    @cache
+    def logged() -> list[Event]:
+        return [event for event in events if first <= event.day <= day]
+
+    return _history(
+        made.access,
+        cache(lambda: features_of_rows({u: own.access for u, own in made.own.items()}, context)),
+        cache(lambda: coverage_of_rows({u: own.objects for u, own in made.own.items()}, context)),
+        context,
+        day,
+        cache(lambda: place_access_frame(events)),
+        list(world.queries),
+        list(world.jobs),
+    ).but(
+        source_days=lambda: source_frame(logged(), assets, silences),
+        rare_acts=lambda: act_frame(logged()),
     )
 
 
-def history_from(access: pd.DataFrame, objects: pd.DataFrame, context: Context, day: date,
-                 places: pd.DataFrame | None = None,
-                 queries: Sequence[dict[str, Any]] = (),
-                 jobs: Sequence[dict[str, Any]] = ()) -> History:  # fmt: skip
-    """The detectors' input of a day, from rows of ACCESS, OBJECT_ACCESS and PLACE_ACCESS."""
-    places = place_access_frame([]) if places is None else places
+def history_from(access: pd.DataFrame, objects: pd.DataFrame, context: Context, day: date
+                 ) -> LateHistory:  # fmt: skip
+    """The detectors' input of a day, from rows of ACCESS and OBJECT_ACCESS."""
+    features = cache(lambda: features_of(access, context))
+    coverage = cache(lambda: coverage_of(objects, context))
+    places = cache(lambda: place_access_frame([]))
+    return _history(access, features, coverage, context, day, places, (), ())
+
+
+def _history(
+    access: pd.DataFrame,
+    features: Callable[[], Features],
+    coverage: Callable[[], pd.DataFrame],
+    context: Context,
+    day: date,
+    places: Callable[[], pd.DataFrame],
+    queries: Sequence[dict[str, Any]],
+    jobs: Sequence[dict[str, Any]],
+) -> LateHistory:
     first = day - timedelta(days=HISTORY_DAYS - 1)
 
     def known(rows: pd.DataFrame) -> pd.DataFrame:
         return rows[(rows["day"] <= day) & (rows["day"] >= first)].reset_index(drop=True)
 
     # A row of a feature table looks back only. So all days are made once, and cut for each day.
-    features, coverage = features_of(access, context), known(coverage_of(objects, context))
-    access = known(access)
+    seen = cache(lambda: known(access))
+    graph = cache(lambda: graph_of(seen(), context, day, GRAPH))
+    covered = cache(lambda: known(coverage()))
     month = day - timedelta(days=29)
-    nodes, edges = graph_of(access, context, day, GRAPH)
-    return History(
+    return LateHistory(
         day=day,
-        access=access[access["day"] == day].reset_index(drop=True),
-        entity_days=known(features.entity_days),
-        pairs=known(features.pairs),
-        novelty=known(features.novelty),
-        places=access.loc[
-            (access["day"] < day) & (access["events"] > access["failures"]),
-            ["user_id", "asset_id"],
-        ].drop_duplicates(),
-        place_access=places[places["day"] == day].reset_index(drop=True),
-        place_days=place_days_of(places, context, [day - timedelta(days=1), day]),
-        grants=known(features.grants),
-        steps=steps_of(access, known(places), context),
-        assets=pd.DataFrame(known(features.asset_days).groupby("asset_id")[["written"]].max()),
-        coverage=coverage,
-        first_reads=coverage[coverage["day"] >= month],
-        api_days=api_frame(queries, day),
-        job_access=job_frame(jobs, first, day),
-        source_days=source_frame([], {}, []),
-        rare_acts=act_frame([]),
-        nodes=nodes,
-        edges=edges,
+        access=lambda: access[access["day"] == day].reset_index(drop=True),
+        entity_days=lambda: known(features().entity_days),
+        pairs=lambda: known(features().pairs),
+        novelty=lambda: known(features().novelty),
+        places=lambda: _places(seen(), day),
+        place_access=lambda: places()[places()["day"] == day].reset_index(drop=True),
+        place_days=lambda: place_days_of(places(), context, [day - timedelta(days=1), day]),
+        grants=lambda: known(features().grants),
+        steps=lambda: steps_of(seen(), known(places()), context),
+        assets=lambda: pd.DataFrame(
+            known(features().asset_days).groupby("asset_id")[["written"]].max()
+        ),
+        coverage=covered,
+        first_reads=lambda: covered()[covered()["day"] >= month],
+        api_days=lambda: api_frame(queries, day),
+        job_access=lambda: job_frame(jobs, first, day),
+        source_days=lambda: source_frame([], {}, []),
+        rare_acts=lambda: act_frame([]),
+        nodes=lambda: graph()[0],
+        edges=lambda: graph()[1],
         context=context,
     )
 
 
-Frames = tuple[pd.DataFrame, pd.DataFrame]
+def _places(access: pd.DataFrame, day: date) -> pd.DataFrame:
+    """Who accessed which asset with success before the day."""
+    done = (access["day"] < day) & (access["events"] > access["failures"])
+    return access.loc[done, ["user_id", "asset_id"]].drop_duplicates()
 
 
-def frames_of(world: World, base: tuple[list[Event], Frames] | None = None) -> Frames:
-    """Frames of all events. Users with unchanged events get their rows of ``base``."""
+def frames_of(world: World, base: Frames | None = None) -> Frames:
+    """Rows of all events. Users with unchanged events get their rows of ``base``."""
+    by_user: dict[str, list[Event]] = {}
+    for event in world.events:
+        by_user.setdefault(event.user, []).append(event)
+    own = {user: own_rows(events, world.assets) for user, events in sorted(by_user.items())}
     if base is None:
-        return access_frame(world.events), object_frame(world.events, world.assets)
-    before, after = _by_user(base[0]), _by_user(world.events)
-    changed = {user for user in before | after if before.get(user) != after.get(user)}
+        return Frames(_access(own), own)
+    changed = {user for user in base.own | own if base.own.get(user) is not own.get(user)}
     if not changed:
-        return base[1]
-    events = [event for event in world.events if event.user in changed]
-    made = access_frame(events), object_frame(events, world.assets)
-    keys = (
-        ["day", "user_id", "asset_id", "action_class"],
-        ["day", "user_id", "asset_id", "object"],
+        return base
+    old = base.access
+    new = _access({user: rows for user, rows in own.items() if user in changed}).astype(old.dtypes)
+    access = pd.concat([old[~old["user_id"].isin(changed)], new])
+    return Frames(access.sort_values(["day", *ACCESS.key], ignore_index=True), own)
+
+
+def _access(own: dict[str, OwnRows]) -> pd.DataFrame:
+    rows = [row for each in own.values() for row in each.access]
+    return pd.DataFrame(rows, columns=ACCESS.column_names).sort_values(
+        ["day", *ACCESS.key], ignore_index=True
     )
-    access, objects = (
-        pd.concat([old[~old["user_id"].isin(changed)], new.astype(old.dtypes)]).sort_values(
-            key, ignore_index=True
-        )
-        for old, new, key in zip(base[1], made, keys, strict=True)
-    )
-    return access, objects
 
 
-def _by_user(events: list[Event]) -> dict[str, list[int]]:
-    found: dict[str, list[int]] = {}
-    for event in events:
-        found.setdefault(event.user, []).append(id(event))
-    return found
-
-
-def empty_history(day: date = LAST) -> History:
+def empty_history(day: date = LAST) -> LateHistory:
     """A day without any events before or on it."""
     access, objects = (pd.DataFrame(columns=t.column_names) for t in (ACCESS, OBJECT_ACCESS))
     return history_from(access, objects, context_of(World()), day)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import cache
+
 from schemas.context import DIRECTORY_COLUMNS
 from tests.worlds.histories import CORP, World
 from tests.worlds.plants import back
@@ -11,6 +13,11 @@ SHARDS = [f"shard-{n:04d}" for n in range(40)]
 
 def small_world(days: int = 30) -> World:
     """Twelve people of two teams; the log begins ``days`` - 1 days before the scored day."""
+    return _small_world(days).copy()
+
+
+@cache
+def _small_world(days: int) -> World:
     world = World()
     world.assets["ckpt"] = {
         "asset_id": "ckpt", "kind": "checkpoint", "name": "ckpt", "owner_team": "a",

@@ -82,12 +82,20 @@ def place_days_of(access: pd.DataFrame, context: Context, days: Iterable[date]) 
     used = [
         row for rows in by_day.values() for row in _united(rows) if row["events"] > row["failures"]
     ]
+    by_place, by_land = _by(used, lambda row: row["place"]), _by(used, _land)
     found = [
-        row | _habits(row, "", lambda each: each["place"], used, declared)
-        | _habits(row, "country_", _land, used, declared)
+        row | _habits(row, "", by_place[row["place"]], declared)
+        | _habits(row, "country_", by_land[_land(row)], declared)
         for day in days for row in _united(by_day[day])
     ]  # fmt: skip
     return pd.DataFrame(found, columns=PLACE_DAYS.column_names)
+
+
+def _by(rows: list[Row], value: Callable[[Row], str]) -> dict[str, list[Row]]:
+    groups: dict[str, list[Row]] = defaultdict(list)
+    for row in rows:
+        groups[value(row)].append(row)
+    return groups
 
 
 def _land(row: Row) -> str:
@@ -111,14 +119,11 @@ def _united(rows: list[Row]) -> list[Row]:
     ]
 
 
-def _habits(
-    today: Row, prefix: str, value: Callable[[Row], str], used: list[Row], declared: dict[str, str]
-) -> Row:
+def _habits(today: Row, prefix: str, same: list[Row], declared: dict[str, str]) -> Row:
+    """What rows of the ``same`` place or country say of the days before."""
     day, user = today["day"], today["user_id"]
-    alike = [
-        row for row in used
-        if day - timedelta(days=HISTORY_DAYS) < row["day"] < day and value(row) == value(today)
-    ]  # fmt: skip
+    first = day - timedelta(days=HISTORY_DAYS - 1)
+    alike = [row for row in same if first <= row["day"] < day]
     mine = [row for row in alike if row["user_id"] == user]
     others = {row["user_id"] for row in alike} - {user}
     team = declared.get(user)

@@ -47,6 +47,8 @@ Plant = Callable[[World], str]
 """Adds a case to a world; returns the identity of the case."""
 Planted = Callable[[Plant], tuple[History, str]]
 """A planted world and the identity of its case."""
+Usual = Callable[[str], pd.DataFrame]
+"""Signals of a detector on the days before the cases, when nothing was planted."""
 
 
 def leaver_copies_everything(world: World) -> str:
@@ -347,30 +349,30 @@ def signals_of(name: str, history: History, user: str) -> pd.DataFrame:
     return rows[rows["entity"] == user]
 
 
-def rarity(name: str, rows: pd.DataFrame, usual: pd.DataFrame) -> list[float]:
+def rarity(name: str, rows: pd.DataFrame, usual: Usual) -> list[float]:
     """For each row the share of usual signals of its kind, if there are any, at least as high."""
     return [
-        float((_like(name, row, usual)["statistic"] >= row.statistic).mean())
+        float((_like(row, usual(name))["statistic"] >= row.statistic).mean())
         for row in rows.itertuples()
     ]
 
 
-def _like(name: str, row: Any, usual: pd.DataFrame) -> pd.DataFrame:
-    alike = usual[(usual["detector"] == name) & (usual["window"] == row.window)]
+def _like(row: Any, usual: pd.DataFrame) -> pd.DataFrame:
+    alike = usual[usual["window"] == row.window]
     same = alike[alike["user_kind"] == row.user_kind]
     return same if len(same) else alike
 
 
-def assert_fires(name: str, history: History, user: str, usual: pd.DataFrame) -> None:
+def assert_fires(name: str, history: History, user: str, usual: Usual) -> None:
     """The case is among the rarest 2 % in at least one window."""
     mine = signals_of(name, history, user)
     signals = mine[["window", "statistic", "reason"]].to_string()
     assert min(rarity(name, mine, usual)) <= 0.02, signals
 
 
-def assert_quiet(name: str, history: History, user: str, usual: pd.DataFrame) -> None:
+def assert_quiet(name: str, history: History, user: str, usual: Usual) -> None:
     """The look-alike is usual or small in every window."""
-    known = usual[usual["detector"] == name]
+    known = usual(name)
     for row in signals_of(name, history, user).itertuples():
         reference = known.loc[known["window"] == row.window, "statistic"]
         assert (reference >= row.statistic).mean() > 0.02 or row.statistic <= 0.5, (

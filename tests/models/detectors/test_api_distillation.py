@@ -8,14 +8,14 @@ from datetime import timedelta
 import pandas as pd
 
 from tests.worlds.api_queries import DAY, KEYS, keys_behind_one_proxy, keys_of_one_account
-from tests.worlds.plants import FIRING, QUIET, Planted, assert_fires, assert_quiet, score_of
+from tests.worlds.plants import FIRING, QUIET, Planted, Usual, assert_fires, assert_quiet, score_of
 
 
-def test_fires(planted: Planted, usual: pd.DataFrame) -> None:
+def test_fires(planted: Planted, usual: Usual) -> None:
     assert_fires("api_distillation", *planted(FIRING["api_distillation"]), usual)
 
 
-def test_stays_quiet(planted: Planted, usual: pd.DataFrame) -> None:
+def test_stays_quiet(planted: Planted, usual: Usual) -> None:
     assert_quiet("api_distillation", *planted(QUIET["api_distillation"]), usual)
 
 
@@ -43,7 +43,7 @@ def test_a_new_log_is_not_believed_at_once_and_a_week_later_it_is(planted: Plant
     values = []
     for days in (0, 3, 7, 29):
         first = DAY - timedelta(days=days)
-        young = replace(history, api_days=history.api_days[history.api_days["day"] >= first])
+        young = history.but(api_days=history.api_days[history.api_days["day"] >= first])
         rows = score_of("api_distillation", young).set_index("entity")
         values.append(rows.loc[user, "statistic"])
     assert values[0] == 0
@@ -53,7 +53,7 @@ def test_a_new_log_is_not_believed_at_once_and_a_week_later_it_is(planted: Plant
 
 def test_a_log_without_tokens_counts_answers(planted: Planted) -> None:
     history, _ = planted(keys_behind_one_proxy)
-    bare = replace(history, api_days=history.api_days.assign(completion_tokens=None))
+    bare = history.but(api_days=history.api_days.assign(completion_tokens=None))
     rows = score_of("api_distillation", bare).set_index("entity")
     leader = rows["statistic"].idxmax()
     assert str(leader).startswith("acct-")

@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from datetime import timedelta
 
-import pandas as pd
-
 from tests.worlds.api_queries import DAY, one_key_asks_for_probabilities
-from tests.worlds.plants import FIRING, QUIET, Planted, assert_fires, assert_quiet, score_of
+from tests.worlds.plants import FIRING, QUIET, Planted, Usual, assert_fires, assert_quiet, score_of
 
 
-def test_fires(planted: Planted, usual: pd.DataFrame) -> None:
+def test_fires(planted: Planted, usual: Usual) -> None:
     assert_fires("api_extraction", *planted(FIRING["api_extraction"]), usual)
 
 
-def test_stays_quiet(planted: Planted, usual: pd.DataFrame) -> None:
+def test_stays_quiet(planted: Planted, usual: Usual) -> None:
     assert_quiet("api_extraction", *planted(QUIET["api_extraction"]), usual)
 
 
@@ -31,7 +28,7 @@ def test_a_key_without_a_past_is_compared_with_the_others(planted: Planted) -> N
     history, user = planted(one_key_asks_for_probabilities)
     rows = history.api_days
     new = rows[(rows["user_id"] != user) | (rows["day"] == DAY)]
-    found = score_of("api_extraction", replace(history, api_days=new)).set_index("entity")
+    found = score_of("api_extraction", history.but(api_days=new)).set_index("entity")
     assert found["statistic"].idxmax() == user
 
 
@@ -39,7 +36,7 @@ def test_a_new_log_is_not_believed_at_once(planted: Planted) -> None:
     history, user = planted(one_key_asks_for_probabilities)
     rows = history.api_days
     for days, least in ((0, 0.0), (7, 10.0)):
-        young = replace(history, api_days=rows[rows["day"] >= DAY - timedelta(days=days)])
+        young = history.but(api_days=rows[rows["day"] >= DAY - timedelta(days=days)])
         found = score_of("api_extraction", young).set_index("entity")
         assert found.loc[user, "statistic"] >= least
         assert days or (found["statistic"] == 0).all()

@@ -7,10 +7,10 @@ from dataclasses import replace
 from typing import Any
 
 import numpy as np
-import pandas as pd
 
 from tests.worlds.plants import (
     Planted,
+    Usual,
     assert_fires,
     assert_quiet,
     leaver_copies_everything,
@@ -20,11 +20,11 @@ from tests.worlds.plants import (
 )
 
 
-def test_fires(planted: Planted, usual: pd.DataFrame) -> None:
+def test_fires(planted: Planted, usual: Usual) -> None:
     assert_fires("burst_self", *planted(leaver_copies_everything), usual)
 
 
-def test_stays_quiet(planted: Planted, usual: pd.DataFrame) -> None:
+def test_stays_quiet(planted: Planted, usual: Usual) -> None:
     assert_quiet("burst_self", *planted(sweep_on_its_weekday), usual)
 
 

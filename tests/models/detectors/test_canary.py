@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import pandas as pd
-
 from models.detectors import detector_settings
 from models.detectors.canary import score
 from models.detectors.settings import DetectorSettings
@@ -14,6 +12,7 @@ from tests.worlds.plants import (
     DECOY,
     SETTINGS,
     Planted,
+    Usual,
     assert_fires,
     assert_quiet,
     opens_the_decoy,
@@ -27,11 +26,11 @@ def canary(*assets: str) -> DetectorSettings:
     return detector_settings({"canary": {"assets": list(assets)}})["canary"]
 
 
-def test_fires(planted: Planted, usual: pd.DataFrame) -> None:
+def test_fires(planted: Planted, usual: Usual) -> None:
     assert_fires("canary", *planted(opens_the_decoy), usual)
 
 
-def test_stays_quiet(planted: Planted, usual: pd.DataFrame) -> None:
+def test_stays_quiet(planted: Planted, usual: Usual) -> None:
     assert_quiet("canary", *planted(sweeps_all_but_the_decoy), usual)
 
 

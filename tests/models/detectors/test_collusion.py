@@ -7,12 +7,12 @@ from dataclasses import replace
 from typing import Any
 
 import numpy as np
-import pandas as pd
 import pytest
 
 from models.detectors.collusion import disjointness
 from tests.worlds.plants import (
     Planted,
+    Usual,
     assert_fires,
     assert_quiet,
     signals_of,
@@ -21,11 +21,11 @@ from tests.worlds.plants import (
 )
 
 
-def test_fires(planted: Planted, usual: pd.DataFrame) -> None:
+def test_fires(planted: Planted, usual: Usual) -> None:
     assert_fires("collusion", *planted(three_read_a_third_each), usual)
 
 
-def test_stays_quiet(planted: Planted, usual: pd.DataFrame) -> None:
+def test_stays_quiet(planted: Planted, usual: Usual) -> None:
     assert_quiet("collusion", *planted(team_reads_in_parallel), usual)
 
 
@@ -38,7 +38,7 @@ def test_two_unknown_teams_are_not_one_team(planted: Callable[..., Any]) -> None
             directory=history.context.directory.assign(team=team),
             assets=history.context.assets.assign(owner_team=owner),
         )
-        rows = signals_of("collusion", replace(history, context=context), user)
+        rows = signals_of("collusion", history.but(context=context), user)
         return float(rows["statistic"].iloc[0])
 
     assert statistic("evals", "evals") < statistic("evals", "serving")

@@ -19,7 +19,7 @@ from models.detectors.signal import SIGNAL_COLUMNS
 from models.reasons.reason import load_reasons
 from models.reasons.sentences import SENTENCES
 from schemas.tables.values import WINDOWS
-from tests.worlds.coverage import coverage_of
+from tests.worlds.coverage import coverage_of_rows
 from tests.worlds.evasions import EVASIONS
 from tests.worlds.features import features_of
 from tests.worlds.histories import World, empty_history, frames_of, history_of
@@ -31,6 +31,7 @@ from tests.worlds.plants import (
     SETTINGS,
     Plant,
     Planted,
+    Usual,
     assert_fires,
     everything_at_once,
     leaver_copies_everything,
@@ -117,7 +118,7 @@ def test_corpus_of_detectors(planted: Callable[..., Any]) -> None:
     ids=lambda value: value if isinstance(value, str) else value.__name__,
 )
 def test_fires_for_a_thief_who_has_read_it(
-    name: str, thief: Plant, planted: Planted, usual: pd.DataFrame
+    name: str, thief: Plant, planted: Planted, usual: Usual
 ) -> None:
     assert_fires(name, *planted(thief), usual)
 
@@ -153,7 +154,7 @@ def test_common_contract(name: str, planted: Callable[..., Any]) -> None:
 def test_nothing_gives_nothing(name: str, planted: Callable[..., Any]) -> None:
     assert score_of(name, empty_history()).empty
     history, _ = planted(FIRING[name])
-    later = replace(history, day=DAY + timedelta(days=1))
+    later = history.but(day=DAY + timedelta(days=1))
     rows = score_of(name, later)
     assert tuple(rows.columns) == SIGNAL_COLUMNS
     assert rows.empty
@@ -169,11 +170,10 @@ def test_no_detector_looks_ahead(ordinary: World) -> None:
         for user in ("u010", "u016", "svc-eval", "new"):
             shards = later.shards("ckpt-evals-1")
             later.read(DAY + timedelta(days=offset), user, "ckpt-evals-1", shards)
-    access, objects = frames_of(later, (ordinary.events, frames))
+    access, own = frames_of(later, frames)
     features = features_of(access, plain.context)
-    coverage = coverage_of(objects, plain.context)
-    peeking = replace(
-        plain,
+    coverage = coverage_of_rows({u: rows.objects for u, rows in own.items()}, plain.context)
+    peeking = plain.but(
         access=access,
         entity_days=features.entity_days,
         pairs=features.pairs,
@@ -209,7 +209,7 @@ def test_order_of_rows_does_not_matter(planted: Callable[..., Any]) -> None:
 def test_no_context_at_all(planted: Callable[..., Any]) -> None:
     """Without directory and assets there is less to say, and nothing breaks."""
     history, user = planted(leaver_copies_everything)
-    bare = replace(history, context=empty_history().context)
+    bare = history.but(context=empty_history().context)
     rows = score_all(bare, SETTINGS)
     assert user in set(rows["entity"])
     assert {"burst_self", "shard_coverage", "first_access"} <= set(rows["detector"])

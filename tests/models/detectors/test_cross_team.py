@@ -5,14 +5,13 @@ from __future__ import annotations
 from dataclasses import replace
 from functools import partial
 
-import pandas as pd
-
 from tests.worlds.contexts import context_of
 from tests.worlds.histories import World
 from tests.worlds.plants import (
     DAY,
     Plant,
     Planted,
+    Usual,
     assert_fires,
     assert_quiet,
     back,
@@ -29,11 +28,11 @@ from tests.worlds.team_plants import (
 value_of = partial(statistic_of, "cross_team")
 
 
-def test_fires(planted: Planted, usual: pd.DataFrame) -> None:
+def test_fires(planted: Planted, usual: Usual) -> None:
     assert_fires("cross_team", *planted(second_visit_to_a_far_checkpoint), usual)
 
 
-def test_stays_quiet(planted: Planted, usual: pd.DataFrame) -> None:
+def test_stays_quiet(planted: Planted, usual: Usual) -> None:
     assert_quiet("cross_team", *planted(project_of_the_whole_team), usual)
 
 
@@ -84,11 +83,11 @@ def test_more_content_weighs_more(planted: Planted) -> None:
 def test_without_a_directory_the_learned_peers_are_the_circle(planted: Planted) -> None:
     history, user = planted(second_visit_to_a_far_checkpoint)
     nameless = replace(history.context, directory=context_of(World()).directory)
-    rows = score_of("cross_team", replace(history, context=nameless)).set_index("entity")
+    rows = score_of("cross_team", history.but(context=nameless)).set_index("entity")
     assert rows.at[user, "statistic"] == rows["statistic"].max() > 0
 
 
 def test_a_log_that_has_just_begun_says_nothing(planted: Planted) -> None:
     history, user = planted(second_visit_to_a_far_checkpoint)
-    young = replace(history, entity_days=history.entity_days[history.entity_days["day"] == DAY])
+    young = history.but(entity_days=history.entity_days[history.entity_days["day"] == DAY])
     assert score_of("cross_team", young).set_index("entity").at[user, "statistic"] == 0

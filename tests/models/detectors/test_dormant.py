@@ -8,14 +8,14 @@ import pytest
 from tests.worlds.histories import World, history_of
 from tests.worlds.office import SHARDS, small_world
 from tests.worlds.place_plants import comes_back_from_holiday, rest, wakes_and_reads
-from tests.worlds.plants import DAY, Planted, assert_fires, assert_quiet, back, score_of
+from tests.worlds.plants import DAY, Planted, Usual, assert_fires, assert_quiet, back, score_of
 
 
-def test_fires(planted: Planted, usual: pd.DataFrame) -> None:
+def test_fires(planted: Planted, usual: Usual) -> None:
     assert_fires("dormant", *planted(wakes_and_reads), usual)
 
 
-def test_stays_quiet(planted: Planted, usual: pd.DataFrame) -> None:
+def test_stays_quiet(planted: Planted, usual: Usual) -> None:
     assert_quiet("dormant", *planted(comes_back_from_holiday), usual)
 
 

@@ -3,21 +3,20 @@
 from __future__ import annotations
 
 import numpy as np
-import pandas as pd
 
 from models.detectors.egress_budget import EgressBudgetSettings, bytes_out, left
 from tests.worlds.histories import CORP, DATACENTER, HOME, SHARD_BYTES, World, history_of
 from tests.worlds.place_plants import reads_it_in_the_office, sends_a_checkpoint_home
-from tests.worlds.plants import DAY, SETTINGS, Planted, assert_fires, assert_quiet, score_of
+from tests.worlds.plants import DAY, SETTINGS, Planted, Usual, assert_fires, assert_quiet, score_of
 
 RULES = SETTINGS["egress_budget"]
 
 
-def test_fires(planted: Planted, usual: pd.DataFrame) -> None:
+def test_fires(planted: Planted, usual: Usual) -> None:
     assert_fires("egress_budget", *planted(sends_a_checkpoint_home), usual)
 
 
-def test_stays_quiet(planted: Planted, usual: pd.DataFrame) -> None:
+def test_stays_quiet(planted: Planted, usual: Usual) -> None:
     assert_quiet("egress_budget", *planted(reads_it_in_the_office), usual)
 
 

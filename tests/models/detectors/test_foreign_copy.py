@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-import pandas as pd
 import pytest
 
 from models.reasons.reason import Reason
@@ -18,6 +17,7 @@ from tests.worlds.plants import (
     SETTINGS,
     Plant,
     Planted,
+    Usual,
     assert_fires,
     assert_quiet,
     back,
@@ -31,11 +31,11 @@ PLACE = "s3://elsewhere"
 OWN = "111122223333"
 
 
-def test_fires(planted: Planted, usual: pd.DataFrame) -> None:
+def test_fires(planted: Planted, usual: Usual) -> None:
     assert_fires("foreign_copy", *planted(copies_to_a_strange_bucket), usual)
 
 
-def test_stays_quiet(planted: Planted, usual: pd.DataFrame) -> None:
+def test_stays_quiet(planted: Planted, usual: Usual) -> None:
     assert_quiet("foreign_copy", *planted(backup_to_a_listed_place), usual)
 
 
@@ -233,7 +233,7 @@ def test_the_opener_and_the_user_of_a_grant_name_each_other() -> None:
     assert rows[grants.READER].asset_ids == ["ckpt"]
 
 
-def test_both_are_one_entry_that_the_opener_leads(planted: Planted, usual: pd.DataFrame) -> None:
+def test_both_are_one_entry_that_the_opener_leads(planted: Planted, usual: Usual) -> None:
     history, reader = planted(grants.stranger_uses_a_policy)
     assert_fires("foreign_copy", history, reader, usual)
     assert_fires("foreign_copy", history, grants.OPENER, usual)
@@ -302,7 +302,7 @@ def test_twenty_sessions_of_an_account_are_one_party() -> None:
 
 
 def test_a_link_used_where_its_signer_never_is_was_given_away(
-    planted: Planted, usual: pd.DataFrame
+    planted: Planted, usual: Usual
 ) -> None:
     assert_fires("foreign_copy", *planted(grants.reads_by_a_link_from_abroad), usual)
     assert_quiet("foreign_copy", *planted(grants.reads_by_a_link_at_home), usual)

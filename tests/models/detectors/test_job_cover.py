@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -27,6 +26,7 @@ from tests.worlds.plants import (
     DAY,
     SETTINGS,
     Planted,
+    Usual,
     assert_fires,
     assert_quiet,
     back,
@@ -51,20 +51,20 @@ def world(small: World) -> World:
     return small.copy()
 
 
-def test_fires(planted: Planted, usual: pd.DataFrame) -> None:
+def test_fires(planted: Planted, usual: Usual) -> None:
     assert_fires("job_cover", *planted(job_reads_a_strange_checkpoint), usual)
 
 
-def test_stays_quiet(planted: Planted, usual: pd.DataFrame) -> None:
+def test_stays_quiet(planted: Planted, usual: Usual) -> None:
     assert_quiet("job_cover", *planted(first_job_on_the_own_artefact), usual)
 
 
-def test_evaded_by_parts_and_names_it_fires(planted: Planted, usual: pd.DataFrame) -> None:
+def test_evaded_by_parts_and_names_it_fires(planted: Planted, usual: Usual) -> None:
     assert_fires("job_cover", *planted(jobs_in_small_parts_under_false_names), usual)
 
 
-def test_ordinary_jobs_are_quiet(usual: pd.DataFrame) -> None:
-    rows = usual[usual["detector"] == "job_cover"]
+def test_ordinary_jobs_are_quiet(usual: Usual) -> None:
+    rows = usual("job_cover")
     assert (rows["statistic"] > 1).mean() < 0.01
 
 
@@ -212,5 +212,5 @@ def test_settings_are_those_of_the_yml(world: World) -> None:
     owned = score(history, rules.model_copy(update={"own_team": 1.0}))
     value = {signal.entity: signal.statistic for signal in plain}["u000"]
     assert {signal.entity: signal.statistic for signal in owned}["u000"] == pytest.approx(5 * value)
-    nothing = replace(history, job_access=history.job_access.iloc[:0])
+    nothing = history.but(job_access=history.job_access.iloc[:0])
     assert all(signal.statistic == 0 for signal in score(nothing, rules))

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import pandas as pd
-
 from tests.worlds.plants import (
     Planted,
+    Usual,
     assert_fires,
     assert_quiet,
     known_repositories_again,
@@ -13,9 +12,9 @@ from tests.worlds.plants import (
 )
 
 
-def test_fires(planted: Planted, usual: pd.DataFrame) -> None:
+def test_fires(planted: Planted, usual: Usual) -> None:
     assert_fires("mass_clone", *planted(night_of_clones), usual)
 
 
-def test_stays_quiet(planted: Planted, usual: pd.DataFrame) -> None:
+def test_stays_quiet(planted: Planted, usual: Usual) -> None:
     assert_quiet("mass_clone", *planted(known_repositories_again), usual)

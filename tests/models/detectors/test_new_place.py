@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 
-import pandas as pd
 import pytest
 
 from models.features.history import History
@@ -15,6 +14,7 @@ from tests.worlds.plants import (
     DAY,
     SETTINGS,
     Planted,
+    Usual,
     assert_fires,
     assert_quiet,
     back,
@@ -23,11 +23,11 @@ from tests.worlds.plants import (
 )
 
 
-def test_fires(planted: Planted, usual: pd.DataFrame) -> None:
+def test_fires(planted: Planted, usual: Usual) -> None:
     assert_fires("new_place", *planted(session_from_abroad), usual)
 
 
-def test_stays_quiet(planted: Planted, usual: pd.DataFrame) -> None:
+def test_stays_quiet(planted: Planted, usual: Usual) -> None:
     assert_quiet("new_place", *planted(moves_house), usual)
 
 

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import numpy as np
-import pandas as pd
 
 from models.detectors.odd_day import FEATURES, grow_forest
 from tests.worlds.plants import (
     SETTINGS,
     Planted,
+    Usual,
     assert_fires,
     assert_quiet,
     backup_as_every_night,
@@ -16,11 +16,11 @@ from tests.worlds.plants import (
 )
 
 
-def test_fires(planted: Planted, usual: pd.DataFrame) -> None:
+def test_fires(planted: Planted, usual: Usual) -> None:
     assert_fires("odd_day", *planted(everything_at_once), usual)
 
 
-def test_stays_quiet(planted: Planted, usual: pd.DataFrame) -> None:
+def test_stays_quiet(planted: Planted, usual: Usual) -> None:
     assert_quiet("odd_day", *planted(backup_as_every_night), usual)
 
 

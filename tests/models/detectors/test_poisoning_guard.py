@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import numpy as np
-import pandas as pd
 from hypothesis import given
 from hypothesis import strategies as st
 from scipy.stats import kendalltau
@@ -14,6 +13,7 @@ from tests.worlds.plants import (
     DAY,
     SETTINGS,
     Planted,
+    Usual,
     assert_fires,
     assert_quiet,
     back,
@@ -26,11 +26,11 @@ RULES = SETTINGS["poisoning_guard"]
 NAN = float("nan")
 
 
-def test_fires(planted: Planted, usual: pd.DataFrame) -> None:
+def test_fires(planted: Planted, usual: Usual) -> None:
     assert_fires("poisoning_guard", *planted(reads_more_every_day), usual)
 
 
-def test_stays_quiet(planted: Planted, usual: pd.DataFrame) -> None:
+def test_stays_quiet(planted: Planted, usual: Usual) -> None:
     assert_quiet("poisoning_guard", *planted(reads_as_much_as_ever), usual)
 
 

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import pandas as pd
-
 from tests.worlds.plants import (
     Planted,
+    Usual,
     assert_fires,
     assert_quiet,
     backup_as_every_night,
@@ -13,14 +12,14 @@ from tests.worlds.plants import (
 )
 
 
-def test_fires(planted: Planted, usual: pd.DataFrame) -> None:
+def test_fires(planted: Planted, usual: Usual) -> None:
     assert_fires("recon", *planted(looks_at_everything_and_is_refused), usual)
 
 
-def test_stays_quiet(planted: Planted, usual: pd.DataFrame) -> None:
+def test_stays_quiet(planted: Planted, usual: Usual) -> None:
     assert_quiet("recon", *planted(backup_as_every_night), usual)
 
 
-def test_recon_does_not_speak_of_no_refusals(usual: pd.DataFrame) -> None:
-    reasons = usual.loc[usual["detector"] == "recon", "reason"]
+def test_recon_does_not_speak_of_no_refusals(usual: Usual) -> None:
+    reasons = usual("recon")["reason"]
     assert reasons[reasons.str.contains("refused 0")].tolist() == []

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import numpy as np
-import pandas as pd
 import pytest
 
 from tests.worlds.histories import World
@@ -13,14 +12,14 @@ from tests.worlds.place_plants import (
     reads_from_a_country_that_is_not_allowed,
     reads_from_an_allowed_country,
 )
-from tests.worlds.plants import DAY, Planted, assert_fires, assert_quiet, signals_of
+from tests.worlds.plants import DAY, Planted, Usual, assert_fires, assert_quiet, signals_of
 
 
-def test_fires(planted: Planted, usual: pd.DataFrame) -> None:
+def test_fires(planted: Planted, usual: Usual) -> None:
     assert_fires("residency", *planted(reads_from_a_country_that_is_not_allowed), usual)
 
 
-def test_stays_quiet(planted: Planted, usual: pd.DataFrame) -> None:
+def test_stays_quiet(planted: Planted, usual: Usual) -> None:
     assert_quiet("residency", *planted(reads_from_an_allowed_country), usual)
 
 

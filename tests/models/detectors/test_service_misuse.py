@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import pandas as pd
-
 from tests.worlds.plants import (
     Planted,
+    Usual,
     assert_fires,
     assert_quiet,
     backup_as_every_night,
@@ -13,9 +12,9 @@ from tests.worlds.plants import (
 )
 
 
-def test_fires(planted: Planted, usual: pd.DataFrame) -> None:
+def test_fires(planted: Planted, usual: Usual) -> None:
     assert_fires("service_misuse", *planted(service_key_on_a_laptop), usual)
 
 
-def test_stays_quiet(planted: Planted, usual: pd.DataFrame) -> None:
+def test_stays_quiet(planted: Planted, usual: Usual) -> None:
     assert_quiet("service_misuse", *planted(backup_as_every_night), usual)

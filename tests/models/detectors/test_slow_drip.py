@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import pandas as pd
-
 from tests.worlds.plants import (
     Planted,
+    Usual,
     assert_fires,
     assert_quiet,
     drip_of_five_shards_a_day,
@@ -13,9 +12,9 @@ from tests.worlds.plants import (
 )
 
 
-def test_fires(planted: Planted, usual: pd.DataFrame) -> None:
+def test_fires(planted: Planted, usual: Usual) -> None:
     assert_fires("slow_drip", *planted(drip_of_five_shards_a_day), usual)
 
 
-def test_stays_quiet(planted: Planted, usual: pd.DataFrame) -> None:
+def test_stays_quiet(planted: Planted, usual: Usual) -> None:
     assert_quiet("slow_drip", *planted(reads_the_same_shards_daily), usual)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import numpy as np
-import pandas as pd
 import pytest
 
 from models.features.chains import Chain, chains
@@ -14,6 +13,7 @@ from tests.worlds.plants import (
     FIRING,
     QUIET,
     Planted,
+    Usual,
     assert_fires,
     assert_quiet,
     back,
@@ -54,7 +54,7 @@ def statistic(world: World) -> float:
     return float(rows.loc[rows["entity"] == "u010", "statistic"].sum())
 
 
-def test_fires(planted: Planted, usual: pd.DataFrame) -> None:
+def test_fires(planted: Planted, usual: Usual) -> None:
     history, user = planted(FIRING["staging"])
     assert_fires("staging", history, user, usual)
     (row,) = signals_of("staging", history, user).itertuples()
@@ -62,7 +62,7 @@ def test_fires(planted: Planted, usual: pd.DataFrame) -> None:
     assert "packed in fewer objects, sent on from there, deleted there afterwards" in row.reason
 
 
-def test_stays_quiet(planted: Planted, usual: pd.DataFrame) -> None:
+def test_stays_quiet(planted: Planted, usual: Usual) -> None:
     assert_quiet("staging", *planted(QUIET["staging"]), usual)
 
 

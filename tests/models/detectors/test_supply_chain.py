@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from functools import partial
 
-import pandas as pd
 import pytest
 
 from tests.worlds.build_plants import (
@@ -20,6 +18,7 @@ from tests.worlds.plants import (
     DAY,
     Plant,
     Planted,
+    Usual,
     assert_fires,
     assert_quiet,
     back,
@@ -30,11 +29,11 @@ from tests.worlds.plants import (
 value_of = partial(statistic_of, "supply_chain")
 
 
-def test_fires(planted: Planted, usual: pd.DataFrame) -> None:
+def test_fires(planted: Planted, usual: Usual) -> None:
     assert_fires("supply_chain", *planted(ci_reads_after_a_changed_workflow), usual)
 
 
-def test_stays_quiet(planted: Planted, usual: pd.DataFrame) -> None:
+def test_stays_quiet(planted: Planted, usual: Usual) -> None:
     assert_quiet("supply_chain", *planted(engineer_registers_a_runner), usual)
     assert value_of(planted, engineer_registers_a_runner) == 0
 
@@ -100,6 +99,6 @@ def test_reading_since_the_change_makes_nothing_known(planted: Planted) -> None:
 
 def test_a_log_that_has_just_begun_says_nothing(planted: Planted) -> None:
     history, user = planted(ci_reads_after_a_changed_workflow)
-    young = replace(history, entity_days=history.entity_days[history.entity_days["day"] == DAY])
+    young = history.but(entity_days=history.entity_days[history.entity_days["day"] == DAY])
     rows = score_of("supply_chain", young).set_index("entity")
     assert rows.at[user, "statistic"] == 0

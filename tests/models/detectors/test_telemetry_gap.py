@@ -18,6 +18,7 @@ from tests.worlds.plants import (
     DAY,
     Plant,
     Planted,
+    Usual,
     assert_fires,
     assert_quiet,
     reads_the_state_of_the_trail,
@@ -26,11 +27,11 @@ from tests.worlds.plants import (
 )
 
 
-def test_fires(planted: Planted, usual: pd.DataFrame) -> None:
+def test_fires(planted: Planted, usual: Usual) -> None:
     assert_fires("telemetry_gap", *planted(stops_the_trail), usual)
 
 
-def test_stays_quiet(planted: Planted, usual: pd.DataFrame) -> None:
+def test_stays_quiet(planted: Planted, usual: Usual) -> None:
     assert_quiet("telemetry_gap", *planted(reads_the_state_of_the_trail), usual)
 
 
@@ -123,7 +124,7 @@ def test_the_sensitive_assets_that_its_author_took_are_named_before_the_log(
 
 @pytest.mark.parametrize("look_alike", [log_that_comes_late, holiday_of_all_sources])
 def test_late_files_and_holidays_accuse_nobody(
-    look_alike: Plant, planted: Planted, usual: pd.DataFrame
+    look_alike: Plant, planted: Planted, usual: Usual
 ) -> None:
     history, user = planted(look_alike)
     assert_quiet("telemetry_gap", history, user, usual)

@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import timedelta
 
-import pandas as pd
 import pytest
 
 from tests.worlds.histories import World, approval, history_of
@@ -14,6 +13,7 @@ from tests.worlds.histories import _add_identity as add_identity
 from tests.worlds.plants import (
     DAY,
     Planted,
+    Usual,
     assert_fires,
     assert_quiet,
     reads_as_the_ticket_says,
@@ -24,11 +24,11 @@ from tests.worlds.plants import (
 PATTERN = "s3://ckpt/pretraining/run/step-2/*"
 
 
-def test_fires(planted: Planted, usual: pd.DataFrame) -> None:
+def test_fires(planted: Planted, usual: Usual) -> None:
     assert_fires("unapproved", *planted(reads_beside_the_ticket), usual)
 
 
-def test_stays_quiet(planted: Planted, usual: pd.DataFrame) -> None:
+def test_stays_quiet(planted: Planted, usual: Usual) -> None:
     assert_quiet("unapproved", *planted(reads_as_the_ticket_says), usual)
 
 
@@ -80,4 +80,4 @@ def test_the_own_teams_artefacts_need_no_approval() -> None:
 def test_a_lab_without_approvals_gets_no_rows(planted: Planted) -> None:
     history, _ = planted(reads_beside_the_ticket)
     nobody = replace(history.context, approvals=history.context.approvals.iloc[:0])
-    assert score_of("unapproved", replace(history, context=nobody)).empty
+    assert score_of("unapproved", history.but(context=nobody)).empty

@@ -10,8 +10,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from models.features.coverage import measure_coverage
+from tests.worlds.access_rows import access_frame
 from tests.worlds.coverage import parse_range, union_length
-from tests.worlds.histories import World, access_frame, context_of, everyday_world, history_from
+from tests.worlds.histories import World, context_of, everyday_world, history_from
 from tests.worlds.plants import DAY, back
 
 

@@ -60,7 +60,7 @@ def slowly(history: History, user: str, asset: str, family: str) -> tuple[float,
 
 def without_teams(history: History) -> History:
     nobody = history.context.directory.assign(team="")
-    return replace(history, context=replace(history.context, directory=nobody))
+    return history.but(context=replace(history.context, directory=nobody))
 
 
 @pytest.mark.parametrize("declared", [True, False])

@@ -73,20 +73,17 @@ def world() -> histories.World:
 
 
 @pytest.fixture(scope="module")
-def frames(world: histories.World) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Rows of ACCESS and OBJECT_ACCESS."""
+def frames(world: histories.World) -> histories.Frames:
     return histories.frames_of(world)
 
 
 @pytest.fixture(scope="module")
-def days(
-    world: histories.World, frames: tuple[pd.DataFrame, pd.DataFrame]
-) -> Callable[[date], History]:
+def days(world: histories.World, frames: histories.Frames) -> Callable[[date], History]:
     return cache(lambda day: histories.history_of(world, day, frames))
 
 
 @pytest.fixture(scope="module")
-def find(frames: tuple[pd.DataFrame, pd.DataFrame], config: JobConfig) -> Find:
+def find(frames: histories.Frames, config: JobConfig) -> Find:
     """Rows of FINDINGS of a history's day, as the stage makes them."""
 
     def find_in(
@@ -247,14 +244,12 @@ def test_bytes_that_no_log_tells_are_estimated(
     run_days: tuple[pd.DataFrame, pd.DataFrame], days: Callable[[date], History], find: Find
 ) -> None:
     """All 64 shards are all of the checkpoint's bytes; a half copied apart counts once."""
-    from dataclasses import replace
-
     signals, history = run_days[0], days(DAY)
     of_day = signals[signals["day"] == DAY]
     unknown = {"bytes_out": None, "bytes_estimated": 10**15}
     nothing = {f"bytes_{days}": 0 for days in COVERAGE_DAYS}
     unsized = {f"unsized_{days}": history.coverage[f"read_{days}"] for days in COVERAGE_DAYS}
-    blind = replace(history, coverage=history.coverage.assign(**nothing, **unsized))
+    blind = history.but(coverage=history.coverage.assign(**nothing, **unsized))
     first = json.loads(find(of_day, empty_findings(), blind, **unknown)["document"][0])
     assets = {asset["id"]: asset for asset in first["exfil"]["assets"]}
     taken = assets["ckpt-pretraining-2"]
@@ -297,7 +292,7 @@ def test_words() -> None:
 
 def test_stages_on_an_engine(
     sail: SparkSession,
-    frames: tuple[pd.DataFrame, pd.DataFrame],
+    frames: histories.Frames,
     days: Callable[[date], History],
     tmp_path: Path,
 ) -> None:

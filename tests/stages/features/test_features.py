@@ -25,6 +25,7 @@ from schemas.tables.features import (
     PLACE_DAYS,
     STEPS,
 )
+from tests.worlds.access_rows import access_frame, object_frame
 from tests.worlds.coverage import coverage_of
 from tests.worlds.features import features_of
 from tests.worlds.histories import (
@@ -32,10 +33,8 @@ from tests.worlds.histories import (
     HOME,
     Event,
     World,
-    access_frame,
     context_of,
     everyday_world,
-    object_frame,
 )
 from tests.worlds.judged_days import job_config
 from tests.worlds.place_days import place_access_frame, place_days_of
