@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
-from functools import cache
+from functools import cache, cached_property
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
@@ -22,8 +22,13 @@ class OwnRows:
     """Rows of ACCESS and OBJECT_ACCESS of one identity."""
 
     events: list[Event]
+    stored: dict[str, Mapping[str, Any]]
     access: list[dict[str, Any]]
-    objects: list[dict[str, Any]]
+
+    @cached_property
+    def objects(self) -> list[dict[str, Any]]:
+        """Rows of OBJECT_ACCESS."""
+        return object_rows(self.events, self.stored)
 
 
 MADE: dict[tuple[Any, ...], OwnRows] = {}
@@ -35,7 +40,7 @@ def own_rows(events: list[Event], assets: Mapping[str, Mapping[str, Any]]) -> Ow
     stored = sorted(each for each in {event.asset for event in events} if _stored(each, assets))
     key = (*map(id, events), *stored)
     if key not in MADE:
-        MADE[key] = OwnRows(events, access_rows(events), object_rows(events, assets))
+        MADE[key] = OwnRows(events, {each: assets[each] for each in stored}, access_rows(events))
     return MADE[key]
 
 

@@ -47,12 +47,15 @@ def coverage_of_rows(by_user: Mapping[str, list[Row]], context: Context) -> pd.D
     unclear = {cell for rows in pairs for cell in _unclear(rows)}
     shown: dict[Cell, list[tuple[date, int]]] = defaultdict(list)
     touched: dict[str, list[tuple[date, str]]] = defaultdict(list)
-    for row in (row for rows in known.values() for row in rows):
-        cell = row["asset_id"], row["object"]
-        if cell in unclear:
-            shown[cell] += [(row["day"], size) for size in _shown_sizes(row)]
-        if not declared.get(row["asset_id"], 0) > 0:
-            touched[row["asset_id"]].append((row["day"], row["object"]))
+    asked = {asset for asset, _ in unclear}
+    for rows in pairs:
+        asset = rows[0]["asset_id"]
+        if asset in asked:
+            for row in rows:
+                if (cell := (asset, row["object"])) in unclear:
+                    shown[cell] += [(row["day"], size) for size in _shown_sizes(row)]
+        if not declared.get(asset, 0) > 0:
+            touched[asset] += [(row["day"], row["object"]) for row in rows]
     made = [row for rows in pairs for row in _remembered(rows, shown)]
     for row in made:
         if row["asset_id"] in touched:
