@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Set
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -167,11 +167,13 @@ def rank_entities(
     were in the queue and that today's settings weighed.
     """
     from models.detectors import describe, detector_names
-    from models.features.people import tenure_days
+    from models.features.people import teams, tenure_days
     from models.scoring.circumstances import gather
+    from models.scoring.common_causes import colleagues_alike
     from models.scoring.points import score_entities
     from models.scoring.queue import ranked_for_review
 
+    today = history.access[history.access["day"] == history.day]
     facts = gather(
         history.day,
         history.context,
@@ -182,6 +184,10 @@ def rank_entities(
         tenure_days(history, signals["entity"].unique()),
         approved,
     )
+    named = set(today.loc[today["chosen_names"] > 0, "user_id"])
+    most_p = config.scoring.evidence_p
+    alike = colleagues_alike(signals, teams(history.context), named, most_p)
+    facts = replace(facts, alike=alike)
     scored = score_entities(signals, shown, entries, facts)
     return ranked_for_review(scored)[: KEPT_PER_BUDGET * config.alert_budget]
 

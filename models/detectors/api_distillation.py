@@ -28,6 +28,8 @@ USUAL_QUANTILE = 0.9
 class ApiDistillationSettings(DetectorSettings):
     """Settings of api_distillation.yml."""
 
+    together = True
+
     least_keys: Whole
     tie_nats: Number
     full_nats: Number

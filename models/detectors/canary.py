@@ -23,6 +23,7 @@ class CanarySettings(DetectorSettings):
     """Settings of canary.yml."""
 
     certain = True
+    together = True
 
     assets: Texts
     min_touches: Whole

@@ -32,6 +32,8 @@ MOST_READERS = 300
 class CollusionSettings(DetectorSettings):
     """Settings of collusion.yml."""
 
+    together = True
+
     most_people: Whole
     most_share: Number
     least_share: Number

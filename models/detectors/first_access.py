@@ -11,6 +11,7 @@ import pandas as pd
 from models.detectors.settings import DetectorSettings
 from models.detectors.signal import Signal
 from models.features.assets import EVIDENCE_ASSETS, listed_assets, sensitivity_shares
+from models.features.job_readings import read_by_jobs
 from models.features.novelty import novelty_habit, trust_after
 from models.features.people import settled_days, teams
 from models.features.rows import active_entities, each_row, log_days
@@ -48,7 +49,8 @@ def score(history: History, settings: FirstAccessSettings) -> list[Signal]:
     0 for whoever touched nothing new; higher is riskier. Discounts apply to assets of the own team,
     assets with a known sibling, assets that are new to everybody, mere looks and listings, assets
     that others of the team touch for the first time on the same day, people who have just joined or
-    often touch new assets, and logs that have just begun.
+    often touch new assets, and logs that have just begun. What a role surely read for a job is no
+    touch of the role.
     """
     active = active_entities(history)
     edges = history.edges
@@ -102,7 +104,10 @@ def _surprises(
         )
         if name
     }
-    new = edges["today"] & edges["is_new"]
+    by_jobs = read_by_jobs(history)
+    keys = zip(edges["user_id"], edges["asset_id"], strict=True)
+    own = np.array([key not in by_jobs for key in keys], dtype=bool)
+    new = edges["today"] & edges["is_new"] & own
     groups, edges = group[new], edges[new]
     today = history.pairs[history.pairs["day"] == history.day]
     first = today.drop_duplicates("asset_id").set_index("asset_id")["asset_first_day"]

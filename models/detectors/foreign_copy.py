@@ -45,6 +45,8 @@ opener is one of ours, whom somebody can ask."""
 class ForeignCopySettings(DetectorSettings):
     """Settings of foreign_copy.yml."""
 
+    together = True
+
     own_accounts: Texts
     foreign: Number
     known_users: Whole

@@ -26,6 +26,9 @@ class DetectorSettings(Settings):
 
     certain: ClassVar[bool] = False
     """Whether a statistic above 0 is a fact, whatever the p-value."""
+    together: ClassVar[bool] = False
+    """Whether it tells of several people by itself, so that colleagues who do the same excuse
+    nobody."""
 
     enabled: Flag
     """Whether it runs."""

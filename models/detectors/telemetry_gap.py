@@ -33,6 +33,8 @@ READ_COLUMNS = ["user_id", "user_kind", "asset_id", "objects", "value", "gap"]
 class TelemetryGapSettings(DetectorSettings):
     """Settings of telemetry_gap.yml."""
 
+    together = True
+
     narrowed: Number
     refused: Number
     reading: Number

@@ -11,6 +11,7 @@ import pandas as pd
 from models.features.assets import families, listed_assets
 from models.features.people import teams
 from models.features.rows import recent
+from schemas.tables.values import TAKE_CLASSES
 
 if TYPE_CHECKING:
     from models.features.history import History
@@ -92,6 +93,23 @@ def job_evidence(history: History, users: Iterable[str]) -> pd.DataFrame:
     found["acting_as"] = pd.Series([[role] for role in rows["role"]], dtype=object)
     found["sessions"] = pd.Series([[] for _ in range(len(rows))], dtype=object)
     return found
+
+
+def read_by_jobs(history: History) -> set[tuple[str, str]]:
+    """Roles and assets of which the role took nothing today but what is surely a job's.
+
+    Surely: tied by the submitter's own session, the node's address or the pod's account, and to one
+    submitter alone. A session that is merely called like a job proves nothing. What is a job's is
+    judged as its submitter's, see :mod:`models.detectors.job_cover`.
+    """
+    rows = history.job_access
+    sure = (rows["day"] == history.day) & (rows["tie"] != "name") & (rows["candidates"] == 1)
+    by_job = rows[sure].groupby(["role", "asset_id"])["events"].sum()
+    access = history.access[history.access["day"] == history.day]
+    done = access[access["action_class"].isin(TAKE_CLASSES)]
+    taken = (done["events"] - done["failures"]).groupby([done["user_id"], done["asset_id"]]).sum()
+    whole = by_job >= taken.reindex(by_job.index).fillna(np.inf)
+    return {(str(role), str(asset)) for role, asset in by_job.index[whole]}
 
 
 def _hours(first: Any, last: Any, amounts: tuple[float, ...]) -> list[dict[str, float]]:

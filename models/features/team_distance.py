@@ -13,6 +13,7 @@ import numpy as np
 import pandas as pd
 
 from models.features.assets import families, listed_assets
+from models.features.job_readings import read_by_jobs
 from models.features.people import teams
 from models.features.rows import Floats, recent
 
@@ -101,12 +102,18 @@ def _without_own(
 
 
 def _taken(history: History) -> pd.DataFrame:
-    """``user_id``, ``asset_id``, ``objects``, ``family`` that identities besides services took."""
+    """``user_id``, ``asset_id``, ``objects``, ``family`` that identities besides services took.
+
+    Without what roles surely read for jobs.
+    """
     pairs = recent(
         history.pairs, history.day, ["user_id", "user_kind", "asset_id", "taken", "objects"], 1
     )
     kept = pairs["taken"].astype(bool) & (pairs["user_kind"] != "service")
     rows = pairs.loc[kept & (pairs["user_id"] != ""), ["user_id", "asset_id", "objects"]]
+    by_jobs = read_by_jobs(history)
+    keys = zip(rows["user_id"], rows["asset_id"], strict=True)
+    rows = rows[np.array([key not in by_jobs for key in keys], dtype=bool)]
     month = history.coverage.loc[
         history.coverage["day"] == history.day, ["user_id", "asset_id", "objects_30"]
     ]

@@ -152,7 +152,8 @@ SENTENCES = {
     "chosen_name": "only the name of a session says so, which whoever may assume "
     "{roles:identities} can choose",
     # scores and findings
-    "discounted": "{said:reason}[ (approved by {tickets:tickets})]"
+    "discounted": "{said:reason}[ ({mates:count} of the team did likewise today)]"
+    "[ (approved by {tickets:tickets})]"
     "[ (in the queue since {since:day})][ (suppressed until {until:day}: {why:text})]",
     "measured": "observed {observed:amount}[, expected {expected:amount}]",
     "counted": "observed {observed:count}[, expected {expected:count}]",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date
 from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING, Any
@@ -26,7 +26,7 @@ ENTITY_MOST = 0.7
 
 @dataclass(frozen=True)
 class Circumstances:
-    """What scoring knows beyond the signals: built once a day by :func:`gather`."""
+    """What scoring knows beyond one signal: built once a day by :func:`gather`."""
 
     day: date
     rules: Scoring
@@ -39,6 +39,8 @@ class Circumstances:
     leavers: Mapping[str, Reason]
     newcomers: Mapping[str, float]
     suppressions: Sequence[Suppression]
+    alike: Mapping[tuple[str, str], float] = field(default_factory=dict)
+    """Of the day's signals; see :func:`models.scoring.common_causes.colleagues_alike`."""
 
     @property
     def looked_at(self) -> int:

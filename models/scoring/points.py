@@ -8,10 +8,11 @@ Points of a signal = weight of the detector × surprise × effect × sensitivity
   of a busy day do not add up to a strong one. Only p ≤ ``evidence_p`` is evidence at all;
 * effect: observed ÷ the detector's ``min_UNIT``, at most 1: a tiny amount says little;
 * sensitivity: the weight of the signal's leading asset;
-* circumstances: ``leaver_factor`` in notice and offer windows; ``newcomer_factor`` for those who
-  have just begun, fading over ``newcomer_days``; ``approved_factor`` as far as approvals forgive
-  the evidence (see models.features.approval); 0 where suppressed; less as far as the same evidence
-  (detector, window, assets) was in the queue before and has not grown since.
+* circumstances: less for what colleagues do likewise on the day (see
+  models.scoring.common_causes); ``leaver_factor`` in notice and offer windows; ``newcomer_factor``
+  for those who have just begun, fading over ``newcomer_days``; ``approved_factor`` as far as
+  approvals forgive the evidence (see models.features.approval); 0 where suppressed; less as far as
+  the same evidence (detector, window, assets) was in the queue before and has not grown since.
 
 An entity that was in the queue before counts less as a whole, see
 :func:`models.scoring.circumstances.told_before`.
@@ -39,7 +40,7 @@ from models.detectors.settings import DetectorSettings
 from models.features.approval import approved_share
 from models.features.rows import each_row
 from models.reasons.finding import measured_reason
-from models.reasons.parts import Day, FreeText, Tickets
+from models.reasons.parts import Count, Day, FreeText, Tickets
 from models.reasons.reason import Reason, load_reasons
 from models.scoring.circumstances import Circumstances, repetition, suppression, told_before
 from schemas.tables.values import WINDOW_DAYS, WINDOWS
@@ -53,6 +54,8 @@ FAMILY_LEAST = 0.7
 DERIVED_FAMILIES = frozenset({"multivariate"})
 """Families that see the same amounts as others and so are no second witness."""
 WINDOW_SHARE = 0.1
+TOLD_MATES = 0.5
+"""Colleagues beyond chance from which a finding names their number."""
 PROOF_P = 1e-3
 """Highest p-value, times the number of windows, of near-proof."""
 NEAR_PROOF, CERTAIN = 1, 2
@@ -177,6 +180,8 @@ def weigh(row: Any, shown: Sequence[Any], facts: Circumstances) -> Contribution:
     raw = settings.weight * max(0.0, surprise) * _effect(row, settings)
     sensitivity = facts.weights.get(assets[0] if assets else "", rules.unknown_sensitivity_weight)
     raw *= sensitivity
+    mates = 0.0 if settings.together else facts.alike.get((row.entity, row.detector), 0.0)
+    raw /= 1 + mates
     if row.entity in facts.leavers:
         raw *= rules.leaver_factor
     raw *= facts.newcomers.get(row.entity, 1.0)
@@ -203,6 +208,7 @@ def weigh(row: Any, shown: Sequence[Any], facts: Circumstances) -> Contribution:
         unit=row.unit,
         reason=_discounted(
             _said(row, expected),
+            mates=Count(round(mates)) if mates >= TOLD_MATES else None,
             tickets=Tickets(tuple(tickets)) if share > 0 else None,
             since=Day(since) if repeated > 0 else None,
             until=Day(hidden.until) if hidden else None,
@@ -243,15 +249,17 @@ def _said(row: Any, expected: float | None) -> Reason:
 
 def _discounted(
     said: Reason,
+    mates: Count | None,
     tickets: Tickets | None,
     since: Day | None,
     until: Day | None,
     why: FreeText | None,
 ) -> Reason:
     """The sentence with the discounts that apply."""
-    if tickets is None and since is None and until is None:
+    discounts = {"mates": mates, "tickets": tickets, "since": since, "until": until}
+    if not any(discounts.values()):
         return said
-    return Reason("discounted", said=said, tickets=tickets, since=since, until=until, why=why)
+    return Reason("discounted", said=said, **discounts, why=why)
 
 
 def _effect(row: Any, settings: DetectorSettings) -> float:

@@ -5,6 +5,10 @@ leader's evidence names it and at least OWN_SHARE of its own evidence comes from
 do so: who did something else as well stays an entry of its own. Members stay findings of the day,
 below the queue.
 
+A role that reads for a job folds into the submitter, if the submitter's evidence names it and at
+least OWN_SHARE of the role's own is about what the job read. The story then has the evidence of the
+stronger of both, so that it stands where the role would stand.
+
 Over days a story is a case: a finding joins the latest case of the last CASE_DAYS days that is
 about one of its identities. Otherwise it opens a case, whose id is the finding's own. So a later
 finding appears in the timeline of the first.
@@ -12,13 +16,15 @@ finding appears in the timeline of the first.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import date, timedelta
 
 from models.scoring.points import CERTAIN, ScoredEntity
 
 OWN_SHARE = 0.5
+JOBS = "job_cover"
+"""The detector whose evidence about a submitter names the roles of the jobs."""
 CASE_DAYS = 30
 """Days after its last finding for which a case is open; entity risk looks back as far."""
 
@@ -41,6 +47,55 @@ def fold(
 
     ``ranked``: the day's entities, most evidence first. A certain fact never folds.
     """
+    roles = _roles_of_jobs(ranked)
+    leaders, members = _fold_rings(_led_by_people(ranked, roles))
+    lead = {entity.entity for entity in leaders}
+    leader_of = {entity.entity: leader for entity, leader in members}
+    of_roles = [
+        (entity, name if name in lead else leader_of[name])
+        for entity in ranked
+        if (name := roles.get(entity.entity)) is not None
+    ]
+    return leaders, [*members, *of_roles]
+
+
+def _roles_of_jobs(ranked: Iterable[ScoredEntity]) -> dict[str, str]:
+    """Submitter of each role that folds; of several the one with the most evidence."""
+    submitters: dict[str, list[tuple[ScoredEntity, frozenset[str]]]] = {}
+    for entity in ranked:
+        for contribution in entity.contributions:
+            if contribution.detector == JOBS and contribution.points > 0:
+                for role in contribution.related_users:
+                    read = frozenset(contribution.asset_ids)
+                    submitters.setdefault(role, []).append((entity, read))
+    found = {}
+    for entity in ranked:
+        for submitter, read in submitters.get(entity.entity, ()):
+            shared = sum(
+                part.raw
+                for part in entity.contributions
+                if part.asset_ids and read.issuperset(part.asset_ids)
+            )
+            alike = shared > 0 and shared >= OWN_SHARE * entity.raw
+            if alike and entity.proof <= submitter.proof and submitter.entity != entity.entity:
+                found[entity.entity] = submitter.entity
+                break
+    return {role: name for role, name in found.items() if name not in found}
+
+
+def _led_by_people(ranked: Iterable[ScoredEntity], roles: Mapping[str, str]) -> list[ScoredEntity]:
+    """``ranked`` without the folded roles; submitters have their roles' place and evidence."""
+    most: dict[str, float] = {}
+    for entity in ranked:
+        most.setdefault(roles.get(entity.entity, entity.entity), entity.raw)
+    own = {entity.entity: entity for entity in ranked}
+    return [replace(own[name], raw=evidence) for name, evidence in most.items()]
+
+
+def _fold_rings(
+    ranked: Sequence[ScoredEntity],
+) -> tuple[list[ScoredEntity], list[tuple[ScoredEntity, str]]]:
+    """Leaders, and members of rings with their leader; both in their order."""
     leaders: list[ScoredEntity] = []
     folded: list[tuple[ScoredEntity, str]] = []
     naming: dict[str, list[tuple[str, str]]] = {}

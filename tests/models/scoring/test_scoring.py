@@ -196,6 +196,24 @@ def test_leavers_weigh_more() -> None:
     assert not found["u2"].notes
 
 
+def test_what_colleagues_do_likewise_is_shared_and_told() -> None:
+    alike = replace(circumstances(), alike={("u1", "shard_coverage"): 3.0})
+    (alone,), (shared,) = score(signal()), score(signal(), facts=alike)
+    assert shared.raw == pytest.approx(alone.raw / 4)
+    assert said([shared.contributions[0].reason]) == [
+        "had no refused attempts (3 of the team did likewise today)"
+    ]
+
+
+def test_people_whom_a_detector_unites_excuse_each_other_in_nothing() -> None:
+    together = [name for name, each in SETTINGS.items() if each.together]
+    assert {"collusion", "canary", "api_distillation"} <= set(together)
+    for name in together:
+        alike = replace(circumstances(), alike={("u1", name): 3.0})
+        (alone,), (united,) = score(signal(name)), score(signal(name), facts=alike)
+        assert united.raw == alone.raw
+
+
 def test_newcomers_weigh_less_and_strangers_do_not() -> None:
     found = {
         s.entity: s.raw

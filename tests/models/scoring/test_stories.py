@@ -13,9 +13,11 @@ from models.scoring.stories import CASE_DAYS, Case, case_of, fold, open_cases
 DAY = date(2026, 10, 5)
 
 
-def part(detector: str, raw: float, *related: str, proof: int = 0) -> Contribution:
+def part(
+    detector: str, raw: float, *related: str, proof: int = 0, of: tuple[str, ...] = ()
+) -> Contribution:
     return Contribution(detector, detector, "1d", raw, raw, 1e-3, 1.0, 1.0, None, "share",
-                        Reason("refused_nothing"), (), related, proof)  # fmt: skip
+                        Reason("refused_nothing"), of, related, proof)  # fmt: skip
 
 
 def entity(name: str, *parts: Contribution) -> ScoredEntity:
@@ -68,6 +70,36 @@ def test_the_first_leader_that_names_a_member_has_it() -> None:
         entity("u3", part("collusion", 2.0, "u1", "u2")),
     ]
     assert names(ranked) == (["u1", "u2"], {"u3": "u1"})
+
+
+def test_a_role_folds_into_the_person_whose_job_read() -> None:
+    """The person stands where the louder role would stand."""
+    role = entity("role", part("first_access", 4.0, of=("ckpt",)), part("odd_day", 1.0))
+    person = entity("u1", part("job_cover", 2.0, "role", of=("ckpt", "data")))
+    other = entity("u2", part("recon", 3.0))
+    leaders, folded = fold([role, other, person])
+    assert [(each.entity, each.raw) for each in leaders] == [("u1", 5.0), ("u2", 3.0)]
+    assert [(each.entity, leader) for each, leader in folded] == [("role", "u1")]
+
+
+def test_a_role_that_did_more_than_the_job_keeps_an_entry() -> None:
+    """Nobody can draw a role's theft into the story of a small job."""
+    person = entity("u1", part("job_cover", 9.0, "role", of=("data",)))
+    thief = entity("role", part("foreign_copy", 4.0, of=("ckpt",)), part("recon", 1.0))
+    assert names([person, thief]) == (["u1", "role"], {})
+    mixed = entity("role", part("first_access", 4.0, of=("ckpt", "data")))
+    assert names([person, mixed])[1] == {}
+    proven = entity("role", part("shard_coverage", 4.0, of=("data",), proof=1))
+    assert names([proven, person]) == (["role", "u1"], {})
+
+
+def test_a_role_follows_its_submitter_into_a_ring() -> None:
+    ring = [
+        entity("u1", part("collusion", 5.0, "u2")),
+        entity("u2", part("collusion", 4.0, "u1"), part("job_cover", 1.0, "role", of=("ckpt",))),
+        entity("role", part("burst_self", 2.0, of=("ckpt",))),
+    ]
+    assert names(ring) == (["u1"], {"u2": "u1", "role": "u1"})
 
 
 def test_a_finding_joins_the_latest_case_about_its_people() -> None:
