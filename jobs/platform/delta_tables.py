@@ -241,6 +241,9 @@ def stored_frame(
     else:
         rows = in_order.to_table(columns=names, filter=rows_wanted)
     frame: pd.DataFrame = rows.to_pandas(date_as_object=True, types_mapper=keep_lists)
+    # Arrow would keep what it needed for the largest table until the process ends.
+    del rows
+    pa.default_memory_pool().release_unused()
     for name in frame.select_dtypes("datetimetz"):
         frame[name] = frame[name].dt.tz_localize(None).astype("datetime64[ns]")
     return frame

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import date, timedelta
 from typing import TYPE_CHECKING
 
@@ -24,7 +25,10 @@ CALIBRATED = ("entity", "detector", "window", "settings_hash", "user_kind", "sta
 def score_day(tables: StageTables, config: JobConfig, day: date) -> Outcome:
     """Score the day and replace its rows of ``signals``; the note counts them."""
     yesterday, days = day - timedelta(days=1), config.scoring.calibration_days
-    past = tables.frame(SIGNALS, yesterday, days - 1, CALIBRATED)
+
+    def past() -> pd.DataFrame:
+        return tables.frame(SIGNALS, yesterday, days - 1, CALIBRATED)
+
     rows = make_signals(read_history(tables, config), past, config)
     tables.replace(to_frames(tables.spark, rows, SIGNALS), SIGNALS)
     strong = int((rows["p_value"] <= config.scoring.evidence_p).sum())
@@ -32,13 +36,18 @@ def score_day(tables: StageTables, config: JobConfig, day: date) -> Outcome:
     return Outcome({SIGNALS.name: len(rows)}, (said,))
 
 
-def make_signals(history: History, past: pd.DataFrame, config: JobConfig) -> pd.DataFrame:
-    """Rows of SIGNALS for the history's day; ``past``: statistics of earlier days."""
+def make_signals(
+    history: History, past: Callable[[], pd.DataFrame], config: JobConfig
+) -> pd.DataFrame:
+    """Rows of SIGNALS for the history's day.
+
+    ``past``: reads the statistics of earlier days. They are the largest table, and needed last.
+    """
     from models.detectors import score_all
     from models.scoring.calibration import calibrate
 
     rows = score_all(history, settings_of(config))
-    rows["p_value"] = calibrate(rows, past)
+    rows["p_value"] = calibrate(rows, past())
     rows["day"] = history.day
     return rows[SIGNALS.column_names]
 

@@ -8,8 +8,9 @@ import numpy as np
 
 from models.detectors.settings import DetectorSettings
 from models.detectors.signal import Signal
+from models.features.baselines import each_block, medians_of_parts, spreads_of_parts
 from models.features.bursts import leading_assets_by_measure, own_baseline
-from models.features.rows import Floats, active_kinds
+from models.features.rows import Codes, Floats, active_kinds
 from models.features.settings import Whole
 from models.features.volumes import MEASURES, Volumes, daily_volumes, weekly_volumes
 from models.reasons.parts import Amount, Times, Word
@@ -87,24 +88,25 @@ def _compare(volumes: Volumes, measure: str, settings: BurstPeersSettings) -> tu
     everyone = {
         int(kind): np.flatnonzero(volumes.kinds == kind) for kind in np.unique(volumes.kinds)
     }
-    for number in np.flatnonzero(today):
+
+    def circle_of(number: int) -> Codes:
         circle = volumes.circles[number]
         if len(circle) < LEAST_NEIGHBOURS:
             circle = everyone[int(volumes.kinds[number])]
             circle = circle[circle != number]
-        if len(circle) == 0:
-            continue
-        usual = baseline.location[circle]
-        active = circle[today[circle]]
-        level = float(np.median(usual))
-        shared = 0.0
-        if len(active) >= LEAST_NEIGHBOURS:
-            level = max(level, float(np.median(logs[active])))
-            shared = max(0.0, float(np.median(rise[active])))
+        return circle
+
+    for numbers, owner, mates in each_block(np.flatnonzero(today).tolist(), circle_of):
+        usual, counts = baseline.location[mates], np.bincount(owner)
+        active = np.bincount(owner[today[mates]], minlength=len(numbers))
+        enough, there = active >= LEAST_NEIGHBOURS, mates[today[mates]]
+        level, loud = medians_of_parts(usual, counts), medians_of_parts(logs[there], active)
+        level = np.where(enough, np.maximum(level, loud), level)
+        shared = np.where(enough, np.maximum(0.0, medians_of_parts(rise[there], active)), 0.0)
         # A circle of unlike people gives a weaker comparison.
-        width = float(np.hypot(np.std(usual), baseline.spread[number]))
-        above = (logs[number] - level) / width
-        scores[number] = min(above, (rise[number] - shared) / baseline.spread[number])
-        levels[number] = level
+        spread = baseline.spread[numbers]
+        above = (logs[numbers] - level) / np.hypot(spreads_of_parts(usual, counts), spread)
+        scores[numbers] = np.minimum(above, (rise[numbers] - shared) / spread)
+        levels[numbers] = level
     gate = np.minimum(1.0, volumes.amounts[measure][:, 0] / max(1.0, settings.least(measure)))
     return np.where(scores > 0, scores * gate, scores), levels

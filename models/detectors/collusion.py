@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import pandas as pd
 from numpy.typing import NDArray
 
 from models.detectors.settings import DetectorSettings
@@ -14,7 +15,7 @@ from models.features.assets import listed_assets
 from models.features.coverage import total_objects
 from models.features.novelty import trust_after
 from models.features.people import teams
-from models.features.rows import active_kinds, explode, log_days, recent
+from models.features.rows import active_kinds, each_part, explode_numbers, log_days, recent
 from models.features.settings import Number, Whole
 from models.features.strangeness import facts_names
 from models.reasons.parts import Assets, Count, Identities, Share
@@ -116,6 +117,8 @@ def _parts(
 ) -> list[tuple[str, float, NDArray[Any], Reads, Reads]]:
     """Per artefact read today: id, objects, people, their reads (people × objects), today.
 
+    Artefacts that nobody who fits has read today can give nobody a signal and are left out.
+
     Of more than MOST_READERS people those with the largest shares are kept: a few who complete an
     artefact hold large shares of it.
     """
@@ -124,33 +127,38 @@ def _parts(
     rows = rows[(rows["user_id"] != "") & (rows["user_kind"] != "service")]
     today = set(rows.loc[(rows["ago"] == 0) & (rows["recent_today"] > 0), "asset_id"])
     rows = rows[rows["asset_id"].isin(today)].reset_index(drop=True)
-    totals = total_objects(rows, history)
+    rows["total"] = total_objects(rows, history)
+    rows["acted"] = (rows["ago"] == 0) & (rows["recent_today"] > 0)
+    rows["user"], users = pd.factorize(rows["user_id"], sort=True)
+    there = np.array([str(user) in kinds for user in users], dtype=bool)
+    row, things = explode_numbers(rows["new_objects"])
+    found = pd.DataFrame(
+        {"asset_id": rows["asset_id"].to_numpy()[row], "row": row, "thing": things}
+    )
+    objects = dict(each_part(found, "asset_id", ["row", "thing"]))
+    user = rows["user"].to_numpy()
     parts = []
-    for asset, places in rows.groupby("asset_id").indices.items():
-        part = rows.iloc[places]
-        row, objects = explode(part["new_objects"])
-        if not objects:
+    for asset, part in each_part(rows, "asset_id", ["user", "total", "acted"]):
+        if asset not in objects:
             continue
-        people, person = np.unique(part["user_id"].to_numpy(dtype=object), return_inverse=True)
-        things, thing = np.unique(np.array(objects, dtype=np.int64), return_inverse=True)
-        pairs = np.unique(person[row] * len(things) + thing)
-        held = np.bincount(pairs // len(things), minlength=len(people))
-        total = float(totals[places].max())
+        people = np.unique(part["user"])
+        names, thing = np.unique(objects[asset]["thing"], return_inverse=True)
+        person = np.searchsorted(people, user[objects[asset]["row"]])
+        pairs = np.unique(person * len(names) + thing)
+        held = np.bincount(pairs // len(names), minlength=len(people))
+        total = float(part["total"].max())
         share = held / total
-        fits = (share <= settings.most_share) & (share >= settings.least_share)
-        kept = np.flatnonzero(fits)
-        if len(kept) == 0:
-            continue
+        kept = np.flatnonzero((share <= settings.most_share) & (share >= settings.least_share))
         kept = np.sort(kept[np.argsort(-share[kept], kind="stable")[:MOST_READERS]])
-        acted = np.zeros(len(people), dtype=bool)
-        acted[person[((part["ago"] == 0) & (part["recent_today"] > 0)).to_numpy()]] = True
-        acted &= np.array([str(user) in kinds for user in people], dtype=bool)
+        today = np.isin(people, part["user"][part["acted"]]) & there[people]
+        if not today[kept].any():
+            continue
         place = np.full(len(people), -1)
         place[kept] = np.arange(len(kept))
-        mine = place[pairs // len(things)]
-        reads = np.zeros((len(kept), len(things)), dtype=bool)
-        reads[mine[mine >= 0], (pairs % len(things))[mine >= 0]] = True
-        parts.append((str(asset), total, people[kept], reads, acted[kept]))
+        mine = place[pairs // len(names)]
+        reads = np.zeros((len(kept), len(names)), dtype=bool)
+        reads[mine[mine >= 0], (pairs % len(names))[mine >= 0]] = True
+        parts.append((asset, total, np.asarray(users)[people[kept]], reads, today[kept]))
     return parts
 
 

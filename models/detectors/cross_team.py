@@ -5,13 +5,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import numpy as np
-import pandas as pd
 
 from models.detectors.settings import DetectorSettings
 from models.detectors.signal import Signal
 from models.features.assets import EVIDENCE_ASSETS, sensitivity_shares
 from models.features.novelty import trust_after
-from models.features.rows import active_entities, each_row, log_days
+from models.features.rows import active_entities, each_part, each_row, log_days
 from models.features.settings import Number, Whole
 from models.features.takings import whole_objects
 from models.features.team_distance import Nearness, far_takings
@@ -19,6 +18,11 @@ from models.reasons.parts import Amount, Assets, Count, Share
 from models.reasons.reason import Reason
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from typing import Any
+
+    from numpy.typing import NDArray
+
     from models.features.history import History
 
 
@@ -56,7 +60,8 @@ def score(history: History, settings: CrossTeamSettings) -> list[Signal]:
     rows = rows[rows["value"] > 0]
     rows = rows.sort_values(["user_id", "value", "asset_id"], ascending=[True, False, True])
     rows = rows.drop_duplicates(["user_id", "family"])
-    groups = dict(iter(rows.groupby("user_id")))
+    columns = ["value", "objects", "asset_id", "users", "circle", "share"]
+    groups = dict(each_part(rows, "user_id", columns))
     nothing = Reason("stayed_near")
     return [
         _signal(user, kind, groups[user])
@@ -66,8 +71,8 @@ def score(history: History, settings: CrossTeamSettings) -> list[Signal]:
     ]
 
 
-def _signal(user: str, kind: str, mine: pd.DataFrame) -> Signal:
-    first, statistic = mine.iloc[0], float(mine["value"].sum())
+def _signal(user: str, kind: str, mine: Mapping[str, NDArray[Any]]) -> Signal:
+    statistic = float(mine["value"].sum())
     objects = float(mine["objects"].sum())
     meant = float(whole_objects(np.array([objects]), np.array([statistic]))[0])
     assets = tuple(str(asset) for asset in mine["asset_id"])[:EVIDENCE_ASSETS]
@@ -75,8 +80,8 @@ def _signal(user: str, kind: str, mine: pd.DataFrame) -> Signal:
         "went_far",
         objects=Amount(objects, "objects"),
         assets=Assets(assets),
-        users=Count(float(first["users"])),
-        circle=Count(float(first["circle"])),
-        share=Share(float(first["share"])),
+        users=Count(float(mine["users"][0])),
+        circle=Count(float(mine["circle"][0])),
+        share=Share(float(mine["share"][0])),
     )
     return Signal(user, kind, "1d", statistic, meant, 0.0, "objects", reason, assets)

@@ -14,7 +14,7 @@ from models.features.assets import EVIDENCE_ASSETS, listed_assets, sensitivity_s
 from models.features.job_readings import read_by_jobs
 from models.features.novelty import novelty_habit, trust_after
 from models.features.people import settled_days, teams
-from models.features.rows import active_entities, each_row, log_days
+from models.features.rows import active_entities, each_part, each_row, log_days
 from models.features.settings import Number, Whole
 from models.reasons.parts import Amount, Assets, Likelihood
 from models.reasons.reason import Reason
@@ -60,7 +60,7 @@ def score(history: History, settings: FirstAccessSettings) -> list[Signal]:
         return []
     new = _surprises(history, edges, settings)
     new = new.sort_values(["user_id", "surprise", "asset_id"], ascending=[True, False, True])
-    groups = dict(iter(new.groupby("user_id")))
+    groups = dict(each_part(new, "user_id", ["surprise", "probability", "asset_id"]))
     settled = settled_days(history, active["user_id"])
     curious = _curiosity(history)
     watched = float(trust_after(log_days(history), settings.settle_days))
@@ -76,17 +76,17 @@ def score(history: History, settings: FirstAccessSettings) -> list[Signal]:
         statistic = (
             trust
             * curious.get(user, 1.0)
-            * float((mine["surprise"] / np.arange(1, len(mine) + 1)).sum())
+            * float((mine["surprise"] / np.arange(1, len(mine["surprise"]) + 1)).sum())
         )
         expected = float(mine["probability"].sum())
-        assets = [str(asset) for asset in mine["asset_id"].iloc[:EVIDENCE_ASSETS]]
+        assets = [str(asset) for asset in mine["asset_id"][:EVIDENCE_ASSETS]]
+        count = float(len(mine["asset_id"]))
         reason = Reason(
             "touched_new",
-            count=Amount(len(mine), "assets"),
+            count=Amount(len(mine["asset_id"]), "assets"),
             assets=Assets(tuple(assets)),
-            odds=Likelihood(float(mine["probability"].iloc[0])),
+            odds=Likelihood(float(mine["probability"][0])),
         )
-        count = float(len(mine))
         rows.append(Signal(user, kind, "1d", statistic, count, expected, "assets", reason, assets))
     return rows
 

@@ -13,13 +13,18 @@ from models.features.assets import EVIDENCE_ASSETS, listed_assets, sensitivity_s
 from models.features.job_readings import job_readings
 from models.features.novelty import trust_after
 from models.features.people import teams
-from models.features.rows import Floats, active_or_in, each_row, log_days
+from models.features.rows import Floats, active_or_in, each_part, each_row, log_days
 from models.features.settings import Number, Whole
 from models.features.takings import whole_objects
 from models.reasons.parts import Amount, Assets, Count, Identities, Word
 from models.reasons.reason import Reason
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from typing import Any
+
+    from numpy.typing import NDArray
+
     from models.features.history import History
 
 
@@ -62,7 +67,9 @@ def score(history: History, settings: JobCoverSettings) -> list[Signal]:
         ["user_id", "value", "asset_id", "tie"], ascending=[True, False, True, True]
     )
     readers = set(history.access["user_id"])
-    found = dict(iter(rows[rows["value"] > 0].groupby("user_id")))
+    columns = ["value", "objects", "asset_id", "candidates", "job", "role", "tie", "mates",
+               "submitters"]  # fmt: skip
+    found = dict(each_part(rows[rows["value"] > 0], "user_id", columns))
     return [
         _signal(user, kind, found[user], readers)
         if user in found
@@ -101,10 +108,11 @@ def _values(history: History, rows: pd.DataFrame, settings: JobCoverSettings) ->
     return values
 
 
-def _signal(user: str, kind: str, mine: pd.DataFrame, readers: set[str]) -> Signal:
-    first = mine.iloc[0]
+def _signal(user: str, kind: str, mine: Mapping[str, NDArray[Any]], readers: set[str]) -> Signal:
     statistic = float(mine["value"].sum())
-    mine = mine[mine["value"] >= LEADING * first["value"]]
+    leading = mine["value"] >= LEADING * mine["value"][0]
+    mine = {name: values[leading] for name, values in mine.items()}
+    first = {name: values[0] for name, values in mine.items()}
     objects = float(mine["objects"].sum())
     meant = float(whole_objects(np.array([objects]), np.array([statistic]))[0])
     assets = tuple(dict.fromkeys(str(asset) for asset in mine["asset_id"]))[:EVIDENCE_ASSETS]

@@ -13,7 +13,7 @@ from models.features.assets import EVIDENCE_ASSETS, listed_assets, repositories
 from models.features.baselines import row_quantile
 from models.features.novelty import trust_after
 from models.features.people import settled_days, teams
-from models.features.rows import Floats, active_entities, log_days, recent
+from models.features.rows import Floats, active_entities, each_part, log_days, recent
 from models.features.settings import Number, Whole
 from models.reasons.parts import Amount, Assets, Count, Days
 from models.reasons.reason import Reason
@@ -68,12 +68,12 @@ def score(history: History, settings: MassCloneSettings) -> list[Signal]:
         near = rows[rows["ago"] < days]
         near = near.sort_values(["user_id", "weight", "asset_id"], ascending=[True, False, True])
         near = near.drop_duplicates(["user_id", "asset_id"])
-        parts = dict(iter(near.groupby("user_id")))
+        parts = dict(each_part(near, "user_id", ["is_new", "asset_id", "archived"]))
         for number, user in enumerate(users):
             part = parts[user]
             surplus = max(0.0, float(np.log2((1 + weights[number]) / (1 + usual[number]))))
-            count, new = len(part), int(part["is_new"].sum())
-            assets = [str(asset) for asset in part["asset_id"].iloc[:EVIDENCE_ASSETS]]
+            count, new = len(part["asset_id"]), int(part["is_new"].sum())
+            assets = [str(asset) for asset in part["asset_id"][:EVIDENCE_ASSETS]]
             archived = int(part["archived"].sum())
             reason = Reason(
                 "clones",

@@ -13,7 +13,7 @@ from models.detectors.signal import Signal
 from models.features.assets import EVIDENCE_ASSETS
 from models.features.coverage import measure_coverage, read_today
 from models.features.novelty import trust_after
-from models.features.rows import Floats, active_kinds, each_group, log_days
+from models.features.rows import Floats, active_kinds, each_part, log_days
 from models.features.settings import Number, Whole
 from models.features.strangeness import HabitSettings, facts_names, read_strangeness
 from models.reasons.parts import Amount, Assets, Count, Days, Share
@@ -82,25 +82,25 @@ def _describe(
         ["user_id", "statistic", "asset_id"], ascending=[True, False, True]
     )
     rows: list[Signal] = []
-    for user, mine in each_group(part, "user_id"):
+    columns = ["statistic", "asset_id", "bytes", "share", "objects", "total", "fresh"]
+    for user, mine in each_part(part, "user_id", columns):
         if user not in kinds:
             continue
-        values = mine["statistic"].to_numpy()
+        values = mine["statistic"]
         total = float((values / np.arange(1, len(values) + 1) ** FURTHER_ASSETS).sum())
-        lead = mine.iloc[0]
-        leading = mine[mine["statistic"] >= LEADING_SHARE * lead["statistic"]]
-        assets = [str(asset) for asset in leading["asset_id"].iloc[:EVIDENCE_ASSETS]]
-        size = float(lead["bytes"])
-        share = float(lead["share"])
+        leading = mine["asset_id"][values >= LEADING_SHARE * values[0]]
+        assets = [str(asset) for asset in leading[:EVIDENCE_ASSETS]]
+        size = float(mine["bytes"][0])
+        share = float(mine["share"][0])
         reason = Reason(
             "read_share",
             share=Share(share),
             asset=Assets((names.get(assets[0], assets[0]),)),
             days=Days(WINDOW_DAYS[window]),
-            objects=Count(float(lead["objects"])),
-            total=Count(float(lead["total"])),
+            objects=Count(float(mine["objects"][0])),
+            total=Count(float(mine["total"][0])),
             size=None if np.isnan(size) else Amount(size, "bytes"),
-            fresh=Share(float(lead["fresh"])),
+            fresh=Share(float(mine["fresh"][0])),
         )
         rows.append(Signal(user, kinds[user], window, total, share, None, "share", reason, assets))
     return rows

@@ -12,7 +12,7 @@ from models.detectors.settings import DetectorSettings
 from models.detectors.signal import Signal
 from models.features.assets import EVIDENCE_ASSETS
 from models.features.coverage import read_today, total_objects
-from models.features.rows import Floats, active_kinds, each_group, explode_structs, log_days
+from models.features.rows import Floats, active_kinds, each_part, explode_structs, log_days
 from models.features.settings import Number, Whole
 from models.features.strangeness import HabitSettings, facts_names, read_strangeness
 from models.reasons.parts import Assets, Count
@@ -101,12 +101,14 @@ def _describe(
         ["user_id", "statistic", "asset_id"], ascending=[True, False, True]
     )
     rows: list[Signal] = []
-    for user, mine in each_group(drained, "user_id"):
-        lead = mine.iloc[0]
+    columns = ["statistic", "asset_id", "portions", "objects", "total", "repeats", "share"]
+    for user, mine in each_part(drained, "user_id", columns):
         if user not in kinds:
             continue
-        leading = mine[mine["statistic"] > 0] if lead["statistic"] > 0 else mine.iloc[:1]
-        assets = [str(asset) for asset in leading["asset_id"].iloc[:EVIDENCE_ASSETS]]
+        lead = {name: values[0] for name, values in mine.items()}
+        told = mine["statistic"] > 0
+        told[0] = True
+        assets = [str(asset) for asset in mine["asset_id"][told][:EVIDENCE_ASSETS]]
         expected = float(_by_chance(lead["objects"], lead["total"]))
         reason = Reason(
             "read_in_portions",

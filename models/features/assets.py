@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from bisect import bisect_left
+from collections.abc import Collection, Iterable
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -52,20 +54,48 @@ def _folder(pattern: str) -> str:
 
 def families(assets: Iterable[Any], context: Context) -> NDArray[Any]:
     """What each artefact has in common with its siblings; without any it stands for itself."""
-    known = pd.Series(list(assets), dtype=object)
+    codes, known = pd.factorize(np.array(list(assets), dtype=object))
     names = listed_assets(context)["group"].reindex(known).fillna("").to_numpy(dtype=object)
-    return np.where(names == "", "=" + known.astype(str).to_numpy(dtype=object), names)
+    alone = np.array([f"={asset}" for asset in known], dtype=object)
+    return np.asarray(np.where(names == "", alone, names))[codes]
 
 
 def assets_below(container: str, context: Context) -> tuple[str, ...]:
     """Ids of the listed assets below a container, which is itself no listed asset; sorted."""
     stem = container.rstrip("/") + "/"
+    patterns = _patterns(context)
     found = set()
+    for place in range(bisect_left(patterns.literals, stem), len(patterns.literals)):
+        if not patterns.literals[place].startswith(stem):
+            break
+        found.add(patterns.assets[place])
+    for end in range(len(stem) + 1):
+        found.update(patterns.globs.get(stem[:end], ()))
+    return tuple(sorted(found))
+
+
+@dataclass(frozen=True)
+class _Patterns:
+    """Patterns of assets.csv up to their first wildcard.
+
+    ``literals``: sorted; ``assets``: the asset of each. ``globs``: assets of those with a wildcard.
+    """
+
+    literals: list[str]
+    assets: list[str]
+    globs: dict[str, list[str]]
+
+
+@remembered
+def _patterns(context: Context) -> _Patterns:
+    pairs, globs = [], dict[str, list[str]]()
     for asset, pattern in zip(context.assets["asset_id"], context.assets["pattern"], strict=True):
         literal, *glob = re.split(r"[*?\[]", str(pattern), maxsplit=1)
-        if literal.startswith(stem) or (glob and stem.startswith(literal)):
-            found.add(str(asset))
-    return tuple(sorted(found))
+        pairs.append((literal, str(asset)))
+        if glob:
+            globs.setdefault(literal, []).append(str(asset))
+    pairs.sort()
+    return _Patterns([literal for literal, _ in pairs], [asset for _, asset in pairs], globs)
 
 
 @remembered
@@ -79,6 +109,14 @@ def sensitivity_shares(assets: Iterable[Any], context: Context) -> Floats:
     """Sensitivity ÷ 5 of each asset, 0.2 to 1."""
     known = sensitivities(context)
     return np.array([known.get(a, UNKNOWN_SENSITIVITY) for a in assets], dtype=np.float64) / 5
+
+
+def of_families(rows: pd.DataFrame, wanted: Collection[str], context: Context) -> pd.DataFrame:
+    """Rows of the assets (``asset_id``) whose family is wanted, with ``family``."""
+    codes, assets = pd.factorize(rows["asset_id"])
+    family = families(assets, context)
+    kept = np.isin(codes, np.flatnonzero(pd.Index(family).isin(list(wanted))))
+    return rows[kept].assign(family=family[codes[kept]])
 
 
 def repositories(assets: Iterable[str], context: Context) -> dict[str, float]:

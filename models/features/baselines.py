@@ -7,6 +7,7 @@ against the odd large day, and both are drawn towards those of peers while an en
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -22,6 +23,8 @@ UNKNOWN_SPREAD = 1.0
 """Spread where nobody has enough days to tell."""
 DAYS_FOR_PRIOR = 5
 NEIGHBOURS_FOR_PRIOR = 3
+BLOCK_MEMBERS = 1_000_000
+"""Members of circles compared at once; bounds the memory."""
 WEEKDAY_TRUST = 2.0
 """Same weekdays after which their median counts as much as that of all days."""
 
@@ -53,6 +56,49 @@ def row_quantile(values: Floats, q: float) -> Floats:
     return np.where(counts > 0, found, np.nan)
 
 
+def each_block(
+    numbers: Iterable[int], circle_of: Callable[[int], Codes]
+) -> Iterator[tuple[Codes, Codes, Codes]]:
+    """Circles with members one after the other, in blocks of about BLOCK_MEMBERS members.
+
+    Each block: the numbers of its circles, then of each member its circle's place in the block and
+    the member itself.
+    """
+    block: list[int] = []
+    circles: list[Codes] = []
+    size = 0
+    for number in (*numbers, None):
+        if number is not None and len(circle := circle_of(number)):
+            block.append(number)
+            circles.append(circle)
+            size += len(circle)
+        if block and (number is None or size >= BLOCK_MEMBERS):
+            owner = np.repeat(np.arange(len(block)), [len(circle) for circle in circles])
+            yield np.array(block, dtype=np.int64), owner, np.concatenate(circles)
+            block, circles, size = [], [], 0
+
+
+def medians_of_parts(values: Floats, lengths: Codes) -> Floats:
+    """Median of each part of ``values``; the parts have ``lengths``, NaN for parts of none."""
+    ends = np.cumsum(lengths)
+    if len(values) == 0:
+        return np.full(len(lengths), np.nan)
+    ordered = values[np.lexsort((values, np.repeat(np.arange(len(lengths)), lengths)))]
+    low = np.minimum(ends - lengths + np.maximum(lengths - 1, 0) // 2, len(values) - 1)
+    high = np.minimum(ends - lengths + lengths // 2, len(values) - 1)
+    return np.where(lengths > 0, (ordered[low] + ordered[high]) / 2, np.nan)
+
+
+def spreads_of_parts(values: Floats, lengths: Codes) -> Floats:
+    """Standard deviation of each part of ``values``; the parts have ``lengths``, NaN for none."""
+    starts = np.cumsum(lengths) - lengths
+    found = np.full(len(lengths), np.nan)
+    for length in np.unique(lengths[lengths > 0]):
+        same = np.flatnonzero(lengths == length)
+        found[same] = np.std(values[starts[same][:, None] + np.arange(length)], axis=1)
+    return found
+
+
 def measure_baseline(
     past: Floats,
     today: Floats,
@@ -79,10 +125,11 @@ def measure_baseline(
         (row_quantile(past, UPPER_QUANTILE) - median) / UPPER_SIGMAS,
     )
     prior = _typical(median, days, kinds, today)
-    for number, circle in enumerate(circles):
-        known = circle[days[circle] >= DAYS_FOR_PRIOR]
-        if len(known) >= NEIGHBOURS_FOR_PRIOR:
-            prior[number] = np.median(median[known])
+    for numbers, owner, mates in each_block(range(len(circles)), circles.__getitem__):
+        known = days[mates] >= DAYS_FOR_PRIOR
+        counts = np.bincount(owner[known], minlength=len(numbers))
+        typical = medians_of_parts(median[mates[known]], counts)
+        prior[numbers] = np.where(counts >= NEIGHBOURS_FOR_PRIOR, typical, prior[numbers])
     location = (days * np.nan_to_num(median) + prior_days * prior) / (days + prior_days)
     if weekday is not None:
         seen = np.isfinite(weekday).sum(axis=1).astype(np.float64)

@@ -8,6 +8,8 @@ token was added. What a caller can write (names of sessions, headers) ties nobod
 from __future__ import annotations
 
 import re
+from collections import Counter
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -29,6 +31,7 @@ ADDING = ("runner", "key", "app", "token", "account")
 """Kinds of act that may bring a new identity."""
 ALIKE = 0.1
 """Part of today's objects from which a reading of an earlier day is one alike."""
+IN_SPACE = "system:serviceaccount:"
 SPACE = re.compile(r"k8s://[^/]+/([^/]+)")
 ACT_COLUMNS = ["user_id", "user_kind", "kind", "resource", "asset_id", "ago"]
 
@@ -47,48 +50,107 @@ def tied_changes(history: History, acts: pd.DataFrame, builders: list[str]) -> p
 
     ``candidates``: identities besides people that are tied to the change in the same way.
     """
-    worked = _worked_with(history)
-    born = _days_known(history, builders)
-    names = _names(history)
+    known = _known(history, builders)
     rows = []
     for number, act in enumerate(each_row(acts)):
-        for builder in builders:
-            if builder != act.user_id and (
-                tie := _tie(act, builder, worked, born, names.get(builder, (builder,)))
-            ):
-                candidates = _alike(act, tie, worked)
+        likely = known.likely(act)
+        for builder in (each for each in builders if each in likely):
+            if builder != act.user_id and (tie := _tie(act, builder, known)):
+                together = tie in ("repository", "namespace")
+                candidates = known.workers[act.asset_id] if together else 1
                 rows.append((builder, number, tie, max(1, candidates)))
     return pd.DataFrame(rows, columns=["builder", "act", "tie", "candidates"])
 
 
-def _tie(act: Any, builder: str, worked: dict[str, set[str]], born: dict[str, int],
-         names: tuple[str, ...]) -> str | None:  # fmt: skip
+@dataclass(frozen=True)
+class _Known:
+    """What is known of the builders, and for each thing the builders that have to do with it.
+
+    ``worked``: see :func:`_worked_with`; ``scopes``: those of ``worked``. ``born``: see
+    :func:`_days_known`. ``names``: see :func:`_names`. ``workers``: identities of each asset.
+    """
+
+    builders: tuple[str, ...]
+    worked: dict[str, set[str]]
+    scopes: dict[str, set[str]]
+    born: dict[str, int]
+    names: dict[str, tuple[str, ...]]
+    workers: Counter[str]
+    of_thing: dict[str, set[str]]
+
+    def likely(self, act: Any) -> set[str]:
+        """Builders that may be tied to the act: no other one is."""
+        resource, ago = str(act.resource), int(act.ago)
+        space = SPACE.match(resource)
+        things = (
+            f"name {_last(resource)}",
+            f"asset {act.asset_id}",
+            f"space {space.group(1).partition(':')[0] if space else ''}",
+            f"scope {scope_of(resource)}",
+        )
+        found = set().union(*(self.of_thing.get(thing, ()) for thing in things))
+        if str(act.kind) in ADDING:
+            found.update(each for each in self.builders if self.born.get(each, 0) <= ago)
+        return found
+
+
+def _known(history: History, builders: list[str]) -> _Known:
+    worked, every = _worked_with(history), _names(history)
+    names = {builder: every.get(builder, (builder,)) for builder in builders}
+    scopes = {builder: {scope_of(each) for each in worked.get(builder, ())} for builder in builders}
+    of_thing: dict[str, set[str]] = {}
+    for builder in builders:
+        spaces = [name.split(":")[2] for name in names[builder] if name.startswith(IN_SPACE)]
+        for thing in (
+            *(f"name {_end(name)}" for name in names[builder]),
+            *(f"asset {asset}" for asset in worked.get(builder, ())),
+            *(f"space {space}" for space in spaces),
+            *(f"scope {scope}" for scope in scopes[builder]),
+        ):
+            of_thing.setdefault(thing, set()).add(builder)
+    return _Known(
+        tuple(builders),
+        worked,
+        scopes,
+        _days_known(history, builders),
+        names,
+        Counter(asset for assets in worked.values() for asset in assets),
+        of_thing,
+    )
+
+
+def _tie(act: Any, builder: str, known: _Known) -> str | None:
     resource, asset = str(act.resource), str(act.asset_id)
     kind, ago = str(act.kind), int(act.ago)
-    last = resource.rstrip("/").rpartition("/")[2]
-    if kind == "account" and len(last) > 2 and any(_ends(name, last) for name in names):
+    names, last = known.names[builder], _last(resource)
+    if kind == "account" and len(last) > 2 and any(_end(name) == last for name in names):
         return "account"
-    mine = worked.get(builder, set())
+    mine = known.worked.get(builder, set())
     if asset in mine and not asset.startswith("k8s://"):
         return "repository"
     space = SPACE.match(resource)
     if space and space.group(1) != "-":
-        of_space = f"system:serviceaccount:{space.group(1)}:"
+        of_space = f"{IN_SPACE}{space.group(1)}:"
         if asset in mine or any(name.startswith(of_space) for name in names):
             return "namespace"
         return None
     whole = scope_of(resource)
     organisation = whole.startswith(("github://", "gitlab://")) and asset in (whole, whole + "/-")
-    if (organisation or space) and any(scope_of(each) == whole for each in mine):
+    if (organisation or space) and whole in known.scopes[builder]:
         return "organisation"
-    if kind in ADDING and born.get(builder, 0) <= ago:
+    if kind in ADDING and known.born.get(builder, 0) <= ago:
         return "newborn"
     return None
 
 
-def _ends(name: str, last: str) -> bool:
-    """Whether a name is of the role or account: `…:role/x`, `…:assumed-role/x`, `…:ns:x`."""
-    return re.split(r"[/:]", name)[-1] == last
+def _last(resource: str) -> str:
+    """Last part of a URI's path."""
+    return resource.rstrip("/").rpartition("/")[2]
+
+
+def _end(name: str) -> str:
+    """The role or account of a name: `…:role/x`, `…:assumed-role/x`, `…:ns:x`."""
+    return re.split(r"[/:]", name)[-1]
 
 
 def _worked_with(history: History) -> dict[str, set[str]]:
@@ -101,12 +163,6 @@ def _worked_with(history: History) -> dict[str, set[str]]:
     for user, asset in rows[["user_id", "asset_id"]].drop_duplicates().itertuples(index=False):
         found.setdefault(str(user), set()).update({str(asset), patterns.get(asset, str(asset))})
     return found
-
-
-def _alike(act: Any, tie: str, worked: dict[str, set[str]]) -> int:
-    if tie not in ("repository", "namespace"):
-        return 1
-    return sum(act.asset_id in assets for assets in worked.values())
 
 
 def _days_known(history: History, builders: list[str]) -> dict[str, int]:
@@ -133,19 +189,26 @@ def new_to_builder(history: History, taken: pd.DataFrame) -> NDArray[Any]:
     """
     columns = ["user_id", "asset_id", "objects_1"]
     covered = recent(history.coverage, history.day, columns).rename(columns={"ago": "then"})
+    families_counted = set(family_of(history, pd.Series(covered["asset_id"].unique())))
     pairs = recent(history.pairs, history.day, ["user_id", "asset_id", "objects", "taken"])
     pairs = pairs[pairs["taken"].astype(bool)].rename(
         columns={"objects": "objects_1", "ago": "then"}
     )
+    users = taken["user_id"].unique()
+    covered, pairs = (rows[rows["user_id"].isin(users)] for rows in (covered, pairs))
     past = pd.concat([covered, pairs[[*columns, "then"]]], ignore_index=True)
     past["family"] = family_of(history, past["asset_id"])
     days = (
         past.groupby(["user_id", "family", "then"])["objects_1"].max().rename("then_objects")
     ).reset_index()
-    rows = taken.reset_index(names="row").merge(days, on=["user_id", "family"])
+    # A reading is tied to many changes, and to each of a day in the same way.
+    asked = ["user_id", "family", "objects", "ago"]
+    each = taken[asked].drop_duplicates(ignore_index=True)
+    rows = each.reset_index(names="row").merge(days, on=["user_id", "family"])
     alike = rows[(rows["then"] > rows["ago"]) & (rows["then_objects"] >= rows["objects"] * ALIKE)]
-    known = alike.groupby("row").size().reindex(taken.index).fillna(0).to_numpy(dtype=np.float64)
-    counted = taken["family"].isin(set(family_of(history, covered["asset_id"]))).to_numpy()
+    each["known"] = alike.groupby("row").size().reindex(each.index).fillna(0)
+    known = taken[asked].merge(each, on=asked, how="left")["known"].to_numpy(dtype=np.float64)
+    counted = taken["family"].isin(families_counted).to_numpy()
     today = recent(history.pairs, history.day, ["user_id", "asset_id", "days_before"], 1)
     touched = today.set_index(["user_id", "asset_id"])["days_before"]
     before = touched.reindex(pd.MultiIndex.from_frame(taken[["user_id", "asset_id"]])).fillna(0)

@@ -35,6 +35,7 @@ def own_baseline(volumes: Volumes, measure: str, prior_days: float) -> tuple[Flo
     return logs[:, 0], baseline
 
 
+@remembered
 def leading_assets_by_measure(history: History, days: int) -> dict[str, dict[str, list[str]]]:
     """Assets that made most of each measure in the last ``days`` (at most 7) days, by user."""
     columns = ["user_id", "asset_id", "taken", "bytes", "objects"]

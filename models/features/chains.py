@@ -25,6 +25,8 @@ WEEK_DAYS = 7
 MOST_COMPRESSION = 16.0
 SLACK = 1.15
 """How far a size may miss what it is compared with: headers, padding, lost records."""
+LEAVING = ("send", "clean")
+"""Steps without which reading and writing is everybody's work."""
 PACKED = 4
 """How many times fewer objects are a pack of them."""
 OF_ASSET, OF_SIZE = 1.0, 0.7
@@ -69,19 +71,37 @@ def chains(history: History, days: int, least_steps: int) -> dict[str, list[Chai
     facts = _facts(history)
     # What is a place of everybody's artefacts is none of one's own.
     rows = rows[(rows["step"].isin(["collect", "pack"])) | ~rows["place"].isin(facts.listed)]
+    open_places = _open_places(rows[rows["ago"] < days])
     found: dict[str, list[Chain]] = {}
-    for user, mine in rows.groupby("user_id"):
-        within = mine[mine["ago"] < days]
-        acting = within[(within["ago"] == 0) & ~within["step"].isin(["collect"])]
-        if acting.empty:
-            continue
-        places = sorted(set(within.loc[within["step"] == "stage", "place"].astype(str)))
+    for user, mine in rows[rows["user_id"].isin(list(open_places))].groupby("user_id"):
+        within, places = mine[mine["ago"] < days], open_places[str(user)]
         made = [_shortest(within, place, facts) for place in places]
         kept = [
             chain for chain in made if chain and len(chain.steps) >= least_steps and chain.today
         ]
         if kept:
             found[str(user)] = [_with_weeks(chain, mine, facts, least_steps) for chain in kept]
+    return found
+
+
+def _open_places(rows: pd.DataFrame) -> dict[str, list[str]]:
+    """Places of each identity that may end a chain today: staged, sent on or cleaned, one today.
+
+    Every chain of :func:`_chain` that went on today has such a place. Most identities have none.
+    """
+    columns = ["user_id", "step", "place", "ago"]
+    of_place = rows.loc[rows["step"].isin(["stage", *LEAVING]), columns]
+    copied = rows[(rows["step"] == "stage") & (rows["source"] != "")]
+    onwards = copied.assign(place=copied["source"], step="send")[columns]
+    steps = pd.concat([of_place, onwards])
+    steps = steps.assign(staged=steps["step"] == "stage", left=steps["step"].isin(LEAVING))
+    sums = steps.groupby(["user_id", "place"], as_index=False).agg(
+        {"staged": "max", "left": "max", "ago": "min"}
+    )
+    kept = sums[sums["staged"] & sums["left"] & (sums["ago"] == 0)]
+    found: dict[str, list[str]] = {}
+    for user, place in zip(kept["user_id"].astype(str), kept["place"].astype(str), strict=True):
+        found.setdefault(user, []).append(place)
     return found
 
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from models.features.assets import families, listed_assets
+from models.features.assets import families, listed_assets, of_families
 from models.features.people import teams
 from models.features.rows import recent
 from schemas.tables.values import TAKE_CLASSES
@@ -131,10 +131,11 @@ def _earlier_readers(history: History, past: pd.DataFrame, wanted: pd.Series) ->
     parts = [part for part in (covered, uncounted, own) if len(part)]
     if not parts:
         return pd.DataFrame(columns=[*DAY_OF_READER, "objects"])
-    rows = pd.concat([part.assign(source=place) for place, part in enumerate(parts)])
+    rows = pd.concat(
+        of_families(part, set(wanted), history.context).assign(source=place)
+        for place, part in enumerate(parts)
+    ).rename(columns={"user_id": "reader"})
     rows["objects"] = rows["objects"].astype(np.float64)
-    rows["family"] = families(rows["asset_id"], history.context)
-    rows = rows[rows["family"].isin(set(wanted))].rename(columns={"user_id": "reader"})
     # Both sources hold what submitters read in jobs under their own identity.
     sums = rows.groupby([*DAY_OF_READER, "source"])["objects"].sum()
     return sums.groupby(DAY_OF_READER).max().reset_index()

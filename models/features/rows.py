@@ -25,13 +25,20 @@ def recent(
     frame: pd.DataFrame, day: date, columns: Iterable[str], days: int = HISTORY_DAYS
 ) -> pd.DataFrame:
     """``columns`` of the rows of the ``days`` days that end with ``day``, and their ``ago``."""
-    codes, distinct = pd.factorize(frame["day"])
-    offsets = np.array([(day - value).days for value in distinct], dtype=np.int64)
-    ago = offsets[codes] if len(codes) else np.zeros(0, dtype=np.int64)
+    ago = _days_ago(frame, day)
     kept = (ago >= 0) & (ago < days)
-    chosen = frame.loc[kept, list(columns)].reset_index(drop=True)
+    rows = frame[list(columns)]
+    chosen = (rows if kept.all() else rows[kept]).reset_index(drop=True)
     chosen["ago"] = ago[kept]
     return chosen
+
+
+@remembered
+def _days_ago(frame: pd.DataFrame, day: date) -> Codes:
+    """Days between each row's day and ``day``; many detectors ask for them."""
+    codes, distinct = pd.factorize(frame["day"])
+    offsets = np.array([(day - value).days for value in distinct], dtype=np.int64)
+    return offsets[codes] if len(codes) else np.zeros(0, dtype=np.int64)
 
 
 def explode(values: pd.Series) -> tuple[Codes, list[Any]]:
@@ -41,6 +48,14 @@ def explode(values: pd.Series) -> tuple[Codes, list[Any]]:
     lists = [() if value is None or isinstance(value, float) else value for value in values]
     lengths = np.fromiter((len(value) for value in lists), dtype=np.int64, count=len(lists))
     return np.repeat(np.arange(len(lists)), lengths), list(chain.from_iterable(lists))
+
+
+def explode_numbers(values: pd.Series) -> tuple[Codes, Codes]:
+    """Like :func:`explode`, for whole numbers."""
+    if isinstance(values.dtype, pd.ArrowDtype):
+        return _item_rows(values), values.list.flatten().to_numpy(dtype=np.int64)
+    row, found = explode(values)
+    return row, np.array(found, dtype=np.int64)
 
 
 def explode_structs(values: pd.Series, fields: Sequence[str]) -> tuple[Codes, Floats]:
@@ -97,6 +112,21 @@ def each_row(frame: pd.DataFrame) -> Iterator[Any]:
 def each_group(frame: pd.DataFrame, key: str) -> Iterator[tuple[Any, pd.DataFrame]]:
     """Rows of each value of a column, sorted by it."""
     yield from frame.groupby(key)
+
+
+def each_part(
+    frame: pd.DataFrame, key: str, columns: Sequence[str]
+) -> Iterator[tuple[str, dict[str, NDArray[Any]]]]:
+    """Like :func:`each_group`, with each group's ``columns`` as arrays.
+
+    Where most groups have a few rows, a frame for each of them takes longer than all the rest.
+    """
+    codes, values = pd.factorize(frame[key], sort=True)
+    order = np.argsort(codes, kind="stable")
+    arrays = {name: frame[name].to_numpy()[order] for name in columns}
+    starts = np.searchsorted(codes[order], np.arange(len(values) + 1)).tolist()
+    for value, start, end in zip(values, starts, starts[1:], strict=False):
+        yield str(value), {name: array[start:end] for name, array in arrays.items()}
 
 
 def log_days(history: History) -> int:

@@ -40,6 +40,8 @@ CATEGORIES = {"cluster": "process", "identity": "iam", "novelty": "iam", "multiv
 JOBS_FAMILY = "jobs"
 """Family of what the roles of an entity's jobs did, which its own access does not hold."""
 ADDRESSES_SHOWN = 50
+AMOUNTS = ["asset_id", "action_class", "ago", "bytes_out", "bytes_estimated", "objects"]
+"""Columns that say how much of an asset an identity took. Lists would take long to copy."""
 CHOSEN_SHARE = 0.5
 """Share of the evidence from which a chosen name puts the finding in doubt."""
 DAYS_BEFORE_FIRST = 7
@@ -93,10 +95,10 @@ def write_findings(
         there = set(evidence["asset_id"])
         shown = [a for a in (wanted if len(named) else sorted(there)) if a in there]
         shown = shown[:EVIDENCE_ASSETS]
-        amounts = mine[mine["asset_id"].isin(shown)].drop(columns="addresses")
+        amounts = dict(iter(mine.loc[mine["asset_id"].isin(shown), AMOUNTS].groupby("asset_id")))
         assets = [
-            _asset(asset, amounts, window_days, covered.get((entity.entity, asset, window_days)),
-                   facts, reach)
+            _asset(asset, amounts[asset], window_days,
+                   covered.get((entity.entity, asset, window_days)), facts, reach)
             for asset in shown
         ]  # fmt: skip
         document = _document(
@@ -246,13 +248,12 @@ def _evidence_assets(entity: ScoredEntity) -> list[str]:
 
 def _asset(
     asset: str,
-    mine: pd.DataFrame,
+    rows: pd.DataFrame,
     window_days: int,
     cover: Any,
     facts: pd.DataFrame,
     reach: int,
 ) -> dict[str, Any]:
-    rows = mine[mine["asset_id"] == asset]
     near = rows[rows["ago"] < window_days]
     taken = near[near["action_class"].isin(TAKE_CLASSES)]
     listed = _row_of(facts, asset)
@@ -313,7 +314,7 @@ def _coverage(coverage: pd.DataFrame, history: History) -> dict[tuple[str, str, 
 
 def _hosts(evidence: pd.DataFrame, facts: pd.DataFrame) -> list[str]:
     """Clusters and hosts that the evidence's assets lie on."""
-    patterns = facts["pattern"].to_dict()
+    patterns = facts["pattern"]
     found = set()
     for asset in evidence["asset_id"].unique():
         scheme, _, path = str(patterns.get(asset, asset)).partition("://")

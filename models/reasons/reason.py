@@ -145,7 +145,12 @@ def _encoded(part: Part) -> list[Any]:
         return [part.kind, part.sentence, inner]
     if isinstance(part, Series):
         return [part.kind, part.between, [_encoded(item) for item in part.items]]
-    return [part.kind, *(getattr(part, field.name) for field in fields(part))]
+    return [part.kind, *(getattr(part, name) for name in _fields_of(part.kind))]
+
+
+@cache
+def _fields_of(kind: str) -> tuple[str, ...]:
+    return tuple(field.name for field in fields(PLAIN_PARTS[kind]))
 
 
 def _decoded(item: Sequence[Any]) -> Part:

@@ -30,6 +30,7 @@ FURTHEST_BYTE = 2**42
 """4.4 TB; a range may name any number, and sums of positions must stay exact."""
 PAIR = ("user_id", "asset_id")
 CELL = (*PAIR, "object")
+READ = (*CELL, "reads", "bytes_out", "ranges", "part_bytes", "object_bytes")
 RECENT_DAYS = 30
 PARTIAL = "(size(ranges) > 0 or part_bytes is not null)"
 """SQL: the row of ``object_access`` holds no read of the whole object."""
@@ -52,10 +53,14 @@ def coverage_rows(
     ``counted`` where assets.csv has their number of objects; ``stored``: computes a frame once and
     keeps it under a name.
     """
-    known = reads.where("user_id <> ''").selectExpr("*", f"datediff(date'{day}', day) as ago")
-    today = known.where("ago = 0").groupBy(*PAIR).agg(*_exprs(user_kind="min(user_kind)"))
+    named = reads.where("user_id <> ''")
+    known = named.selectExpr(*READ, f"datediff(date'{day}', day) as ago")
+    # A condition on the day itself spares the engine the files of all others.
+    of_day = named.where(f"day = date'{day}'")
+    today = stored(of_day.groupBy(*PAIR).agg(*_exprs(user_kind="min(user_kind)")), "today")
     rows = stored(known.join(today.select(*PAIR), [*PAIR], "left_semi"), "reads")
-    cells = stored(_with_parts(stored(_cells(rows), "reads_of_cells"), rows, known), "cells")
+    cells = stored(_cells(rows), "reads_of_cells")
+    cells = stored(_with_parts(cells, rows, known, stored), "cells")
     return (
         today.join(_amounts(cells), [*PAIR])
         .join(_portions(rows, cells), [*PAIR])
@@ -95,12 +100,21 @@ def _cells(rows: DataFrame) -> DataFrame:
     )
 
 
-def _with_parts(cells: DataFrame, rows: DataFrame, known: DataFrame) -> DataFrame:
+def _with_parts(
+    cells: DataFrame,
+    rows: DataFrame,
+    known: DataFrame,
+    stored: Callable[[DataFrame, str], DataFrame],
+) -> DataFrame:
     """The cells with the largest ``size`` known and the parts of SPANS, 0 to 1."""
     # On most days no object was read in parts, and planning for them takes a second.
     in_parts = bool(cells.where("partial").head(1))
-    shown = _shown_sizes(known, cells.where("partial or shown is null"), in_parts)
-    sizes = shown.groupBy("asset_id", "object").agg(*_exprs(found="max(size)"))
+    key = ["asset_id", "object"]
+    wanted = cells.where("partial or shown is null").select(*key).distinct()
+    # Several expressions use them, and each would read the 90 days anew.
+    reads = stored(known.join(wanted, key, "left_semi"), "reads_of_sizes")
+    shown = _shown_sizes(reads, in_parts)
+    sizes = stored(shown.groupBy(*key).agg(*_exprs(found="max(size)")), "sizes")
     whole = {
         name: f"whole_last < {high}" if low == 0 else f"whole_first >= {low}"
         for name, (low, high) in SPANS.items()
@@ -212,13 +226,12 @@ def _requested(rows: DataFrame) -> DataFrame:
     )
 
 
-def _shown_sizes(known: DataFrame, cells: DataFrame, in_parts: bool) -> DataFrame:
-    """``size`` of the objects of ``cells`` by each read of anybody that shows one.
+def _shown_sizes(reads: DataFrame, in_parts: bool) -> DataFrame:
+    """``asset_id``, ``object`` and ``size`` of each of the ``reads`` that shows one.
 
     ``in_parts``: some of the objects were read in parts, so that the ends of ranges count too.
     """
     key = ["asset_id", "object"]
-    reads = known.join(cells.select(*key).distinct(), key, "left_semi")
     shown = reads.selectExpr(*key, f"{SHOWN_SIZE} as size")
     if in_parts:
         asked = _requested(reads.where(PARTIAL).select(*CELL, "ago", "bytes_out", "ranges"))
@@ -284,6 +297,9 @@ def _asset_objects(known: DataFrame, today: DataFrame, listed: DataFrame) -> Dat
     """Distinct objects of the day's artefacts whose number of objects assets.csv lacks."""
     counted = listed.where("counted").select("asset_id")
     wanted = today.select("asset_id").distinct().join(counted, "asset_id", "left_anti")
+    if not wanted.head(1):
+        # Nobody needs them, and the engine would read the 90 days nevertheless.
+        return wanted.selectExpr("asset_id", "0 as asset_objects")
     return (
         known.select("asset_id", "object")
         .join(wanted, "asset_id", "left_semi")

@@ -5,7 +5,13 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from models.features.baselines import measure_baseline, row_quantile
+from models.features.baselines import (
+    each_block,
+    measure_baseline,
+    medians_of_parts,
+    row_quantile,
+    spreads_of_parts,
+)
 from models.features.volumes import daily_volumes, hourly_volumes, weekly_volumes
 from tests.worlds.histories import everyday_world, history_of
 from tests.worlds.plants import DAY, back
@@ -21,6 +27,29 @@ def test_row_quantile_is_numpys() -> None:
         assert np.isnan(found[3])
         rest = np.delete(np.arange(40), 3)
         np.testing.assert_allclose(found[rest], np.nanquantile(values[rest], q, axis=1))
+
+
+def test_parts_are_summed_up_as_numpy_does_one_by_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    rng = np.random.default_rng(5)
+    values = rng.normal(size=50)
+    circles = [np.sort(rng.choice(50, size, replace=False)) for size in (3, 0, 7, 1, 4, 7, 0, 20)]
+    for members in (1, 9, 1000):
+        monkeypatch.setattr("models.features.baselines.BLOCK_MEMBERS", members)
+        seen = []
+        for numbers, owner, mates in each_block(range(len(circles)), circles.__getitem__):
+            lengths = np.bincount(owner)
+            own = [values[circles[number]] for number in numbers]
+            medians = medians_of_parts(values[mates], lengths)
+            assert medians.tolist() == [np.median(part) for part in own]
+            spreads = spreads_of_parts(values[mates], lengths)
+            assert spreads.tolist() == [np.std(part) for part in own]
+            seen += numbers.tolist()
+        assert seen == [number for number, circle in enumerate(circles) if len(circle)]
+    assert np.isnan(medians_of_parts(values[:2], np.array([0, 2, 0]))).tolist() == [
+        True,
+        False,
+        True,
+    ]
 
 
 def test_baseline_is_own_with_days_and_the_peers_without() -> None:

@@ -108,7 +108,7 @@ def run_days(
     """SIGNALS and FINDINGS of four days, as the stages would write them."""
     signals, findings = pd.DataFrame(columns=SIGNALS.column_names), pd.DataFrame()
     for day in [*BEFORE, DAY]:
-        rows = make_signals(days(day), signals, config)
+        rows = make_signals(days(day), signals.copy, config)
         signals = rows if signals.empty else pd.concat([signals, rows], ignore_index=True)
         earlier = findings[findings["in_budget"]] if len(findings) else empty_findings()
         made = find(signals, earlier, days(day))
@@ -264,7 +264,7 @@ def test_unlisted_people_and_assets_are_explained_too(
     from dataclasses import replace
 
     bare = replace(days(DAY), context=histories.empty_history().context)
-    signals = make_signals(bare, pd.DataFrame(columns=SIGNALS.column_names), config)
+    signals = make_signals(bare, lambda: pd.DataFrame(columns=SIGNALS.column_names), config)
     found = find(signals, empty_findings(), bare)
     assert [validate_finding(json.loads(text)) for text in found["document"]] == [[]] * len(found)
 
