@@ -18,7 +18,7 @@ from __future__ import annotations
 
 import time
 import uuid
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import date, timedelta
 from functools import reduce
 from pathlib import Path
@@ -195,6 +195,15 @@ def read_days(
             for c in table.columns
         )
     )
+
+
+def is_one_of(column: str, names: Iterable[str]) -> Expression:
+    """The condition that a column of strings holds one of the names."""
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    # Without its type the list of nobody would be one of nulls.
+    return pc.field(column).isin(pa.array(names, pa.string()))
 
 
 def stored_frame(

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from typing import TYPE_CHECKING, Any
 
-from jobs.platform.delta_tables import to_frames
+from jobs.platform.delta_tables import is_one_of, to_frames
 from jobs.stages.history import HISTORY_READS, read_history, settings_of
 from jobs.stages.stage import Outcome, Read, Stage, StageTables
 from models.reasons.reason import dump_reasons
@@ -21,7 +21,6 @@ from schemas.tables.values import HISTORY_DAYS
 
 if TYPE_CHECKING:
     import pandas as pd
-    from pyarrow.compute import Expression
 
     from models.features.history import History
     from models.findings.document import Finding
@@ -128,15 +127,6 @@ def approved_access(tables: StageTables, signals: pd.DataFrame, history: History
     # pandas cannot tell the types of a frame without rows.
     parts = [part for part in (own, by_job) if len(part)] or [own]
     return pd.concat(parts)
-
-
-def is_one_of(column: str, names: Iterable[str]) -> Expression:
-    """The condition that a column of strings holds one of the names."""
-    import pyarrow as pa
-    import pyarrow.compute as pc
-
-    # Without its type the list of nobody would be one of nulls.
-    return pc.field(column).isin(pa.array(names, pa.string()))
 
 
 def memory_days(config: JobConfig) -> int:

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from datetime import date, timedelta
 from typing import TYPE_CHECKING
 
-from jobs.platform.delta_tables import to_frames
+from jobs.platform.delta_tables import is_one_of, to_frames
 from jobs.stages.history import HISTORY_READS, read_history, settings_of
 from jobs.stages.stage import Outcome, Read, Stage, StageTables
 from models.features.history import History
@@ -24,12 +24,17 @@ CALIBRATED = ("entity", "detector", "window", "settings_hash", "user_kind", "sta
 
 def score_day(tables: StageTables, config: JobConfig, day: date) -> Outcome:
     """Score the day and replace its rows of ``signals``; the note counts them."""
+    import pandas as pd
+
     yesterday, days = day - timedelta(days=1), config.scoring.calibration_days
 
     def past() -> pd.DataFrame:
         return tables.frame(SIGNALS, yesterday, days - 1, CALIBRATED)
 
-    rows = make_signals(read_history(tables, config), past, config)
+    history = read_history(tables, config)
+    rows = make_signals(history, past, config)
+    replayed = replay_leavers(tables, rows, history, config)
+    rows = pd.concat([rows, replayed], ignore_index=True) if len(replayed) else rows
     tables.replace(to_frames(tables.spark, rows, SIGNALS), SIGNALS)
     strong = int((rows["p_value"] <= config.scoring.evidence_p).sum())
     said = f"{len(rows):,} signals of {rows['entity'].nunique():,} identities, {strong:,} strong"
@@ -50,6 +55,40 @@ def make_signals(
     rows["p_value"] = calibrate(rows, past())
     rows["day"] = history.day
     return rows[SIGNALS.column_names]
+
+
+def replay_leavers(
+    tables: StageTables, rows: pd.DataFrame, history: History, config: JobConfig
+) -> pd.DataFrame:
+    """Rows of SIGNALS about the past of those of whom it is new that they leave.
+
+    ``rows``: the other signals of the day. New is whoever has no such row in the 89 days before.
+    """
+    import pyarrow.compute as pc
+
+    from models.detectors.leaver import LeaverSettings
+    from models.detectors.settings import settings_hash
+    from models.features.people import leaving
+    from models.scoring.notice_replay import LEAVER, WINDOW, replay
+
+    settings = settings_of(config)[LEAVER]
+    if not isinstance(settings, LeaverSettings) or not settings.enabled:
+        return rows[:0]
+    leavers = leaving(history.context, history.day, settings.leaver_days)
+    yesterday, days = history.day - timedelta(days=1), HISTORY_DAYS - 2
+    replays = (pc.field("detector") == LEAVER) & (pc.field("window") == WINDOW)
+    told = tables.frame(SIGNALS, yesterday, days, ["entity"], replays)["entity"]
+    new = {user: why for user, why in leavers.items() if user not in set(told)}
+    if not new:
+        return rows[:0]
+    strong = (pc.field("p_value") <= config.scoring.evidence_p) & is_one_of("entity", new)
+    earlier = tables.frame(SIGNALS, yesterday, days, None, strong)
+    before = history.entity_days[history.entity_days["day"] < history.day]
+    active = before.groupby("user_id")["day"].nunique()
+    windows = rows.groupby("detector")["window"].nunique()
+    found = replay(new, earlier, windows, active)
+    found = found.assign(day=history.day, detector=LEAVER, settings_hash=settings_hash(settings))
+    return found[SIGNALS.column_names]
 
 
 STAGE = Stage(

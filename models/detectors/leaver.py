@@ -42,7 +42,8 @@ def score(history: History, settings: LeaverSettings) -> list[Signal]:
     repositories, on days with a clone: (cloned + cloned and never touched before) ÷ 2 ÷
     ``many_repositories``. The larger of both; 0 for everybody who is not in a notice or offer
     window. Habit, team and colleagues excuse nothing here: people who leave take their own work.
-    Row 7d for everyone.
+    Row 7d for everyone. A row 90d is added once for whoever comes to leave, see
+    :mod:`models.scoring.notice_replay`.
     """
     active = active_entities(history)
     leavers = leaving(history.context, history.day, settings.leaver_days)

@@ -74,6 +74,7 @@ SENTENCES = {
     # leaver
     "leaver_takes_nothing": "took no artefact or repository as a leaver",
     "leaver_takes": "{notice:reason} and {taken:reason}",
+    "leaver_replayed": "{notice:reason}; on {day:day} {taken:reason}",
     "leaver_read": "read {share:share} of {asset:assets} in {days:count} days ({objects:count} of "
     "{total:count} objects)",
     "leaver_cloned": "cloned {count:amount} in {days:count} days, {new:count} never touched before "
