@@ -290,6 +290,23 @@ def test_words() -> None:
     assert say_names(["a", "b", "c", "d", "e"]) == "a, b, c and 2 more"
 
 
+LEAVER = "u001"
+"""Somebody who is active on the last two days of the world."""
+
+
+def signals_before_the_notice() -> pd.DataFrame:
+    """A signal of the leaver of whom the directory did not know yet, and one of somebody else."""
+    rows = [
+        {"day": DAY - timedelta(days=1), "entity": user, "user_kind": "human",
+         "detector": "shard_coverage", "window": "1d", "statistic": 9.0, "p_value": p_value,
+         "observed": 1.0, "expected": None, "unit": "share", "reason": "read it all",
+         "reason_parts": None, "settings_hash": "other", "asset_ids": ["ckpt-pretraining-1"],
+         "related_users": []}
+        for user, p_value in ((LEAVER, 1e-5), ("u016", 1e-6))
+    ]  # fmt: skip
+    return pd.DataFrame(rows)[SIGNALS.column_names].astype({"expected": "float64"})
+
+
 def test_stages_on_an_engine(
     sail: SparkSession,
     frames: histories.Frames,
@@ -318,6 +335,11 @@ def test_stages_on_an_engine(
     from tests.worlds.features import features_of
 
     config = job_config(tmp_path, alert_budget=3)
+    (Path(config.context) / "directory.csv").write_text(
+        "user_id,email,display_name,kind,team,manager_id,title,employment,country,start_date,"
+        "notice_date,end_date,aliases\n"
+        f"{LEAVER},{LEAVER}@example.com,Name,human,data,,,employee,US,2025-01-01,{DAY},,\n"
+    )
     history = days(DAY)
     near = DAY - timedelta(days=1)
     features = features_of(frames[0], history.context)
@@ -337,8 +359,13 @@ def test_stages_on_an_engine(
                 for name in {"first_time", "last_time"} & set(part.columns):
                     part[name] = part[name].dt.tz_localize("UTC")
                 replace_day(to_frame(sail, part, table), config.storage, table, day)
+    told = signals_before_the_notice()
+    replace_day(to_frame(sail, told, SIGNALS), config.storage, SIGNALS, near)
     for stage in (signals_stage, findings_stage):
         assert stage.STAGE.run(sail, config, DAY).rows
+    replayed = read_days(sail, config.storage, SIGNALS, DAY)
+    (row,) = replayed.where("detector = 'leaver' and window = '90d'").collect()
+    assert (row["entity"], list(row["asset_ids"])) == (LEAVER, ["ckpt-pretraining-1"])
     first = read_days(sail, config.storage, FINDINGS, DAY).toPandas()
     for stage in (signals_stage, findings_stage):
         stage.STAGE.run(sail, config, DAY)
