@@ -59,4 +59,5 @@ def replay(
                    expected, str(row.unit), reason, assets, related)
         )  # fmt: skip
         p_values.append(float(row.p))
-    return signal_frame(signals).assign(p_value=p_values)
+    found = signal_frame(signals).assign(p_value=p_values)
+    return found.astype({"expected": "float64", "p_value": "float64"})
