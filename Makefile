@@ -14,10 +14,11 @@ FIT := import ensurepip, sys, venv; sys.exit(not (3, 11) <= sys.version_info[:2]
 SEEDS ?= 201 202 203 204 205
 QUIET_SEEDS ?= 206 207
 MAJOR ?= 8
-QUICK := not engine and not spark and not elasticsearch and not browser and not airflow and not slow
+BARE := not engine and not spark and not elasticsearch and not browser and not airflow and not slow
+QUICK := $(BARE) and not thorough
 # Each process has an engine and servers of its own, which take memory.
 BY_FILE := -n auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder
-# Coverage of the tests that run stages; it would double the time of the quick ones. The floor is in
+# Coverage of the tests that run stages; it would double the time of the others. The floor is in
 # pyproject.toml.
 COVERAGE := --cov=schemas --cov=models --cov=jobs --cov-report=term:skip-covered
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
@@ -34,11 +35,11 @@ test: lint ## lint, then all tests with coverage (PYTEST="-k ingest" for some, w
 ifdef PYTEST
 	$(BIN)/python -m pytest $(PYTEST)
 else
-	$(BIN)/python -m pytest -n auto -m "$(QUICK)"
-	$(BIN)/python -m pytest $(BY_FILE) -m "not ($(QUICK))" $(COVERAGE) --durations=25
+	$(BIN)/python -m pytest -n auto -m "$(BARE)"
+	$(BIN)/python -m pytest $(BY_FILE) -m "not ($(BARE))" $(COVERAGE) --durations=25
 endif
 
-quick: env ## the tests that need no engine, server or browser, on all cores: under a minute
+quick: env ## tests without engine, server, browser, worlds and random inputs: about a minute
 	$(BIN)/python -m pytest -n auto -m "$(QUICK)" $(PYTEST)
 
 lint: env ## style, types, direction of imports

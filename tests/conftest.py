@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 import pytest
+from hypothesis import is_hypothesis_test, settings
 
 from jobs.platform.engine import engine_session
 
@@ -30,6 +31,12 @@ MARKERS = {
 """The marker of every test that uses a fixture, itself or through other fixtures."""
 LONG = {"test_formats.py", "whole"}
 """Files and folders of the longest tests."""
+WORLDS = {"planted", "usual", "ordinary", "run_days", "world", "small", "history"}
+"""Fixtures that make months of an ordinary lab."""
+
+# The time of an example depends on the machine.
+settings.register_profile("untimed", deadline=None)
+settings.load_profile("untimed")
 
 
 @pytest.hookimpl(tryfirst=True)
@@ -45,6 +52,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         names = {*item.fixturenames, *(each for each in parameters if isinstance(each, str))}
         for marker in sorted({MARKERS[name] for name in names & MARKERS.keys()}):
             item.add_marker(marker)
+        if names & WORLDS or is_hypothesis_test(item.obj):
+            item.add_marker("thorough")
     items.sort(key=lambda item: not LONG & {*item.path.parts})
 
 

@@ -42,8 +42,9 @@ def test_checks_before_a_commit_are_those_of_make_lint() -> None:
 
 def test_every_marker_is_declared_and_left_out_of_the_quick_tests() -> None:
     declared = {line.partition(":")[0] for line in pytest_settings()["markers"]}
-    assert declared == {*MARKERS.values(), "slow"}
-    left_out = re.search(r"^QUICK := (.*)$", makefile(), re.MULTILINE)
-    assert left_out is not None
-    assert {part.removeprefix("not ") for part in left_out[1].split(" and ")} == declared
+    assert declared == {*MARKERS.values(), "slow", "thorough"}
+    left_out = dict(re.findall(r"^(BARE|QUICK) := (.*)$", makefile(), re.MULTILINE))
+    markers = {part.removeprefix("not ") for part in left_out["BARE"].split(" and ")}
+    assert {*markers, "thorough"} == declared
+    assert left_out["QUICK"] == "$(BARE) and not thorough"
     assert any('-m "$(QUICK)"' in command for command in recipe("quick"))

@@ -307,16 +307,11 @@ def signals_before_the_notice() -> pd.DataFrame:
     return pd.DataFrame(rows)[SIGNALS.column_names].astype({"expected": "float64"})
 
 
-def test_stages_on_an_engine(
-    sail: SparkSession,
-    frames: histories.Frames,
-    days: Callable[[date], History],
-    tmp_path: Path,
+def store_features(
+    sail: SparkSession, config: JobConfig, history: History, frames: histories.Frames
 ) -> None:
-    """Read, score, write, read again: the tables take the rows, and a second run changes none."""
-    from jobs.platform.delta_tables import read_days, replace_day, to_frame
-    from jobs.stages import findings as findings_stage
-    from jobs.stages import signals as signals_stage
+    """Write the tables of the history's day and of the day before it."""
+    from jobs.platform.delta_tables import replace_day, to_frame
     from schemas.tables.access import ACCESS, PLACE_ACCESS
     from schemas.tables.api import API_DAYS
     from schemas.tables.coverage import COVERAGE
@@ -334,13 +329,6 @@ def test_stages_on_an_engine(
     from schemas.tables.sources import RARE_ACTS, SOURCE_DAYS
     from tests.worlds.features import features_of
 
-    config = job_config(tmp_path, alert_budget=3)
-    (Path(config.context) / "directory.csv").write_text(
-        "user_id,email,display_name,kind,team,manager_id,title,employment,country,start_date,"
-        "notice_date,end_date,aliases\n"
-        f"{LEAVER},{LEAVER}@example.com,Name,human,data,,,employee,US,2025-01-01,{DAY},,\n"
-    )
-    history = days(DAY)
     near = DAY - timedelta(days=1)
     features = features_of(frames[0], history.context)
     tables = ((ACCESS, frames[0]), (PLACE_ACCESS, history.place_access),
@@ -359,6 +347,27 @@ def test_stages_on_an_engine(
                 for name in {"first_time", "last_time"} & set(part.columns):
                     part[name] = part[name].dt.tz_localize("UTC")
                 replace_day(to_frame(sail, part, table), config.storage, table, day)
+
+
+def test_stages_on_an_engine(
+    sail: SparkSession,
+    frames: histories.Frames,
+    days: Callable[[date], History],
+    tmp_path: Path,
+) -> None:
+    """Read, score, write, read again: the tables take the rows, and a second run changes none."""
+    from jobs.platform.delta_tables import read_days, replace_day, to_frame
+    from jobs.stages import findings as findings_stage
+    from jobs.stages import signals as signals_stage
+
+    config = job_config(tmp_path, alert_budget=3)
+    (Path(config.context) / "directory.csv").write_text(
+        "user_id,email,display_name,kind,team,manager_id,title,employment,country,start_date,"
+        "notice_date,end_date,aliases\n"
+        f"{LEAVER},{LEAVER}@example.com,Name,human,data,,,employee,US,2025-01-01,{DAY},,\n"
+    )
+    near = DAY - timedelta(days=1)
+    store_features(sail, config, days(DAY), frames)
     told = signals_before_the_notice()
     replace_day(to_frame(sail, told, SIGNALS), config.storage, SIGNALS, near)
     for stage in (signals_stage, findings_stage):

@@ -34,7 +34,7 @@ PATTERNS = st.lists(GLOBS, min_size=1, max_size=4)
 def globbed(pattern: str) -> list[str]:
     """What the standard library's glob says of the same."""
     found = glob.glob(pattern, recursive=True)  # noqa: PTH207  that is the model
-    return sorted({path for path in found if Path(path).is_file()})
+    return sorted({path for path in found if path[-1] != "/" and Path(path).is_file()})
 
 
 def listed(pattern: Path | str) -> list[str]:
