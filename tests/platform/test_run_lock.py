@@ -55,6 +55,7 @@ def test_a_lease_in_place_of_a_lock_file(tmp_path: Path) -> None:
         require_held()
 
 
+@pytest.mark.slow
 def test_a_lease_is_renewed_and_ends_with_a_dead_holder(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -73,6 +74,7 @@ def test_a_lease_is_renewed_and_ends_with_a_dead_holder(
                 require_held()
 
 
+@pytest.mark.slow
 def test_an_unreachable_store(monkeypatch: pytest.MonkeyPatch) -> None:
     for name, value in {"AWS_ENDPOINT_URL": "http://127.0.0.1:1", "AWS_ALLOW_HTTP": "true"}.items():
         monkeypatch.setenv(name, value)

@@ -64,6 +64,7 @@ def test_baseline_is_own_with_days_and_the_peers_without() -> None:
     np.testing.assert_allclose(found.spread[2:], 0.5, atol=0.2)
 
 
+@pytest.mark.slow
 def test_volumes_are_sums_of_rows() -> None:
     ordinary = everyday_world()
     history = history_of(ordinary, DAY)

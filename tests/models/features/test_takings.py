@@ -13,6 +13,7 @@ from tests.worlds.histories import CORP, everyday_world, history_of
 from tests.worlds.plants import DAY
 
 
+@pytest.mark.slow
 def test_weights_are_those_of_the_formula() -> None:
     world = everyday_world(people=6)
     world.read(DAY, "u001", "ckpt-pretraining-1", world.shards("ckpt-pretraining-1"), network=CORP)

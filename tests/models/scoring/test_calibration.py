@@ -157,6 +157,7 @@ def lab(rng: np.random.Generator, loud: int = 0) -> tuple[pd.DataFrame, pd.DataF
 
 @pytest.mark.parametrize("loud", [0, 3])
 @pytest.mark.parametrize("kind", ["human", "service"])
+@pytest.mark.slow
 def test_p_is_uniform_for_each_kind_also_beside_loud_colleagues(kind: str, loud: int) -> None:
     """Over 50 labs: no level is undercut more often than it says, and p is not far above it."""
     rng = np.random.default_rng(23)

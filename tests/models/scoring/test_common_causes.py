@@ -73,6 +73,7 @@ def test_the_count_is_that_of_a_slow_loop(p: dict[str, float], windows: int) -> 
     assert all(found[key] == pytest.approx(slow[key]) for key in slow)
 
 
+@pytest.mark.slow
 def test_nothing_is_shared_where_only_chance_acts() -> None:
     """A team of forty with uniform p-values: on average nothing is taken from anybody."""
     rng = np.random.default_rng(7)

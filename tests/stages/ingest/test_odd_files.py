@@ -55,6 +55,7 @@ def command(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
     return subprocess.run(argv, capture_output=True, text=True, env=environment, check=False)
 
 
+@pytest.mark.slow
 def test_every_folder_that_cannot_be_listed_is_named(tmp_path: Path) -> None:
     """The day's and a late day's, of all sources at once; and nothing is written."""
     (tmp_path / "job.yml").write_text(JOB)
