@@ -13,7 +13,7 @@ import pytest
 from models.detectors.job_cover import score
 from models.features.job_readings import ALIKE, GAP_DAYS, job_readings
 from models.features.people import teams
-from tests.worlds.histories import FIRST, World, everyday_world, history_of
+from tests.worlds.histories import FIRST, World, history_of
 from tests.worlds.job_plants import (
     FRONTIER,
     first_job_on_the_own_artefact,
@@ -39,16 +39,6 @@ def one(world: World, user: str) -> Any:
     """The signal about an identity."""
     (found,) = signals_of("job_cover", history_of(world, DAY), user).itertuples()
     return found
-
-
-@pytest.fixture(scope="module")
-def small() -> World:
-    return everyday_world(people=12, days=33)
-
-
-@pytest.fixture
-def world(small: World) -> World:
-    return small.copy()
 
 
 def test_fires(planted: Planted, usual: Usual) -> None:

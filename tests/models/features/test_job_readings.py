@@ -5,20 +5,10 @@ from __future__ import annotations
 import pytest
 
 from models.features.job_readings import read_by_jobs
-from tests.worlds.histories import World, everyday_world, history_of
+from tests.worlds.histories import World, history_of
 from tests.worlds.job_plants import FRONTIER, reads_by_job
 from tests.worlds.job_reads import ROLE
 from tests.worlds.plants import DAY, signals_of
-
-
-@pytest.fixture(scope="module")
-def small() -> World:
-    return everyday_world(people=12, days=33)
-
-
-@pytest.fixture
-def world(small: World) -> World:
-    return small.copy()
 
 
 @pytest.mark.parametrize("tie", ["own", "address", "account"])
