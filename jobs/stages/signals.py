@@ -78,7 +78,7 @@ def replay_leavers(
     yesterday, days = history.day - timedelta(days=1), HISTORY_DAYS - 2
     replays = (pc.field("detector") == LEAVER) & (pc.field("window") == WINDOW)
     told = tables.frame(SIGNALS, yesterday, days, ["entity"], replays)["entity"]
-    new = {user: why for user, why in leavers.items() if user not in set(told)}
+    new = {user: leavers[user] for user in leavers.keys() - set(told)}
     if not new:
         return rows[:0]
     strong = (pc.field("p_value") <= config.scoring.evidence_p) & is_one_of("entity", new)

@@ -11,7 +11,7 @@ import pandas as pd
 from models.detectors.settings import DetectorSettings
 from models.detectors.signal import Signal
 from models.features.assets import EVIDENCE_ASSETS, listed_assets, sensitivity_shares
-from models.features.job_readings import read_by_jobs
+from models.features.job_readings import own_readings
 from models.features.novelty import novelty_habit, trust_after
 from models.features.people import settled_days, teams
 from models.features.rows import active_entities, each_part, each_row, log_days
@@ -104,10 +104,7 @@ def _surprises(
         )
         if name
     }
-    by_jobs = read_by_jobs(history)
-    keys = zip(edges["user_id"], edges["asset_id"], strict=True)
-    own = np.array([key not in by_jobs for key in keys], dtype=bool)
-    new = edges["today"] & edges["is_new"] & own
+    new = edges["today"] & edges["is_new"] & own_readings(history, edges)
     groups, edges = group[new], edges[new]
     today = history.pairs[history.pairs["day"] == history.day]
     first = today.drop_duplicates("asset_id").set_index("asset_id")["asset_first_day"]

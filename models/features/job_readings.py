@@ -7,8 +7,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from models.features.assets import families, listed_assets, of_families
+from models.features.memory import remembered
 from models.features.people import teams
 from models.features.rows import recent
 from schemas.tables.values import TAKE_CLASSES
@@ -95,6 +97,14 @@ def job_evidence(history: History, users: Iterable[str]) -> pd.DataFrame:
     return found
 
 
+def own_readings(history: History, rows: pd.DataFrame) -> NDArray[np.bool_]:
+    """Whether each row (``user_id``, ``asset_id``) is more than what :func:`read_by_jobs` says."""
+    by_jobs = read_by_jobs(history)
+    keys = zip(rows["user_id"], rows["asset_id"], strict=True)
+    return np.array([key not in by_jobs for key in keys], dtype=bool)
+
+
+@remembered
 def read_by_jobs(history: History) -> set[tuple[str, str]]:
     """Roles and assets of which the role took nothing today but what is surely a job's.
 

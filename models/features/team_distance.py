@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 
 from models.features.assets import families, listed_assets
-from models.features.job_readings import read_by_jobs
+from models.features.job_readings import own_readings
 from models.features.people import teams
 from models.features.rows import Floats, recent
 
@@ -111,9 +111,7 @@ def _taken(history: History) -> pd.DataFrame:
     )
     kept = pairs["taken"].astype(bool) & (pairs["user_kind"] != "service")
     rows = pairs.loc[kept & (pairs["user_id"] != ""), ["user_id", "asset_id", "objects"]]
-    by_jobs = read_by_jobs(history)
-    keys = zip(rows["user_id"], rows["asset_id"], strict=True)
-    rows = rows[np.array([key not in by_jobs for key in keys], dtype=bool)]
+    rows = rows[own_readings(history, rows)]
     month = history.coverage.loc[
         history.coverage["day"] == history.day, ["user_id", "asset_id", "objects_30"]
     ]

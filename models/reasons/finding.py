@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from models.reasons.parts import UNITS, Amount, Count, Person
-from models.reasons.reason import Reason, Series
+from models.reasons.reason import Reason, Series, load_reasons
 
 REASON_CHARACTERS = 1000
 SHOWN_CONTRIBUTIONS = 2
@@ -48,6 +48,12 @@ def plain_reasons(document: Mapping[str, Any]) -> list[Reason]:
         "finding", who=Person(user["id"], user["name"]), told=Series("; also ", tuple(shown))
     )
     return [own, *measured]
+
+
+def signal_reason(row: Any, expected: float | None) -> Reason:
+    """The sentence of a row of SIGNALS; its figures alone if an earlier version wrote the row."""
+    stored = load_reasons(row.reason_parts)
+    return stored[0] if stored else measured_reason(float(row.observed), expected, row.unit)
 
 
 def measured_reason(observed: float, expected: float | None, unit: str) -> Reason:

@@ -1,9 +1,9 @@
 """Colleagues who do the same on the same day: one cause explains them, such as a launch.
 
-A signal of somebody is shared out among the colleagues of the declared team of whom the same
-detector holds the same: whose p-value is at most the square root of this one, so that they are at
-least half as surprising. By chance there are some of them, too; only those beyond that number
-share. With n of them the signal counts 1 ÷ (1 + n).
+A signal is shared with colleagues of the declared team. A colleague shares it if the same detector
+finds the colleague at least half as surprising: p is at most the square root of the signal's p.
+Chance alone makes some colleagues so surprising, and only those beyond their number share. With n
+of them the signal counts 1 ÷ (1 + n).
 
 Nobody can make colleagues surprising by writing their names: whoever acted under a name that a
 caller chose is no colleague here. Several thieves of one team would share, so detectors that tell

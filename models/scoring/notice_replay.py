@@ -15,9 +15,9 @@ import pandas as pd
 
 from models.detectors.signal import Signal, signal_frame
 from models.features.rows import each_row
-from models.reasons.finding import measured_reason
+from models.reasons.finding import signal_reason
 from models.reasons.parts import Day
-from models.reasons.reason import Reason, load_reasons
+from models.reasons.reason import Reason
 
 LEAVER, WINDOW = "leaver", "90d"
 NOTHING = Reason("leaver_takes_nothing")
@@ -47,9 +47,8 @@ def replay(
             signals.append(Signal(user, "human", WINDOW, 0.0, 0.0, None, "share", NOTHING))
             p_values.append(1.0)
             continue
-        stored = load_reasons(row.reason_parts)
         expected = None if pd.isna(row.expected) else float(row.expected)
-        said = stored[0] if stored else measured_reason(float(row.observed), expected, row.unit)
+        said = signal_reason(row, expected)
         reason = Reason(
             "leaver_replayed", notice=leavers[user], day=Day(row.day.isoformat()), taken=said
         )

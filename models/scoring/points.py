@@ -39,9 +39,9 @@ import pandas as pd
 from models.detectors.settings import DetectorSettings
 from models.features.approval import approved_share
 from models.features.rows import each_row
-from models.reasons.finding import measured_reason
+from models.reasons.finding import signal_reason
 from models.reasons.parts import Count, Day, FreeText, Tickets
-from models.reasons.reason import Reason, load_reasons
+from models.reasons.reason import Reason
 from models.scoring.circumstances import Circumstances, repetition, suppression, told_before
 from schemas.tables.values import WINDOW_DAYS, WINDOWS
 
@@ -207,7 +207,7 @@ def weigh(row: Any, shown: Sequence[Any], facts: Circumstances) -> Contribution:
         expected=expected,
         unit=row.unit,
         reason=_discounted(
-            _said(row, expected),
+            signal_reason(row, expected),
             mates=Count(round(mates)) if mates >= TOLD_MATES else None,
             tickets=Tickets(tuple(tickets)) if share > 0 else None,
             since=Day(since) if repeated > 0 else None,
@@ -239,12 +239,6 @@ def _approved(row: Any, assets: Sequence[str], facts: Circumstances) -> tuple[fl
     first = facts.day - timedelta(days=WINDOW_DAYS[row.window] - 1)
     tickets = facts.approvals.get(row.entity, ())
     return approved_share(assets, tickets, facts.patterns, evidence, first)
-
-
-def _said(row: Any, expected: float | None) -> Reason:
-    """The signal's sentence; its figures alone if an earlier version wrote the row."""
-    stored = load_reasons(row.reason_parts)
-    return stored[0] if stored else measured_reason(float(row.observed), expected, row.unit)
 
 
 def _discounted(
