@@ -122,13 +122,13 @@ def parse_good_files(parsing: Parsing, inputs: list[SourceFiles]) -> list[Source
     The engine's own JSON reader is several times faster than parsing text. But it stops at the
     first unexpected record and keeps no text. So it goes first, and a source's files are parsed as
     text only where it fails or finds a doubtful record. An engine does not name the file that it
-    failed on. Only then are all files read through to find the damaged ones.
+    failed on. So the files that it failed on are read through to find the damaged ones.
     """
-    as_text = [
-        entry
-        for number, entry in enumerate(inputs)
-        if not _parsed_by_reader(parsing, entry, f"reader-{number}")
-    ]
+    as_text = []
+    for number, entry in enumerate(inputs):
+        if (left := _left_by_reader(parsing, entry, f"reader-{number}")) is not None:
+            as_text.append(left)
+    inputs = _with_marks(inputs, as_text)
     try:
         if as_text or not inputs:
             _parse_files(parsing, as_text, "text", read_text)
@@ -140,9 +140,15 @@ def parse_good_files(parsing: Parsing, inputs: list[SourceFiles]) -> list[Source
         damage = find_damage(files)
         if not damage:
             raise RunError(f"the engine could not parse the day's files: {error}") from error
-    marked = {entry.source.name: entry.marked(damage) for entry in as_text}
-    _parse_files(parsing, list(marked.values()), "text", read_text)
-    return [marked.get(entry.source.name, entry) for entry in inputs]
+    marked = [entry.marked(damage) for entry in as_text]
+    _parse_files(parsing, marked, "text", read_text)
+    return _with_marks(inputs, marked)
+
+
+def _with_marks(inputs: list[SourceFiles], marked: list[SourceFiles]) -> list[SourceFiles]:
+    """All ``inputs``; those that are also ``marked`` come with their marks."""
+    by_name = {entry.source.name: entry for entry in marked}
+    return [by_name.get(entry.source.name, entry) for entry in inputs]
 
 
 def _not_seen(inputs: list[SourceFiles], error: Exception, why: str) -> str:
@@ -155,21 +161,24 @@ def _not_seen(inputs: list[SourceFiles], error: Exception, why: str) -> str:
     return f"{names[0] if names else 'sources: path'}: the engine does not see the files: {why}"
 
 
-def _parsed_by_reader(parsing: Parsing, entry: SourceFiles, name: str) -> bool:
-    """Whether the engine's JSON reader could read all files of a source, which are then parsed.
+def _left_by_reader(parsing: Parsing, entry: SourceFiles, name: str) -> SourceFiles | None:
+    """Parse a source's files with the engine's JSON reader; the files to parse as text, if any.
 
     Only Sail's reader is used: Spark's reader ignores everything after the first value of a line.
     """
     if not readable_by_reader(entry) or parsing.spark.conf.get(ENGINE_OPTION) != "sail":
-        return False
+        return entry
+    damage: dict[str, str] = {}
     try:
         _parse_files(parsing, [entry], name, read_json)
         if parsing.rows(name).where(BAD).isEmpty():
-            return True
+            return None
     except Exception:
         logger.info("the JSON reader failed; the files are parsed as text", exc_info=True)
+        # Otherwise a damaged file would fail the files of all other sources as well.
+        damage = find_damage(entry.good)
     remove_folder(parsing.path(name))
-    return False
+    return entry.marked(damage)
 
 
 def parse(

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Callable
 from datetime import datetime
 from itertools import product
 from pathlib import Path
@@ -45,13 +46,12 @@ def case_name(case: Path) -> str:
 
 
 def all_cases(folder: Path) -> JobConfig:
-    """A job whose sources are all cases, and files that are in trouble besides."""
+    """A job whose sources are all cases."""
     sources = []
     for case in CASES:
         expected = json.loads((case / "expected.json").read_text(encoding="utf-8"))
         source = {"name": case_name(case), "format": case.parent.name}
         sources.append({**source, "path": str(case / "input.*"), **expected.get("source", {})})
-    sources += write_troubles(folder / "raw")
     return job_config(folder, sources, context=str(CASES_FOLDER / "context"), late_days=0)
 
 
@@ -158,16 +158,24 @@ def merged_cases(folder: Path) -> JobConfig:
         name = sources.setdefault(key, {"name": name, "path": f"raw/{name}/*", **settings})["name"]
         (log,) = case.glob("input.*")
         write_file(folder / f"raw/{name}/{case.name}{log.suffix}", log.read_bytes())
-    write_troubles(folder / "raw/troubles")
-    troubles = {"name": "troubles", "path": "raw/troubles/*"}
     settings = {"context": str(CASES_FOLDER / "context"), "late_days": 0}
-    return job_config(folder, [*sources.values(), troubles], **settings)
+    return job_config(folder, [*sources.values()], **settings)
 
 
+def troubled_files(folder: Path) -> JobConfig:
+    """Files that are in trouble, in one source."""
+    write_troubles(folder / "raw/troubles")
+    return job_config(folder, [{"name": "troubles", "path": "raw/troubles/*"}], late_days=0)
+
+
+@pytest.mark.parametrize("job_of", [merged_cases, troubled_files])
 def test_engines_write_the_same_tables(
-    sail: SparkSession, apache_spark: SparkSession, tmp_path: Path
+    sail: SparkSession,
+    apache_spark: SparkSession,
+    tmp_path: Path,
+    job_of: Callable[[Path], JobConfig],
 ) -> None:
-    on_sail = merged_cases(tmp_path)
+    on_sail = job_of(tmp_path)
     on_spark = on_sail.model_copy(update={"storage": str(tmp_path / "spark")})
     sums = []
     for engine, config in ((sail, on_sail), (apache_spark, on_spark)):
