@@ -185,14 +185,17 @@ def approved_share(
     The k-th asset weighs 1/k². ``evidence``: rows of ACCESS of the identity; those from day
     ``first`` on count. An asset without rows is not covered.
     """
-    if not tickets or not assets:
+    fitting = [[t for t in tickets if covers(t.pattern, asset, patterns)] for asset in assets]
+    if not any(fitting):
         return 0.0, []
     forgiven, used, whole = 0.0, set(), 0.0
-    for rank, asset in enumerate(assets, start=1):
+    evidence = evidence[evidence["day"] >= first]
+    for rank, (asset, fits) in enumerate(zip(assets, fitting, strict=True), start=1):
         weight = 1 / rank**2
         whole += weight
-        rows = evidence[(evidence["asset_id"] == asset) & (evidence["day"] >= first)]
-        fits = [ticket for ticket in tickets if covers(ticket.pattern, asset, patterns)]
+        if not fits:
+            continue
+        rows = evidence[evidence["asset_id"] == asset]
         shares = [(inside(rows, ticket) * ticket.credit, ticket.ticket_id) for ticket in fits]
         best = max(shares, key=lambda share: share[0], default=(0.0, ""))
         if best[0] > 0:

@@ -9,7 +9,8 @@ sail      ``ingest`` and ``aggregate`` on Sail
 spark     the same on Apache Spark local[2] (left out where there is no Java)
 
 Then ``python -m jobs.trial.bench.formats`` measures how fast each engine parses every log format,
-and ``python -m jobs.trial.bench.populations`` times the stages after aggregate.
+``python -m jobs.trial.bench.populations`` times the stages after aggregate, and
+``python -m jobs.trial.bench.whole_lab`` times all days of a large lab.
 """
 
 from __future__ import annotations
@@ -26,7 +27,7 @@ from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
 
-from jobs.trial.bench import formats, populations
+from jobs.trial.bench import formats, populations, whole_lab
 from jobs.trial.bench.records import DAY, write_config, write_context, write_records
 
 FRAMINGS = {"envelopes": "gzipped Records envelopes, as delivered", "lines": "one record a line"}
@@ -56,7 +57,9 @@ def main(argv: list[str] | None = None) -> int:
     options += ["--seed", str(arguments.seed)]
     formats.main([*options, *(["--engines", "sail"] if arguments.without_spark else [])])
     print()
-    return populations.main(options)
+    failed = populations.main(options)
+    print()
+    return whole_lab.main(options) or failed
 
 
 def compare(folder: Path, records: int, seed: int, without_spark: bool) -> None:
