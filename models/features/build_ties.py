@@ -86,7 +86,7 @@ class _Known:
             f"name {_last(resource)}",
             f"asset {act.asset_id}",
             f"space {space.group(1).partition(':')[0] if space else ''}",
-            f"scope {scope_of(resource)}",
+            f"scope {_broad_scope(act)}",
         )
         found = set().union(*(self.of_thing.get(thing, ()) for thing in things))
         if str(act.kind) in ADDING:
@@ -134,13 +134,21 @@ def _tie(act: Any, builder: str, known: _Known) -> str | None:
         if asset in mine or any(name.startswith(of_space) for name in names):
             return "namespace"
         return None
-    whole = scope_of(resource)
-    organisation = whole.startswith(("github://", "gitlab://")) and asset in (whole, whole + "/-")
-    if (organisation or space) and whole in known.scopes[builder]:
+    if _broad_scope(act) in known.scopes[builder]:
         return "organisation"
     if kind in ADDING and known.born.get(builder, 0) <= ago:
         return "newborn"
     return None
+
+
+def _broad_scope(act: Any) -> str | None:
+    """The organisation or cluster that an act changes as a whole; None for a part of it."""
+    resource, asset = str(act.resource), str(act.asset_id)
+    whole, space = scope_of(resource), SPACE.match(resource)
+    if space:
+        return whole if space.group(1) == "-" else None
+    organisation = whole.startswith(("github://", "gitlab://")) and asset in (whole, whole + "/-")
+    return whole if organisation else None
 
 
 def _last(resource: str) -> str:

@@ -131,7 +131,7 @@ def test_a_stage_that_needs_only_access_and_its_own_past_is_run_for_earlier_days
 
 @pytest.mark.engine
 def test_a_population_goes_through_all_stages_and_the_table_is_printed(tmp_path: Path) -> None:
-    command = [sys.executable, "-m", "jobs.trial.bench.populations", "--days", "20"]
+    command = [sys.executable, "-m", "jobs.trial.bench.populations", "--days", "10"]
     command += ["--identities", "60", "30", "--folder", str(tmp_path)]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
