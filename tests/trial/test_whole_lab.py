@@ -41,6 +41,7 @@ def test_the_bench_of_a_small_lab_prints_every_stage(tmp_path: Path) -> None:
     seconds = {name: float(value) for name, value in map(str.split, stages)}
     assert list(seconds) == list(STAGES)
     assert all(value > 0 for value in seconds.values())
-    assert float(every.split()[1]) * 3 >= sum(seconds.values()) * 2
+    rounding = 0.005 * (1 + len(STAGES))
+    assert float(every.split()[1]) >= sum(seconds.values()) - rounding
     assert re.fullmatch(r"\d+ seconds from start to report, peak \d\.\d\d GB", last)
     assert list(tmp_path.iterdir()) == []

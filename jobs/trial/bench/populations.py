@@ -135,7 +135,7 @@ def _prepare(folder: Path, count: int, days: int, seed: int) -> None:
     from jobs.trial.bench.population import make_population, write_inputs
     from jobs.trial.bench.population_days import MADE, make_day
 
-    _use_two_cores()
+    use_two_cores()
     population = make_population(count, seed)
     config = load_config(write_inputs(folder, population))
     rows = dict.fromkeys(MADE, 0)
@@ -234,7 +234,7 @@ def _measure(folder: Path) -> dict[str, dict[str, float]]:
     from jobs.pipeline import run_stage
     from jobs.platform.engine import engine_session
 
-    _use_two_cores()
+    use_two_cores()
     config = load_config(folder / "job.yml")
     measured = {}
     stages = timed_stages()
@@ -260,7 +260,7 @@ def _peak_gb() -> float:
     return sum(int(peak[1]) for peak in peaks if peak) / 1e6
 
 
-def _use_two_cores() -> None:
+def use_two_cores() -> None:
     """Keep this process and its engine to two cores, where the system can do so."""
     if sys.platform == "linux":
         os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[:CORES])

@@ -11,7 +11,6 @@ of the resident memory of the command and its engine, seen every half second.
 from __future__ import annotations
 
 import argparse
-import os
 import subprocess
 import sys
 import tempfile
@@ -23,15 +22,15 @@ from typing import Any
 
 import psutil
 
-LAST_DAY = date(2026, 10, 30)
-CORES = 2
+from jobs.trial.bench.populations import LAST_DAY, use_two_cores
+
 LOOK_SECONDS = 0.5
 
 
 def main(argv: list[str] | None = None) -> int:
     """Print the table; 1 if the run fails."""
     arguments = _parser().parse_args(argv)
-    _use_two_cores()
+    use_two_cores()
     with tempfile.TemporaryDirectory(prefix="exfilwatch-bench-", dir=arguments.folder) as folder:
         lab = Path(folder) / "lab"
         _print_records(_make(lab, arguments), lab)
@@ -111,12 +110,6 @@ def _print_stages(lab: Path, days: int) -> None:
 
 def _days(count: int) -> list[str]:
     return [str(date.fromordinal(LAST_DAY.toordinal() - n)) for n in reversed(range(count))]
-
-
-def _use_two_cores() -> None:
-    """Keep this process and its children to two cores, where the system can do so."""
-    if sys.platform == "linux":
-        os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[:CORES])
 
 
 def _parser() -> argparse.ArgumentParser:

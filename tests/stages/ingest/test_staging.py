@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -19,6 +20,7 @@ from tests.worlds.raw_logs import (
     trail_record,
     write_file,
 )
+from tests.worlds.troubles import long_lines
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
@@ -56,6 +58,30 @@ def test_the_json_reader_and_the_parser_of_text_agree(
     assert run_ingest(sail, config)["rejects"] == 1
     assert "read_text" in taken
     assert rows_of(sail, config, EVENTS) == fast
+
+
+def test_a_damaged_file_does_not_make_other_sources_parse_twice(
+    sail: SparkSession, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The file is found when the JSON reader fails, before the text of all sources is parsed."""
+    read, read_text = [], staging.read_text
+
+    def spy(spark: Any, source: Any, *others: Any) -> Any:
+        read.append(source.name)
+        return read_text(spark, source, *others)
+
+    monkeypatch.setattr(staging, "read_text", spy)
+    # The cut lies beyond the bytes from which the framing is detected.
+    packed = gzip.compress(long_lines(1000, 200), mtime=0)
+    write_file(tmp_path / "raw/cut.json.gz", packed[: len(packed) // 2], pack=False)
+    write_file(tmp_path / "raw/good.json.gz", lines(trail_record(1)))
+    write_file(tmp_path / "jobs.txt", "JobID|User|Submit\n1|ana|2026-10-05T10:00:00\n")
+    jobs = {"name": "jobs", "format": "slurm_sacct", "path": "jobs.txt"}
+    sums = run_ingest(sail, job_config(tmp_path, [{"name": "trail", "path": "raw/*"}, jobs]))
+    assert read.count("jobs") == 1
+    # The broken line, and the end that is missing.
+    assert sums["rejects"] == 2
+    assert 50 < sums["events"] < 200
 
 
 @pytest.mark.parametrize(
