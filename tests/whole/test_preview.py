@@ -27,14 +27,14 @@ if TYPE_CHECKING:
 
 pytestmark = pytest.mark.engine
 LAST_DAY = date(2026, 10, 30)
-DAYS = [LAST_DAY - timedelta(days=ago) for ago in (2, 1, 0)]
+DAYS = [LAST_DAY - timedelta(days=ago) for ago in (1, 0)]
 
 
 @pytest.fixture(scope="module")
 def lab(tmp_path_factory: pytest.TempPathFactory, sail: SparkSession) -> Path:
-    """A lab whose last three days have been run."""
+    """A lab whose last two days have been run."""
     folder = tmp_path_factory.mktemp("preview") / "lab"
-    make_lab(folder, seed=11, people=14, services=3, days=5, end=LAST_DAY)
+    make_lab(folder, seed=11, people=14, services=3, days=4, end=LAST_DAY)
     config = load_config(folder / "config.yml")
     for day in DAYS:
         for stage in STAGES:
