@@ -52,6 +52,8 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 UNPARTED_BYTES = 100_000
 """Sail reads a file up to this size in one piece."""
+SIGNS_OF_DAMAGE = ("deflate", "gzip")
+"""Words of Sail's errors about gz data. With other words the damage is found a step later."""
 Reader = Callable[["SparkSession", Source, RawFile, list[str]], "DataFrame"]
 """Reads the given paths, which all share one :class:`RawFile` but for path and day."""
 
@@ -122,7 +124,7 @@ def parse_good_files(parsing: Parsing, inputs: list[SourceFiles]) -> list[Source
     The engine's own JSON reader is several times faster than parsing text. But it stops at the
     first unexpected record and keeps no text. So it goes first, and a source's files are parsed as
     text only where it fails or finds a doubtful record. An engine does not name the file that it
-    failed on. So the files that it failed on are read through to find the damaged ones.
+    failed on. Only if it speaks of gz data, or fails on text, are files read through for damage.
     """
     as_text = []
     for number, entry in enumerate(inputs):
@@ -173,10 +175,11 @@ def _left_by_reader(parsing: Parsing, entry: SourceFiles, name: str) -> SourceFi
         _parse_files(parsing, [entry], name, read_json)
         if parsing.rows(name).where(BAD).isEmpty():
             return None
-    except Exception:
+    except Exception as error:
         logger.info("the JSON reader failed; the files are parsed as text", exc_info=True)
-        # Otherwise a damaged file would fail the files of all other sources as well.
-        damage = find_damage(entry.good)
+        # A damaged file would fail the text of all other sources as well. A bad record does not.
+        if any(sign in str(error).lower() for sign in SIGNS_OF_DAMAGE):
+            damage = find_damage(entry.good)
     remove_folder(parsing.path(name))
     return entry.marked(damage)
 

@@ -63,14 +63,23 @@ def test_the_json_reader_and_the_parser_of_text_agree(
 def test_a_damaged_file_does_not_make_other_sources_parse_twice(
     sail: SparkSession, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The file is found when the JSON reader fails, before the text of all sources is parsed."""
+    """The file is found when the JSON reader fails, before the text of all sources is parsed.
+
+    A bad record alone makes nobody read whole files.
+    """
     read, read_text = [], staging.read_text
+    searched, find_damage = [], staging.find_damage
 
     def spy(spark: Any, source: Any, *others: Any) -> Any:
         read.append(source.name)
         return read_text(spark, source, *others)
 
+    def search(files: Any) -> Any:
+        searched.append(len(files))
+        return find_damage(files)
+
     monkeypatch.setattr(staging, "read_text", spy)
+    monkeypatch.setattr(staging, "find_damage", search)
     # The cut lies beyond the bytes from which the framing is detected.
     packed = gzip.compress(long_lines(1000, 200), mtime=0)
     write_file(tmp_path / "raw/cut.json.gz", packed[: len(packed) // 2], pack=False)
@@ -82,6 +91,10 @@ def test_a_damaged_file_does_not_make_other_sources_parse_twice(
     # The broken line, and the end that is missing.
     assert sums["rejects"] == 2
     assert 50 < sums["events"] < 200
+    assert searched == [2]
+    write_file(tmp_path / "raw/cut.json.gz", lines(trail_record(2)) + "{bad\n")
+    assert run_ingest(sail, job_config(tmp_path, [{"path": "raw/*"}]))["rejects"] == 1
+    assert searched == [2]
 
 
 @pytest.mark.parametrize(

@@ -44,7 +44,7 @@ def file_text(framing: str, records: list[tuple[str, Any]]) -> str:
 
 
 @settings(
-    max_examples=8,
+    max_examples=15,
     phases=[Phase.generate],  # to shrink a failure would take minutes
     deadline=None,
     derandomize=True,
