@@ -160,7 +160,7 @@ def test_dots_have_the_colours_of_the_page(page: Page) -> None:
     """Light and dark have a colour each for the four severities, as rows and dots show it."""
     colours = {}
     for severity in (1, 2, 3, 4):
-        dots = page.locator(f".overview .v{severity}_marks path").all()
+        dots = page.locator(f".overview .v{severity} path").all()
         strong = page.locator(f".queue strong.v{severity}").first
         colour = strong.evaluate("element => getComputedStyle(element).color")
         fills = {dot.evaluate("element => getComputedStyle(element).fill") for dot in dots}
