@@ -219,7 +219,7 @@ def test_the_report_draws_what_the_tables_hold(sail: SparkSession, tmp_path: Pat
     assert "own approval" in text
     assert "LAB-3" not in text
     # Three days of activity, beside one peer.
-    assert text.count("7 kB, peers&#39; median 7 kB") == 3
+    assert text.count("7 kB, peers' median 7 kB") == 3
     assert "no activity" in text
 
 

@@ -26,8 +26,8 @@ from jobs.stages.publish.report.pictures import (
     map_picture,
     say_coverage,
     stacked_score,
-    trail_picture,
 )
+from jobs.stages.publish.report.trail import trail_picture
 from models.features.approval import approved_identity, covers, may_approve, moment
 from models.wording import say_amount, say_taken, say_window
 

@@ -1,4 +1,6 @@
-"""The report's pictures as SVG text: scores, trails, ego graphs, the map.
+"""The report's pictures that have no axes, as SVG text: bars of one line, ego graphs, the map.
+
+A chart has axes, and Vega-Lite draws it: see :mod:`~jobs.stages.publish.report.charts`.
 
 Colours and fonts come from the style sheet, by class, so that a picture fits light, dark and paper.
 There are no ``style`` attributes, because the page's security policy forbids them. A picture is
@@ -7,28 +9,23 @@ made of numbers and of text that went through :func:`_safe`; it has no other tex
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from datetime import date
+from collections.abc import Sequence
 from typing import Any
 
 from markupsafe import Markup, escape
 
 from jobs.platform.terminal_text import printable
-from jobs.stages.publish.report.evidence import AssetNode, EgoGraph, PersonNode, Trail
+from jobs.stages.publish.report.evidence import AssetNode, EgoGraph, PersonNode
 from jobs.stages.publish.report.words import (
     say_detector,
     say_points,
-    say_short_day,
     shorten,
 )
-from models.wording import say_amount, say_bytes, say_count, say_share
+from models.wording import say_amount, say_count, say_share
 
-TRAIL_WIDTH, TRAIL_HEIGHT = 760, 128
-PLOT_LEFT, PLOT_TOP, PLOT_BOTTOM = 6, 26, 106
 GRAPH_WIDTH, ROW, HEAD = 570, 26, 24
 USER_X, PILL_LEFT, PILL_RIGHT, OTHERS_X = 58, 134, 370, 438
 MAP_SIZE = 200
-MEASURE_NAMES = {"bytes": "Bytes a day", "objects": "Objects a day", "events": "Events a day"}
 FAMILY_COLOURS = 8
 """Classes ``f0`` to ``f7`` of the style sheet."""
 
@@ -67,104 +64,6 @@ def coverage_bar(share: float, label: str) -> Markup:
     bars = '<rect class="rail" width="100" height="6"/>'
     bars += f'<rect class="observed" width="{_bar(min(1.0, share))}" height="6"/>'
     return _stretched("coverage", 6, label, bars)
-
-
-def trail_picture(trail: Trail, first: date, last: date) -> Markup:
-    """The person's days as bars, the peers' middle half as a band, the window highlighted.
-
-    The attributes ``data-days`` and ``data-own`` hold the texts that the page's script shows on
-    hovering.
-    """
-    slot = (TRAIL_WIDTH - 2 * PLOT_LEFT) / len(trail.days)
-    tops = [value for value in trail.own if value is not None]
-    tops += [quartiles[2] for quartiles in trail.quartiles if quartiles is not None]
-    most = max([*tops, 1e-9])
-    say = say_bytes if trail.measure == "bytes" else say_count
-
-    def x(position: float) -> float:
-        return PLOT_LEFT + position * slot
-
-    def y(value: float) -> float:
-        return PLOT_BOTTOM - (PLOT_BOTTOM - PLOT_TOP) * value / most
-
-    right = TRAIL_WIDTH - PLOT_LEFT
-    parts = []
-    inside = [number for number, day in enumerate(trail.days) if first <= day <= last]
-    if inside:
-        parts.append(
-            f'<rect class="window" x="{_n(x(inside[0]))}" y="{PLOT_TOP - 6}" '
-            f'width="{_n(len(inside) * slot)}" height="{PLOT_BOTTOM - PLOT_TOP + 6}"/>'
-        )
-    parts += [
-        f'<path class="grid" d="M{PLOT_LEFT} {_n(y(most * part))}H{right}"/>' for part in (0.5, 1)
-    ]
-    parts.append(_peer_band(trail, x, y))
-    for kind, wanted in (("bar", False), ("bar in", True)):
-        bars = [
-            f"M{_n(x(n + 0.17))} {PLOT_BOTTOM}V{_n(min(y(value), PLOT_BOTTOM - 1.5))}"
-            f"h{_n(slot * 0.66)}V{PLOT_BOTTOM}"
-            for n, value in enumerate(trail.own)
-            if value and (n in inside) == wanted
-        ]
-        if bars:
-            parts.append(f'<path class="{kind}" d="{"".join(bars)}"/>')
-    parts.append(_peer_median(trail, x, y))
-    parts += _day_ticks(trail, x)
-    peak = max(range(len(trail.own)), key=lambda number: trail.own[number] or 0.0)
-    name = MEASURE_NAMES[trail.measure]
-    most_said = f"{say(trail.own[peak] or 0.0)} on {say_short_day(trail.days[peak])}"
-    beside = trail.quartiles[peak]
-    most_said += f", peers' median {say(beside[1])}" if beside else ""
-    told = [
-        ("no activity" if own is None else say(own)) + (f", peers' median {say(q[1])}" if q else "")
-        for own, q in zip(trail.own, trail.quartiles, strict=True)
-    ]
-    return Markup(  # noqa: S704  numbers and escaped text
-        f'<svg class="trail" viewBox="0 0 {TRAIL_WIDTH} {TRAIL_HEIGHT}" role="img" '
-        f'aria-label="{_safe(name)}: most {_safe(most_said)}" '
-        f'data-days="{";".join(say_short_day(day) for day in trail.days)}" '
-        f'data-own="{_safe(";".join(told))}">'
-        f'<text class="label" x="{PLOT_LEFT}" y="13">{name}</text>'
-        f'<text class="tick told" x="{right}" y="13" text-anchor="end">'
-        f"most {_safe(most_said)}</text>"
-        f'{"".join(parts)}<path class="axis" d="M{PLOT_LEFT} {PLOT_BOTTOM}H{right}"/></svg>'
-    )
-
-
-Scale = Callable[[float], float]
-
-
-def _peer_band(trail: Trail, x: Scale, y: Scale) -> str:
-    known = [(n, q) for n, q in enumerate(trail.quartiles) if q is not None]
-    if not known:
-        return ""
-    upper = [f"{_n(x(n + 0.5))} {_n(y(q[2]))}" for n, q in known]
-    lower = [f"{_n(x(n + 0.5))} {_n(y(q[0]))}" for n, q in reversed(known)]
-    return f'<path class="band" d="M{"L".join([*upper, *lower])}Z"/>'
-
-
-def _peer_median(trail: Trail, x: Scale, y: Scale) -> str:
-    points = [
-        f"{_n(x(n + 0.5))} {_n(y(q[1]))}" for n, q in enumerate(trail.quartiles) if q is not None
-    ]
-    return f'<path class="median" d="M{"L".join(points)}"/>' if points else ""
-
-
-def _day_ticks(trail: Trail, x: Scale) -> list[str]:
-    """Mondays and the last day."""
-    end = len(trail.days) - 1
-    mondays = [n for n, day in enumerate(trail.days) if day.weekday() == 0 and end - n > 2]
-    ticks = [
-        f'<text class="tick" x="{_n(x(n + 0.5))}" y="{PLOT_BOTTOM + 16}" text-anchor="middle">'
-        f"{say_short_day(trail.days[n])}</text>"
-        for n in mondays
-        if x(n + 0.5) > 20
-    ]
-    ticks.append(
-        f'<text class="tick" x="{TRAIL_WIDTH - PLOT_LEFT}" y="{PLOT_BOTTOM + 16}" '
-        f'text-anchor="end">{say_short_day(trail.days[end])}</text>'
-    )
-    return ticks
 
 
 def graph_picture(

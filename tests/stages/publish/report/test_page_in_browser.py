@@ -172,6 +172,24 @@ def test_dots_have_the_colours_of_the_page(page: Page) -> None:
     assert line.evaluate("element => getComputedStyle(element).stroke") == border
 
 
+def test_trails_have_the_colours_of_their_legend(page: Page) -> None:
+    style = "(element, name) => getComputedStyle(element)[name]"
+    section = page.locator(".finding:visible section", has=page.locator(".trail"))
+    colours = []
+    for kind in (".bar:not(.in)", ".bar.in"):
+        fill = section.locator(f".trail {kind} path").first.evaluate(style, "fill")
+        assert fill == section.locator(f".legend {kind}").evaluate(style, "backgroundColor")
+        colours.append(fill)
+    for kind, name in (("window", "fill"), ("band", "fill"), ("median", "stroke")):
+        colours.append(section.locator(f".trail .{kind} path").first.evaluate(style, name))
+    assert len(set(colours)) == 5
+    tick = section.locator(".trail .tick text").first
+    told = section.locator(".trail .told").first
+    assert tick.evaluate(style, "fill") == told.evaluate(style, "fill")
+    assert tick.evaluate(style, "fontSize") == told.evaluate(style, "fontSize") == "10.5px"
+    assert section.locator(".trail .median path").first.evaluate(style, "fill") == "none"
+
+
 def test_fits_a_laptop_and_can_be_read(page: Page) -> None:
     width = "document.documentElement.scrollWidth"
     assert page.evaluate(width) <= 1280
