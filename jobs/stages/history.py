@@ -116,8 +116,6 @@ def _read_frames(
     given = pc.field("kind") == "destination"
     counts = [f"objects_{days}" for days in COVERAGE_DAYS]
     keys = ["day", "user_id", "user_kind", "asset_id", "asset_objects"]
-    # Lists are long, and few days' are used.
-    earlier = frame(COVERAGE, day - timedelta(days=1), past - 1, [*keys, *counts])
     first_reads = [*keys, "recent_today", "new_objects"]
     written = frame(ASSET_DAYS, day, past, ["asset_id", "written"])
     access = frame(ACCESS, day)
@@ -142,7 +140,8 @@ def _read_frames(
         "grants": grants,
         "steps": steps,
         "assets": pd.DataFrame(written.groupby("asset_id")[["written"]].max()),
-        "coverage": pd.concat([earlier, frame(COVERAGE, day)], ignore_index=True),
+        "coverage": frame(COVERAGE, day),
+        "covered": frame(COVERAGE, day, past, [*keys, *counts]),
         "first_reads": frame(COVERAGE, day, MONTH_DAYS - 1, first_reads),
         "api_days": pd.concat([queries, frame(API_DAYS, day, week)], ignore_index=True),
         "job_access": frame(JOB_ACCESS, day, past),

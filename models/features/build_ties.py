@@ -196,7 +196,7 @@ def new_to_builder(history: History, taken: pd.DataFrame) -> NDArray[Any]:
     nobody counts the days with a touch do, less the days since the change.
     """
     columns = ["user_id", "asset_id", "objects_1"]
-    covered = recent(history.coverage, history.day, columns).rename(columns={"ago": "then"})
+    covered = recent(history.covered, history.day, columns).rename(columns={"ago": "then"})
     families_counted = set(family_of(history, pd.Series(covered["asset_id"].unique())))
     pairs = recent(history.pairs, history.day, ["user_id", "asset_id", "objects", "taken"])
     pairs = pairs[pairs["taken"].astype(bool)].rename(

@@ -52,15 +52,6 @@ class Chain:
     today: bool
 
 
-@dataclass(frozen=True)
-class _Facts:
-    """Sizes and sensitivities of the listed assets, by id."""
-
-    each: dict[str, float]
-    listed: frozenset[str]
-    sensitive: frozenset[str]
-
-
 def chains(history: History, days: int, least_steps: int) -> dict[str, list[Chain]]:
     """Chains of ``least_steps`` and more of each identity, within ``days`` days that end today."""
     columns = ["user_id", "step", "place", "source", "objects", "bytes", "first_hour", "last_hour"]
@@ -68,19 +59,25 @@ def chains(history: History, days: int, least_steps: int) -> dict[str, list[Chai
     rows["bytes"] = rows["bytes"].astype("float64")
     rows["start"] = rows["first_hour"] - 24 * rows["ago"]
     rows["end"] = rows["last_hour"] - 24 * rows["ago"]
-    facts = _facts(history)
+    listed = listed_assets(history.context)
     # What is a place of everybody's artefacts is none of one's own.
-    rows = rows[(rows["step"].isin(["collect", "pack"])) | ~rows["place"].isin(facts.listed)]
+    rows = rows[(rows["step"].isin(["collect", "pack"])) | ~rows["place"].isin(listed.index)]
+    sensitive = listed.index[listed["sensitivity"] >= SENSITIVE]
+    each = (listed["bytes"] / listed["objects"]).replace([np.inf], np.nan)
+    estimated = rows["objects"] * rows["place"].map(each).astype("float64")
+    rows = rows.assign(
+        of_asset=rows["source"].isin(sensitive), size=rows["bytes"].fillna(estimated)
+    )
     open_places = _open_places(rows[rows["ago"] < days])
     found: dict[str, list[Chain]] = {}
     for user, mine in rows[rows["user_id"].isin(list(open_places))].groupby("user_id"):
         within, places = mine[mine["ago"] < days], open_places[str(user)]
-        made = [_shortest(within, place, facts) for place in places]
+        made = [_shortest(within, place) for place in places]
         kept = [
             chain for chain in made if chain and len(chain.steps) >= least_steps and chain.today
         ]
         if kept:
-            found[str(user)] = [_with_weeks(chain, mine, facts, least_steps) for chain in kept]
+            found[str(user)] = [_with_weeks(chain, mine, least_steps) for chain in kept]
     return found
 
 
@@ -105,31 +102,23 @@ def _open_places(rows: pd.DataFrame) -> dict[str, list[str]]:
     return found
 
 
-def _facts(history: History) -> _Facts:
-    rows = listed_assets(history.context)
-    each = (rows["bytes"] / rows["objects"]).replace([np.inf], np.nan).dropna()
-    sensitive = rows.index[rows["sensitivity"] >= SENSITIVE]
-    return _Facts(
-        {str(asset): float(size) for asset, size in each.items()},
-        frozenset(map(str, rows.index)),
-        frozenset(map(str, sensitive)),
-    )
-
-
-def _shortest(rows: pd.DataFrame, place: str, facts: _Facts) -> Chain | None:
+def _shortest(rows: pd.DataFrame, place: str) -> Chain | None:
     """The chain of the last week, unless the whole time shows more steps."""
-    whole, week = (_chain(part, place, facts) for part in (rows, rows[rows["ago"] < WEEK_DAYS]))
+    whole, week = (_chain(part, place) for part in (rows, rows[rows["ago"] < WEEK_DAYS]))
     return week if week and whole and len(week.steps) >= len(whole.steps) else whole
 
 
-def _chain(rows: pd.DataFrame, place: str, facts: _Facts) -> Chain | None:
+def _chain(rows: pd.DataFrame, place: str) -> Chain | None:
     """The chain of one identity with a place; None if the place has nothing of the content.
+
+    ``rows``: rows of STEPS with ``of_asset`` (copied from a sensitive asset) and ``size`` (bytes,
+    estimated where no log has them).
 
     None, too, if nothing was sent or deleted there after that.
     """
     collected = rows[rows["step"].isin(["collect", "pack"])]
     staged = rows[(rows["step"] == "stage") & (rows["place"] == place)]
-    copied = staged[staged["source"].isin(facts.sensitive)]
+    copied = staged[staged["of_asset"]]
     start = min([*collected["start"], *copied["start"]], default=np.inf)
     staged = staged[staged["end"] >= start]
     if staged.empty:
@@ -138,7 +127,7 @@ def _chain(rows: pd.DataFrame, place: str, facts: _Facts) -> Chain | None:
     if len(copied):
         taken, joined = copied.assign(place=copied["source"]), OF_ASSET
     else:
-        taken, joined = _fitting(collected, staged, facts), OF_SIZE
+        taken, joined = _fitting(collected, staged), OF_SIZE
     if taken.empty:
         return None
     objects = float(taken.groupby("place")["objects"].sum().sum())
@@ -171,15 +160,10 @@ def _chain(rows: pd.DataFrame, place: str, facts: _Facts) -> Chain | None:
     )
 
 
-def _fitting(collected: pd.DataFrame, staged: pd.DataFrame, facts: _Facts) -> pd.DataFrame:
+def _fitting(collected: pd.DataFrame, staged: pd.DataFrame) -> pd.DataFrame:
     """Rows of the assets of which the bytes written may be a pack: each alone, else all."""
     written = float(staged["bytes"].sum())
-    known = collected.assign(
-        size=collected["bytes"].fillna(
-            collected["objects"] * collected["place"].map(facts.each).astype("float64")
-        )
-    )
-    sizes = known.groupby("place")["size"].sum()
+    sizes = collected.groupby("place")["size"].sum()
     alone = sizes[sizes.map(lambda size: _may_be(written, size))]
     if len(alone):
         return collected[collected["place"].isin(alone.index)]
@@ -198,7 +182,7 @@ def _sent(rows: pd.DataFrame, place: str, since: float) -> pd.DataFrame:
     return rows[(outside | onwards) & (rows["end"] >= since)]
 
 
-def _with_weeks(chain: Chain, rows: pd.DataFrame, facts: _Facts, least_steps: int) -> Chain:
+def _with_weeks(chain: Chain, rows: pd.DataFrame, least_steps: int) -> Chain:
     """The chain with the earlier weeks in which the identity did one with the place, too.
 
     A rehearsal counts only if it was a chain itself, with sensitive content.
@@ -206,6 +190,6 @@ def _with_weeks(chain: Chain, rows: pd.DataFrame, facts: _Facts, least_steps: in
     weeks = 0
     week = rows["ago"] // WEEK_DAYS
     for number in range(chain.start // WEEK_DAYS + 1, int(week.max()) + 1):
-        earlier = _chain(rows[week == number], chain.place, facts)
+        earlier = _chain(rows[week == number], chain.place)
         weeks += bool(earlier and len(earlier.steps) >= least_steps)
     return replace(chain, weeks=weeks)

@@ -29,7 +29,8 @@ class History:
     * ``place_days``: of the day and of the day before it;
     * ``grants``: of the 31 days that end with the day;
     * ``steps``: of the 90 days, of whoever did more on the day than collect;
-    * ``coverage``: of the 90 days; before the day its counts of objects alone;
+    * ``coverage``: of the day alone;
+    * ``covered``: ``coverage`` of the 90 days, of which only the counts of objects;
     * ``first_reads``: ``coverage`` of the 30 days that end with the day, with ``new_objects``;
     * ``api_days``: of the 30 days that end with the day; before the last seven of them without
       the columns of API_WEEK;
@@ -52,6 +53,7 @@ class History:
     steps: pd.DataFrame
     assets: pd.DataFrame
     coverage: pd.DataFrame
+    covered: pd.DataFrame
     first_reads: pd.DataFrame
     api_days: pd.DataFrame
     job_access: pd.DataFrame

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from models.features.assets import families, listed_assets, of_families
 from models.features.memory import remembered
 from models.features.people import teams
-from models.features.rows import recent
+from models.features.rows import Codes, recent
 from schemas.tables.values import TAKE_CLASSES
 
 if TYPE_CHECKING:
@@ -131,7 +131,7 @@ def _hours(first: Any, last: Any, amounts: tuple[float, ...]) -> list[dict[str, 
 
 def _earlier_readers(history: History, past: pd.DataFrame, wanted: pd.Series) -> pd.DataFrame:
     """``reader``, ``family``, ``ago``, ``objects`` of each day; of the families wanted alone."""
-    covered = recent(history.coverage, history.day, ["user_id", "asset_id", "objects_1"])
+    covered = recent(history.covered, history.day, ["user_id", "asset_id", "objects_1"])
     covered = covered[covered["ago"] > 0].rename(columns={"objects_1": "objects"})
     edges = history.edges[history.edges["day"] == history.day]
     known = edges.loc[~edges["is_new"].astype(bool), ["user_id", "asset_id"]]
@@ -169,17 +169,36 @@ def _mates(wanted: pd.DataFrame, read: pd.DataFrame, declared: dict[str, str]) -
 
 
 def _submitters(wanted: pd.DataFrame, by_job: pd.DataFrame, declared: dict[str, str]) -> pd.Series:
-    most = by_job.groupby(["reader", "role", "family"])["objects"].max().reset_index()
-    rows = wanted.merge(most, on=["role", "family"])
-    alike = (rows["objects"] >= rows["need"]) & (rows["reader"] != rows["user_id"])
-    owners = (rows["owner"] != "") & (rows["reader"].map(declared).fillna("") == rows["owner"])
-    return rows[alike & ~owners].groupby(KEY).size()
+    # Many submitters share a role, so readers are counted instead of paired with each other.
+    most = by_job.groupby(["reader", "role", "family"])["objects"].max()
+    own = most.reindex(pd.MultiIndex.from_frame(wanted[KEY])).to_numpy(np.float64)
+    readers = most.reset_index()
+    readers["owner"] = readers["reader"].map(declared).fillna("")
+    owner = wanted["owner"].to_numpy(dtype=object)
+    owned = owner != ""
+    team = wanted["user_id"].map(declared).fillna("").to_numpy(dtype=object)
+    of_owners = np.where(owned, _count_alike(wanted, readers, ["role", "family", "owner"]), 0)
+    of_oneself = (own >= wanted["need"].to_numpy()) & ~(owned & (team == owner))
+    others = _count_alike(wanted, readers, ["role", "family"]) - of_owners - of_oneself
+    return pd.Series(others, index=pd.MultiIndex.from_frame(wanted[KEY]))
+
+
+def _count_alike(wanted: pd.DataFrame, readers: pd.DataFrame, keys: list[str]) -> Codes:
+    """Rows of ``readers`` with the keys of each wanted row and its ``need`` of objects or more."""
+    both = pd.concat([readers[keys], wanted[keys]], ignore_index=True)
+    group = both.groupby(keys).ngroup().to_numpy()
+    amount = np.concatenate([readers["objects"], wanted["need"]])
+    values, rank = np.unique(amount, return_inverse=True)
+    place = group * len(values) + rank
+    known, asked = np.sort(place[: len(readers)]), place[len(readers) :]
+    ends = (group[len(readers) :] + 1) * len(values)
+    return np.searchsorted(known, ends) - np.searchsorted(known, asked)
 
 
 def _alone_days(wanted: pd.DataFrame, read: pd.DataFrame, tied: pd.DataFrame) -> pd.Series:
-    jobs = tied[["role", "family", "ago"]].drop_duplicates().assign(of_job=True)
-    days = read.rename(columns={"reader": "role"}).merge(
-        jobs, on=["role", "family", "ago"], how="left"
-    )
+    roles = wanted["role"].unique()
+    jobs = tied.loc[tied["role"].isin(roles), ["role", "family", "ago"]].drop_duplicates()
+    days = read[read["reader"].isin(roles)].rename(columns={"reader": "role"})
+    days = days.merge(jobs.assign(of_job=True), on=["role", "family", "ago"], how="left")
     rows = wanted.merge(days[days["of_job"].isna()], on=["role", "family"])
     return rows[rows["objects"] >= rows["need"]].groupby(KEY).size()

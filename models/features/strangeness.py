@@ -111,7 +111,7 @@ class MostOfGroup:
 def _readings(history: History) -> Readings:
     counts = [f"objects_{days}" for days in COVERAGE_DAYS]
     columns = ["user_id", "user_kind", "asset_id", "asset_objects", *counts]
-    rows = recent(history.coverage, history.day, columns)
+    rows = recent(history.covered, history.day, columns)
     rows = rows[rows["user_id"] != ""].reset_index(drop=True)
     user, users = pd.factorize(rows["user_id"], sort=True)
     asset, assets = pd.factorize(rows["asset_id"], sort=True)

@@ -319,7 +319,8 @@ def _history(
         assets=lambda: pd.DataFrame(
             known(features().asset_days).groupby("asset_id")[["written"]].max()
         ),
-        coverage=covered,
+        coverage=lambda: covered()[covered()["day"] == day].reset_index(drop=True),
+        covered=covered,
         first_reads=lambda: covered()[covered()["day"] >= month],
         api_days=lambda: api_frame(queries, day),
         job_access=lambda: job_frame(jobs, first, day),

@@ -179,6 +179,7 @@ def test_no_detector_looks_ahead(ordinary: World) -> None:
         pairs=features.pairs,
         novelty=features.novelty,
         coverage=coverage,
+        covered=coverage,
         first_reads=coverage,
     )
     pd.testing.assert_frame_equal(score_all(plain, SETTINGS), score_all(peeking, SETTINGS))
@@ -194,7 +195,7 @@ def test_order_of_rows_does_not_matter(planted: Callable[..., Any]) -> None:
     shuffled = replace(
         history, access=mixed(history.access), entity_days=mixed(history.entity_days),
         pairs=mixed(history.pairs), novelty=mixed(history.novelty),
-        coverage=mixed(history.coverage),
+        coverage=mixed(history.coverage), covered=mixed(history.covered),
         first_reads=mixed(history.first_reads),
         api_days=mixed(history.api_days), job_access=mixed(history.job_access),
         place_access=mixed(history.place_access), grants=mixed(history.grants),

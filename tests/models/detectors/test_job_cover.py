@@ -149,7 +149,7 @@ def test_counts_are_those_of_a_slow_count(world: World) -> None:
     declared = teams(history.context)
     names = ["own_days", "mates", "submitters", "alone_days"]
     assert len(found) > 10
-    jobs, covered = history.job_access, history.coverage
+    jobs, covered = history.job_access, history.covered
     for each in found.itertuples():
         alike = found[(found["user_id"] == each.user_id) & (found["role"] == each.role)
                       & (found["family"] == each.family)]  # fmt: skip
