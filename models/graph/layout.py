@@ -78,7 +78,7 @@ def _relax(start: Floats, springs: sparse.csr_matrix, radii: Floats, pull: float
     for step in range(LAYOUT_STEPS):
         heat = pull * (1 - step / LAYOUT_STEPS)
         places = places + heat * (springs @ places - tied * places) + heat / 2 * (start - places)
-        distances, others = cKDTree(places).query(places, k=near)
+        distances, others = cKDTree(places).query(places, k=near, workers=-1)
         overlap = np.maximum(radii[:, None] + radii[others] - distances, 0.0)
         overlap[distances == 0] = 0.0
         away = (places[:, None, :] - places[others]) / np.maximum(distances, 1e-9)[:, :, None]

@@ -68,9 +68,10 @@ def calibrate(signals: pd.DataFrame, past: pd.DataFrame) -> Floats:
     statistic that is not a number gets p = 1.
     """
     found = np.ones(len(signals))
-    earlier = dict(iter(past.groupby(KEYS))) if len(past) else {}
-    for key, rows in signals.reset_index(drop=True).groupby(KEYS):
-        before = earlier.get(key, past.iloc[:0])
+    signals = signals[[*KEYS, "entity", "user_kind", "statistic"]].reset_index(drop=True)
+    earlier = past.groupby(KEYS).indices if len(past) else {}
+    for key, rows in signals.groupby(KEYS):
+        before = past.iloc[earlier.get(key, [])]
         places = rows.index.to_numpy()
         kinds = rows["user_kind"].to_numpy()
         few = len({*rows["entity"], *before["entity"]}) < MANY_IDENTITIES
