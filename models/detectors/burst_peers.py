@@ -12,7 +12,7 @@ from models.features.baselines import each_block, medians_of_parts, spreads_of_p
 from models.features.bursts import leading_assets_by_measure, own_baseline
 from models.features.rows import Codes, Floats, active_kinds
 from models.features.settings import Whole
-from models.features.volumes import MEASURES, Volumes, daily_volumes, weekly_volumes
+from models.features.volumes import MEASURES, Volumes, rolling_volumes, weekly_volumes
 from models.reasons.parts import Amount, Times, Word
 from models.reasons.reason import Reason
 from schemas.tables.values import WINDOW_DAYS
@@ -37,14 +37,14 @@ def score(history: History, settings: BurstPeersSettings) -> list[Signal]:
 
     The circle is the learned peers and the declared team (all of the kind where these are fewer
     than three). A crunch of the whole team cancels out in the rise, a habit of taking much in the
-    level of those alike. Windows 1d and 7d, largest over bytes, objects and assets; higher is
-    riskier.
+    level of those alike. Windows 1d (24 hours that end within the day) and 7d, largest over bytes,
+    objects and assets; higher is riskier.
     """
     kinds = active_kinds(history)
     if not kinds:
         return []
     rows: list[Signal] = []
-    by_window = {"1d": daily_volumes(history), "7d": weekly_volumes(history)}
+    by_window = {"1d": rolling_volumes(history), "7d": weekly_volumes(history)}
     for window, volumes in by_window.items():
         assets = leading_assets_by_measure(history, WINDOW_DAYS[window])
         compared = [_compare(volumes, measure, settings) for measure in MEASURES]

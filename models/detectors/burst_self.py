@@ -16,8 +16,8 @@ from models.features.settings import Whole
 from models.features.volumes import (
     MEASURES,
     Volumes,
-    daily_volumes,
     hourly_volumes,
+    rolling_volumes,
     weekly_volumes,
 )
 from models.reasons.parts import Amount, Times, Word
@@ -41,8 +41,8 @@ class BurstSelfSettings(DetectorSettings):
 def score(history: History, settings: BurstSelfSettings) -> list[Signal]:
     """Robust z of log(1 + amount), the largest over bytes, objects and assets; higher is riskier.
 
-    Windows 1h (the day's largest hour), 1d and 7d. Amounts below ``min_bytes``, ``min_objects`` and
-    ``min_assets`` weigh less in proportion.
+    Windows 1h (the day's largest hour), 1d (24 hours that end within the day) and 7d. Amounts below
+    ``min_bytes``, ``min_objects`` and ``min_assets`` weigh less in proportion.
     """
     kinds = active_kinds(history)
     if not kinds:
@@ -58,7 +58,7 @@ def volumes_by_window(history: History, settings: BurstSelfSettings) -> dict[str
     """Volumes of the three windows."""
     return {
         "1h": hourly_volumes(history, settings.hour_days),
-        "1d": daily_volumes(history),
+        "1d": rolling_volumes(history),
         "7d": weekly_volumes(history),
     }
 

@@ -56,6 +56,24 @@ def daily_volumes(history: History) -> Volumes:
 
 
 @remembered
+def rolling_volumes(history: History) -> Volumes:
+    """Amounts of 24 hours that end within a day, see jobs.stages.features.rolling_day.
+
+    A day that was written without them counts with what was taken on it.
+    """
+    daily = daily_volumes(history)
+    columns = {name: f"rolling_{name}" for name in MEASURES}
+    rows, user = _taking_users(history, [*columns, *columns.values()])
+    for name, column in columns.items():
+        rows[column] = pd.to_numeric(rows[column]).astype("float64").fillna(rows[name])
+    amounts = {
+        name: _table(rows, user, column, len(daily.users), HISTORY_DAYS)
+        for name, column in columns.items()
+    }
+    return replace(daily, amounts=amounts)
+
+
+@remembered
 def hourly_volumes(history: History, days: int) -> Volumes:
     """Amounts of each day's largest hour; reaches back ``days`` days."""
     daily = daily_volumes(history)

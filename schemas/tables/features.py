@@ -195,6 +195,12 @@ ENTITY_DAYS = Table(
                minimum=0),
         Column("hour_objects", "bigint", "most objects taken in one hour", minimum=0),
         Column("hour_assets", "int", "most assets taken from in one hour", minimum=0),
+        Column("rolling_bytes", "bigint", "most known bytes taken in 24 hours that end within the "
+               "day; of those before midnight no more than of those after it; null: none", True,
+               minimum=0),
+        Column("rolling_objects", "bigint", "most objects taken in such hours; those of one asset "
+               "and hour as a share of the day's distinct ones", True, minimum=0),
+        Column("rolling_assets", "int", "most assets taken from in such hours", True, minimum=0),
         Column("clones", "bigint", "objects of clones", minimum=0),
         Column("lists", "bigint", "events that list or inspect", minimum=0),
         Column("writes", "bigint", "events that write or delete", minimum=0),

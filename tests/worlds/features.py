@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from bisect import bisect_left
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import Any
@@ -172,7 +172,8 @@ def _of_user(rows: list[Row], kinds: Mapping[str, Any], sensitivity: Mapping[str
             row["asset_id"] for row in rows
             if day - timedelta(days=7) < row["day"] <= day and _taken(row)
         }  # fmt: skip
-        entities.append(_entity(found, today, counts, known, len(week), sensitivity))
+        entity = _entity(found, today, counts, known, len(week), sensitivity)
+        entities.append(entity | _rolling(found, days.get(day - timedelta(days=1), [])))
     return novelty, pairs, entities, list(_grant_rows(rows))
 
 
@@ -243,6 +244,38 @@ def _pair(rows: list[Row], listed: bool, fresh: set[str]) -> Row:
         "new_credential": any(fresh & set(row["credentials"]) for row in cloned + fetched),
         "destinations": sorted({d for row in rows if _given(row) for d in row["destinations"]}),
     }  # fmt: skip
+
+
+def _rolling(today: list[Row], yesterday: list[Row]) -> Row:
+    """The largest amounts of 24 hours that end with an hour of the day."""
+    now, before = list(_amounts(today)), list(_amounts(yesterday))
+    most = {"bytes": 0.0, "objects": 0.0, "assets": 0.0}
+    for end in {hour for hour, *_ in now}:
+        mine = [found for found in now if found[0] <= end]
+        earlier = [found for found in before if found[0] > end]
+        assets = {asset for *_, asset in mine}
+        others = {asset for *_, asset in earlier} - assets
+        for name, taken, left in (
+            ("bytes", sum(size for _, size, *_ in mine), sum(size for _, size, *_ in earlier)),
+            ("objects", sum(n for _, _, n, _ in mine), sum(n for _, _, n, _ in earlier)),
+            ("assets", len(assets), len(others)),
+        ):
+            most[name] = max(most[name], taken + min(taken, left))
+    return {
+        "rolling_bytes": int(most["bytes"]) or None,
+        "rolling_objects": math.floor(round(most["objects"], 4) + 0.5),
+        "rolling_assets": int(most["assets"]),
+    }
+
+
+def _amounts(rows: list[Row]) -> Iterator[tuple[int, int, float, str]]:
+    """Hour, bytes, objects and asset of each hour of each row with a taking."""
+    for row in filter(_taken, rows):
+        hours = _hours(row)
+        total = sum(int(hour["objects"]) for hour in hours)
+        for hour in hours:
+            objects = row["objects"] * int(hour["objects"]) / total if total else 0.0
+            yield int(hour["hour"]), int(hour["bytes"]), objects, row["asset_id"]
 
 
 def _entity(

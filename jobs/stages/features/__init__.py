@@ -76,7 +76,8 @@ def make_features(tables: StageTables, config: JobConfig, day: date) -> Outcome:
     pairs = pair_rows(access, before(PAIRS), tables.stored(ASSET_DAYS), novelty, past, listed, day)
     tables.replace(pairs, PAIRS)
     week = tables.read(PAIRS, day, WEEK_DAYS - 1)
-    entities = entity_rows(access, tables.stored(PAIRS), week, novelty, past, listed, day)
+    two_days = tables.read(ACCESS, day, 1)
+    entities = entity_rows(access, two_days, tables.stored(PAIRS), week, novelty, past, listed, day)
     tables.replace(entities, ENTITY_DAYS)
     reads = tables.read(OBJECT_ACCESS, day, HISTORY_DAYS - 1)
     with staging_folder(config.storage) as scratch:
@@ -131,7 +132,7 @@ def _require_earlier_days(storage: str, day: date) -> None:
 STAGE = Stage(
     name="features",
     reads=(
-        Read(ACCESS),
+        Read(ACCESS, 1),
         Read(OBJECT_ACCESS, HISTORY_DAYS - 1),
         Read(PLACE_ACCESS),
         *(Read(table, HISTORY_DAYS - 1) for table in WRITES),

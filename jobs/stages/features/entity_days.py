@@ -6,6 +6,7 @@ from datetime import date
 from typing import TYPE_CHECKING
 
 from jobs.stages.features.pairs import TAKEN
+from jobs.stages.features.rolling_day import rolling_rows
 from schemas.tables.values import MANY_PLACES
 
 if TYPE_CHECKING:
@@ -50,6 +51,7 @@ OF_VALUES = {
 
 def entity_rows(
     access: DataFrame,
+    two_days: DataFrame,
     pairs: DataFrame,
     week: DataFrame,
     novelty: DataFrame,
@@ -59,8 +61,9 @@ def entity_rows(
 ) -> DataFrame:
     """``entity_days`` of the day.
 
-    ``pairs``, ``novelty``: those tables of the day; ``week``: ``pairs`` of the seven days that end
-    with it; ``past``: ``entity_days`` of the 89 days before; ``listed``: sensitive assets.
+    ``two_days``: ``access`` of the day and the day before; ``pairs``, ``novelty``: those tables of
+    the day; ``week``: ``pairs`` of the seven days that end with it; ``past``: ``entity_days`` of
+    the 89 days before; ``listed``: sensitive assets.
     """
     from pyspark.sql.functions import expr
 
@@ -88,14 +91,23 @@ def entity_rows(
         known.join(counted, "user_id", "left")
         .join(recent, "user_id", "left")
         .join(_hours(access), "user_id", "left")
+        .join(rolling_rows(two_days, day), "user_id", "left")
     )
-    numbers = (*OF_VALUES, "week_assets", "hour_objects", "hour_assets")
+    numbers = (
+        *OF_VALUES,
+        "week_assets",
+        "hour_objects",
+        "hour_assets",
+        "rolling_objects",
+        "rolling_assets",
+    )
     return rows.selectExpr(
         f"date'{day}' as day",
         "user_id",
         *SUMS,
         "past_days as days_before",
         "hour_bytes",
+        "rolling_bytes",
         "hours",
         *(f"coalesce({name}, 0) as {name}" for name in numbers),
     )

@@ -87,6 +87,14 @@ def strange_world() -> World:
                 failed=user == "u005")  # fmt: skip
     for ago in (0, 1, 7, 8):
         add(ago, "u003", checkpoint, "read", object="d", network="192.0.2.0/24", hour=ago)
+    # A night's work around midnight, more of it before, then more of it after midnight.
+    for user, hours, next_hours in (("u001", range(17, 24), range(2)), ("u002", (22,), range(5))):
+        for hour in hours:
+            add(2, user, checkpoint, "read", object=f"n{hour}", hour=hour, size=70)
+            add(2, user, f"s3://night-{hour}", "read", object="n", hour=hour, size=7)
+        for hour in next_hours:
+            add(1, user, checkpoint, "read", object=f"m{hour}", hour=hour, size=50)
+            add(1, user, f"s3://night-{hour + 20}", "read", object="n", hour=hour, size=5)
     add(0, "", "s3://nobodys", "read", size=None, object="x")
     add(0, "looker", "s3://public", "inspect")
     return world
