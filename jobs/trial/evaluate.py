@@ -18,13 +18,14 @@ import json
 import statistics
 import sys
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from jobs.inputs.config import load_config
 from jobs.platform.errors import InputError, RunError
+from jobs.trial.ablations import ABLATIONS, ablated_queues
 from jobs.trial.rankings import RANKINGS, Queue, ranked, with_cool_down
 from models.features.rows import each_row
 from schemas.tables.access import ACCESS
@@ -39,6 +40,10 @@ GRACE_DAYS = 2
 WARM_UP_DAYS = 14
 """First days of a lab, which do not count because nobody has a baseline yet."""
 OWN = "exfilwatch"
+HEAD = (
+    "| ranking | budget | found | precision | entries a day | gone at alert | days to alert "
+    "| look-alikes |\n|---|--:|--:|--:|--:|--:|--:|--:|"
+)
 
 
 @dataclass(frozen=True)
@@ -161,6 +166,12 @@ def read_lab(folder: Path) -> Lab:
     )
 
 
+def with_ablations(lab: Lab, folder: Path) -> Lab:
+    """The lab with the queues of each ablation, of the days that are judged."""
+    config = load_config(folder / "config.yml")
+    return replace(lab, queues=lab.queues | ablated_queues(config, sorted(lab.active)))
+
+
 def report(labs: Sequence[Lab], quiet: Sequence[Lab], say: Callable[[str], None]) -> None:
     """Say the figures of all labs together as a page of Markdown."""
     say("# How well exfilwatch detects\n")
@@ -168,11 +179,7 @@ def report(labs: Sequence[Lab], quiet: Sequence[Lab], say: Callable[[str], None]
     say(f"{total} incidents in {len(labs)} labs ({', '.join(lab.name for lab in labs)}).")
     say(f"The days after the first {WARM_UP_DAYS} are judged.\n")
     say("## Beside trivial rankings\n")
-    say(
-        "| ranking | budget | found | precision | entries a day | gone at alert | days to alert "
-        "| look-alikes |"
-    )
-    say("|---|--:|--:|--:|--:|--:|--:|--:|")
+    say(HEAD)
     for name in (OWN, *RANKINGS):
         for cooled in (False, True) if name != OWN else (False,):
             for budget in BUDGETS:
@@ -180,6 +187,12 @@ def report(labs: Sequence[Lab], quiet: Sequence[Lab], say: Callable[[str], None]
     for budget in BUDGETS:
         chance = sum(expected_by_chance(lab.active, budget, lab.incidents) for lab in labs)
         say(f"| chance | {budget} | {chance:.1f} of {total} | | | | | |")
+    say("\n## What the graph is worth\n")
+    say("Each line is one detector alone, ranked by its statistic of the day.\n")
+    say(HEAD)
+    for name in ABLATIONS:
+        for budget in BUDGETS:
+            say(_line(name, False, budget, labs))
     _say_kinds(labs, say)
     if quiet:
         _say_quiet(quiet, say)
@@ -313,7 +326,7 @@ def main(argv: list[str] | None = None) -> int:
     arguments = parser.parse_args(argv)
     lines: list[str] = []
     try:
-        labs = [read_lab(folder) for folder in arguments.folders]
+        labs = [with_ablations(read_lab(folder), folder) for folder in arguments.folders]
         quiet = [read_lab(folder) for folder in arguments.quiet]
         report(labs, quiet, lines.append)
     except RunError as error:

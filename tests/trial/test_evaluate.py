@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from jobs.trial.ablations import ABLATIONS
 from jobs.trial.evaluate import (
     BUDGETS,
     OWN,
@@ -111,14 +112,18 @@ def test_every_ranking_ranks_everybody_of_every_day(name: str) -> None:
 
 
 def test_the_report_has_a_line_for_each_ranking_budget_kind_and_case() -> None:
-    queues = {name: {day: [("b",), ("s",)] for day in DAYS} for name in (OWN, *RANKINGS)}
+    queues = {
+        name: {day: [("b",), ("s",)] for day in DAYS} for name in (OWN, *RANKINGS, *ABLATIONS)
+    }
     lab = Lab("lab-1", [THEFT], [SWEEP], queues, dict.fromkeys(DAYS, 5))
     lines: list[str] = []
     report([lab], [lab], lines.append)
     assert f"| {OWN} | 3 | 1 of 1 | 33% | 2.0 | 25% | 0 | 1 of 1 |" in lines
-    for name in RANKINGS:
+    for name in (*RANKINGS, *ABLATIONS):
         for budget in BUDGETS:
             assert any(line.startswith(f"| {name} | {budget} | 1 of 1 ") for line in lines)
+    for name in RANKINGS:
+        for budget in BUDGETS:
             assert any(line.startswith(f"| {name}, cool-down | {budget} |") for line in lines)
     assert "| theft | 1 of 1 | 1 of 1 | 1 of 1 |" in lines
     assert "| lab-1 | sweep | 2026-10-01 | 2026-10-06 | 2 on 2026-10-01 |" in lines
