@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
 CALIBRATED = ("entity", "detector", "window", "settings_hash", "user_kind", "statistic")
 """Columns of earlier signals; they calibrate the day's signals."""
+SETTINGS = ("detector", "settings_hash")
+"""Columns of a signal that tell the settings it was made with."""
 
 
 def score_day(tables: StageTables, config: JobConfig, day: date) -> Outcome:
@@ -36,9 +38,10 @@ def score_day(tables: StageTables, config: JobConfig, day: date) -> Outcome:
     replayed = replay_leavers(tables, rows, history, config)
     rows = pd.concat([rows, replayed], ignore_index=True) if len(replayed) else rows
     tables.replace(to_frames(tables.spark, rows, SIGNALS), SIGNALS)
+    before = tables.frame(SIGNALS, yesterday, 0, SETTINGS)
     strong = int((rows["p_value"] <= config.scoring.evidence_p).sum())
     said = f"{len(rows):,} signals of {rows['entity'].nunique():,} identities, {strong:,} strong"
-    return Outcome({SIGNALS.name: len(rows)}, (said,))
+    return Outcome({SIGNALS.name: len(rows)}, (said, new_settings_note(rows, before, day, days)))
 
 
 def make_signals(
@@ -55,6 +58,28 @@ def make_signals(
     rows["p_value"] = calibrate(rows, past())
     rows["day"] = history.day
     return rows[SIGNALS.column_names]
+
+
+def new_settings_note(
+    rows: pd.DataFrame, before: pd.DataFrame, day: date, calibration_days: int
+) -> str:
+    """Detectors whose settings differ from those of the day before; empty if there are none.
+
+    ``rows``, ``before``: SETTINGS of the signals of the day and of the day before it. Statistics of
+    other settings are no reference. So such a detector has no past to compare with until the days
+    are scored anew. A detector that is new itself is not named.
+    """
+    earlier, now = (set(frame[[*SETTINGS]].itertuples(index=False, name=None))
+                    for frame in (before, rows))  # fmt: skip
+    known = {name for name, _ in earlier}
+    changed = sorted({name for name, _ in now - earlier if name in known})
+    if not changed:
+        return ""
+    return (
+        f"NEW SETTINGS of {', '.join(changed)}: no earlier day to compare with; `exfilwatch stage "
+        f"signals --config … --start {day - timedelta(days=calibration_days)} --end {day}` "
+        "scores the days before anew"
+    )
 
 
 def replay_leavers(
