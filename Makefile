@@ -66,7 +66,7 @@ evaluate: env ## detection figures on labs not used for tuning: docs/evaluation.
 			--start 2026-09-26 --end 2026-10-30; \
 	done
 	$(BIN)/python -m jobs.trial.evaluate $(SEEDS:%=evaluation/%) \
-		--quiet $(QUIET_SEEDS:%=evaluation/quiet-%) > docs/evaluation.md
+		--quiet $(QUIET_SEEDS:%=evaluation/quiet-%) --out docs/evaluation.md
 
 fuzz: env ## fuzz the parsers of hostile bytes, one minute a format (FORMAT=sshd SECONDS=600)
 	@$(BIN)/python -c 'import atheris' 2>/dev/null \

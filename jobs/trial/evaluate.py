@@ -1,12 +1,13 @@
 """Measures how well the review queue finds planted incidents, beside trivial rankings.
 
-    python -m jobs.trial.evaluate demo [more folders …] [--quiet folder …] > evaluation.md
+    python -m jobs.trial.evaluate demo [more folders …] [--quiet folder …] --out evaluation.md
 
-reads ``truth.json`` and the tables of sample labs that were run (``exfilwatch demo``). An incident
-counts as found at a budget of N if one of its people is among the first N of a day's queue between
-its first day and ``GRACE_DAYS`` after its last. The queue of exfilwatch may be shorter than N; a
-trivial ranking always fills it. With a cool-down a trivial ranking leaves out whoever it has shown
-in the last 7 days. The figures of chance are computed, not drawn.
+writes the page, and beside it a picture of the same name with `.svg`. It reads ``truth.json`` and
+the tables of sample labs that were run (``exfilwatch demo``). An incident counts as found at a
+budget of N if one of its people is among the first N of a day's queue between its first day and
+``GRACE_DAYS`` after its last. The queue of exfilwatch may be shorter than N; a trivial ranking
+always fills it. With a cool-down a trivial ranking leaves out whoever it has shown in the last 7
+days. The figures of chance are computed, not drawn.
 
 ``--quiet`` names labs without incidents: each entry of their queues is false.
 """
@@ -14,6 +15,7 @@ in the last 7 days. The figures of chance are computed, not drawn.
 from __future__ import annotations
 
 import argparse
+import itertools
 import json
 import statistics
 import sys
@@ -26,6 +28,7 @@ from typing import TYPE_CHECKING, Any
 from jobs.inputs.config import load_config
 from jobs.platform.errors import InputError, RunError
 from jobs.trial.ablations import ABLATIONS, ablated_queues
+from jobs.trial.evaluation_picture import draw_shares
 from jobs.trial.rankings import RANKINGS, Queue, ranked, with_cool_down
 from models.features.rows import each_row
 from schemas.tables.access import ACCESS
@@ -39,7 +42,7 @@ BUDGETS = (3, 5, 10)
 GRACE_DAYS = 2
 WARM_UP_DAYS = 14
 """First days of a lab, which do not count because nobody has a baseline yet."""
-OWN = "exfilwatch"
+OWN, CHANCE = "exfilwatch", "chance"
 HEAD = (
     "| ranking | budget | found | precision | entries a day | gone at alert | days to alert "
     "| look-alikes |\n|---|--:|--:|--:|--:|--:|--:|--:|"
@@ -172,13 +175,44 @@ def with_ablations(lab: Lab, folder: Path) -> Lab:
     return replace(lab, queues=lab.queues | ablated_queues(config, sorted(lab.active)))
 
 
-def report(labs: Sequence[Lab], quiet: Sequence[Lab], say: Callable[[str], None]) -> None:
-    """Say the figures of all labs together as a page of Markdown."""
+def shares(labs: Sequence[Lab]) -> list[dict[str, Any]]:
+    """Rows for the picture: found and precision of each ranking, the trivial ones with cool-down.
+
+    Chance finds at every budget what it is expected to find; it has no precision.
+    """
+    total = sum(len(lab.incidents) for lab in labs)
+    rows = []
+    for name, budget in itertools.product((OWN, *RANKINGS), BUDGETS):
+        queues = [_queue(lab, name, name != OWN, budget) for lab in labs]
+        results = [
+            judge(queue, budget, lab.incidents, lab.look_alikes)
+            for queue, lab in zip(queues, labs, strict=True)
+        ]
+        found, shown = (sum(len(r.found) for r in results), sum(r.shown for r in results))
+        row = {"ranking": name, "budget": budget}
+        rows.append(row | {"measure": "incidents found", "share": found / max(1, total)})
+        right = sum(result.right for result in results)
+        rows.append(row | {"measure": "precision", "share": right / max(1, shown)})
+    for budget in BUDGETS:
+        found_by_chance = sum(expected_by_chance(lab.active, budget, lab.incidents) for lab in labs)
+        share = found_by_chance / max(1, total)
+        rows.append(
+            {"ranking": CHANCE, "budget": budget, "measure": "incidents found", "share": share}
+        )
+    return rows
+
+
+def report(
+    labs: Sequence[Lab], quiet: Sequence[Lab], picture: str, say: Callable[[str], None]
+) -> None:
+    """Say the figures of all labs together as a page of Markdown; ``picture``: its file's name."""
     say("# How well exfilwatch detects\n")
     total = sum(len(lab.incidents) for lab in labs)
     say(f"{total} incidents in {len(labs)} labs ({', '.join(lab.name for lab in labs)}).")
     say(f"The days after the first {WARM_UP_DAYS} are judged.\n")
     say("## Beside trivial rankings\n")
+    say(f"![Incidents found and precision by entries a day, for each ranking]({picture})\n")
+    say("The trivial rankings of the picture have the cool-down.\n")
     say(HEAD)
     for name in (OWN, *RANKINGS):
         for cooled in (False, True) if name != OWN else (False,):
@@ -186,7 +220,7 @@ def report(labs: Sequence[Lab], quiet: Sequence[Lab], say: Callable[[str], None]
                 say(_line(name, cooled, budget, labs))
     for budget in BUDGETS:
         chance = sum(expected_by_chance(lab.active, budget, lab.incidents) for lab in labs)
-        say(f"| chance | {budget} | {chance:.1f} of {total} | | | | | |")
+        say(f"| {CHANCE} | {budget} | {chance:.1f} of {total} | | | | | |")
     say("\n## What the graph is worth\n")
     say("Each line is one detector alone, ranked by its statistic of the day.\n")
     say(HEAD)
@@ -323,16 +357,20 @@ def main(argv: list[str] | None = None) -> int:
     )
     parser.add_argument("folders", nargs="+", type=Path, help="folders made by `exfilwatch demo`")
     parser.add_argument("--quiet", nargs="*", type=Path, default=[], help="labs without incidents")
+    parser.add_argument("--out", type=Path, required=True, help="the page to write, such as x.md")
     arguments = parser.parse_args(argv)
     lines: list[str] = []
     try:
         labs = [with_ablations(read_lab(folder), folder) for folder in arguments.folders]
         quiet = [read_lab(folder) for folder in arguments.quiet]
-        report(labs, quiet, lines.append)
+        picture = arguments.out.with_suffix(".svg")
+        report(labs, quiet, picture.name, lines.append)
     except RunError as error:
         print(error, file=sys.stderr)
         return error.exit_code
-    print("\n".join(lines))
+    arguments.out.write_text("\n".join(lines) + "\n", encoding="utf-8")
+    picture.write_text(draw_shares(shares(labs), OWN, CHANCE), encoding="utf-8")
+    print(f"{arguments.out} and {picture} written")
     return 0
 
 

@@ -12,6 +12,7 @@ import pytest
 from jobs.trial.ablations import ABLATIONS
 from jobs.trial.evaluate import (
     BUDGETS,
+    CHANCE,
     OWN,
     Case,
     Lab,
@@ -19,7 +20,9 @@ from jobs.trial.evaluate import (
     judge,
     own_queue,
     report,
+    shares,
 )
+from jobs.trial.evaluation_picture import draw_shares
 from jobs.trial.rankings import RANKINGS, daily_counts, ecod, ranked, with_cool_down
 
 FIRST = date(2026, 10, 1)
@@ -117,7 +120,10 @@ def test_the_report_has_a_line_for_each_ranking_budget_kind_and_case() -> None:
     }
     lab = Lab("lab-1", [THEFT], [SWEEP], queues, dict.fromkeys(DAYS, 5))
     lines: list[str] = []
-    report([lab], [lab], lines.append)
+    report([lab], [lab], "page.svg", lines.append)
+    assert (
+        "![Incidents found and precision by entries a day, for each ranking](page.svg)\n" in lines
+    )
     assert f"| {OWN} | 3 | 1 of 1 | 33% | 2.0 | 25% | 0 | 1 of 1 |" in lines
     for name in (*RANKINGS, *ABLATIONS):
         for budget in BUDGETS:
@@ -128,3 +134,18 @@ def test_the_report_has_a_line_for_each_ranking_budget_kind_and_case() -> None:
     assert "| theft | 1 of 1 | 1 of 1 | 1 of 1 |" in lines
     assert "| lab-1 | sweep | 2026-10-01 | 2026-10-06 | 2 on 2026-10-01 |" in lines
     assert any("the queue held 2.0 entries a day, 2 at most" in line for line in lines)
+
+
+def test_the_picture_has_the_shares_of_the_table() -> None:
+    days = [case.first for case in (THEFT,)]
+    queues = {name: {day: [("b",), ("s",)] for day in days} for name in (OWN, *RANKINGS)}
+    rows = shares([Lab("lab-1", [THEFT], [SWEEP], queues, dict.fromkeys(days, 5))])
+    own = {row["measure"]: row["share"] for row in rows if row["ranking"] == OWN}
+    assert own == {"incidents found": 1.0, "precision": 0.5}
+    chance = [row["share"] for row in rows if row["ranking"] == CHANCE]
+    assert len(chance) == len(BUDGETS)
+    assert all(0 < share <= 1 for share in chance)
+    drawn = draw_shares(rows, OWN, CHANCE)
+    assert drawn.startswith("<svg")
+    for name in (OWN, CHANCE, *RANKINGS):
+        assert f">{name}<" in drawn
