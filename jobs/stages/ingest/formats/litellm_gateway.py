@@ -10,13 +10,15 @@ Traps handled here:
   identity.
 - A refused key may be stored in the clear in place of its hash.
 
-Prompts and answers are not read. Bytes are not logged.
+Of prompts only fingerprints are kept (:mod:`jobs.stages.ingest.prompts`). Answers are not read.
+Bytes are not logged.
 """
 
 from __future__ import annotations
 
 from jobs.stages.ingest.addresses import address
 from jobs.stages.ingest.formats.log_format import JsonRecords, LogFormat
+from jobs.stages.ingest.prompts import HASHES, fingerprints
 from jobs.stages.sql import (
     NO_TEXT,
     UNKNOWN_ACTION,
@@ -151,6 +153,7 @@ COLUMNS = {
             "max_tokens": f"coalesce({_number(f'{SAMPLING}.max_completion_tokens')}, "
             f"{_number(f'{SAMPLING}.max_tokens')})",
             "n": _number(f"{SAMPLING}.n"),
+            **{name: name for name in HASHES},
             "prompt_tokens": _number("r.prompt_tokens"),
             "provider": "nullif(r.custom_llm_provider, '')",
             "provider_model": "nullif(r.model, '')",
@@ -180,4 +183,6 @@ LOG_FORMAT = LogFormat(
         type=lambda _: RECORD_TYPE,
     ),
     addresses=ADDRESSES,
+    derived=fingerprints("r.messages"),
+    private_text=True,
 )

@@ -169,6 +169,8 @@ class LogFormat:
 
     The first records of each precedence are one event, the second records the next event.
     """
+    private_text: bool = False
+    """Whether records hold texts of people; then of a rejected record only field names are kept."""
     missing_fields: Callable[[str, Source], list[str]] | None = None
     """Fields that the source's mapping reads and a header lacks."""
 

@@ -9,10 +9,12 @@ from datetime import date
 from typing import NamedTuple
 
 from jobs.platform.terminal_text import printable
+from jobs.stages.ingest.formats import LOG_FORMATS
 from jobs.stages.ingest.salvage.records import (
     RawRecord,
     scrub,
 )
+from schemas.formats.field_map import STEP, field_map
 from schemas.sources import Source
 
 Reject = tuple[str, str, str, str, str, str | None, int | None]
@@ -22,6 +24,9 @@ MOST_KINDS = 100
 """Most kinds of reasons of a source that are counted separately."""
 OTHER_REASONS = "other reasons"
 NUMBERS = "[0-9][0-9,]*"
+NAME = re.compile(r'"(\w{1,64})"[ ]*:')
+MOST_NAMED_CHARS = 100_000
+"""Most characters of a record in which names of fields are looked for."""
 GROUP = ("source", "problem", "timed", "late_file", "whole")
 KEY = ("file_crc", "file_chars", "place", "digest", "reason")
 
@@ -46,6 +51,15 @@ class Group(NamedTuple):
         A bad record belongs to the day of its time, or to its file's day if the time is unknown.
         """
         return self.timed or not self.late_file
+
+
+def known_names(text: str, format_id: str) -> str:
+    """The fields of a JSON record that the format's map knows, damaged or not; no value."""
+    fields = field_map(format_id)
+    known = {step.strip('"[]') for path in fields.used + tuple(fields.ignored | fields.open)
+             for step in STEP.findall(path)}  # fmt: skip
+    found = dict.fromkeys(NAME.findall(text[:MOST_NAMED_CHARS]))
+    return f"fields: {', '.join(name for name in found if name in known) or 'none'}"
 
 
 @dataclass
@@ -73,7 +87,7 @@ class Rejects:
         reason = record.problem or problem
         kept = self.kept.setdefault((source.name, self._count(source, reason, 1)), [])
         if len(kept) < self.most:
-            line = scrub(record.text, self.chars)
+            line = self._line(source, record.text)
             place = (printable(record.file), record.position)
             kept.append((source.name, source.format, *place, reason, line, None))
 
@@ -100,6 +114,12 @@ class Rejects:
         for (source, _, _), count in self.counts.items():
             found[source] += count
         return found
+
+    def _line(self, source: Source, text: str) -> str:
+        """The beginning of a record's text, or the known names in it if it holds private text."""
+        if not LOG_FORMATS[source.format].private_text:
+            return scrub(text, self.chars)
+        return known_names(text, source.format)[: self.chars]
 
     def _count(self, source: Source, reason: str, count: int) -> str:
         """Count rejects; returns the kind of their reason, which has no numbers in it."""

@@ -1,0 +1,136 @@
+"""Fingerprints of prompts: equal to a slow version, alike for alike texts, and without the text."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import random
+import re
+import zlib
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from jobs.stages.ingest.prompts import (
+    HASHES,
+    MOST_BYTES,
+    MOST_CHARS,
+    MOST_WORDS,
+    ORDERS,
+    PRIME,
+    fingerprints,
+)
+
+if TYPE_CHECKING:
+    from pyspark.sql import SparkSession
+
+Prints = tuple[str | None, str | None, str | None]
+WORDS = (
+    "solve the next problem about a red train step by step then check it twice é 中文 don't".split()
+)
+
+
+def slow_words(text: str) -> list[str]:
+    """Word for word what the SQL does with patterns."""
+    if re.match("[ ]*redacted.by.litellm", text):
+        return []
+    text = "".join(chr(ord(c) + 32) if "A" <= c <= "Z" else c for c in text[:MOST_CHARS])
+    text = re.sub(r'"[^"]*"|`[^`]*`|“[^”]*”|[a-z][a-z0-9+.-]*://[^ \t\r\n]*', " ~ ", text)
+    text = re.sub("[0-9]+", "0", text)
+    apart = "".join(f" {c} " if "\u3400" <= c <= "\u9fff" else c for c in text)
+    kept = (c if c.islower() or c in "0~" or ord(c) > 127 else " " for c in apart)
+    return "".join(kept).split()[:MOST_WORDS]
+
+
+def slow_hash(words: list[str], most: int) -> str | None:
+    text = " ".join(words[:most])
+    return hashlib.sha256(text.encode()).hexdigest()[:12] if len(words) >= 8 else None
+
+
+def slow_prints(system: str, asked: str) -> Prints:
+    words = slow_words(asked)
+    runs = [zlib.crc32(" ".join(words[n : n + 3]).encode()) for n in range(len(words))]
+    least = (min((h * a + b) % PRIME for h in runs) for a, b in ORDERS) if runs else ()
+    sketch = "".join(f"{value % 65_536:04x}" for value in least)
+    return slow_hash(slow_words(system), 40), slow_hash(words, 8), sketch or None
+
+
+def prints(spark: SparkSession, messages: list[Any]) -> list[Prints]:
+    texts = [None if each is None else each if isinstance(each, str) else json.dumps(each)
+             for each in messages]  # fmt: skip
+    frame = spark.createDataFrame(list(enumerate(texts)), "number int, messages string")
+    for group in fingerprints("messages"):
+        frame = frame.selectExpr("*", *(f"{sql} as {name}" for name, sql in group.items()))
+    rows = frame.selectExpr("number", *HASHES).orderBy("number").collect()
+    return [(row[1], row[2], row[3]) for row in rows]
+
+
+def asked(text: str, system: str = "") -> list[dict[str, str]]:
+    first = [{"role": "system", "content": system}] if system else []
+    return [*first, {"role": "user", "content": text}]
+
+
+def alike(one: Prints, other: Prints) -> float:
+    """The share of equal minima."""
+    pairs = [(str(a[2])[n : n + 4], str(b[2])[n : n + 4]) for a, b in [(one, other)]
+             for n in range(0, 32, 4)]  # fmt: skip
+    return sum(a == b for a, b in pairs) / len(pairs)
+
+
+def drawn(seed: int) -> tuple[str, str]:
+    draw = random.Random(seed)
+    text = " ".join(draw.choices(WORDS, k=draw.randrange(0, 120)))
+    odd = ['"said so"', "`x = 1`", "see https://example.com/a?b=1", "12.5 %", "A-B_C", "“quote”"]
+    for piece in draw.sample(odd, draw.randrange(len(odd))):
+        place = draw.randrange(len(text) + 1)
+        text = f"{text[:place]} {piece} {text[place:]}"
+    return " ".join(draw.choices(WORDS, k=draw.randrange(0, 60))), text.title()
+
+
+@pytest.mark.parametrize("engine", ["sail", "apache_spark"])
+def test_fingerprints_are_those_of_a_slow_version(
+    engine: str, request: pytest.FixtureRequest
+) -> None:
+    spark = request.getfixturevalue(engine)
+    texts = [drawn(seed) for seed in range(200)]
+    found = prints(spark, [asked(text, system) for system, text in texts])
+    assert found == [slow_prints(system, text) for system, text in texts]
+    assert sum(None not in each for each in found) > 100
+
+
+def test_the_form_of_a_prompt_changes_nothing(sail: SparkSession) -> None:
+    text = "Please solve this problem step by step and check it."
+    parts = [{"type": "text", "text": text}, {"type": "image_url", "image_url": {"url": "x"}}]
+    forms = [
+        asked(text),
+        [{"role": "user", "content": parts}],
+        text,
+        json.dumps(asked(text), indent=1),
+        [*asked("an earlier turn"), {"role": "assistant", "content": "yes"}, *asked(text)],
+        [*asked(text), {"role": "assistant", "content": "{"}],
+    ]
+    assert set(prints(sail, forms)) == {slow_prints("", text)}
+
+
+def test_prompts_that_are_not_logged_have_no_fingerprint(sail: SparkSession) -> None:
+    nothing = [
+        None, "", [], [1, 2, 3], ["a", "b"], {"role": "user"}, asked("redacted-by-litellm"),
+        "redacted-by-litellm", [{"role": "user", "content": None}], asked("x " * MOST_BYTES),
+    ]  # fmt: skip
+    assert set(prints(sail, nothing)) == {(None, None, None)}
+
+
+def test_few_other_words_leave_most_of_a_sketch(sail: SparkSession) -> None:
+    draw = random.Random(5)
+    words = [draw.choice(WORDS) + str(draw.choice(WORDS)) for _ in range(40)]
+    changed = [*words[:20], "another", *words[21:]]
+    others = [draw.choice(WORDS) + str(draw.choice(WORDS)) for _ in range(40)]
+    one, near, far = prints(sail, [asked(" ".join(each)) for each in (words, changed, others)])
+    assert alike(one, near) >= 0.5
+    assert alike(one, far) <= 0.25
+
+
+def test_a_template_has_one_hash_for_all_slots(sail: SparkSession) -> None:
+    texts = [f'Translate the "{word}" of {n} pages into plain English: {word}' for n, word in
+             enumerate(WORDS)]  # fmt: skip
+    assert len({each[1] for each in prints(sail, [asked(text) for text in texts])}) == 1
