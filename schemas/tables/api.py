@@ -8,8 +8,11 @@ from schemas.tables.values import USER_KINDS
 MAX_KEY_VALUES = 20
 """Most values in a list of ``api_days``."""
 
+MAX_TEMPLATES = 8
+"""Most templates in a row of ``api_days``."""
+
 API_WEEK = ("prompt_tokens", "parameter_sets", "parameters", "first_time", "last_time", "hours",
-            "minutes", "networks", "addresses", "agents")  # fmt: skip
+            "minutes", "moments", "networks", "addresses", "agents")  # fmt: skip
 """Columns that the models need of the last seven days only."""
 
 API_DAYS = Table(
@@ -42,6 +45,16 @@ API_DAYS = Table(
         Column("last_time", "timestamp", "last query"),
         Column("hours", "array<bigint>", "queries of each UTC hour; 24 numbers"),
         Column("minutes", "int", "distinct minutes with queries", minimum=1),
+        Column("moments", "array<int>", "a sample of these minutes (0 to 1439): of each of eight "
+               "fixed orders of the day's minutes the first one with a query (MinHash); null: "
+               "written by a version without it", True),
+        Column("prompts", "bigint", "queries with a fingerprint of the prompt; null: written by a "
+               "version without it", True, minimum=0),
+        Column("alike_prompts", "bigint", "queries whose prompt nearly repeats an earlier one of "
+               "the row; null as in prompts", True, minimum=0),
+        Column("templates", "array<string>", "hashes of system messages (`s…`) and of the first "
+               "words of questions (`u…`) that at least 3 queries share, the most used first, at "
+               "most 8; null as in prompts", True),
         Column("networks", "array<string>", "distinct `zone/country/asn`; of an address that "
                "networks.csv does not know its prefix (/24, IPv6 /48); sorted, at most 20"),
         Column("addresses", "array<string>", "distinct addresses outside our own zones (corp, vpn, "

@@ -34,6 +34,11 @@ def query_rows(access: pa.Table, schema: pa.Schema) -> pa.Table:
         "parameters": ["1/-/-/-/-/-"] * count,
         "hours": list(hours),
         "minutes": np.minimum(events, 60),
+        # A day without logged prompts, and nobody's minutes are another's.
+        "moments": [[]] * count,
+        "prompts": none,
+        "alike_prompts": none,
+        "templates": [[]] * count,
     }
     made = pa.table({name: columns[name] for name in schema.names}).cast(schema)
     order = [("user_id", "ascending"), ("credential", "ascending"), ("asset_id", "ascending")]

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from schemas.tables.api import API_DAYS, MAX_KEY_VALUES
+from jobs.stages.aggregate.api_days import DAY_PRIME, MOMENT_ORDERS
+from schemas.tables.api import API_DAYS, MAX_KEY_VALUES, MAX_TEMPLATES
 from tests.worlds.aggregated_days import MIDNIGHT, Rows, api_days_of, event
 from tests.worlds.raw_logs import DAY
 
@@ -39,8 +40,13 @@ def query(number: int, draw: random.Random) -> dict[str, Any]:
         "guardrail": ["success", "guardrail_intervened", "guardrail_failed_to_respond"],
         "error_class": ["Timeout", *REFUSED[:2]],
         "error_code": ["400", REFUSED[2]],
+        "system_hash": ["aa", "bb"],
+        "opening_hash": [f"{number:02d}" for number in range(12)],
     }
     details = {key: draw.choice(found) for key, found in asked.items() if draw.random() < 0.4}
+    if draw.random() < 0.5:
+        bands = draw.choices(["00000000", "11111111", "22222222"], k=3)
+        details["prompt_sketch"] = "".join([*bands, f"{draw.randrange(200):08d}"])
     address = draw.choice([None, "192.0.2.1", "192.0.2.77", "2001:db8:5:1::9", "203.0.113.4"])
     zone = draw.choice([None, "corp", "external"]) if address else None
     return event(
@@ -91,6 +97,30 @@ def total(values: list[str | None]) -> int | None:
     return sum(known) if known else None
 
 
+def moments(group: Rows) -> list[int]:
+    """Of each order the minute that no other minute of the group stands before."""
+    minutes = {row["event_time"].hour * 60 + row["event_time"].minute for row in group}
+    orders = [sorted(range(1440), key=lambda m: (m * a + b) % DAY_PRIME) for a, b in MOMENT_ORDERS]
+    return [next(minute for minute in order if minute in minutes) for order in orders]
+
+
+def slow_alike(sketches: list[str]) -> int:
+    """Sketches that have an earlier one with the same band, of the band with the most of them."""
+    bands = [[sketch[n : n + 8] for sketch in sketches] for n in range(0, 32, 8)]
+    return max(sum(band[k] in band[:k] for k in range(len(band))) for band in bands)
+
+
+def slow_templates(details: list[dict[str, str]]) -> list[str]:
+    uses = Counter(
+        letter + said[name]
+        for said in details
+        for letter, name in (("s", "system_hash"), ("u", "opening_hash"))
+        if "prompt_sketch" in said and name in said
+    )
+    often = [template for template, count in uses.items() if count >= 3]
+    return sorted(often, key=lambda template: (-uses[template], template))[:MAX_TEMPLATES]
+
+
 def slow_api_days(rows: Rows) -> Rows:
     groups: dict[tuple[str, str, str], Rows] = defaultdict(list)
     for row in rows:
@@ -102,6 +132,7 @@ def slow_api_days(rows: Rows) -> Rows:
         details = [row["details"] for row in group]
         sets = Counter("/".join(said.get(key, "-") for key in PARAMETERS) for said in details)
         most = max(sets.values())
+        sketches = [said["prompt_sketch"] for said in details if "prompt_sketch" in said]
         hours = Counter(row["event_time"].hour for row in group)
         outside = [row["source_ip"] for row in group if row["zone"] not in OURS]
         made.append(
@@ -126,6 +157,10 @@ def slow_api_days(rows: Rows) -> Rows:
                 "last_time": max(row["event_time"] for row in group),
                 "hours": [hours[hour] for hour in range(24)],
                 "minutes": len({row["event_time"].replace(second=0) for row in group}),
+                "moments": moments(group),
+                "prompts": len(sketches),
+                "alike_prompts": slow_alike(sketches),
+                "templates": slow_templates(details),
                 "networks": distinct(map(network, group)),
                 "addresses": distinct(outside),
                 "agents": distinct((row["user_agent"] or "")[:200] for row in group),
@@ -134,11 +169,13 @@ def slow_api_days(rows: Rows) -> Rows:
     return made
 
 
-@pytest.mark.parametrize("seed", range(2))
-def test_counts_are_those_of_a_slow_loop(sail: SparkSession, tmp_path: Path, seed: int) -> None:
+@pytest.mark.parametrize(("engine", "seed"), [("sail", 0), ("sail", 1), ("apache_spark", 0)])
+def test_counts_are_those_of_a_slow_loop(
+    engine: str, seed: int, request: pytest.FixtureRequest, tmp_path: Path
+) -> None:
     draw = random.Random(seed)
     rows = [query(number, draw) for number in range(600)]
-    found = api_days_of(sail, tmp_path, rows, "litellm_gateway")
+    found = api_days_of(request.getfixturevalue(engine), tmp_path, rows, "litellm_gateway")
     assert sorted(found, key=lambda row: [row[name] for name in API_DAYS.key]) == slow_api_days(
         rows
     )
