@@ -1,14 +1,15 @@
-"""Queries that lay a model bare: log-probabilities, weighted tokens, sweeps of the next token."""
+"""Queries that lay a model bare: probabilities, weighted tokens, sweeps of tokens or prompts."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
 import numpy as np
+import pandas as pd
 
 from models.detectors.settings import DetectorSettings
 from models.detectors.signal import Signal
-from models.features.api import ApiAmounts, api_amounts, doublings, usual_amount
+from models.features.api import ApiAmounts, api_amounts, by_volume, doublings, usual_amount
 from models.features.assets import leading_assets
 from models.features.novelty import trust_after
 from models.features.rows import Floats, active_entities, each_row, recent
@@ -19,7 +20,7 @@ from models.reasons.reason import Reason
 if TYPE_CHECKING:
     from models.features.history import History
 
-TELLING = ("logprob_requests", "biased_requests", "one_token_requests")
+TELLING = ("logprob_requests", "biased_requests", "one_token_requests", "alike_prompts")
 """Columns of ``api_days`` that count queries for a distribution and not for a text."""
 
 
@@ -30,6 +31,8 @@ class ApiExtractionSettings(DetectorSettings):
     bias_weight: Number
     one_token_weight: Number
     greedy_weight: Number
+    alike_weight: Number
+    most_by_volume: Whole
     few_requests: Whole
     most_doublings: Number
     settle_days: Whole
@@ -37,12 +40,14 @@ class ApiExtractionSettings(DetectorSettings):
 
 
 def score(history: History, settings: ApiExtractionSettings) -> list[Signal]:
-    """Weighted sum of doublings beyond the usual of four amounts; higher is riskier.
+    """Weighted sum of doublings beyond the usual of five amounts; higher is riskier.
 
     Amounts: queries with log-probabilities, with weighted tokens, for one to three tokens, of
-    temperature 0, summed over an identity's keys and models. Row 1d for everyone, 0 for those who
-    queried no model. Carlini et al. (2024), Stealing Part of a Production Language Model, need
-    thousands of such queries. Fails for an extraction from sampled texts alone.
+    temperature 0, and with nearly the prompt of an earlier one, summed over an identity's keys and
+    models. Many queries explain some prompts that are alike, by the shares of the others. Queries
+    without a logged prompt add nothing. Row 1d for everyone, 0 for those who queried no model.
+    Carlini et al. (2024), Stealing Part of a Production Language Model, need thousands of such
+    queries. Fails for an extraction from sampled texts of prompts that differ in most words.
     """
     active = active_entities(history)
     if active.empty:
@@ -53,6 +58,8 @@ def score(history: History, settings: ApiExtractionSettings) -> list[Signal]:
     requests = np.nan_to_num(table.amounts["requests"][:, 0])
     today = recent(history.api_days, history.day, ["user_id", "asset_id", "requests", *TELLING], 1)
     # A query of one of the kinds counts most; a model without any is named last.
+    # Rows of older versions have no number of prompts.
+    today[list(TELLING)] = today[list(TELLING)].apply(pd.to_numeric).fillna(0.0)
     today["amount"] = today[list(TELLING)].sum(axis=1) + 1e-6 * today["requests"]
     assets = leading_assets(today, "amount", history.context)
     place = {user: number for number, user in enumerate(table.users)}
@@ -70,6 +77,7 @@ def score(history: History, settings: ApiExtractionSettings) -> list[Signal]:
             logprobs=Count(counts["logprob_requests"]),
             biased=Count(counts["biased_requests"]),
             tokens=Count(counts["one_token_requests"]),
+            alike=Count(counts["alike_prompts"]) if counts["alike_prompts"] else None,
             requests=Amount(float(requests[number]), "requests"),
             assets=Assets(tuple(assets[user])),
         )
@@ -96,12 +104,17 @@ def _beyond_usual(table: ApiAmounts, settings: ApiExtractionSettings) -> tuple[F
         "biased_requests": settings.bias_weight,
         "one_token_requests": settings.one_token_weight,
         "greedy_requests": settings.greedy_weight,
+        "alike_prompts": settings.alike_weight,
     }
     total = np.zeros(len(table.users))
     expected = np.zeros(len(table.users))
     for name, weight in weights.items():
-        values = table.amounts[name]
-        usual = usual_amount(values, table.kinds, table.days)
-        total += weight * doublings(values, usual, settings.few_requests, settings.most_doublings)
+        values, by_prompts = table.amounts[name], name == "alike_prompts"
+        days = table.prompt_days if by_prompts else table.days
+        usual = usual_amount(values, table.kinds, days)
+        if by_prompts:
+            usual = np.maximum(usual, by_volume(table, values, settings.most_by_volume))
+        beyond = doublings(values, usual, settings.few_requests, settings.most_doublings)
+        total += weight * beyond * float(trust_after(days, settings.settle_days))
         expected = np.maximum(expected, usual) if name in TELLING else expected
-    return total * float(trust_after(table.days, settings.settle_days)), expected
+    return total, expected

@@ -28,26 +28,31 @@ WEEKDAYS = (7, 14, 21, 28)
 COUNTS = ("requests", "failures", "refused", "logprob_requests", "biased_requests",
           "one_token_requests", "greedy_requests")  # fmt: skip
 
+PROMPTS = ("prompts", "alike_prompts")
+
 
 @dataclass(frozen=True)
 class ApiAmounts:
     """Amounts of whoever queried a model in the 30 days.
 
     ``users``: sorted ids; ``kinds``: code of each one's kind; ``amounts[name]``: (users, 30), NaN
-    on days without a query; column j is the day j days before. Names: COUNTS and ``models``, the
-    number of distinct models tried. ``days``: days between the first query and the day.
+    on days without a query; column j is the day j days before. Names: COUNTS, ``models``, the
+    number of distinct models tried, and ``alike_prompts``, NaN on days without a logged prompt.
+    ``days``: days between the first query and the day; ``prompt_days``: between the first query
+    whose prompt is logged and the day.
     """
 
     users: NDArray[Any]
     kinds: Codes
     amounts: Mapping[str, Floats]
     days: int
+    prompt_days: int
 
 
 @remembered
 def api_amounts(history: History) -> ApiAmounts:
     """Amounts by identity and day, summed over its keys and models."""
-    columns = ["user_id", "user_kind", "asset_id", *COUNTS]
+    columns = ["user_id", "user_kind", "asset_id", *COUNTS, *PROMPTS]
     rows = recent(history.api_days, history.day, columns, API_DAYS_BACK)
     rows = rows[rows["user_id"] != ""].reset_index(drop=True)
     users, user = np.unique(rows["user_id"].to_numpy(dtype=object), return_inverse=True)
@@ -63,9 +68,18 @@ def api_amounts(history: History) -> ApiAmounts:
     models = pd.factorize(rows["asset_id"])[0].astype(np.int64)
     pairs = np.unique(cell * (models.max(initial=0) + 1) + models)
     amounts["models"] = table(pairs // (models.max(initial=0) + 1), np.ones(len(pairs)))
+    # Rows of older versions say nothing about prompts.
+    prompts, alike = (
+        np.nan_to_num(pd.to_numeric(rows[name]).to_numpy(np.float64, na_value=np.nan))
+        for name in PROMPTS
+    )
+    logged = table(cell, prompts)
+    amounts["alike_prompts"] = np.where(logged > 0, table(cell, alike), np.nan)
     kinds = rows.assign(user=user).sort_values(["user", "ago"]).drop_duplicates("user")["user_kind"]
     days = int(rows["ago"].max()) if len(rows) else 0
-    return ApiAmounts(users, np.asarray(pd.factorize(kinds, sort=True)[0]), amounts, days)
+    prompt_days = int(rows.loc[prompts > 0, "ago"].max()) if (prompts > 0).any() else 0
+    codes = np.asarray(pd.factorize(kinds, sort=True)[0])
+    return ApiAmounts(users, codes, amounts, days, prompt_days)
 
 
 def usual_amount(values: Floats, kinds: Codes, days: int) -> Floats:

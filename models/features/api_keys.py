@@ -11,6 +11,7 @@ import pandas as pd
 
 from models.features.api import API_DAYS_BACK
 from models.features.memory import remembered
+from models.features.moments import shared_moments
 from models.features.people import people
 from models.features.rows import Codes, Floats, explode, recent
 from schemas.tables.values import OUR_ZONES
@@ -29,6 +30,9 @@ BIRTH_DAYS = 4
 """Length of the spans in which births are close together."""
 SETTLED_DAYS = 5
 """Earlier days at a place from which it is usual for a person or service."""
+TEMPLATE_DAYS, WATCHED_DAYS = 14, 21
+"""Days after which an identity's use of a template is old, and days of logged prompts before any
+use counts as new."""
 OWN_NETWORKS = tuple(f"{zone}/" for zone in OUR_ZONES)
 """Beginnings of networks that are ours."""
 PRIVATE = re.compile(
@@ -46,15 +50,22 @@ class ApiKeys:
     ``facts``: by key ``user_id``, ``credential``, ``tokens`` (completion), ``requests``,
     ``outside`` (never used from our own networks), ``earlier`` (keys a week that its owner used
     before) and the attributes ``model``, ``parameters``, ``agent``, ``rhythm``; empty text: not
-    known. ``addresses``, ``networks``, ``births``: ``key`` and ``value``, one row for each value
-    of a key. ``usual``: by network the share of the directory's identities that were long there, in
-    any log, 0 to 1. ``days``: days between the first query in the log and the day.
+    known. ``addresses``, ``networks``, ``births``, ``templates``, ``moments``: ``key`` and
+    ``value``, one row for each value of a key. ``new_templates``: those of ``templates`` that the
+    key's owner did not use TEMPLATE_DAYS before; none while prompts are logged for less than
+    WATCHED_DAYS. ``by_chance``: by moment the number of keys that have it by chance. ``usual``: by
+    network the share of the directory's identities that were long there, in any log, 0 to 1.
+    ``days``: days between the first query in the log and the day.
     """
 
     facts: pd.DataFrame
     addresses: pd.DataFrame
     networks: pd.DataFrame
     births: pd.DataFrame
+    templates: pd.DataFrame
+    new_templates: pd.DataFrame
+    moments: pd.DataFrame
+    by_chance: pd.Series
     usual: pd.Series
     days: int
 
@@ -63,8 +74,8 @@ class ApiKeys:
 def api_keys(history: History) -> ApiKeys:
     """The keys of the week that ends with the day."""
     columns = ["user_id", "credential", "asset_id", "requests", "failures", "completion_tokens"]
-    month = recent(history.api_days, history.day, columns, API_DAYS_BACK)
-    lists = ["parameters", "hours", "networks", "addresses", "agents"]
+    month = recent(history.api_days, history.day, [*columns, "templates"], API_DAYS_BACK)
+    lists = ["parameters", "hours", "minutes", "moments", "networks", "addresses", "agents"]
     week = recent(history.api_days, history.day, [*columns, *lists], WEEK_DAYS)
     month = month[month["user_id"] != ""].reset_index(drop=True)
     week = week[week["user_id"] != ""].reset_index(drop=True)
@@ -84,11 +95,17 @@ def api_keys(history: History) -> ApiKeys:
     ours = networks["value"].str.startswith(OWN_NETWORKS) | _is_private(networks["value"])
     facts["outside"] = ~facts.index.isin(networks.loc[ours, "key"])
     facts["earlier"] = _earlier_keys(month, facts)
+    templates, new_templates = _templates(month, facts)
+    moments, by_chance = shared_moments(week)
     return ApiKeys(
         facts=facts,
         addresses=_distinct(addresses),
         networks=_distinct(networks[~ours]),
         births=_births(month, facts, history),
+        templates=templates,
+        new_templates=new_templates,
+        moments=moments,
+        by_chance=by_chance,
         usual=_usual_networks(history),
         days=int(month["ago"].max()) if len(month) else 0,
     )
@@ -172,6 +189,21 @@ def _earlier_keys(month: pd.DataFrame, facts: pd.DataFrame) -> Floats:
     keys = weeks.drop_duplicates(["user_id", "week", "credential"])
     a_week = keys.groupby(["user_id", "week"]).size().groupby("user_id").median()
     return np.asarray(facts["user_id"].map(a_week).fillna(0.0), dtype=np.float64)
+
+
+def _templates(month: pd.DataFrame, facts: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Templates of the week by key, and those that are new to the key's owner."""
+    row, items = explode(month["templates"])
+    uses = month[["user_id", "credential", "ago"]].iloc[row]
+    uses = uses.assign(value=np.array(items, dtype=object))
+    numbered = facts[["user_id", "credential"]].assign(key=np.arange(len(facts)))
+    week = uses[uses["ago"] < WEEK_DAYS].merge(numbered, on=["user_id", "credential"])
+    found = week[["user_id", "key", "value"]].drop_duplicates().reset_index(drop=True)
+    old = uses.loc[uses["ago"] >= TEMPLATE_DAYS, ["user_id", "value"]].drop_duplicates()
+    known = found.merge(old.assign(old=True), on=["user_id", "value"], how="left")["old"].notna()
+    watched = len(uses) > 0 and int(uses["ago"].max()) >= WATCHED_DAYS
+    new = found[~known] if watched else found.iloc[:0]
+    return found[["key", "value"]], new[["key", "value"]].reset_index(drop=True)
 
 
 def _births(month: pd.DataFrame, facts: pd.DataFrame, history: History) -> pd.DataFrame:

@@ -15,8 +15,8 @@ from models.features.rows import Codes, Floats
 
 USUAL_QUANTILE = 0.9
 MOST_RINGS = 500
-NETWORK_KEYS = 3.0
-"""Keys that one provider's network has without any reason."""
+FEW_KEYS = 3.0
+"""Keys that one provider's network, a new template or a moment has without any reason."""
 TIES = {
     "address": ("address",),
     "network": ("network",),
@@ -27,13 +27,19 @@ TIES = {
     "birth_parameters": ("birth", "parameters", "model"),
     "birth_rhythm": ("birth", "rhythm", "model"),
     "rhythm": ("rhythm", "parameters", "agent", "model"),
+    "template": ("template",),
+    "birth_template": ("birth", "template", "model"),
+    "minutes": ("moment",),
 }
 """Kinds of tie, and the attributes that keys tied by it share."""
-OUTSIDE_ONLY = frozenset({"program", "rhythm", "birth_program", "birth_parameters", "birth_rhythm"})
+OUTSIDE_ONLY = frozenset({"program", "rhythm", "birth_program", "birth_parameters", "birth_rhythm",
+                          "template", "birth_template", "minutes"})  # fmt: skip
 """Ties that count between keys used from outside alone. Inside, one program serves many people, and
 a team begins to use a model in the same days."""
-PROGRAM = ("agent", "parameters", "model")
+PROGRAM = ("agent", "parameters", "model", "template")
 """Attributes that a program brings along."""
+CHEAP = frozenset({"template", "minutes"})
+"""Ties of values that a ring can make in any number. So other values say nothing of the usual."""
 
 
 @dataclass(frozen=True)
@@ -52,11 +58,20 @@ def find_rings(keys: ApiKeys, least_keys: int, tie_nats: float, usual_keys: int)
     is the Poisson deviance m ln(m / E) − (m − E), in nats; E is the number of keys with all these
     values if attributes were independent, with their shares among all keys that are not in the set,
     so that a ring does not make its own values usual. Of a program's attributes the share of those
-    with all of them counts if it is larger. For a single attribute E is at least the 0.9
-    quantile of the numbers of keys of its other values, for a network at least NETWORK_KEYS. The
-    share of a network is at least that of the directory's identities that were long there. An
-    owner's earlier number of keys a week counts up to ``usual_keys``. Linear in keys × values: no
-    pair of keys is compared.
+    with all of them counts if it is larger. For an address, a network or an owner E is at least the
+    0.9 quantile of the numbers of keys of its other values, for a network, a template alone or a
+    moment at least FEW_KEYS. The share of a network is at least that of the directory's identities
+    that were long there. An owner's earlier number of keys a week counts up to ``usual_keys``.
+    Linear in keys × values: no pair of keys is compared.
+
+    A template alone ties only the keys whose owners began to use it in the last TEMPLATE_DAYS.
+    Those who used it before are others: the prompts of a well-known product are usual by them, and
+    whoever copies the template of an honest customer does not draw that customer into the ring.
+    A customer who began in these days is drawn in if somebody guesses the template. A new product
+    looks like a ring, until its customers are old. Keys with templates of their own share none, and
+    the other ties hold as if no prompt was logged. Minutes tie keys of few queries in an hour that
+    are used at once (:func:`models.features.moments.shared_moments`). Keys that take turns, and
+    programs that run for less than CLOCK_MINUTES from a quarter of an hour on, share none.
     """
     found = [tie for kind in TIES for tie in _ties(keys, kind, least_keys, usual_keys)]
     found = [tie for tie in found if tie.nats >= tie_nats]
@@ -85,7 +100,8 @@ def find_rings(keys: ApiKeys, least_keys: int, tie_nats: float, usual_keys: int)
 def _ties(keys: ApiKeys, kind: str, least_keys: int, usual_keys: int) -> Iterator[Ring]:
     """The sets of one kind of tie with more keys than expected."""
     names, count = TIES[kind], len(keys.facts)
-    every = _values(keys, names)
+    # All holders of a template count in its share, and those to whom it is new are tied by it.
+    every = _values(keys, names, new=kind == "template")
     every = every[(every[list(names)] != "").all(axis=1)].reset_index(drop=True)
     outside = keys.facts["outside"].to_numpy()
     rows = every[outside[every["key"]]] if kind in OUTSIDE_ONLY else every
@@ -110,10 +126,13 @@ def _ties(keys: ApiKeys, kind: str, least_keys: int, usual_keys: int) -> Iterato
     if together:
         # One program has its own parameters and model, so these are not independent.
         expected *= np.maximum(alone, _share_of_others(keys, rows, number, together))
-    if len(names) == 1:
+    if len(names) == 1 and kind not in CHEAP:
         expected = np.maximum(expected, _quantile_of_others(size))
-    if "network" in names:
-        expected = np.maximum(expected, NETWORK_KEYS)
+    if "network" in names or kind in CHEAP:
+        expected = np.maximum(expected, FEW_KEYS)
+    if kind == "minutes":
+        chance = keys.by_chance.reindex(rows["moment"]).to_numpy(np.float64)
+        np.maximum.at(expected, number, chance)
     if kind == "owner":
         earlier = np.zeros(len(size))
         np.maximum.at(earlier, number, keys.facts["earlier"].to_numpy()[rows["key"]])
@@ -136,14 +155,21 @@ def _share_of_others(keys: ApiKeys, rows: pd.DataFrame, number: Codes, names: li
     return np.asarray((found - size + 1) / (count - size + 1), dtype=np.float64)
 
 
-def _values(keys: ApiKeys, names: tuple[str, ...]) -> pd.DataFrame:
-    """``key`` and a column for each attribute; a row for each combination of a key's values."""
+def _values(keys: ApiKeys, names: tuple[str, ...], new: bool = False) -> pd.DataFrame:
+    """``key`` and a column for each attribute; a row for each combination of a key's values.
+
+    ``new``: only templates that are new to the key's owner.
+    """
     facts = keys.facts.rename(columns={"user_id": "owner"})
     single = [name for name in names if name in facts]
     rows = facts[single].assign(key=np.arange(len(facts)))
     for name, values in (
-        ("address", keys.addresses), ("network", keys.networks), ("birth", keys.births)
-    ):  # fmt: skip
+        ("address", keys.addresses),
+        ("network", keys.networks),
+        ("birth", keys.births),
+        ("template", keys.new_templates if new else keys.templates),
+        ("moment", keys.moments),
+    ):
         if name in names:
             rows = rows.merge(values.rename(columns={"value": name}), on="key", how="inner")
     return rows

@@ -78,6 +78,9 @@ WORDS = {
         "birth_parameters": "parameters and the days of their first use",
         "birth_rhythm": "hours of use and the days of their first use",
         "rhythm": "a program, its parameters and hours of use",
+        "template": "a new template of prompts",
+        "birth_template": "a template of prompts and the days of their first use",
+        "minutes": "the minutes of their queries",
     },
 }
 """Our own words by group and key: kinds of identity, spans, features of a day, ties of keys."""

@@ -15,7 +15,7 @@ SENTENCES = {
     "queried_no_model": "queried no model",
     "asked_for_distributions": "asked {assets:assets} for log-probabilities {logprobs:count} "
     "times, with weighted tokens {biased:count} times and for one to three tokens {tokens:count} "
-    "times, in {requests:amount}",
+    "times[, with nearly an earlier prompt {alike:count} times], in {requests:amount}",
     "probed": "was stopped or marked by guardrails {refused:count} times and failed otherwise "
     "{failed:count} times on {models:count} models, compared with {usual:count} usually",
     # burst_peers, burst_self

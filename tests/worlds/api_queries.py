@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import date, datetime, timedelta
 from typing import TYPE_CHECKING, Any
+from zlib import crc32
 
 import numpy as np
 import pandas as pd
 
+from jobs.stages.aggregate.api_days import DAY_PRIME, MOMENT_ORDERS
 from schemas.tables.api import API_DAYS
 
 if TYPE_CHECKING:
@@ -17,12 +19,35 @@ if TYPE_CHECKING:
 MONTH_DAYS = 30
 CORP, DATACENTER = "corp/US/64512", "datacenter/US/64512"
 FIRST = date(2026, 8, 3)
+CHAT, EVAL = "s00000000c4a7", "u0000000e7a11"
+"""Templates of the lab's chat program and of its benchmark."""
+
+
+def moments_of(minutes: Iterable[int]) -> list[int]:
+    """The sample of a day's minutes as ``api_days`` has it."""
+    used = list(minutes)
+    return [
+        min(used, key=lambda m, a=a, b=b: (m * a + b) % DAY_PRIME)  # type: ignore[misc]
+        for a, b in MOMENT_ORDERS
+    ]
+
+
+def minutes_of(day: date, key: str, hours: Sequence[int], count: int) -> list[int]:
+    """Distinct minutes of these hours, by chance."""
+    rng = np.random.default_rng(crc32(f"{day}{key}".encode()))
+    every = np.array([60 * hour + minute for hour in hours for minute in range(60)])
+    return [int(minute) for minute in rng.choice(every, count, replace=False)]
 
 
 def query_row(day: date, user: str, requests: int, **more: Any) -> dict[str, Any]:
     """A row of API_DAYS: by default short answers for a person in the office."""
     hours = more.pop("hours", (10, 11, 14))
     answers = more.pop("tokens", 300 * requests)
+    used = min(60 * len(hours), requests)
+    if "moments" not in more:
+        more["moments"] = moments_of(
+            minutes_of(day, str(more.get("credential", user)), hours, used)
+        )
     row = {
         "day": day, "user_id": user, "user_kind": "human", "credential": f"api-{user}",
         "asset_id": "model-orion", "requests": requests, "failures": 0, "refused": 0,
@@ -32,7 +57,8 @@ def query_row(day: date, user: str, requests: int, **more: Any) -> dict[str, Any
         "first_time": datetime(day.year, day.month, day.day, min(hours)),  # noqa: DTZ001
         "last_time": datetime(day.year, day.month, day.day, max(hours), 59),  # noqa: DTZ001
         "hours": [requests // len(hours) if hour in hours else 0 for hour in range(24)],
-        "minutes": min(60 * len(hours), requests), "networks": [CORP], "addresses": [],
+        "minutes": used, "moments": None, "prompts": None, "alike_prompts": None,
+        "templates": None, "networks": [CORP], "addresses": [],
         "agents": ["chat/2.1"],
     }  # fmt: skip
     assert set(more) <= set(row), set(more) - set(row)
@@ -62,10 +88,12 @@ def add_queries(world: World, rng: np.random.Generator, people: int, days: int) 
             if rng.random() > (0.9 if day.weekday() < 5 else 0.1):
                 continue
             count = 1 + int(rng.poisson(rate))
-            more: dict[str, Any] = {"failures": int(rng.random() < 0.2)}
+            more: dict[str, Any] = {"failures": int(rng.random() < 0.2), "prompts": count,
+                                    "alike_prompts": count // 12, "templates": [CHAT]}  # fmt: skip
             if programs:
                 more |= {
                     "credential": f"sk-{user}",
+                    "templates": [],
                     "agents": [agents[program]],
                     "parameters": f"{program / 10:.2f}/512/-/-/-/-",
                     "networks": [f"external/US/{64600 + program}"],
@@ -77,7 +105,8 @@ def add_queries(world: World, rng: np.random.Generator, people: int, days: int) 
         world.queries.append(
             query_row(day, "svc-eval", 4000, user_kind="service", credential="api-eval",
                       logprob_requests=3600 + int(rng.integers(300)), one_token_requests=3500,
-                      greedy_requests=4000, tokens=12_000, networks=[DATACENTER],
+                      greedy_requests=4000, tokens=12_000, prompts=4000, alike_prompts=3900,
+                      templates=[EVAL], networks=[DATACENTER],
                       agents=["lm-eval/0.4"], parameters="0.00/1/-/5/-/-", hours=(2, 3, 4))
         )  # fmt: skip
 
@@ -94,7 +123,6 @@ def api_frame(queries: Sequence[dict[str, Any]], day: date) -> pd.DataFrame:
 
 DAY = FIRST + timedelta(days=31)
 KEYS = 24
-PROXIES = [f"198.18.{number}.7" for number in range(KEYS)]
 
 
 def one_key_asks_for_probabilities(world: World) -> str:
@@ -119,10 +147,7 @@ def ring_of_keys(world: World, days: int = 5, **of_key: Any) -> str:
                     for name, value in of_key.items()}  # fmt: skip
             ask(world, DAY - timedelta(days=ago), more.pop("user", f"acct-{number:02d}"),
                 60 + number % 5, tokens=60_000 + 100 * number, user_kind="unknown",
-                **({"credential": f"sk-{number:02d}", "networks": [f"198.18.{number}.0/24"],
-                    "addresses": [PROXIES[number]], "agents": [f"program-{number}/1"],
-                    "parameters": f"0.9{number}/2{number}/-/-/-/-",
-                    "hours": ((number * 5) % 24, (number * 5 + 7) % 24)} | more))  # fmt: skip
+                **(_apart(number) | more))  # fmt: skip
     return "acct-00"
 
 
@@ -154,6 +179,54 @@ def keys_born_together(world: World) -> str:
     agents = ("openai-python/1.99", "openai-python/1.80", "litellm/1.74", "curl/8.5")
     return ring_of_keys(world, agents=lambda number: [agents[number % 4]],
                         parameters="1.00/2048/-/-/-/-")  # fmt: skip
+
+
+def keys_of_one_template(world: World) -> str:
+    """Old accounts; all else differs, and some days ago all began to ask by one template."""
+    for ago in range(29, 4, -1):
+        for number in range(KEYS):
+            ask(world, DAY - timedelta(days=ago), f"acct-{number:02d}", 9, user_kind="unknown",
+                **_apart(number), prompts=9, alike_prompts=2,
+                templates=[f"u{number:012x}"])  # fmt: skip
+    return ring_of_keys(world, prompts=60, alike_prompts=40, templates=["u0000000d1571"])
+
+
+def keys_in_the_same_minutes(world: World) -> str:
+    """One program drives all keys at once, on each day at other hours; the prompts are unlike."""
+    for ago in range(30):
+        day = DAY - timedelta(days=ago)
+        hours = [(5 * ago + step) % 24 for step in (0, 3, 6, 9)]
+        used = minutes_of(day, "the program", hours, 60)
+        for number in range(KEYS):
+            more = _apart(number) | {
+                "hours": hours,
+                "moments": moments_of(used),
+                "prompts": 60,
+                "alike_prompts": 5,
+                "templates": [f"u{number:012x}"],
+            }
+            ask(world, day, f"acct-{number:02d}", 60, tokens=60_000, user_kind="unknown", **more)
+    return "acct-00"
+
+
+def customers_of_a_known_product(world: World) -> str:
+    """Sixty customers send one product's system message; a third began in the last two weeks."""
+    for number in range(60):
+        for ago in range(1 + number * 5 % 13 if number % 3 == 0 else 30):
+            ask(world, DAY - timedelta(days=ago), f"customer-{number:02d}", 60, tokens=60_000,
+                user_kind="unknown", **_apart(number), prompts=60, alike_prompts=5,
+                templates=["s0000000f4a3e"])  # fmt: skip
+    return "customer-00"
+
+
+def _apart(number: int) -> dict[str, Any]:
+    """A key that shares nothing with those of other numbers."""
+    return {
+        "credential": f"sk-{number:02d}", "networks": [f"198.18.{number}.0/24"],
+        "addresses": [f"198.18.{number}.7"], "agents": [f"program-{number}/1"],
+        "parameters": f"0.9{number}/2{number}/-/-/-/-",
+        "hours": ((number * 5) % 24, (number * 5 + 7) % 24),
+    }  # fmt: skip
 
 
 def load_test_of_one_key(world: World) -> str:
@@ -199,3 +272,15 @@ def extracts_by_weighted_tokens(world: World) -> str:
     """Asks for no probabilities: weighs one token after the other and reads which one wins."""
     ask(world, DAY, "u036", 2500, biased_requests=2500, tokens=2500)
     return "u036"
+
+
+def extracts_by_one_template(world: World) -> str:
+    """Asks for texts only, thousands of times with a prompt of which few words differ."""
+    ask(world, DAY, "u036", 2500, tokens=200_000, prompts=2500, alike_prompts=2300)
+    return "u036"
+
+
+def new_template_of_a_few_queries(world: World) -> str:
+    """A person tries a template on some dozen texts."""
+    ask(world, DAY, "u039", 30, prompts=30, alike_prompts=25)
+    return "u039"

@@ -216,10 +216,13 @@ EVASIONS: dict[str, tuple[Plant, ...]] = {
         api_queries.keys_of_one_account,
         api_queries.keys_of_one_program,
         api_queries.keys_born_together,
+        api_queries.keys_of_one_template,
+        api_queries.keys_in_the_same_minutes,
     ),
     "api_extraction": (
         api_queries.extracts_by_rising_habit,
         api_queries.extracts_by_weighted_tokens,
+        api_queries.extracts_by_one_template,
     ),
     "burst_peers": (half_before_and_half_after_midnight,),
     "burst_self": (half_before_and_half_after_midnight,),

@@ -7,7 +7,15 @@ from datetime import timedelta
 
 import pandas as pd
 
-from tests.worlds.api_queries import DAY, KEYS, keys_behind_one_proxy, keys_of_one_account
+from tests.worlds.api_queries import (
+    DAY,
+    KEYS,
+    customers_of_a_known_product,
+    keys_behind_one_proxy,
+    keys_in_the_same_minutes,
+    keys_of_one_account,
+    keys_of_one_template,
+)
 from tests.worlds.plants import FIRING, QUIET, Planted, Usual, assert_fires, assert_quiet, score_of
 
 
@@ -68,3 +76,72 @@ def test_a_log_without_addresses_and_programs_breaks_nothing(planted: Planted) -
         history, api_days=history.api_days.assign(networks=none, addresses=none, agents=none)
     )
     assert len(score_of("api_distillation", bare)) > 0
+
+
+def test_keys_of_one_template_and_of_the_same_minutes_are_rings(planted: Planted) -> None:
+    for plant, tie in (
+        (keys_of_one_template, "share a new template of prompts"),
+        (keys_in_the_same_minutes, "share the minutes of their queries"),
+    ):
+        history, user = planted(plant)
+        rows = score_of("api_distillation", history).set_index("entity")
+        assert rows["statistic"].idxmax() == user
+        assert tie in rows.loc[user, "reason"]
+
+
+def test_customers_of_a_known_product_are_no_ring(planted: Planted, usual: Usual) -> None:
+    assert_quiet("api_distillation", *planted(customers_of_a_known_product), usual)
+
+
+def test_templates_of_their_own_leave_the_other_ties(planted: Planted) -> None:
+    history, user = planted(keys_behind_one_proxy)
+    rows = history.api_days
+    names = rows["user_id"].str.startswith("acct-")
+    own = pd.Series([[f"u-{name}"] for name in rows["user_id"]], index=rows.index)
+    worded = history.but(api_days=rows.assign(templates=rows["templates"].mask(names, own)))
+    before, after = (
+        score_of("api_distillation", each).set_index("entity") for each in (history, worded)
+    )
+    assert after.loc[user, "statistic"] == before.loc[user, "statistic"] > 1
+
+
+def test_who_copies_a_template_does_not_draw_its_old_user_into_the_ring(planted: Planted) -> None:
+    history, user = planted(keys_of_one_template)
+    alone = score_of("api_distillation", history).set_index("entity").loc[user]
+    rows = history.api_days
+    big = rows[rows["user_id"] == "acct-01"].assign(
+        user_id="a-customer", credential="sk-customer", completion_tokens=9_000_000
+    )
+    n = len(big)
+    apart = {
+        "networks": [["198.19.9.0/24"]] * n, "addresses": [["198.19.9.9"]] * n,
+        "agents": [["own/1"]] * n, "parameters": ["0.1/9/-/-/-/-"] * n,
+        "moments": [[]] * n, "templates": [["u0000000d1571"]] * n,
+    }  # fmt: skip
+    joined = history.but(api_days=pd.concat([rows, big.assign(**apart)], ignore_index=True))
+    row = score_of("api_distillation", joined).set_index("entity").loc[user]
+    assert "a-customer" not in row["related_users"]
+    assert row["statistic"] > 0.8 * alone["statistic"]
+
+
+def test_templates_alone_say_nothing_while_prompts_are_logged_for_few_days(
+    planted: Planted,
+) -> None:
+    history, user = planted(keys_of_one_template)
+    rows = history.api_days
+    late = rows["day"] < DAY - timedelta(days=6)
+    for name in ("templates", "prompts", "alike_prompts"):
+        rows = rows.assign(**{name: rows[name].mask(late, None)})
+    found = score_of("api_distillation", history.but(api_days=rows)).set_index("entity")
+    assert found.loc[user, "statistic"] == 0
+
+
+def test_days_of_an_older_version_are_read(planted: Planted) -> None:
+    history, user = planted(keys_behind_one_proxy)
+    added = ["templates", "prompts", "alike_prompts", "moments"]
+    rows = history.api_days
+    old = history.but(api_days=rows.assign(**dict.fromkeys(added)))
+    for name in ("api_distillation", "api_extraction"):
+        assert len(score_of(name, old)) > 0
+    found = score_of("api_distillation", old).set_index("entity")
+    assert found["statistic"].idxmax() == user

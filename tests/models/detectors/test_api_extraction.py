@@ -4,7 +4,12 @@ from __future__ import annotations
 
 from datetime import timedelta
 
-from tests.worlds.api_queries import DAY, one_key_asks_for_probabilities
+from tests.worlds.api_queries import (
+    DAY,
+    extracts_by_one_template,
+    new_template_of_a_few_queries,
+    one_key_asks_for_probabilities,
+)
 from tests.worlds.plants import FIRING, QUIET, Planted, Usual, assert_fires, assert_quiet, score_of
 
 
@@ -40,3 +45,41 @@ def test_a_new_log_is_not_believed_at_once(planted: Planted) -> None:
         found = score_of("api_extraction", young).set_index("entity")
         assert found.loc[user, "statistic"] >= least
         assert days or (found["statistic"] == 0).all()
+
+
+def test_one_template_for_thousands_of_prompts_fires(planted: Planted, usual: Usual) -> None:
+    history, user = planted(extracts_by_one_template)
+    assert_fires("api_extraction", history, user, usual)
+    rows = score_of("api_extraction", history).set_index("entity")
+    assert rows["statistic"].idxmax() == user
+    assert "with nearly an earlier prompt 2,300 times" in rows.loc[user, "reason"]
+    assert rows.loc[user, "statistic"] > 5 * rows.loc["svc-eval", "statistic"]
+
+
+def test_a_template_for_some_dozen_texts_stays_small(planted: Planted) -> None:
+    history, user = planted(new_template_of_a_few_queries)
+    few = score_of("api_extraction", history).set_index("entity").loc[user, "statistic"]
+    history, user = planted(extracts_by_one_template)
+    many = score_of("api_extraction", history).set_index("entity").loc[user, "statistic"]
+    assert few < many / 4
+
+
+def test_prompts_that_nobody_logs_add_nothing(planted: Planted) -> None:
+    history, user = planted(extracts_by_one_template)
+    rows = history.api_days
+    for prompts in (None, 0):
+        bare = rows.assign(prompts=prompts, alike_prompts=prompts)
+        found = score_of("api_extraction", history.but(api_days=bare)).set_index("entity")
+        assert found.loc[user, "statistic"] == 0
+
+
+def test_the_first_days_of_logged_prompts_are_not_believed(planted: Planted) -> None:
+    history, user = planted(extracts_by_one_template)
+    rows = history.api_days
+    values = []
+    for days in (0, 3, 20):
+        late = rows["day"] < DAY - timedelta(days=days)
+        young = rows.assign(**{n: rows[n].mask(late, None) for n in ("prompts", "alike_prompts")})
+        found = score_of("api_extraction", history.but(api_days=young)).set_index("entity")
+        values.append(found.loc[user, "statistic"])
+    assert values[0] == 0 < values[1] < values[2]

@@ -105,7 +105,7 @@ def test_many_queries_explain_some_refusals_and_no_more() -> None:
     requests[0, 0] = 500
     requests[1, 0] = 90_000
     amounts = {"requests": requests, "refused": refused}
-    table = ApiAmounts(np.arange(9), np.zeros(9, dtype=np.int64), amounts, 29)
+    table = ApiAmounts(np.arange(9), np.zeros(9, dtype=np.int64), amounts, 29, 0)
     found = by_volume(table, refused, 20)
     assert found[0] == pytest.approx(10)
     assert found[1] == 20

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -16,7 +17,10 @@ from tests.worlds.histories import World, history_of
 
 
 def keys_of(rows: list[dict[str, Any]]) -> ApiKeys:
-    """Keys with these attributes; lists: ``addresses``, ``networks``, ``births``."""
+    """Keys with these attributes; lists: those of ApiKeys, such as ``addresses``.
+
+    A template is new to its key unless the key's ``old`` names it. A moment is expected twice.
+    """
     facts = pd.DataFrame(
         [
             {"user_id": f"u{n}", "credential": f"k{n}", "tokens": 100.0,
@@ -31,8 +35,20 @@ def keys_of(rows: list[dict[str, Any]]) -> ApiKeys:
         found = [(n, value) for n, row in enumerate(rows) for value in row.get(name, [])]
         return pd.DataFrame(found, columns=["key", "value"])
 
-    usual = pd.Series({"office": 0.5, "exit": 0.02})
-    return ApiKeys(facts, values("addresses"), values("networks"), values("births"), usual, 29)
+    templates, moments = values("templates"), values("moments")
+    old = [value in rows[key].get("old", []) for key, value in templates.to_numpy()]
+    return ApiKeys(
+        facts=facts,
+        addresses=values("addresses"),
+        networks=values("networks"),
+        births=values("births"),
+        templates=templates,
+        new_templates=templates[~np.array(old, dtype=bool)],
+        moments=moments,
+        by_chance=pd.Series(2.0, index=moments["value"].unique()),
+        usual=pd.Series({"office": 0.5, "exit": 0.02}),
+        days=29,
+    )
 
 
 def test_surprise_is_the_deviance_of_a_poisson_number() -> None:
@@ -136,3 +152,41 @@ def test_keys_of_one_hand_keep_the_same_hours() -> None:
     a, b, c = api_keys(history_of(world, DAY)).facts["rhythm"]
     assert a == b != c
     assert np.all([a, c])
+
+
+def test_a_new_template_is_expected_as_often_as_others_have_it() -> None:
+    ring, old = {"templates": ["one"]}, {"templates": ["one"], "old": ["one"]}
+    rows = [ring] * 20 + [old] + [{} for _ in range(19)]
+    (found,) = find_rings(keys_of(rows), 4, 8.0, 10)
+    expected = 40 * (1 + 1) / (20 + 1)
+    assert found.tie == "template"
+    assert found.nats == pytest.approx(20 * math.log(20 / expected) - (20 - expected))
+    assert list(found.keys) == list(range(20))
+
+
+def test_the_template_of_a_product_that_many_used_before_ties_nobody() -> None:
+    old = {"templates": ["one"], "old": ["one"]}
+    rows = [{"templates": ["one"]}] * 50 + [old] * 1000 + [{} for _ in range(950)]
+    assert find_rings(keys_of(rows), 4, 8.0, 10) == []
+
+
+def test_templates_that_a_ring_adds_do_not_make_its_template_usual() -> None:
+    names = [f"t{n}" for n in range(8)]
+    rows = [{"templates": names}] * 20 + [{} for _ in range(20)]
+    (found,) = find_rings(keys_of(rows), 4, 8.0, 10)
+    assert found.tie == "template"
+
+
+def test_a_template_inside_ties_nobody() -> None:
+    rows = [{"templates": ["one"], "outside": False}] * 20 + [{} for _ in range(20)]
+    assert find_rings(keys_of(rows), 4, 8.0, 10) == []
+
+
+def test_minutes_are_expected_as_often_as_by_chance() -> None:
+    rows = [{"moments": ["0:7:9"]}] * 20 + [{} for _ in range(10)]
+    (found,) = find_rings(keys_of(rows), 4, 8.0, 10)
+    assert found.tie == "minutes"
+    assert found.nats == pytest.approx(20 * math.log(20 / 3) - (20 - 3))
+    keys = keys_of(rows)
+    usual = replace(keys, by_chance=keys.by_chance * 6)
+    assert find_rings(usual, 4, 8.0, 10) == []
