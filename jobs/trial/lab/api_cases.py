@@ -47,6 +47,9 @@ def api_distillation(lab: Lab, gateway: Gateway, rng: Rng) -> Plan | None:
                 addresses=[address],
                 rate=float(rng.uniform(8, 14)),
                 answer=900.0,
+                says="template",
+                # Some thieves word the template anew for each key.
+                wording=network if count % 2 else "",
             )
         )
 
@@ -74,7 +77,7 @@ def api_extraction(lab: Lab, gateway: Gateway, rng: Rng) -> Plan | None:
     lab.cast.add(person.user_id)
     days = recent_days(lab, rng, int(rng.integers(1, 4)), bool(rng.random() < 0.3))
     weighted, count = bool(rng.random() < 0.4), int(rng.integers(500, 1500))
-    sweep: dict[str, object] = {"max_tokens": 1, "temperature": 0.0}
+    sweep: dict[str, object] = {"max_tokens": 1, "temperature": 0.0, "says": "sweep"}
     sweep |= {"logit_bias": {"77": 100}} if weighted else {"logprobs": True, "top_logprobs": 20}
 
     def act(feed: Feed, day: int) -> None:
@@ -94,6 +97,7 @@ def load_test(lab: Lab, gateway: Gateway, rng: Rng) -> Plan | None:
     key = gateway.new_key(
         alias=f"customer-{int(rng.integers(50, 99))}-load", agent="locust/2.32.1", answer=200.0,
         parameters={"temperature": 0.0, "max_tokens": 256}, addresses=["198.19.255.7"],
+        says="same",
     )  # fmt: skip
     count = int(rng.integers(400, 1000))
 

@@ -16,6 +16,7 @@ MODELS = ("orion-xl", "orion-mini")
 ASSETS = {name: f"model-{name}" for name in MODELS}
 PROGRAMS = ("openai-python/1.99.1", "openai-python/1.97.0", "litellm/1.74.3", "curl/8.5.0",
             "openai-node/5.8.2", "langchain/0.3.26")  # fmt: skip
+CHATS = {"agent": "lab-chat/5.2", "says": "chat", "wording": "lab"}
 CHAT = {"temperature": 0.7, "max_tokens": 1024, "stream": True}
 
 
@@ -34,14 +35,14 @@ class Gateway:
         self.services = [
             self.new_key(
                 user=service.user_id, agent="app-server/3.4", parameters={"max_tokens": 400},
-                addresses=hosts(service), rate=60.0,
+                addresses=hosts(service), rate=60.0, says="template",
             )
             for service in free[:2]
         ]  # fmt: skip
         self.benchmark = self.new_key(
             user=free[-1].user_id, agent="lm-eval/0.4.9", model=MODELS[0], answer=1.0,
             parameters={"temperature": 0.0, "max_tokens": 1, "logprobs": True, "top_logprobs": 5},
-            addresses=hosts(free[-1]), rate=140.0,
+            addresses=hosts(free[-1]), rate=140.0, says="template",
         )  # fmt: skip
 
     def new_key(self, **facts: object) -> Key:
@@ -63,7 +64,7 @@ class Gateway:
             alias=f"{person.user_id}-{'chat' if chats else 'dev'}",
             addresses=[person.ips[place] for place in ("devbox", "vpn", "corp", "home")],
             rate=float(rng.lognormal(2.3, 0.7)),
-            **({"agent": "lab-chat/5.2", "parameters": dict(CHAT)} if chats else programs),
+            **(CHATS | {"parameters": dict(CHAT)} if chats else programs),
         )
 
     def _customer(self, number: int) -> Key:
@@ -75,6 +76,7 @@ class Gateway:
             parameters={"temperature": round(float(rng.uniform(0, 1)), 1), "max_tokens": 800},
             addresses=[pick(rng, self.lab.residential[country])],
             rate=float(rng.lognormal(3.2, 0.5)),
+            **({"says": "product", "wording": str(number // 2 % 3)} if number % 2 else {}),
         )
 
     def day(self, feed: Feed, day: int) -> None:

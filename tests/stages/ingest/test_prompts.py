@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from jobs.stages import aggregate, ingest
 from jobs.stages.ingest.prompts import (
     HASHES,
     MOST_BYTES,
@@ -20,8 +21,13 @@ from jobs.stages.ingest.prompts import (
     PRIME,
     fingerprints,
 )
+from schemas.tables import TABLES
+from tests.worlds.raw_logs import DAY, job_config, rows_of, write_file
+from tests.worlds.sample_records import NOON, litellm
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from pyspark.sql import SparkSession
 
 Prints = tuple[str | None, str | None, str | None]
@@ -134,3 +140,40 @@ def test_a_template_has_one_hash_for_all_slots(sail: SparkSession) -> None:
     texts = [f'Translate the "{word}" of {n} pages into plain English: {word}' for n, word in
              enumerate(WORDS)]  # fmt: skip
     assert len({each[1] for each in prints(sail, [asked(text) for text in texts])}) == 1
+
+
+MARKER = "zebra-crossing of the Lighthouse"
+
+
+def marked(number: int) -> dict[str, Any]:
+    """A record of the gateway with the marker in every field that may hold a text."""
+    said = f"{MARKER} {MARKER} {number} and some more words that nobody may read"
+    answer = {"choices": [{"message": {"content": said}}]}
+    return litellm(number, NOON) | {
+        "messages": asked(said, said), "response": answer, "error_str": said,
+        "error_information": {"error_message": said, "traceback": said},
+        "proxy_server_request": {"body": {"messages": asked(said)}},
+    }  # fmt: skip
+
+
+def test_no_text_of_a_prompt_reaches_a_table(sail: SparkSession, tmp_path: Path) -> None:
+    """Neither of good records nor of rejects: without a time, without a call, cut, not JSON."""
+    records = [marked(number) for number in range(1, 7)]
+    records[1]["startTime"] = f"after {MARKER}"
+    del records[2]["call_type"]
+    records[3]["messages"] = records[3]["messages"][1]["content"]
+    records[4]["messages"] = {"odd": MARKER, MARKER: [MARKER]}
+    lines = [json.dumps(record) for record in records]
+    lines += [lines[0][: lines[0].index(MARKER) + 60], f"no JSON but {MARKER}", f'"{MARKER}": 1}}',
+              lines[0].replace('"messages"', "messages"), f'["{MARKER}"]']  # fmt: skip
+    write_file(tmp_path / "raw/gateway.ndjson", "\n".join(lines) + "\n")
+    write_file(tmp_path / "raw/cut.ndjson.gz", b"\x1f\x8b" + lines[0].encode(), pack=False)
+    config = job_config(tmp_path, [{"format": "litellm_gateway", "path": "raw/*"}], late_days=0)
+    said = [str(stage.STAGE.run(sail, config, DAY)) for stage in (ingest, aggregate)]
+    tables = [each for each in TABLES if each.stage in ("ingest", "aggregate")]
+    found = {each.name: rows_of(sail, config, each) for each in tables}
+    assert (len(found["events"]), len(found["rejects"])) == (4, 8)
+    assert sum("prompt_sketch" in row["details"] for row in found["events"]) == 3
+    assert found["api_days"][0]["prompts"] == 3
+    text = json.dumps([said, found], default=str).lower()
+    assert not [word for word in ("zebra", "lighthouse") if word in text]

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from jobs.trial.lab.feed import Feed
+from jobs.trial.lab.prompts import messages_of
 from jobs.trial.lab.world import DAY
 
 SOURCE = "litellm_gateway"
@@ -16,7 +17,10 @@ SOURCE = "litellm_gateway"
 
 @dataclass
 class Key:
-    """An API key and how its holder uses it; `user`, `alias`, `team` are empty if not known."""
+    """An API key and how its holder uses it; `user`, `alias`, `team` are empty if not known.
+
+    `says`, `wording`: how it asks, see `messages_of`; without a wording it has one of its own.
+    """
 
     secret: str
     user: str = ""
@@ -28,6 +32,8 @@ class Key:
     addresses: list[str] = field(default_factory=list)
     rate: float = 10.0
     answer: float = 300.0
+    says: str = "own"
+    wording: str = ""
 
     @property
     def identity(self) -> str:
@@ -38,11 +44,11 @@ class Key:
 def query(
     feed: Feed, rng: np.random.Generator, t: float, key: Key, asset: str, **more: Any
 ) -> None:
-    """One request; ``more``: parameters of its own, or ``error``, the class of a failure."""
+    """One request; ``more``: parameters of its own, ``error`` (class of a failure) or ``says``."""
     if not feed.inside(t):
         return
     name = f"chatcmpl-{rng.bytes(12).hex()}"
-    error = more.pop("error", "")
+    error, says = more.pop("error", ""), more.pop("says", key.says)
     parameters = key.parameters | more
     most = parameters.get("max_tokens", 4096)
     answer = 0 if error else int(min(most, 1 + rng.lognormal(np.log(key.answer), 0.5)))
@@ -79,7 +85,7 @@ def query(
         "cache_hit": None,
         "error_information": {"error_code": "400" if error else "", "error_class": error},
         "model_parameters": {k: v for k, v in parameters.items() if k != "stream"},
-        "messages": None,
+        "messages": messages_of(says, key.wording or key.secret, key.secret, name),
         "response": None,
     }
     feed.note(SOURCE, t, name, asset, name, 0)
