@@ -5,8 +5,8 @@ All files are optional; a missing one is an empty frame with these columns.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from schemas.formats import FORMATS
@@ -82,6 +82,20 @@ def names_of(aliases: Iterable[str], sources: Iterable[str] = ()) -> tuple[str, 
 
 
 @dataclass(frozen=True)
+class Derived:
+    """What a place that assets.csv does not list holds of a listed asset, its ``origin``.
+
+    ``sensitivity``: 1 to 5, inherited from the origin. ``share``: of the origin that came there, 0
+    to 1. ``logged``: a log says that it was copied there; else sizes alone suggest it.
+    """
+
+    origin: str
+    sensitivity: float
+    share: float
+    logged: bool
+
+
+@dataclass(frozen=True)
 class Context:
     """The context in force on one day, as pandas frames with the columns above.
 
@@ -89,9 +103,13 @@ class Context:
     are pandas ``Int64``, ``<NA>`` if unknown. ``start_date``, ``notice_date`` and ``end_date`` are
     ``datetime.date`` or None. ``start`` and ``end`` of approvals are UTC ``datetime`` or None
     (open). ``aliases`` and ``allowed_countries`` are tuples of ``str``.
+
+    ``derived``: by place, made of the logs of 90 days and not of the files; only the history that
+    detectors and findings read has it (:mod:`models.features.lineage`).
     """
 
     directory: pd.DataFrame
     assets: pd.DataFrame
     approvals: pd.DataFrame
     networks: pd.DataFrame
+    derived: Mapping[str, Derived] = field(default_factory=dict)

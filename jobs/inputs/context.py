@@ -48,7 +48,8 @@ def load_context(folder: str, day: date) -> Context:
     sheets = {kind: read_sheet(kind, path) for kind, path in paths.items()}
     _raise_problems(Path(folder), list(sheets.values()))
     # Copies, because a stage may add columns.
-    return Context(**{kind: sheet.rows.copy() for kind, sheet in sheets.items()})
+    rows = {kind: sheet.rows.copy() for kind, sheet in sheets.items()}
+    return Context(rows["directory"], rows["assets"], rows["approvals"], rows["networks"])
 
 
 def check_context(folder: str, days: Iterable[date] | None = None) -> None:

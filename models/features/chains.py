@@ -16,15 +16,12 @@ import pandas as pd
 
 from models.features.assets import listed_assets
 from models.features.rows import recent
-from schemas.tables.values import SENSITIVE, STEP_NAMES
+from schemas.tables.values import MOST_COMPRESSION, SENSITIVE, SLACK, STEP_NAMES
 
 if TYPE_CHECKING:
     from models.features.history import History
 
 WEEK_DAYS = 7
-MOST_COMPRESSION = 16.0
-SLACK = 1.15
-"""How far a size may miss what it is compared with: headers, padding, lost records."""
 LEAVING = ("send", "clean")
 """Steps without which reading and writing is everybody's work."""
 PACKED = 4

@@ -62,6 +62,10 @@ CONTAINER_ENTRIES = (*(f"/{entry}" for entry in POD_ENTRIES), "/cp", "ephemeralc
 ARCHIVE_WORDS = ("zip", "archive", "tarball", "bundle")
 """Parts of an action's name that mean a whole repository in one file."""
 REPOSITORY_SCHEMES = ("github://", "gitlab://")
+MOST_COMPRESSION = 16.0
+"""How many times smaller content may be when it is packed, converted or quantised."""
+SLACK = 1.15
+"""How far a size may miss what it is compared with: headers, padding, lost records."""
 SENSITIVE = 4
 """Sensitivity from which an asset is a sensitive one."""
 MANY_PLACES = 3

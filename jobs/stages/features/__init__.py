@@ -19,6 +19,7 @@ from jobs.stages.features.asset_days import asset_rows
 from jobs.stages.features.coverage import coverage_rows
 from jobs.stages.features.entity_days import entity_rows
 from jobs.stages.features.grants import grant_rows
+from jobs.stages.features.lineage import lineage_rows
 from jobs.stages.features.novelty import novelty_rows
 from jobs.stages.features.pairs import pair_rows
 from jobs.stages.features.place_days import place_day_rows
@@ -32,6 +33,7 @@ from schemas.tables.features import (
     ASSET_DAYS,
     ENTITY_DAYS,
     GRANTS,
+    LINEAGE,
     NOVELTY,
     PAIRS,
     PLACE_DAYS,
@@ -46,8 +48,11 @@ if TYPE_CHECKING:
     from schemas.context import Context
 
 WEEK_DAYS = 7
-LISTED = "asset_id string, repository boolean, sensitive boolean, counted boolean"
-WRITES = (ASSET_DAYS, NOVELTY, PLACE_DAYS, GRANTS, STEPS, PAIRS, ENTITY_DAYS, COVERAGE)
+LISTED = (
+    "asset_id string, repository boolean, sensitive boolean, counted boolean, "
+    "all_objects double, all_bytes double"
+)
+WRITES = (ASSET_DAYS, NOVELTY, PLACE_DAYS, GRANTS, STEPS, LINEAGE, PAIRS, ENTITY_DAYS, COVERAGE)
 
 
 def make_features(tables: StageTables, config: JobConfig, day: date) -> Outcome:
@@ -72,6 +77,7 @@ def make_features(tables: StageTables, config: JobConfig, day: date) -> Outcome:
     tables.replace(places, PLACE_DAYS)
     tables.replace(grant_rows(access, day), GRANTS)
     tables.replace(step_rows(access, tables.read(PLACE_ACCESS), listed, day), STEPS)
+    tables.replace(lineage_rows(tables.read(STEPS, day, 1), listed, day), LINEAGE)
     novelty, past = tables.stored(NOVELTY), before(ENTITY_DAYS)
     pairs = pair_rows(access, before(PAIRS), tables.stored(ASSET_DAYS), novelty, past, listed, day)
     tables.replace(pairs, PAIRS)
@@ -95,16 +101,23 @@ def make_features(tables: StageTables, config: JobConfig, day: date) -> Outcome:
 
 
 def _listed(tables: StageTables, context: Context) -> DataFrame:
-    """The listed assets: which are repositories, sensitive, of a known number of objects."""
+    """The listed assets: which are repositories, sensitive, of a known number of objects.
+
+    ``all_objects``, ``all_bytes``: of the whole asset; null: not known.
+    """
     from models.features.assets import listed_assets
 
     assets = listed_assets(context)
+    columns = ("kind", "sensitivity", "objects", "bytes")
     rows = [
-        (str(asset), kind == "repo", bool(sensitivity >= SENSITIVE), bool(objects > 0))
-        for asset, kind, sensitivity, objects in zip(
-            assets.index, assets["kind"], assets["sensitivity"], assets["objects"], strict=True
+        (
+            str(asset), kind == "repo", bool(sensitivity >= SENSITIVE), bool(objects > 0),
+            objects if objects > 0 else None, size if size > 0 else None,
         )
-    ]
+        for asset, kind, sensitivity, objects, size in zip(
+            assets.index, *(assets[name] for name in columns), strict=True
+        )
+    ]  # fmt: skip
     return tables.spark.createDataFrame(rows, LISTED).hint("broadcast")
 
 

@@ -20,6 +20,7 @@ from schemas.tables.features import (
     ASSET_DAYS,
     ENTITY_DAYS,
     GRANTS,
+    LINEAGE,
     NOVELTY,
     PAIRS,
     PLACE_DAYS,
@@ -37,6 +38,8 @@ from tests.worlds.histories import (
     everyday_world,
 )
 from tests.worlds.judged_days import job_config
+from tests.worlds.lineage import lineage_of
+from tests.worlds.lineage_plants import converts_in_every_way
 from tests.worlds.place_days import place_access_frame, place_days_of
 from tests.worlds.steps import steps_of
 
@@ -48,7 +51,9 @@ if TYPE_CHECKING:
     from schemas.config import JobConfig
 
 DAYS = 9
-TABLES = (ASSET_DAYS, NOVELTY, PLACE_DAYS, GRANTS, STEPS, PAIRS, ENTITY_DAYS, COVERAGE)
+TABLES = (
+    ASSET_DAYS, NOVELTY, PLACE_DAYS, GRANTS, STEPS, LINEAGE, PAIRS, ENTITY_DAYS, COVERAGE,
+)  # fmt: skip
 
 
 def strange_world() -> World:
@@ -95,6 +100,7 @@ def strange_world() -> World:
         for hour in next_hours:
             add(1, user, checkpoint, "read", object=f"m{hour}", hour=hour, size=50)
             add(1, user, f"s3://night-{hour + 20}", "read", object="n", hour=hour, size=5)
+    converts_in_every_way(world, last)
     add(0, "", "s3://nobodys", "read", size=None, object="x")
     add(0, "looker", "s3://public", "inspect")
     return world
@@ -194,7 +200,8 @@ def test_tables_are_those_made_in_plain_python(
     coverage = coverage_of(made.objects, context_of(world))
     places = place_days_of(made.places, context_of(world), made.days)
     steps = steps_of(made.access, made.places, context_of(world))
-    made_apart = {COVERAGE.name: coverage, PLACE_DAYS.name: places, STEPS.name: steps}
+    made_apart = {COVERAGE.name: coverage, PLACE_DAYS.name: places, STEPS.name: steps,
+                  LINEAGE.name: lineage_of(steps, context_of(world))}  # fmt: skip
     for table in TABLES:
         rows = made_apart[table.name] if table.name in made_apart else getattr(expected, table.name)
         found = stored_frame(made.config.storage, table, made.days[-1], DAYS)

@@ -1,0 +1,56 @@
+"""Places that hold content of listed assets, and the sensitivity that they inherit from them.
+
+A place that assets.csv does not list is as sensitive as what was copied there. It is nearly as
+sensitive as what may have been converted or packed there, by its size. Copies of 90 days are summed
+over all identities, so many small parts count as one large one. Fails for copies of copies, because
+nobody knows the whole of a place, and for a copy spread over several places by its writer.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from models.features.assets import UNKNOWN_SENSITIVITY, listed_assets
+from models.features.chains import OF_ASSET, OF_SIZE
+from schemas.context import Derived
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from schemas.context import Context
+
+LEAST_SHARE = 0.05
+"""Share of an asset, in objects or bytes, from which its copy makes a place sensitive. A single
+object of a checkpoint would else do so for everybody who uses the place."""
+
+
+def derive(rows: pd.DataFrame, context: Context) -> dict[str, Derived]:
+    """What each place holds, by the rows of LINEAGE of up to 90 days.
+
+    Of several origins the one with the highest inherited sensitivity counts; then a logged one,
+    then the larger share. Places that inherit no more than UNKNOWN_SENSITIVITY are left out.
+    """
+    amounts = rows.astype({"logged": bool, "objects": np.float64, "bytes": np.float64})
+    by_origin = amounts.groupby(["place", "origin", "logged"])[["objects", "bytes"]]
+    sums, facts = by_origin.sum(min_count=1).reset_index(), listed_assets(context)
+    whole, logged = facts.reindex(sums["origin"]), sums["logged"].to_numpy(dtype=bool)
+    sums["sensitivity"] = whole["sensitivity"].to_numpy() * np.where(logged, OF_ASSET, OF_SIZE)
+    shares = [
+        np.minimum(sums[name].to_numpy() / whole[name].to_numpy(), 1.0)
+        for name in ("objects", "bytes")
+    ]
+    # Of an asset of unknown size nobody can say that only little was copied.
+    sums["share"] = np.where(logged, np.nan_to_num(np.fmax(*shares), nan=1.0), 1.0)
+    kept = (sums["share"] >= LEAST_SHARE) & (sums["sensitivity"] > UNKNOWN_SENSITIVITY)
+    found = sums[kept & ~sums["place"].isin(facts.index)].sort_values(
+        ["place", "sensitivity", "logged", "share", "origin"],
+        ascending=[True, False, False, False, True],
+    )
+    first = found.drop_duplicates("place")
+    columns = (first[name] for name in ("place", "origin", "sensitivity", "share", "logged"))
+    return {
+        str(place): Derived(str(origin), float(sensitivity), float(share), bool(logged))
+        for place, origin, sensitivity, share, logged in zip(*columns, strict=True)
+    }

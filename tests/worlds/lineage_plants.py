@@ -1,0 +1,107 @@
+"""Content that comes to a place outside every asset pattern, and whoever reads it there."""
+
+from __future__ import annotations
+
+from datetime import date, timedelta
+from typing import Any
+
+from tests.worlds.histories import DATACENTER, SHARD_BYTES, World
+from tests.worlds.scored_day import back
+from tests.worlds.stagings import writes
+
+SCRATCH, EXPORTS = "s3://scratch", "s3://exports"
+FRONTIER = "ckpt-pretraining-2"
+CONVERTER = "arn:aws:iam::111122223333:role/converter"
+OF_SERVICE: dict[str, Any] = {"kind": "service", "network": DATACENTER}
+READER = "u016"
+"""Somebody of the data team, who has no work with pretraining."""
+
+
+def used_for_weeks(world: World, place: str) -> None:
+    """Give the place a history: people of pretraining keep their notes there."""
+    for ago in range(28, 0, -1):
+        user = f"u{6 * (ago % 4):03d}"
+        world.act(back(ago), user, place, "write", object=f"notes-{ago}", size=9_000)
+        world.act(back(ago), user, place, "read", object="notes-28", size=9_000)
+
+
+def takes(world: World, place: str, name: str, size: int) -> str:
+    """The reader fetches one object of the place."""
+    world.act(back(0), READER, place, "read", object=name, action="GetObject", size=size)
+    return READER
+
+
+def reads_the_export_of_a_colleague(world: World) -> str:
+    """An export job puts the checkpoint as one file into a common bucket, days before."""
+    used_for_weeks(world, SCRATCH)
+    shards = world.shards(FRONTIER)
+    world.read(back(5), "u000", FRONTIER, shards, 9)
+    writes(world, 5, "u000", SCRATCH, len(shards) * SHARD_BYTES, 1, hour=11)
+    return takes(world, SCRATCH, "f0", len(shards) * SHARD_BYTES)
+
+
+def reads_the_quantised_variant(world: World) -> str:
+    """A converter's role reads the checkpoint until midnight and writes a quarter of it after."""
+    used_for_weeks(world, EXPORTS)
+    shards = world.shards(FRONTIER)
+    world.read(back(4), CONVERTER, FRONTIER, shards, 23, **OF_SERVICE)
+    writes(world, 3, CONVERTER, EXPORTS, len(shards) * SHARD_BYTES // 4, 4, hour=1, **OF_SERVICE)
+    return takes(world, EXPORTS, "f1", len(shards) * SHARD_BYTES // 16)
+
+
+def reads_after_copies_in_small_parts(world: World) -> str:
+    """Two shards a day are copied over 30 days, by two services."""
+    used_for_weeks(world, SCRATCH)
+    shards = world.shards(FRONTIER)
+    for ago in range(30, 0, -1):
+        for number in (0, 1):
+            copies(world, ago, ("svc-backup", "svc-load")[number], shards[2 * ago + number])
+    return takes(world, SCRATCH, shards[-1], SHARD_BYTES)
+
+
+def reads_where_one_object_was_copied(world: World) -> str:
+    """A single object of the checkpoint lies in the common bucket."""
+    used_for_weeks(world, SCRATCH)
+    copies(world, 3, "svc-load", "shard-0000")
+    return takes(world, SCRATCH, "notes-28", 9_000)
+
+
+def reads_the_artefact_itself(world: World) -> str:
+    """What the reader avoids: all shards of the listed checkpoint."""
+    used_for_weeks(world, SCRATCH)
+    world.read(back(0), READER, FRONTIER, world.shards(FRONTIER))
+    return READER
+
+
+def copies(world: World, ago: int, user: str, name: str) -> None:
+    world.act(back(ago), user, FRONTIER, "copy", object=name, action="CopyObject",
+              destination=SCRATCH, **OF_SERVICE)  # fmt: skip
+
+
+def converts_in_every_way(world: World, last: date) -> None:
+    """Readings and writings on `last` and before it that come to a place, or just do not."""
+    world.assets["ckpt-unsized"] = world.assets["ckpt-evals-1"] | {
+        "asset_id": "ckpt-unsized", "bytes": None, "pattern": "s3://unsized/*",
+    }  # fmt: skip
+    one, other = "ckpt-evals-2", "ckpt-inference-2"
+    size = len(world.shards(one)) * SHARD_BYTES
+    for user, ago, asset, share in (
+        ("over-midnight", 1, one, 0.3), ("over-midnight", 0, one, 0.3),
+        ("both", 0, one, 1.0), ("both", 0, other, 1.0), ("twice", 0, one, 1.0),
+        ("twice", 1, one, 1.0), ("too-little", 0, one, 0.3), ("too-late", 2, one, 1.0),
+        ("unsized", 0, "ckpt-unsized", 0.7),
+    ):  # fmt: skip
+        shards = world.shards(asset)
+        world.read(last - timedelta(ago), user, asset, shards[: int(share * len(shards))])
+    for user, place, written in (
+        ("over-midnight", "s3://midnight", size // 8), ("both", "s3://both", 3 * size // 2),
+        ("both", "s3://one", size // 4), ("twice", "s3://twice", size),
+        ("twice", "s3://too-much", size * 2), ("twice", "s3://too-small", size // 40),
+        ("twice", one, size), ("twice", "s3://unknown", None), ("too-little", "s3://no-1", size),
+        ("too-late", "s3://no-2", size), ("unsized", "s3://unsized", size // 4),
+    ):  # fmt: skip
+        world.act(last, user, place, "write", object="out", size=written)
+    for name in world.shards(other)[:9]:
+        world.act(last, "both", other, "copy", object=name, destination="s3://both")
+    world.act(last, "both", "s3://both", "copy", object="x", destination="s3://copy-of-a-copy")
+    world.act(last, "both", other, "copy", object="x", destination=one)
