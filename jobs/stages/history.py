@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import date, timedelta
 from functools import lru_cache, partial
 from typing import TYPE_CHECKING
@@ -18,6 +19,7 @@ from schemas.tables.features import (
     ASSET_DAYS,
     ENTITY_DAYS,
     GRANTS,
+    LINEAGE,
     NOVELTY,
     PAIRS,
     PLACE_DAYS,
@@ -46,6 +48,7 @@ HISTORY_READS = (
     Read(PLACE_DAYS, 1),
     Read(GRANTS, GRANT_DAYS),
     Read(STEPS, LOOK_BACK_DAYS),
+    Read(LINEAGE, LOOK_BACK_DAYS),
     Read(ASSET_DAYS, LOOK_BACK_DAYS),
     Read(COVERAGE, LOOK_BACK_DAYS),
     Read(API_DAYS, MONTH_DAYS - 1),
@@ -80,11 +83,16 @@ def read_history(tables: StageTables, config: JobConfig) -> History:
     Stages ``signals`` and ``findings`` read it one after the other. So the last history is kept in
     memory while its tables keep their versions.
     """
+    from models.features.lineage import derive
+
     for read in HISTORY_READS:
         tables.require_read(read.table, tables.day, read.days)
     versions = tuple(table_version(tables.storage, read.table) for read in HISTORY_READS)
     frames = _read_frames(tables.storage, tables.day, versions)
-    return History(day=tables.day, context=load_context(config.context, tables.day), **frames)
+    lineage = stored_frame(tables.storage, LINEAGE, tables.day, LOOK_BACK_DAYS)
+    context = load_context(config.context, tables.day)
+    context = replace(context, derived=derive(lineage, context))
+    return History(day=tables.day, context=context, **frames)
 
 
 def _steps(storage: str, day: date) -> pd.DataFrame:

@@ -100,9 +100,10 @@ def _patterns(context: Context) -> _Patterns:
 
 @remembered
 def sensitivities(context: Context) -> dict[str, float]:
-    """Sensitivity of each listed asset that has one."""
+    """Sensitivity of each listed asset that has one, and of each place that inherits one."""
     rows = listed_assets(context)["sensitivity"].dropna()
-    return {str(asset): float(value) for asset, value in rows.items()}
+    inherited = {place: found.sensitivity for place, found in context.derived.items()}
+    return inherited | {str(asset): float(value) for asset, value in rows.items()}
 
 
 def sensitivity_shares(assets: Iterable[Any], context: Context) -> Floats:

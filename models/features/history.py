@@ -37,6 +37,8 @@ class History:
     * ``job_access``, ``source_days``, ``rare_acts``: of the 90 days that end with the day;
     * ``nodes``, ``edges``: the graph of the day.
 
+    ``context``: with what the LINEAGE of the 90 days says about places (``derived``).
+
     ``assets``: by ``asset_id`` every asset touched in the 90 days, with the most objects that were
     ``written`` to it on one of them.
     """

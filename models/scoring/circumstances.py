@@ -8,10 +8,11 @@ from datetime import date
 from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import pandas as pd
 
 from models.features.approval import Ticket, asset_patterns, tickets_by_user
-from models.features.assets import listed_assets
+from models.features.assets import sensitivities
 from models.features.people import leaving, people
 from models.reasons.reason import Reason
 
@@ -64,10 +65,12 @@ def gather(
     ``tenure``: days since each identity began. ``approved``: rows of ACCESS of the 90 days that end
     with the day, of the identities that have approvals.
     """
-    assets = listed_assets(context)
+    levels = sorted(rules.sensitivity_weights)
+    steps = [rules.sensitivity_weights[level] for level in levels]
+    # An inherited sensitivity may lie between two levels.
     weights = {
-        str(asset): float(rules.sensitivity_weights[int(value)])
-        for asset, value in assets["sensitivity"].dropna().items()
+        asset: float(np.interp(value, levels, steps))
+        for asset, value in sensitivities(context).items()
     }
     return Circumstances(
         day=day,

@@ -30,6 +30,7 @@ from tests.worlds.good_job import CONFIG, DAY, NEXT_DAY, rows_of, stage, written
         ("place_days", "features", ["signals", "findings"]),
         ("grants", "features", ["signals", "findings"]),
         ("steps", "features", ["signals", "findings"]),
+        ("lineage", "features", ["signals", "findings"]),
         ("entity_days", "features", ["signals", "findings"]),
         ("coverage", "features", ["signals", "findings"]),
         ("graph_nodes", "graph", ["signals", "findings", "publish"]),

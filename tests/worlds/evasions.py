@@ -14,6 +14,11 @@ from tests.worlds.gap_plants import (
 )
 from tests.worlds.histories import HOME, World, approval
 from tests.worlds.job_plants import jobs_in_small_parts_under_false_names
+from tests.worlds.lineage_plants import (
+    reads_after_copies_in_small_parts,
+    reads_the_export_of_a_colleague,
+    reads_the_quantised_variant,
+)
 from tests.worlds.place_plants import (
     ABROAD,
     allow,
@@ -232,7 +237,12 @@ EVASIONS: dict[str, tuple[Plant, ...]] = {
     "cross_team": (comes_every_third_day, hides_behind_harmless_reading),
     "dormant": (looks_before_it_wakes,),
     "egress_budget": (sends_a_compressed_checkpoint,),
-    "first_access": (lists_before_reading,),
+    "first_access": (
+        lists_before_reading,
+        reads_the_export_of_a_colleague,
+        reads_the_quantised_variant,
+        reads_after_copies_in_small_parts,
+    ),
     "foreign_copy": (
         foreign_bucket_after_a_refused_listing,
         grants.opens_for_a_minute_a_month_before,

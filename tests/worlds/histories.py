@@ -27,6 +27,7 @@ from tests.worlds.features import Features, features_of, features_of_rows
 from tests.worlds.graphs import graph_of
 from tests.worlds.job_reads import job_frame, ordinary_jobs
 from tests.worlds.late_history import LateHistory
+from tests.worlds.lineage import with_lineage
 from tests.worlds.place_days import place_access_frame, place_days_of
 from tests.worlds.source_logs import Silence, act_frame, source_frame
 from tests.worlds.steps import steps_of
@@ -328,7 +329,7 @@ def _history(
         rare_acts=lambda: act_frame([]),
         nodes=lambda: graph()[0],
         edges=lambda: graph()[1],
-        context=context,
+        context=lambda: with_lineage(context, seen()),
     )
 
 

@@ -319,6 +319,7 @@ def store_features(
         ASSET_DAYS,
         ENTITY_DAYS,
         GRANTS,
+        LINEAGE,
         NOVELTY,
         PAIRS,
         PLACE_DAYS,
@@ -328,6 +329,7 @@ def store_features(
     from schemas.tables.jobs import JOB_ACCESS
     from schemas.tables.sources import RARE_ACTS, SOURCE_DAYS
     from tests.worlds.features import features_of
+    from tests.worlds.lineage import lineage_of
 
     near = DAY - timedelta(days=1)
     features = features_of(frames[0], history.context)
@@ -335,7 +337,8 @@ def store_features(
               (PLACE_DAYS, history.place_days), (COVERAGE, history.coverage),
               (ASSET_DAYS, features.asset_days), (NOVELTY, features.novelty),
               (PAIRS, features.pairs), (ENTITY_DAYS, features.entity_days),
-              (GRANTS, history.grants), (STEPS, history.steps), (API_DAYS, history.api_days),
+              (GRANTS, history.grants), (STEPS, history.steps),
+              (LINEAGE, lineage_of(history.steps, history.context)), (API_DAYS, history.api_days),
               (JOB_ACCESS, history.job_access),
               (API_DAYS, history.api_days), (JOB_ACCESS, history.job_access),
               (SOURCE_DAYS, history.source_days), (RARE_ACTS, history.rare_acts),

@@ -18,6 +18,7 @@ from models.scoring.circumstances import ENTITY_MOST, Circumstances, gather
 from models.scoring.points import ONE_FAMILY_MOST, ScoredEntity, score_entities, share_points
 from models.scoring.queue import ranked_for_review
 from schemas.config import Scoring, Suppression
+from schemas.context import Derived
 from schemas.finding import SEVERITY_FROM, severity
 from tests.worlds import histories
 
@@ -98,6 +99,20 @@ def score(
 ) -> list[ScoredEntity]:
     found = score_entities(pd.DataFrame(list(signals)), shown, entries, facts or circumstances())
     return ranked_for_review(found)
+
+
+def test_a_place_weighs_what_it_inherits() -> None:
+    context = histories.context_of(world())
+    derived = {
+        "s3://copy": Derived("ckpt-pretraining-1", 5.0, 1.0, logged=True),
+        "s3://by-size": Derived("ckpt-pretraining-1", 3.5, 1.0, logged=False),
+    }
+    plain, knows = (
+        gather(DAY, each, RULES, SETTINGS, FAMILIES, (), {}, reads()).weights
+        for each in (context, replace(context, derived=derived))
+    )
+    assert knows.items() - plain.items() == {("s3://copy", 1.8), ("s3://by-size", 1.2)}
+    assert plain.items() <= knows.items()
 
 
 @settings(max_examples=200, deadline=None)
