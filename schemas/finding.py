@@ -128,7 +128,7 @@ class Asset(Part):
     owner_team: Keyword | None
     """team that owns it"""
     sensitivity: Integer | None
-    """1 public to 5 frontier weights"""
+    """1 public to 5 frontier weights; an unlisted place inherits it from what was copied there"""
     objects: Integer
     """distinct objects touched in the window"""
     objects_total: Integer | None

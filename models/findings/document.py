@@ -24,7 +24,7 @@ from models.features.job_readings import job_evidence
 from models.features.people import people
 from models.features.rows import explode, log_days, recent
 from models.reasons.finding import SHOWN_CONTRIBUTIONS, with_reasons
-from models.reasons.parts import Amount, Identities, Person, Team, Word
+from models.reasons.parts import Amount, Assets, Identities, Person, Team, Word
 from models.reasons.reason import Reason, Series
 from models.scoring.points import Contribution, ScoredEntity
 from schemas.finding import MODULE, finding_id, severity
@@ -33,6 +33,7 @@ from schemas.tables.values import TAKE_CLASSES, WINDOW_DAYS
 if TYPE_CHECKING:
     from models.detectors import Description
     from models.features.history import History
+    from schemas.context import Derived
 
 HOST_SCHEMES = frozenset({"k8s", "slurm", "host"})
 CATEGORIES = {"cluster": "process", "identity": "iam", "novelty": "iam", "multivariate": "iam"}
@@ -40,6 +41,8 @@ CATEGORIES = {"cluster": "process", "identity": "iam", "novelty": "iam", "multiv
 JOBS_FAMILY = "jobs"
 """Family of what the roles of an entity's jobs did, which its own access does not hold."""
 ADDRESSES_SHOWN = 50
+ORIGINS_SHOWN = 2
+"""Places whose origin a finding's sentence tells."""
 AMOUNTS = ["asset_id", "action_class", "ago", "bytes_out", "bytes_estimated", "objects"]
 """Columns that say how much of an asset an identity took. Lists would take long to copy."""
 CHOSEN_SHARE = 0.5
@@ -83,6 +86,7 @@ def write_findings(
     rows = dict(iter(recent(access, history.day, columns).groupby("user_id")))
     covered = _coverage(coverage, history)
     facts, names = listed_assets(history.context), people(history.context)
+    derived = history.context.derived
     reach = log_days(history)
     findings = []
     for rank, entity in enumerate(scored, start=1):
@@ -98,14 +102,15 @@ def write_findings(
         amounts = dict(iter(mine.loc[mine["asset_id"].isin(shown), AMOUNTS].groupby("asset_id")))
         assets = [
             _asset(asset, amounts[asset], window_days,
-                   covered.get((entity.entity, asset, window_days)), facts, reach)
+                   covered.get((entity.entity, asset, window_days)), facts, derived, reach)
             for asset in shown
         ]  # fmt: skip
         document = _document(
             entity, history.day, evidence, assets, names, facts, descriptions,
             rank=rank, in_budget=rank <= queue_length,
         )  # fmt: skip
-        own = _own_reason(entity, _row_of(names, entity.entity), assets, _doubts(evidence))
+        notes = (*_origins(shown, derived), *_doubts(evidence))
+        own = _own_reason(entity, _row_of(names, entity.entity), assets, notes)
         reasons = (own, *(contribution.reason for contribution in entity.contributions))
         findings.append(Finding(with_reasons(document, reasons), reasons, _members(entity)))
     return findings
@@ -200,14 +205,27 @@ def _doubts(evidence: pd.DataFrame) -> tuple[Reason, ...]:
     return (Reason("chosen_name", roles=Identities(tuple(named))),)
 
 
+def _origins(shown: Sequence[str], derived: Mapping[str, Derived]) -> tuple[Reason, ...]:
+    """A note on each of the first places that hold content of a listed asset."""
+    found = [(place, derived[place]) for place in shown if place in derived]
+    return tuple(
+        Reason(
+            "holds_copy" if of.logged else "may_hold_copy",
+            place=Assets((place,)),
+            origin=Assets((of.origin,)),
+        )
+        for place, of in found[:ORIGINS_SHOWN]
+    )
+
+
 def _own_reason(
     entity: ScoredEntity,
     person: Any,
     assets: Sequence[Mapping[str, Any]],
-    doubts: Sequence[Reason],
+    more: Sequence[Reason],
 ) -> Reason:
-    """The sentence of the finding: actor, leading reasons, estimated bytes, notes on the person."""
-    notes = (*entity.notes, *doubts)
+    """The sentence of the finding: actor, leading reasons, estimated bytes, notes and ``more``."""
+    notes = (*entity.notes, *more)
     name, team = _text(person, "display_name"), _text(person, "team")
     unknown = [asset for asset in assets if asset["bytes"] is None]
     estimated = [asset["bytes_estimated"] for asset in unknown if asset["bytes_estimated"]]
@@ -252,6 +270,7 @@ def _asset(
     window_days: int,
     cover: Any,
     facts: pd.DataFrame,
+    derived: Mapping[str, Derived],
     reach: int,
 ) -> dict[str, Any]:
     near = rows[rows["ago"] < window_days]
@@ -272,7 +291,7 @@ def _asset(
         "id": asset,
         "kind": _text(listed, "kind"),
         "owner_team": _text(listed, "owner_team"),
-        "sensitivity": _number(listed, "sensitivity"),
+        "sensitivity": _number(listed, "sensitivity") or _inherited(derived.get(asset)),
         "objects": objects,
         "objects_total": total,
         "bytes": None if size is None else int(size),
@@ -280,6 +299,10 @@ def _asset(
         "coverage": None if cover is None else round(float(cover.share), 4),
         "first_access": first,
     }
+
+
+def _inherited(of: Derived | None) -> int | None:
+    return None if of is None else int(of.sensitivity + 0.5)
 
 
 def _estimated(

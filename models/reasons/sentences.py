@@ -152,6 +152,9 @@ SENTENCES = {
     "told_before": "counts for less, because it has been in the queue since {since:day}",
     "chosen_name": "only the name of a session says so, which whoever may assume "
     "{roles:identities} can choose",
+    # notes about places
+    "holds_copy": "{place:assets} holds content that was copied from {origin:assets}",
+    "may_hold_copy": "{place:assets} may hold a copy of {origin:assets}, by its size",
     # scores and findings
     "discounted": "{said:reason}[ ({mates:count} of the team did likewise today)]"
     "[ (approved by {tickets:tickets})]"
