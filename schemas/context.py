@@ -86,13 +86,17 @@ class Derived:
     """What a place that assets.csv does not list holds of a listed asset, its ``origin``.
 
     ``sensitivity``: 1 to 5, inherited from the origin. ``share``: of the origin that came there, 0
-    to 1. ``logged``: a log says that it was copied there; else sizes alone suggest it.
+    to 1. ``logged``: a log says that it was copied there; else sizes alone suggest it. ``objects``:
+    of the whole origin; ``object_bytes``: bytes of one of them as it lies at the place, packed or
+    not; 0: not known.
     """
 
     origin: str
     sensitivity: float
     share: float
     logged: bool
+    objects: float = 0.0
+    object_bytes: float = 0.0
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,7 @@ from models.features.assets import EVIDENCE_ASSETS
 from models.features.idleness import Break, breaks, credential_idle_days
 from models.features.rows import active_entities, each_row, explode, recent
 from models.features.settings import Number, Whole
-from models.features.takings import weigh_takings, whole_objects
+from models.features.takings import sized_objects, weigh_takings, whole_objects
 from models.reasons.parts import Amount, Assets, Count
 from models.reasons.reason import Reason
 
@@ -42,7 +42,8 @@ def score(history: History, settings: DormantSettings) -> list[Signal]:
     Idleness is 0 to 1 (:func:`_idleness`); of an active identity's asset it is that of the longest
     idle credential that reached it, × ``of_credential``. The content is weighed by
     :func:`models.features.takings.weigh_takings`: log2(1 + objects), by sensitivity; of usual work
-    a third. Row 1d for everyone, 0 for those who were at work.
+    a third. A file at a place with content of a listed asset counts by its size. Row 1d for
+    everyone, 0 for those who were at work.
     """
     active = active_entities(history)
     if active.empty:
@@ -58,7 +59,9 @@ def score(history: History, settings: DormantSettings) -> list[Signal]:
     taken["of_credential"] = woken["idle"] > own
     taken["unused"] = woken["unused"]
     taken = taken[taken["idle"] > 0].reset_index(drop=True)
-    taken["value"] = taken["idle"].to_numpy() * weigh_takings(history, taken)
+    taken["sized"] = sized_objects(history, taken)
+    weighed = weigh_takings(history, taken.assign(objects=taken["sized"]))
+    taken["value"] = taken["idle"].to_numpy() * weighed
     order = ["user_id", "value", "asset_id"]
     taken = taken.sort_values(order, ascending=[True, False, True])
     parts = dict(iter(taken.groupby("user_id")))
@@ -127,5 +130,5 @@ def _describe(
         assets=Assets(assets),
         days=Count(days),
     )
-    observed = float(whole_objects(np.array([objects]), np.array([value]))[0])
+    observed = float(whole_objects(np.array([taken["sized"].sum()]), np.array([value]))[0])
     return Signal(user, kind, "1d", value, observed, 0.0, "objects", reason, assets)

@@ -14,7 +14,7 @@ from models.features.novelty import trust_after
 from models.features.people import people
 from models.features.rows import Floats, active_entities, each_row, log_days, recent
 from models.features.settings import Number, Whole
-from models.features.takings import weigh_takings, whole_objects
+from models.features.takings import sized_objects, weigh_takings, whole_objects
 from models.features.travel import impossible_travel, presence
 from models.reasons.parts import Amount, Assets, Count, Networks
 from models.reasons.reason import Reason
@@ -50,7 +50,8 @@ def score(history: History, settings: NewPlaceSettings) -> list[Signal]:
 
     :func:`_strangeness` is 0 to 1, plus ``of_travel`` for a journey that nobody can make. The
     content is weighed by :func:`models.features.takings.weigh_takings`: log2(1 + objects), by
-    sensitivity; of the identity's usual work a third. Row 1d for each person and unknown identity;
+    sensitivity; of the identity's usual work a third. A file at a place with content of a listed
+    asset counts by its size. Row 1d for each person and unknown identity;
     service_misuse judges the networks of services.
     """
     active = active_entities(history)
@@ -65,7 +66,9 @@ def score(history: History, settings: NewPlaceSettings) -> list[Signal]:
     taken = taken[taken["objects"] > 0].drop(columns="ago")
     taken = taken.merge(places.drop(columns="objects"), on=["user_id", "place"])
     trust = float(trust_after(log_days(history), settings.settle_days))
-    taken["value"] = trust * taken["strange"].to_numpy() * weigh_takings(history, taken)
+    taken["sized"] = sized_objects(history, taken)
+    weighed = weigh_takings(history, taken.assign(objects=taken["sized"]))
+    taken["value"] = trust * taken["strange"].to_numpy() * weighed
     order = ["user_id", "value", "asset_id", "place"]
     taken = taken.sort_values(order, ascending=[True, False, True, True])
     parts = dict(iter(taken.groupby("user_id")))
@@ -146,7 +149,7 @@ def _describe(user: str, kind: str, taken: pd.DataFrame | None) -> Signal:
         kilometres=None if far is None else Count(round(float(far["kilometres"]), -2)),
         hours=None if far is None else Count(float(far["hours"])),
     )
-    observed = float(whole_objects(np.array([objects]), np.array([value]))[0])
+    observed = float(whole_objects(np.array([told["sized"].sum()]), np.array([value]))[0])
     return Signal(user, kind, "1d", value, observed, 0.0, "objects", reason, assets)
 
 

@@ -8,6 +8,7 @@ nobody knows the whole of a place, and for a copy spread over several places by 
 
 from __future__ import annotations
 
+from dataclasses import fields
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -32,25 +33,37 @@ def derive(rows: pd.DataFrame, context: Context) -> dict[str, Derived]:
     Of several origins the one with the highest inherited sensitivity counts; then a logged one,
     then the larger share. Places that inherit no more than UNKNOWN_SENSITIVITY are left out.
     """
-    amounts = rows.astype({"logged": bool, "objects": np.float64, "bytes": np.float64})
-    by_origin = amounts.groupby(["place", "origin", "logged"])[["objects", "bytes"]]
-    sums, facts = by_origin.sum(min_count=1).reset_index(), listed_assets(context)
-    whole, logged = facts.reindex(sums["origin"]), sums["logged"].to_numpy(dtype=bool)
-    sums["sensitivity"] = whole["sensitivity"].to_numpy() * np.where(logged, OF_ASSET, OF_SIZE)
-    shares = [
-        np.minimum(sums[name].to_numpy() / whole[name].to_numpy(), 1.0)
-        for name in ("objects", "bytes")
-    ]
-    # Of an asset of unknown size nobody can say that only little was copied.
-    sums["share"] = np.where(logged, np.nan_to_num(np.fmax(*shares), nan=1.0), 1.0)
+    facts = listed_assets(context)
+    sums = _sums(rows, facts)
     kept = (sums["share"] >= LEAST_SHARE) & (sums["sensitivity"] > UNKNOWN_SENSITIVITY)
     found = sums[kept & ~sums["place"].isin(facts.index)].sort_values(
         ["place", "sensitivity", "logged", "share", "origin"],
         ascending=[True, False, False, False, True],
     )
-    first = found.drop_duplicates("place")
-    columns = (first[name] for name in ("place", "origin", "sensitivity", "share", "logged"))
-    return {
-        str(place): Derived(str(origin), float(sensitivity), float(share), bool(logged))
-        for place, origin, sensitivity, share, logged in zip(*columns, strict=True)
-    }
+    first = found.drop_duplicates("place").set_index("place")
+    names = [field.name for field in fields(Derived)]
+    values = zip(*(first[name].tolist() for name in names), strict=True)
+    return {str(place): Derived(*of) for place, of in zip(first.index, values, strict=True)}
+
+
+def _sums(rows: pd.DataFrame, facts: pd.DataFrame) -> pd.DataFrame:
+    """``place`` and the fields of Derived, of each place, origin and ``logged``."""
+    amounts = rows.astype({"logged": bool, "objects": np.float64, "bytes": np.float64})
+    groups = amounts.groupby(["place", "origin", "logged"])
+    came = groups[["objects", "bytes"]].sum(min_count=1).reset_index()
+    whole, logged = facts.reindex(came["origin"]), came["logged"].to_numpy(dtype=bool)
+    shares = [
+        np.minimum(came[name].to_numpy() / whole[name].to_numpy(), 1.0)
+        for name in ("objects", "bytes")
+    ]
+    # Of an asset of unknown size nobody can say that only little was copied.
+    share = np.nan_to_num(np.fmax(*shares), nan=1.0)
+    # A conversion of each day writes the whole content anew.
+    packed = groups["bytes"].mean().to_numpy()
+    size, objects = np.where(logged, whole["bytes"], packed), whole["objects"].to_numpy()
+    return came[["place", "origin", "logged"]].assign(
+        sensitivity=whole["sensitivity"].to_numpy() * np.where(logged, OF_ASSET, OF_SIZE),
+        share=np.where(logged, share, 1.0),
+        objects=np.nan_to_num(objects),
+        object_bytes=np.nan_to_num(size / np.where(objects > 0, objects, np.nan)),
+    )

@@ -51,6 +51,29 @@ def weigh_takings(history: History, taken: pd.DataFrame) -> Floats:
     return amounts
 
 
+def sized_objects(history: History, taken: pd.DataFrame) -> Floats:
+    """Objects of each row of ``taken`` (see :func:`weigh_takings`), by size at derived places.
+
+    One file may hold a whole checkpoint. So a row counts as many objects of the place's origin as
+    its bytes stand for, if that is more. Without known bytes it counts the objects taken.
+    """
+    objects = taken["objects"].to_numpy(dtype=np.float64)
+    origins = [history.context.derived.get(str(asset)) for asset in taken["asset_id"]]
+    if not any(origins):
+        return objects
+    columns = ["user_id", "asset_id", "objects", "bytes"]
+    pairs = recent(history.pairs, history.day, columns, 1).set_index(["user_id", "asset_id"])
+    one = pairs["bytes"].astype("float64") / pairs["objects"].astype("float64")
+    key = pd.MultiIndex.from_frame(taken[["user_id", "asset_id"]])
+    sizes = objects * np.nan_to_num(one.reindex(key).to_numpy(dtype=np.float64), posinf=0.0)
+    meant = [
+        min(of.objects, size / of.object_bytes) if of and of.object_bytes > 0 else 0.0
+        for of, size in zip(origins, sizes, strict=True)
+    ]
+    sized: Floats = np.maximum(objects, np.array(meant))
+    return sized
+
+
 def sensitive_of_week(history: History) -> pd.DataFrame:
     """Sensitive assets that each identity took from in the seven days that end with the day.
 

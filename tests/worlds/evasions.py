@@ -16,8 +16,10 @@ from tests.worlds.histories import HOME, World, approval
 from tests.worlds.job_plants import jobs_in_small_parts_under_false_names
 from tests.worlds.lineage_plants import (
     reads_after_copies_in_small_parts,
+    reads_one_file_from_abroad,
     reads_the_export_of_a_colleague,
     reads_the_quantised_variant,
+    wakes_and_reads_one_file,
 )
 from tests.worlds.place_plants import (
     ABROAD,
@@ -235,7 +237,7 @@ EVASIONS: dict[str, tuple[Plant, ...]] = {
     "cluster_egress": (attaches_instead_of_exec,),
     "collusion": (parts_that_overlap_a_little,),
     "cross_team": (comes_every_third_day, hides_behind_harmless_reading),
-    "dormant": (looks_before_it_wakes,),
+    "dormant": (looks_before_it_wakes, wakes_and_reads_one_file),
     "egress_budget": (sends_a_compressed_checkpoint,),
     "first_access": (
         lists_before_reading,
@@ -253,7 +255,7 @@ EVASIONS: dict[str, tuple[Plant, ...]] = {
     "job_cover": (jobs_in_small_parts_under_false_names,),
     "leaver": (comes_back_long_after_the_end,),
     "mass_clone": (opens_repositories_before_cloning, clones_as_a_new_machine_user),
-    "new_place": (works_from_abroad_two_weeks_before,),
+    "new_place": (works_from_abroad_two_weeks_before, reads_one_file_from_abroad),
     "odd_day": (rehearses_the_odd_day,),
     "poisoning_guard": (grows_with_pauses_and_back_steps,),
     "probing": (api_queries.probes_a_little_each_day,),

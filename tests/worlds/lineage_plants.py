@@ -5,7 +5,8 @@ from __future__ import annotations
 from datetime import date, timedelta
 from typing import Any
 
-from tests.worlds.histories import DATACENTER, SHARD_BYTES, World
+from tests.worlds.histories import CORP, DATACENTER, SHARD_BYTES, World
+from tests.worlds.place_plants import ABROAD, rest
 from tests.worlds.scored_day import back
 from tests.worlds.stagings import writes
 
@@ -25,19 +26,36 @@ def used_for_weeks(world: World, place: str) -> None:
         world.act(back(ago), user, place, "read", object="notes-28", size=9_000)
 
 
-def takes(world: World, place: str, name: str, size: int) -> str:
+def takes(
+    world: World, place: str, name: str, size: int, user: str = READER, network: str = CORP
+) -> str:
     """The reader fetches one object of the place."""
-    world.act(back(0), READER, place, "read", object=name, action="GetObject", size=size)
-    return READER
+    world.act(back(0), user, place, "read", object=name, action="GetObject", size=size,
+              network=network)  # fmt: skip
+    return user
 
 
-def reads_the_export_of_a_colleague(world: World) -> str:
-    """An export job puts the checkpoint as one file into a common bucket, days before."""
+def exported(world: World) -> int:
+    """An export job puts the checkpoint as one file into a common bucket; returns its bytes."""
     used_for_weeks(world, SCRATCH)
     shards = world.shards(FRONTIER)
     world.read(back(5), "u000", FRONTIER, shards, 9)
     writes(world, 5, "u000", SCRATCH, len(shards) * SHARD_BYTES, 1, hour=11)
-    return takes(world, SCRATCH, "f0", len(shards) * SHARD_BYTES)
+    return len(shards) * SHARD_BYTES
+
+
+def reads_the_export_of_a_colleague(world: World) -> str:
+    return takes(world, SCRATCH, "f0", exported(world))
+
+
+def wakes_and_reads_one_file(world: World) -> str:
+    """An account that was idle for two months reads the export, which is one object."""
+    rest(world, "u010", 60)
+    return takes(world, SCRATCH, "f0", exported(world), "u010")
+
+
+def reads_one_file_from_abroad(world: World) -> str:
+    return takes(world, SCRATCH, "f0", exported(world), "u010", ABROAD)
 
 
 def reads_the_quantised_variant(world: World) -> str:

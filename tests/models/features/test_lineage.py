@@ -11,6 +11,7 @@ import pytest
 
 from models.features.assets import sensitivities, sensitivity_shares
 from models.features.lineage import LEAST_SHARE, derive
+from models.features.takings import sized_objects
 from schemas.context import Context, Derived
 from schemas.tables.features import LINEAGE
 from tests.worlds.contexts import context_of
@@ -50,13 +51,15 @@ def test_nothing_comes_of_nothing(context: Context) -> None:
 
 
 def test_a_copy_is_as_sensitive_as_its_origin(context: Context) -> None:
-    assert derived(context, row()) == {SCRATCH: Derived(FRONTIER, 5.0, 1.0, logged=True)}
+    assert derived(context, row()) == {
+        SCRATCH: Derived(FRONTIER, 5.0, 1.0, True, SHARDS, SHARD_BYTES)
+    }
     assert derived(context, row("data-0")) == {}, "no more than of any unknown place"
 
 
 def test_a_size_that_fits_is_less_sure(context: Context) -> None:
-    fits = row(objects=4, bytes=9, logged=False)
-    assert derived(context, fits)[SCRATCH] == Derived(FRONTIER, 3.5, 1.0, logged=False)
+    fits = row(objects=4, bytes=640, logged=False)
+    assert derived(context, fits)[SCRATCH] == Derived(FRONTIER, 3.5, 1.0, False, SHARDS, 10)
     assert derived(context, fits, row("ckpt-evals-1"))[SCRATCH].origin == "ckpt-evals-1"
     assert derived(context, fits, row())[SCRATCH].logged
 
@@ -92,6 +95,24 @@ def test_all_see_what_a_place_inherits(context: Context) -> None:
     ]
     places = [SCRATCH, EXPORTS, "s3://unknown", FRONTIER]
     assert sensitivity_shares(places, knows).tolist() == [1.0, 0.7, 0.4, 1.0]
+
+
+@pytest.mark.parametrize(
+    ("share", "objects"), [(None, 1), (1e-9, 1), (0.5, SHARDS // 2), (1, SHARDS), (3, SHARDS)]
+)
+def test_a_file_counts_as_many_objects_as_its_bytes_stand_for(
+    share: float | None, objects: int
+) -> None:
+    """``share``: bytes taken, of those that a converter wrote."""
+    world, written = everyday_world(people=6), 16 * SHARD_BYTES
+    size = None if share is None else int(share * written)
+    world.act(DAY, "u001", SCRATCH, "read", object="f0", size=size)
+    history = history_of(world, DAY)
+    places = derived(history.context, row(objects=4, bytes=written, logged=False))
+    knows = history.but(context=replace(history.context, derived=places))
+    taken = pd.DataFrame({"user_id": ["u001"] * 2, "asset_id": [SCRATCH, "data-0"], "objects": 1})
+    assert sized_objects(history, taken).tolist() == [1, 1]
+    assert sized_objects(knows, taken).tolist() == pytest.approx([objects, 1])
 
 
 def test_the_history_derives_it_from_steps() -> None:
