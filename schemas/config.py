@@ -109,7 +109,7 @@ class Scoring(Settings):
     sensitivity_weights: dict[int, Annotated[float, Field(ge=0)]]
     """Factor on points by the asset's sensitivity, from 1 (public) to 5 (frontier)."""
     unknown_sensitivity_weight: Annotated[float, Field(ge=0)]
-    """Factor on points of resources that assets.csv does not list."""
+    """Factor on points of resources that assets.csv does not list and that inherit nothing."""
     min_score: Annotated[float, Field(ge=0, le=100)]
     """Score (0–100) that a finding needs. Higher gives fewer findings."""
     ordinary_share: Annotated[float, Field(gt=0, le=1)]

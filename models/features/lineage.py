@@ -3,7 +3,9 @@
 A place that assets.csv does not list is as sensitive as what was copied there. It is nearly as
 sensitive as what may have been converted or packed there, by its size. Copies of 90 days are summed
 over all identities, so many small parts count as one large one. Fails for copies of copies, because
-nobody knows the whole of a place, and for a copy spread over several places by its writer.
+nobody knows the whole of a place; for a conversion that is spread over several places, or that
+another identity writes than the one that read. A row of access has no objects by destination, so
+copies to several places on a day count in full for each.
 """
 
 from __future__ import annotations
