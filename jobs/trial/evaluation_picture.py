@@ -9,6 +9,15 @@ PANEL = {"width": 300, "height": 260}
 OWN_COLOUR, OTHER_COLOURS = "#b3261e", ["#9aa0a6", "#5f6368", "#8ab4f8", "#81c995", "#c58af9"]
 CHANCE_COLOUR = "#202124"
 
+SHARE = {
+    "field": "share",
+    "type": "quantitative",
+    "title": None,
+    "scale": {"domain": [0, 1]},
+    "axis": {"format": "%"},
+}
+"""The vertical axis, 0 to 100 %."""
+
 
 def draw_shares(rows: Sequence[dict[str, Any]], own: str, chance: str) -> str:
     """SVG with a panel for each measure.
@@ -39,13 +48,7 @@ def draw_shares(rows: Sequence[dict[str, Any]], own: str, chance: str) -> str:
                     "scale": {"domain": [0, budgets[-1]]},
                     "axis": {"values": budgets, "grid": False},
                 },
-                "y": {
-                    "field": "share",
-                    "type": "quantitative",
-                    "title": None,
-                    "scale": {"domain": [0, 1]},
-                    "axis": {"format": "%"},
-                },
+                "y": SHARE,
                 "color": {
                     "field": "ranking",
                     "type": "nominal",

@@ -48,6 +48,9 @@ OF_VALUES = {
 }
 """Columns that count the values of an identity in ``novelty``, and their conditions."""
 
+AMOUNTS = ("week_assets", "hour_objects", "hour_assets", "rolling_objects", "rolling_assets")
+"""Columns that are 0 for whoever took nothing."""
+
 
 def entity_rows(
     access: DataFrame,
@@ -93,14 +96,6 @@ def entity_rows(
         .join(_hours(access), "user_id", "left")
         .join(rolling_rows(two_days, day), "user_id", "left")
     )
-    numbers = (
-        *OF_VALUES,
-        "week_assets",
-        "hour_objects",
-        "hour_assets",
-        "rolling_objects",
-        "rolling_assets",
-    )
     return rows.selectExpr(
         f"date'{day}' as day",
         "user_id",
@@ -109,7 +104,7 @@ def entity_rows(
         "hour_bytes",
         "rolling_bytes",
         "hours",
-        *(f"coalesce({name}, 0) as {name}" for name in numbers),
+        *(f"coalesce({name}, 0) as {name}" for name in (*OF_VALUES, *AMOUNTS)),
     )
 
 

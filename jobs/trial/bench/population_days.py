@@ -79,6 +79,7 @@ TYPES = {
     "int": pa.int32(),
     "timestamp": pa.timestamp("us", tz="UTC"),
     "array<string>": pa.list_(pa.string()),
+    "array<int>": pa.list_(pa.int32()),
     "array<bigint>": pa.list_(pa.int64()),
     HOURLY: pa.list_(
         pa.struct(

@@ -138,7 +138,9 @@ def test_page_without_findings() -> None:
 
 def test_page_without_context_graph_or_activity() -> None:
     data = make_data(make_queue())
-    empty = Context(*(frame.iloc[:0] for frame in vars(data.context_of(DAY)).values()))
+    known = data.context_of(DAY)
+    sheets = (known.directory, known.assets, known.approvals, known.networks)
+    empty = Context(*(sheet.iloc[:0] for sheet in sheets))
     bare = ReportData(
         data.totals.iloc[:0], data.nodes.iloc[:0], data.edges.iloc[:0], lambda day: empty, {}
     )
