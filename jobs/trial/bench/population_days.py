@@ -72,21 +72,16 @@ SOURCES = "object-store repositories k8s-prod gateway".split()
 SOURCE_OF_KIND = np.array([0, 0, 1, 3, 2, 0])
 BACKUP = "s3://lab-backup#444455556666"
 HOURS, HOUR_SHARES = (1, 2, 3, 6), (0.5, 0.2, 0.15, 0.15)
-TYPES = {
+VALUES = {
     "date": pa.date32(),
     "string": pa.string(),
     "bigint": pa.int64(),
     "int": pa.int32(),
     "timestamp": pa.timestamp("us", tz="UTC"),
-    "array<string>": pa.list_(pa.string()),
-    "array<int>": pa.list_(pa.int32()),
-    "array<bigint>": pa.list_(pa.int64()),
-    HOURLY: pa.list_(
-        pa.struct(
-            {"hour": pa.int32(), "events": pa.int64(), "bytes": pa.int64(), "objects": pa.int64()}
-        )
-    ),
 }
+HOUR = {"hour": pa.int32(), "events": pa.int64(), "bytes": pa.int64(), "objects": pa.int64()}
+LISTS = {f"array<{name}>": pa.list_(value) for name, value in VALUES.items()}
+TYPES = {**VALUES, **LISTS, HOURLY: pa.list_(pa.struct(HOUR))}
 """Column type of the tables → Arrow type."""
 
 
