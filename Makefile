@@ -11,7 +11,7 @@ BIN := $(VENV)/bin
 PYTHON ?=
 PYTHONS := $(or $(PYTHON),python3.13 python3.12 python3.11 python3)
 FIT := import ensurepip, sys, venv; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))
-SEEDS ?= 203 204 205
+SEEDS ?= 203 204 205 207 208
 QUIET_SEEDS ?= 206
 MAJOR ?= 8
 BARE := not engine and not spark and not elasticsearch and not browser and not airflow and not slow
