@@ -56,27 +56,31 @@ def rolling_rows(access: DataFrame, day: date) -> DataFrame:
 
 def _changes(amounts: DataFrame, touched: DataFrame) -> DataFrame:
     """By how much t and y change at an hour: ``user_id``, ``hour``, ``t_…`` and ``y_…``."""
-    after, before = f"hour >= {MIDNIGHT}", f"hour < {MIDNIGHT}"
-    left = f"least(last + {HOURS}, coalesce(first, last + {HOURS}))"
-    parts = [
-        _part(amounts.where(after), "hour", t_bytes="bytes", t_objects="objects"),
-        _part(amounts.where(before), str(MIDNIGHT), y_bytes="bytes", y_objects="objects"),
-        _part(amounts.where(before), f"hour + {HOURS}", y_bytes="-bytes", y_objects="-objects"),
-        _part(touched.where("first is not null"), "first", t_assets="1"),
-        _part(touched.where("last is not null"), str(MIDNIGHT), y_assets="1"),
-        _part(touched.where("last is not null"), left, y_assets="-1"),
+    before, left = f"hour < {MIDNIGHT}", f"least(last + {HOURS}, coalesce(first, last + {HOURS}))"
+    of_amounts = [
+        _change("hour", f"not {before}", t_bytes="bytes", t_objects="objects"),
+        _change(str(MIDNIGHT), before, y_bytes="bytes", y_objects="objects"),
+        _change(f"hour + {HOURS}", before, y_bytes="-bytes", y_objects="-objects"),
     ]
-    changes = parts[0]
-    for part in parts[1:]:
-        changes = changes.unionByName(part)
-    return changes
+    of_assets = [
+        _change("first", "first is not null", t_assets="1"),
+        _change(str(MIDNIGHT), "last is not null", y_assets="1"),
+        _change(left, "last is not null", y_assets="-1"),
+    ]
+    return _each(amounts, of_amounts).unionByName(_each(touched, of_assets))
 
 
-def _part(rows: DataFrame, hour: str, **amounts: str) -> DataFrame:
-    """Changes at ``hour`` (SQL) by ``amounts`` (SQL); all others are 0."""
-    names = [f"{part}_{measure}" for part in "ty" for measure in MEASURES]
-    columns = (f"cast({amounts.get(name, '0')} as bigint) as {name}" for name in names)
-    return rows.selectExpr("user_id", f"cast({hour} as int) as hour", *columns)
+def _change(hour: str, condition: str, **amounts: str) -> str:
+    """A struct: by how much (SQL) t and y change at ``hour`` (SQL); without hour no change."""
+    names = (f"{part}_{measure}" for part in "ty" for measure in MEASURES)
+    fields = (f"cast({amounts.get(name, '0')} as bigint) as {name}" for name in names)
+    return f"struct(cast(if({condition}, {hour}, null) as int) as hour, {', '.join(fields)})"
+
+
+def _each(rows: DataFrame, changes: list[str]) -> DataFrame:
+    """The ``changes`` of each row; the rows are computed once for all of them."""
+    each = rows.selectExpr("user_id", f"explode(array({', '.join(changes)})) as change")
+    return each.selectExpr("user_id", "change.*").where("hour is not null")
 
 
 def _largest(changes: DataFrame) -> DataFrame:
