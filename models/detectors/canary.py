@@ -24,6 +24,7 @@ class CanarySettings(DetectorSettings):
 
     certain = True
     together = True
+    approvable = False
 
     assets: Texts
     min_touches: Whole

@@ -35,6 +35,8 @@ SAID_STRANGENESS = 0.05
 class NewPlaceSettings(DetectorSettings):
     """Settings of new_place.yml."""
 
+    approvable = False
+
     home_weeks: Whole
     country_share: Number
     of_move: Number

@@ -30,6 +30,9 @@ class DetectorSettings(Settings):
     """Whether it tells of several people by itself, so that colleagues who do the same excuse
     nobody."""
 
+    approvable: ClassVar[bool] = True
+    """Whether an approval forgives it. An approval says which assets, never from where."""
+
     enabled: Flag
     """Whether it runs."""
     weight: Number

@@ -11,7 +11,8 @@ Points of a signal = weight of the detector × surprise × effect × sensitivity
 * circumstances: less for what colleagues do likewise on the day (see
   models.scoring.common_causes); ``leaver_factor`` in notice and offer windows; ``newcomer_factor``
   for those who have just begun, fading over ``newcomer_days``; ``approved_factor`` as far as
-  approvals forgive the evidence (see models.features.approval); 0 where suppressed; less as far as
+  approvals forgive the evidence (see models.features.approval) of detectors that they can forgive,
+  for whoever steals credentials steals their approvals, too; 0 where suppressed; less as far as
   the same evidence (detector, window, assets) was in the queue before and has not grown since.
 
 An entity that was in the queue before counts less as a whole, see
@@ -107,7 +108,7 @@ class ScoredEntity:
 def score_entities(
     signals: pd.DataFrame, shown: pd.DataFrame, entries: pd.DataFrame, facts: Circumstances
 ) -> list[ScoredEntity]:
-    """Every entity with at least ``min_score``, sorted by name.
+    """Every entity with at least ``min_score`` or a certain fact, sorted by name.
 
     ``signals``: rows of SIGNALS of the day. ``shown``: signals of earlier days whose detector
     contributed to a finding in the queue: day, entity, detector, window, statistic, asset_ids.
@@ -128,7 +129,7 @@ def score_entities(
     scored = []
     for entity, rows in strong.groupby("entity", sort=True):
         found = score_entity(str(entity), rows, memory, own.get(str(entity), ()), facts)
-        if found.score >= max(facts.rules.min_score, STEP):
+        if found.score >= max(facts.rules.min_score, STEP) or found.proof == CERTAIN:
             scored.append(found)
     return scored
 
@@ -185,7 +186,7 @@ def weigh(row: Any, shown: Sequence[Any], facts: Circumstances) -> Contribution:
     if row.entity in facts.leavers:
         raw *= rules.leaver_factor
     raw *= facts.newcomers.get(row.entity, 1.0)
-    share, tickets = _approved(row, assets, facts)
+    share, tickets = _approved(row, assets, facts) if settings.approvable else (0.0, [])
     if share > 0:
         raw *= 1 - share * (1 - rules.approved_factor)
     repeated, since = repetition(row, shown, facts)
@@ -223,10 +224,12 @@ def weigh(row: Any, shown: Sequence[Any], facts: Circumstances) -> Contribution:
 def _proof(row: Any, raw: float, sensitivity: float, facts: Circumstances) -> int:
     """The degree of proof of a signal with ``raw`` points: 0, NEAR_PROOF or CERTAIN."""
     settings = facts.settings[row.detector]
-    if raw < FAMILY_LEAST or not settings.proves(row.unit, float(row.observed)):
+    if raw <= 0 or not settings.proves(row.unit, float(row.observed)):
         return 0
     if settings.certain:
         return CERTAIN
+    if raw < FAMILY_LEAST:
+        return 0
     most = sensitivity >= max(facts.weights.values(), default=0.0)
     return NEAR_PROOF if most and row.p_value * row.windows <= PROOF_P else 0
 

@@ -211,6 +211,30 @@ def test_leavers_weigh_more() -> None:
     assert not found["u2"].notes
 
 
+def test_no_approval_forgives_a_place_or_a_decoy() -> None:
+    """Whoever steals the credentials of somebody with a ticket has the ticket as well."""
+    made = world()
+    histories._add_identity(made, "u001", "human", "evals")
+    made.approvals.append(histories.approval("u1", "s3://ckpt/pretraining/*", DAY, DAY))
+    facts = circumstances(made)
+    for name in ("new_place", "canary", "shard_coverage"):
+        one = signal(name, unit="objects" if name == "new_place" else "touches")
+        (plain,), (approved,) = score(one), score(one, facts=facts)
+        assert (approved.raw == plain.raw) == (name != "shard_coverage")
+
+
+def test_a_decoy_stays_first_however_often_it_is_touched() -> None:
+    days = [DAY - step * A_DAY for step in range(1, 9)]
+    touch = signal("canary", unit="touches", asset_ids=[], statistic=1.0)
+    shown = pd.DataFrame([touch | {"day": day} for day in days])
+    entries = pd.DataFrame({"day": days, "entity": "u1", "evidence": 9.0})
+    loud = signal(entity="u2", p_value=1e-4)
+    facts = replace(circumstances(), rules=RULES.model_copy(update={"min_score": 20}))
+    found = score(touch, loud, shown=shown, entries=entries, facts=facts)
+    assert [entity.entity for entity in found] == ["u1", "u2"]
+    assert found[0].score < 20 < found[1].score
+
+
 def test_what_colleagues_do_likewise_is_shared_and_told() -> None:
     alike = replace(circumstances(), alike={("u1", "shard_coverage"): 3.0})
     (alone,), (shared,) = score(signal()), score(signal(), facts=alike)
