@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -41,20 +42,37 @@ def novelty_habit(history: History, column: str, settle_days: int) -> pd.DataFra
 
 def neighbours(history: History, users: NDArray[Any]) -> list[Codes]:
     """For each of the sorted ``users``, positions of its learned peers and declared team-mates."""
+    pairs = zip(learned_peers(history, users), team_mates(history, users), strict=True)
+    return [np.union1d(learned, declared) for learned, declared in pairs]
+
+
+def learned_peers(history: History, users: NDArray[Any]) -> list[Codes]:
+    """For each of the sorted ``users``, positions of those of ``users`` who use the same assets.
+
+    Whoever knows this code chooses them: they are the peers of what one has read.
+    """
     place = {user: number for number, user in enumerate(users)}
     nodes = history.nodes
     nodes = nodes[(nodes["node_type"] == "user") & (nodes["day"] == history.day)]
     learned = dict(zip(nodes["node_id"], nodes["peers"], strict=True))
+    circles = []
+    for number, user in enumerate(users):
+        peers = learned.get(user)
+        circle = {place[peer] for peer in (() if peers is None else peers) if peer in place}
+        circles.append(_sorted_but(circle, number))
+    return circles
+
+
+def team_mates(history: History, users: NDArray[Any]) -> list[Codes]:
+    """For each of the sorted ``users``, positions of the others of its declared team."""
     declared = teams(history.context)
     members: dict[str, list[int]] = {}
     for number, user in enumerate(users):
         if user in declared:
             members.setdefault(declared[user], []).append(number)
-    circles = []
-    for number, user in enumerate(users):
-        peers = learned.get(user)
-        circle = {place[peer] for peer in (() if peers is None else peers) if peer in place}
-        circle |= set(members.get(declared.get(user, ""), ()))
-        circle.discard(number)
-        circles.append(np.array(sorted(circle), dtype=np.int64))
-    return circles
+    mates = (members.get(declared.get(user, ""), ()) for user in users)
+    return [_sorted_but(circle, number) for number, circle in enumerate(mates)]
+
+
+def _sorted_but(circle: Iterable[int], number: int) -> Codes:
+    return np.array(sorted({*circle} - {number}), dtype=np.int64)

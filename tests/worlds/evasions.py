@@ -50,6 +50,21 @@ def half_before_and_half_after_midnight(world: World) -> str:
     return "u010"
 
 
+def reads_like_those_who_read_much(world: World) -> str:
+    """Nine of other teams read half a dataset a day, and the thief a file of the same and no more.
+
+    So they are the thief's learned peers on the night in which the thief reads as much as they do.
+    """
+    world.directory.append({**world.person("u018"), "user_id": "thief", "email": "thief@lab.org"})
+    shards = world.shards("data-3")
+    for ago in range(45, -1, -1):
+        for number in (2, 4, 8, 10, 14, 16, 20, 22, 26):
+            world.read(back(ago), f"u{number:03d}", "data-3", shards[ago % 2 :: 2], 11)
+        world.read(back(ago), "thief", "data-3", shards[ago : ago + 1], 11)
+    world.read(DAY, "thief", "ckpt-pretraining-1", world.shards("ckpt-pretraining-1"), 23)
+    return "thief"
+
+
 def attaches_instead_of_exec(world: World) -> str:
     """Enters by attach and by a debug container, after refused attempts last week."""
     for number in range(4):
@@ -231,7 +246,7 @@ EVASIONS: dict[str, tuple[Plant, ...]] = {
         api_queries.extracts_by_weighted_tokens,
         api_queries.extracts_by_one_template,
     ),
-    "burst_peers": (half_before_and_half_after_midnight,),
+    "burst_peers": (half_before_and_half_after_midnight, reads_like_those_who_read_much),
     "burst_self": (half_before_and_half_after_midnight,),
     "canary": (looks_at_the_decoy_and_is_refused,),
     "cluster_egress": (attaches_instead_of_exec,),
