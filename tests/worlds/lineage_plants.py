@@ -123,3 +123,11 @@ def converts_in_every_way(world: World, last: date) -> None:
         world.act(last, "both", other, "copy", object=name, destination="s3://both")
     world.act(last, "both", "s3://both", "copy", object="x", destination="s3://copy-of-a-copy")
     world.act(last, "both", other, "copy", object="x", destination=one)
+
+
+HELD = (
+    (reads_after_copies_in_small_parts, SCRATCH, True),
+    (reads_the_quantised_variant, EXPORTS, False),
+    (reads_where_one_object_was_copied, SCRATCH, None),
+)
+"""Cases, the place of each, and whether a log tells of its content; None: it holds too little."""

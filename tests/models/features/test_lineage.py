@@ -16,14 +16,7 @@ from schemas.context import Context, Derived
 from schemas.tables.features import LINEAGE
 from tests.worlds.contexts import context_of
 from tests.worlds.histories import SHARD_BYTES, everyday_world, history_of
-from tests.worlds.lineage_plants import (
-    EXPORTS,
-    FRONTIER,
-    SCRATCH,
-    reads_after_copies_in_small_parts,
-    reads_the_quantised_variant,
-    reads_where_one_object_was_copied,
-)
+from tests.worlds.lineage_plants import EXPORTS, FRONTIER, HELD, SCRATCH
 from tests.worlds.scored_day import DAY
 
 SHARDS = 64
@@ -116,11 +109,7 @@ def test_a_file_counts_as_many_objects_as_its_bytes_stand_for(
 
 
 def test_the_history_derives_it_from_steps() -> None:
-    for plant, place, logged in (
-        (reads_after_copies_in_small_parts, SCRATCH, True),
-        (reads_the_quantised_variant, EXPORTS, False),
-        (reads_where_one_object_was_copied, SCRATCH, None),
-    ):
+    for plant, place, logged in HELD:
         world = everyday_world(people=6)
         plant(world)
         found = history_of(world, DAY).context.derived.get(place)

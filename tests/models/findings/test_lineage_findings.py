@@ -12,14 +12,7 @@ from models.privacy.reasons import mask_reason
 from models.scoring.points import Contribution, ScoredEntity
 from schemas.finding import validate_finding
 from tests.worlds.histories import everyday_world, frames_of, history_of
-from tests.worlds.lineage_plants import (
-    EXPORTS,
-    FRONTIER,
-    SCRATCH,
-    reads_after_copies_in_small_parts,
-    reads_the_quantised_variant,
-    reads_where_one_object_was_copied,
-)
+from tests.worlds.lineage_plants import FRONTIER, HELD
 from tests.worlds.masked_people import known
 from tests.worlds.plants import DAY, DETECTOR_OF, SETTINGS, Plant
 
@@ -44,19 +37,13 @@ def finding_of(plant: Plant) -> Any:
     return found
 
 
-@pytest.mark.parametrize(
-    ("plant", "place", "sensitivity", "said"),
-    [
-        (reads_after_copies_in_small_parts, SCRATCH, 5,
-         f"; {SCRATCH} holds content that was copied from {FRONTIER}."),
-        (reads_the_quantised_variant, EXPORTS, 4,
-         f"; {EXPORTS} may hold a copy of {FRONTIER}, by its size."),
-        (reads_where_one_object_was_copied, SCRATCH, None, " a day)."),
-    ],
-)  # fmt: skip
-def test_a_finding_says_what_the_place_holds(
-    plant: Plant, place: str, sensitivity: int | None, said: str
-) -> None:
+@pytest.mark.parametrize(("plant", "place", "logged"), HELD)
+def test_a_finding_says_what_the_place_holds(plant: Plant, place: str, logged: bool | None) -> None:
+    sensitivity, said = {
+        True: (5, f"; {place} holds content that was copied from {FRONTIER}."),
+        False: (4, f"; {place} may hold a copy of {FRONTIER}, by its size."),
+        None: (None, " a day)."),
+    }[logged]
     found = finding_of(plant)
     (asset,) = found.document["exfil"]["assets"]
     assert (asset["id"], asset["sensitivity"]) == (place, sensitivity)
