@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from schemas.formats import FORMATS
-from schemas.tables.values import ZONES
+from schemas.tables.values import LEAST_SHARE, ZONES
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -88,7 +88,7 @@ class Derived:
     ``sensitivity``: 1 to 5, inherited from the origin. ``share``: of the origin that came there, 0
     to 1. ``logged``: a log says that it was copied there; else sizes alone suggest it. ``objects``:
     of the whole origin; ``object_bytes``: bytes of one of them as it lies at the place, packed or
-    not; 0: not known.
+    not; 0: not known. ``least_bytes``: whoever takes fewer bytes at the place takes none of it.
     """
 
     origin: str
@@ -97,6 +97,11 @@ class Derived:
     logged: bool
     objects: float = 0.0
     object_bytes: float = 0.0
+
+    @property
+    def least_bytes(self) -> float:
+        """Bytes of one object, or of LEAST_SHARE of all objects if they are fewer; 0: not known."""
+        return self.object_bytes * min(1.0, LEAST_SHARE * self.objects)
 
 
 @dataclass(frozen=True)

@@ -130,17 +130,19 @@ STEPS = Table(
 LINEAGE = Table(
     name="lineage",
     stage="features",
-    grain="day x place x asset whose content came there x whether a log says so",
+    grain="day x place x asset or place whose content came there x whether a log says so",
     key=("place", "origin", "logged"),
     in_key_order=True,
     columns=(
         Column("day", "date", "day"),
         Column("place", "string", "place of an object store that is no listed asset, as in steps"),
-        Column("origin", "string", "asset_id of the listed asset"),
-        Column("logged", "boolean", "true: a log says that it was copied there; false: an identity "
-               "read half or more of the sensitive asset on the day and the day before it, and "
-               "wrote as many bytes there on the day as the content has, packed 1 to 16 times"),
-        Column("objects", "bigint", "objects copied; else objects written", minimum=0),
+        Column("origin", "string", "asset_id of the listed asset, or another place"),
+        Column("logged", "boolean", "true: a log says that it was copied there on the day; false: "
+               "an identity read half or more of the sensitive asset on the day and the day before "
+               "it, and wrote as many bytes there on the day as the content has, packed 1 to 16 "
+               "times"),
+        Column("objects", "bigint", "objects copied in the 90 days that end with the day, if their "
+               "names are known each once; else objects written on the day", minimum=0),
         Column("bytes", "bigint", "their bytes, estimated where no log has them; null: unknown",
                True, minimum=0),
     ),

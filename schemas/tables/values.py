@@ -70,3 +70,6 @@ SENSITIVE = 4
 """Sensitivity from which an asset is a sensitive one."""
 MANY_PLACES = 3
 """Assets from which on even a mere look at them counts as coming near."""
+LEAST_SHARE = 0.05
+"""Share of an asset, in objects or bytes, from which its copy makes a place sensitive. A single
+object of a checkpoint would else do so for everybody who uses the place."""

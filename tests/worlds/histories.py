@@ -6,7 +6,7 @@ fine as in the real tables. This module depends on no detector.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, timedelta
 from functools import cache
@@ -255,6 +255,7 @@ def history_of(world: World, day: date, frames: Frames | None = None) -> LateHis
     """The detectors' input of a day; ``frames``: made once."""
     made = frames or frames_of(world)
     events, assets, silences = list(world.events), dict(world.assets), list(world.silences)
+    queries, jobs = list(world.queries), list(world.jobs)
     context = context_of(world)
     first = day - timedelta(days=HISTORY_DAYS - 1)
 
@@ -266,12 +267,13 @@ def history_of(world: World, day: date, frames: Frames | None = None) -> LateHis
         made.access,
         cache(lambda: features_of_rows({u: own.access for u, own in made.own.items()}, context)),
         cache(lambda: coverage_of_rows({u: own.objects for u, own in made.own.items()}, context)),
+        lambda users: objects_of(made.own[user] for user in users),
         context,
         day,
         cache(lambda: place_access_frame(events)),
-        list(world.queries),
-        list(world.jobs),
     ).but(
+        api_days=lambda: api_frame(queries, day),
+        job_access=lambda: job_frame(jobs, first, day),
         source_days=lambda: source_frame(logged(), assets, silences),
         rare_acts=lambda: act_frame(logged()),
     )
@@ -282,19 +284,19 @@ def history_from(access: pd.DataFrame, objects: pd.DataFrame, context: Context, 
     """The detectors' input of a day, from rows of ACCESS and OBJECT_ACCESS."""
     features = cache(lambda: features_of(access, context))
     coverage = cache(lambda: coverage_of(objects, context))
+    own = lambda users: objects[objects["user_id"].isin(users)]  # noqa: E731
     places = cache(lambda: place_access_frame([]))
-    return _history(access, features, coverage, context, day, places, (), ())
+    return _history(access, features, coverage, own, context, day, places)
 
 
 def _history(
     access: pd.DataFrame,
     features: Callable[[], Features],
     coverage: Callable[[], pd.DataFrame],
+    objects: Callable[[list[str]], pd.DataFrame],
     context: Context,
     day: date,
     places: Callable[[], pd.DataFrame],
-    queries: Sequence[dict[str, Any]],
-    jobs: Sequence[dict[str, Any]],
 ) -> LateHistory:
     first = day - timedelta(days=HISTORY_DAYS - 1)
 
@@ -323,13 +325,13 @@ def _history(
         coverage=lambda: covered()[covered()["day"] == day].reset_index(drop=True),
         covered=covered,
         first_reads=lambda: covered()[covered()["day"] >= month],
-        api_days=lambda: api_frame(queries, day),
-        job_access=lambda: job_frame(jobs, first, day),
+        api_days=lambda: api_frame([], day),
+        job_access=lambda: job_frame([], first, day),
         source_days=lambda: source_frame([], {}, []),
         rare_acts=lambda: act_frame([]),
         nodes=lambda: graph()[0],
         edges=lambda: graph()[1],
-        context=lambda: with_lineage(context, seen()),
+        context=lambda: with_lineage(context, seen(), lambda users: known(objects(users))),
     )
 
 
@@ -354,6 +356,12 @@ def frames_of(world: World, base: Frames | None = None) -> Frames:
     new = _access({user: rows for user, rows in own.items() if user in changed}).astype(old.dtypes)
     access = pd.concat([old[~old["user_id"].isin(changed)], new])
     return Frames(access.sort_values(["day", *ACCESS.key], ignore_index=True), own)
+
+
+def objects_of(own: Iterable[OwnRows]) -> pd.DataFrame:
+    """Rows of OBJECT_ACCESS of some identities."""
+    rows = [row for each in own for row in each.objects]
+    return pd.DataFrame(rows, columns=OBJECT_ACCESS.column_names)
 
 
 def _access(own: dict[str, OwnRows]) -> pd.DataFrame:

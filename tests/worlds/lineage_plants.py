@@ -5,12 +5,12 @@ from __future__ import annotations
 from datetime import date, timedelta
 from typing import Any
 
-from tests.worlds.histories import CORP, DATACENTER, SHARD_BYTES, World
-from tests.worlds.place_plants import ABROAD, rest
+from tests.worlds.histories import CORP, DATACENTER, HOME, SHARD_BYTES, World
+from tests.worlds.place_plants import ABROAD, allow, rest
 from tests.worlds.scored_day import back
 from tests.worlds.stagings import writes
 
-SCRATCH, EXPORTS = "s3://scratch", "s3://exports"
+SCRATCH, EXPORTS, RESULTS = "s3://scratch", "s3://exports", "s3://results"
 FRONTIER = "ckpt-pretraining-2"
 CONVERTER = "arn:aws:iam::111122223333:role/converter"
 OF_SERVICE: dict[str, Any] = {"kind": "service", "network": DATACENTER}
@@ -91,9 +91,88 @@ def reads_the_artefact_itself(world: World) -> str:
     return READER
 
 
-def copies(world: World, ago: int, user: str, name: str) -> None:
-    world.act(back(ago), user, FRONTIER, "copy", object=name, action="CopyObject",
-              destination=SCRATCH, **OF_SERVICE)  # fmt: skip
+def copied_whole(world: World, ago: int = 4) -> list[str]:
+    """A job of the lab copies the checkpoint into the common bucket; returns its shards."""
+    used_for_weeks(world, SCRATCH)
+    shards = world.shards(FRONTIER)
+    for name in shards:
+        copies(world, ago, "svc-load", name)
+    return shards
+
+
+def takes_the_copy_home(world: World) -> str:
+    """Never comes near the checkpoint itself."""
+    shards = copied_whole(world)
+    world.read(back(0), READER, SCRATCH, shards, 21, network=HOME)
+    return READER
+
+
+def reads_the_copy_and_sends_a_pack(world: World) -> str:
+    """Half of it at the checkpoint and half at its copy; a sixteenth of the bytes leaves."""
+    shards = copied_whole(world)
+    world.read(back(3), READER, FRONTIER, shards[::2], 11)
+    world.read(back(2), READER, SCRATCH, shards[1::2], 11)
+    world.act(back(0), READER, "s3://own", "read", object="pack", network=HOME,
+              size=len(shards) * SHARD_BYTES // 16)  # fmt: skip
+    return READER
+
+
+def has_the_copy_copied(world: World) -> str:
+    """Another job copies the copy to a third bucket, to which the thief comes."""
+    for name in copied_whole(world):
+        copies(world, 3, "svc-backup", name, SCRATCH, RESULTS)
+    world.read(back(0), READER, RESULTS, world.shards(FRONTIER)[:45], 14)
+    return READER
+
+
+def pipeline_reads_the_copy(world: World) -> str:
+    """After a changed workflow CI reads the copy, packed as one file."""
+    world.act(back(3), "u017", "repo-7", "write", action="protected_branch.policy_override")
+    world.read(back(0), "u017", "data-1", ["shard-0001"], 10)
+    world.act(back(0), "svc-ci", SCRATCH, "read", object="f0", size=exported(world), **OF_SERVICE)
+    return "u017"
+
+
+def reads_the_copy_abroad(world: World) -> str:
+    """The checkpoint may be read at home alone; nobody says that of its copy."""
+    allow(world, FRONTIER, "US")
+    world.read(back(0), "u006", SCRATCH, copied_whole(world)[:6], network=ABROAD)
+    return "u006"
+
+
+def opens_the_copy(world: World) -> str:
+    copied_whole(world)
+    world.act(back(0), READER, SCRATCH, "share", action="PutBucketPolicy", object=SCRATCH,
+              destination="public://all")  # fmt: skip
+    return READER
+
+
+def silences_the_log_of_the_copy(world: World) -> str:
+    """Switches off the log of the common bucket, after reading the checkpoint there."""
+    world.read(back(1), READER, SCRATCH, copied_whole(world), 11)
+    world.act(back(0), READER, SCRATCH, "admin", object=SCRATCH, action="PutBucketLogging")
+    return READER
+
+
+def reads_notes_beside_the_copy(world: World) -> str:
+    """No theft: a newcomer to the common bucket, who has nothing to do with the checkpoint."""
+    copied_whole(world)
+    return takes(world, SCRATCH, "notes-28", 9_000)
+
+
+def copies_one_shard_each_day(world: World) -> str:
+    """Somebody tries to make the common bucket look sensitive."""
+    used_for_weeks(world, SCRATCH)
+    for ago in range(28, 0, -1):
+        copies(world, ago, "svc-load", "shard-0000")
+    return takes(world, SCRATCH, "notes-28", 9_000)
+
+
+def copies(
+    world: World, ago: int, user: str, name: str, source: str = FRONTIER, place: str = SCRATCH
+) -> None:
+    world.act(back(ago), user, source, "copy", object=name, action="CopyObject",
+              destination=place, **OF_SERVICE)  # fmt: skip
 
 
 def converts_in_every_way(world: World, last: date) -> None:
@@ -121,6 +200,13 @@ def converts_in_every_way(world: World, last: date) -> None:
         world.act(last, user, place, "write", object="out", size=written)
     for name in world.shards(other)[:9]:
         world.act(last, "both", other, "copy", object=name, destination="s3://both")
+    for ago in (2, 1, 0):
+        for user, names in (("twice", world.shards(other)[ago : ago + 2]), ("one", ["shard-0001"])):
+            for name in names:
+                world.act(last - timedelta(ago), user, other, "copy", object=name, size=ago or None,
+                          destination=f"s3://{user}-daily")  # fmt: skip
+        world.act(last - timedelta(ago), "one", "github://lab/unlisted", "copy", object="x",
+                  destination="s3://code")  # fmt: skip
     world.act(last, "both", "s3://both", "copy", object="x", destination="s3://copy-of-a-copy")
     world.act(last, "both", other, "copy", object="x", destination=one)
 
@@ -129,5 +215,7 @@ HELD = (
     (reads_after_copies_in_small_parts, SCRATCH, True),
     (reads_the_quantised_variant, EXPORTS, False),
     (reads_where_one_object_was_copied, SCRATCH, None),
+    (copies_one_shard_each_day, SCRATCH, None),
+    (has_the_copy_copied, RESULTS, True),
 )
 """Cases, the place of each, and whether a log tells of its content; None: it holds too little."""

@@ -77,7 +77,6 @@ def make_features(tables: StageTables, config: JobConfig, day: date) -> Outcome:
     tables.replace(places, PLACE_DAYS)
     tables.replace(grant_rows(access, day), GRANTS)
     tables.replace(step_rows(access, tables.read(PLACE_ACCESS), listed, day), STEPS)
-    tables.replace(lineage_rows(tables.read(STEPS, day, 1), listed, day), LINEAGE)
     novelty, past = tables.stored(NOVELTY), before(ENTITY_DAYS)
     pairs = pair_rows(access, before(PAIRS), tables.stored(ASSET_DAYS), novelty, past, listed, day)
     tables.replace(pairs, PAIRS)
@@ -86,6 +85,8 @@ def make_features(tables: StageTables, config: JobConfig, day: date) -> Outcome:
     entities = entity_rows(access, two_days, tables.stored(PAIRS), week, novelty, past, listed, day)
     tables.replace(entities, ENTITY_DAYS)
     reads = tables.read(OBJECT_ACCESS, day, HISTORY_DAYS - 1)
+    steps = tables.read(STEPS, day, HISTORY_DAYS - 1)
+    tables.replace(lineage_rows(steps, reads, listed, day), LINEAGE)
     with staging_folder(config.storage) as scratch:
 
         def stored(frame: DataFrame, name: str) -> DataFrame:

@@ -1,43 +1,89 @@
-"""Rows of ``lineage``: to which places content of listed assets came on the day."""
+"""Rows of ``lineage``: what came to which places by the copies and conversions of the day."""
 
 from __future__ import annotations
 
 from datetime import date
 from typing import TYPE_CHECKING
 
-from schemas.tables.values import MOST_COMPRESSION, SLACK
+from jobs.stages.features.coverage import SHOWN_SIZE
+from schemas.tables.values import MOST_COMPRESSION, SLACK, STORES
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame
 
 LEAST_READ = 0.5
 """Share of a sensitive asset that an identity has to read before its output may be a copy."""
+STORED = " or ".join(f"startswith(source, '{store}')" for store in STORES)
 SUMS = ("cast(sum(objects) as bigint) as objects", "cast(sum(bytes) as bigint) as bytes")
 
 
-def lineage_rows(steps: DataFrame, listed: DataFrame, day: date) -> DataFrame:
+def lineage_rows(steps: DataFrame, reads: DataFrame, listed: DataFrame, day: date) -> DataFrame:
     """``lineage`` of the day.
 
-    ``steps``: its rows of the day and the day before, because a job may run over midnight;
+    ``steps``, ``reads``: ``steps`` and ``object_access`` of the 90 days that end with the day;
     ``listed``: the listed assets with ``all_objects`` and ``all_bytes``. What comes to a listed
     asset has the asset's own sensitivity, and no row.
     """
     from pyspark.sql.functions import expr
 
-    names = listed.select("asset_id")
-    staged = steps.where(f"step = 'stage' and day = date'{day}'").join(
-        names.withColumnRenamed("asset_id", "place"), "place", "left_anti"
+    staged = steps.where("step = 'stage'").join(
+        listed.selectExpr("asset_id as place"), "place", "left_anti"
     )
-    copied = staged.where("source <> ''").join(
-        names.withColumnRenamed("asset_id", "source"), "source", "left_semi"
-    )
-    fitting = _fitting(staged.where("source = ''"), _contents(steps, listed))
-    return (
-        copied.selectExpr("place", "source as origin", "true as logged", "objects", "bytes")
-        .unionByName(fitting)
+    # A job may run over midnight.
+    near = steps.where(f"day >= date_sub(date'{day}', 1)")
+    written = staged.where(f"source = '' and day = date'{day}'")
+    fitting = (
+        _fitting(written, _contents(near, listed))
         .groupBy("place", "origin", "logged")
         .agg(*map(expr, SUMS))
-        .selectExpr(f"date'{day}' as day", "place", "origin", "logged", "objects", "bytes")
+    )
+    copied = _copied(staged.where("source not in ('', place)"), reads, listed, day)
+    return copied.unionByName(fitting).selectExpr(
+        f"date'{day}' as day", "place", "origin", "logged", "objects", "bytes"
+    )
+
+
+def _copied(copies: DataFrame, reads: DataFrame, listed: DataFrame, day: date) -> DataFrame:
+    """What came to each place by copies of the 90 days, from each source of a copy of the day.
+
+    Sources are listed assets and places of object stores. Of an asset whose objects are followed no
+    more came than what the copiers touched of it on the days of their copies, each object once. So
+    the same object, copied each day, is one object. Who also reads others then hides that; the
+    amounts are never too low.
+    """
+    from pyspark.sql.functions import expr
+
+    pair = ["place", "source"]
+    sizes = listed.selectExpr(
+        "asset_id as source", "true as named", "all_bytes / all_objects as mean"
+    )
+    today = copies.where(f"day = date'{day}'").select(*pair).distinct()
+    all_days = (
+        copies.join(today, pair, "left_semi")
+        .join(sizes, "source", "left")
+        .where(f"named or {STORED}")
+    )
+    touched = reads.selectExpr(
+        "day", "user_id", "asset_id as source", "object", f"{SHOWN_SIZE} as size"
+    )
+    objects = (
+        all_days.join(touched, ["day", "user_id", "source"])
+        .groupBy(*pair, "object")
+        .agg(expr("max(coalesce(size, mean)) as size"))
+        .groupBy(*pair)
+        .agg(expr("count(*) as known"), expr("cast(round(sum(size)) as bigint) as known_bytes"))
+    )
+    return (
+        all_days.groupBy(*pair)
+        .agg(*map(expr, SUMS))
+        .join(objects, pair, "left")
+        .selectExpr(
+            "place",
+            "source as origin",
+            "true as logged",
+            "least(objects, coalesce(known, objects)) as objects",
+            "least(coalesce(bytes, known_bytes), coalesce(known_bytes, bytes)) as bytes",
+        )
     )
 
 

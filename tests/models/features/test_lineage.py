@@ -10,10 +10,11 @@ import pandas as pd
 import pytest
 
 from models.features.assets import sensitivities, sensitivity_shares
-from models.features.lineage import LEAST_SHARE, derive
+from models.features.lineage import MOST_HOPS, derive
 from models.features.takings import sized_objects
 from schemas.context import Context, Derived
 from schemas.tables.features import LINEAGE
+from schemas.tables.values import LEAST_SHARE
 from tests.worlds.contexts import context_of
 from tests.worlds.histories import SHARD_BYTES, everyday_world, history_of
 from tests.worlds.lineage_plants import EXPORTS, FRONTIER, HELD, SCRATCH
@@ -59,10 +60,59 @@ def test_a_size_that_fits_is_less_sure(context: Context) -> None:
 
 @pytest.mark.parametrize(("parts", "known"), [(3, False), (4, True), (30, True)])
 def test_small_parts_count_together(parts: int, known: bool, context: Context) -> None:
-    days = [row(objects=1, day=DAY - timedelta(days=ago)) for ago in range(parts)]
+    """A row has the objects of 90 days."""
+    days = [row(objects=parts - ago, day=DAY - timedelta(days=ago)) for ago in range(parts)]
     found = derived(context, *days)
     assert (parts / SHARDS >= LEAST_SHARE) is known is (SCRATCH in found)
     assert not known or found[SCRATCH].share == pytest.approx(parts / SHARDS)
+
+
+def moved(source: str, place: str, objects: int = SHARDS, **changed: Any) -> dict[str, Any]:
+    """A row of LINEAGE about a copy of a place."""
+    return row(source, objects, place=place, **changed)
+
+
+def test_content_is_followed_from_place_to_place(context: Context) -> None:
+    chain = [moved(f"s3://{n}", f"s3://{n + 1}") for n in range(3)]
+    found = derived(context, row(place="s3://0"), *chain)
+    assert found == dict.fromkeys([f"s3://{n}" for n in range(4)], found["s3://0"])
+    fits = row(objects=4, bytes=640, logged=False, place="s3://0")
+    assert {of.sensitivity for of in derived(context, fits, *chain).values()} == {3.5}
+
+
+def test_no_more_comes_on_than_was_there_or_was_copied(context: Context) -> None:
+    half = row(objects=SHARDS // 2)
+    assert derived(context, half, moved(SCRATCH, EXPORTS))[EXPORTS].share == 0.5
+    assert derived(context, half, moved(SCRATCH, EXPORTS, 16))[EXPORTS].share == 0.25
+    assert EXPORTS not in derived(context, half, moved(SCRATCH, EXPORTS, 900, bytes=9_000))
+    packed = row(objects=1, bytes=640, logged=False)
+    assert derived(context, packed, moved(SCRATCH, EXPORTS, 1))[EXPORTS].share == 1.0
+    assert EXPORTS not in derived(context, packed, moved(SCRATCH, EXPORTS, 1, bytes=20))
+
+
+def test_what_was_split_over_places_comes_together(context: Context) -> None:
+    parts = [row(objects=3, place=f"s3://{n}") for n in range(4)]
+    found = derived(context, *parts, *(moved(f"s3://{n}", EXPORTS, 3) for n in range(4)))
+    assert {place: of.share for place, of in found.items()} == {EXPORTS: 12 / SHARDS}
+
+
+def test_places_that_copy_each_other_gain_nothing(context: Context) -> None:
+    names = [f"s3://{n}" for n in range(6)]
+    mesh = [moved(one, two) for one in names for two in names if one != two]
+    assert derived(context, row(objects=3, place=names[0]), *mesh) == {}
+    found = derived(context, row(objects=4, place=names[0]), *mesh)
+    assert {place: of.share for place, of in found.items()} == dict.fromkeys(names, 4 / SHARDS)
+
+
+def test_a_copy_has_nothing_that_came_later(context: Context) -> None:
+    old = moved(SCRATCH, EXPORTS, day=DAY - timedelta(days=2))
+    assert EXPORTS not in derived(context, row(), old)
+    assert EXPORTS in derived(context, row(), old, moved(SCRATCH, EXPORTS))
+
+
+def test_the_chain_ends_somewhere(context: Context) -> None:
+    chain = [moved(f"s3://{n}", f"s3://{n + 1}") for n in range(20)]
+    assert len(derived(context, row(place="s3://0"), *chain)) == 1 + MOST_HOPS
 
 
 def test_bytes_count_where_objects_are_few(context: Context) -> None:

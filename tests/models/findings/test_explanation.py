@@ -332,14 +332,14 @@ def store_features(
     from tests.worlds.lineage import lineage_of
 
     near = DAY - timedelta(days=1)
+    objects = histories.objects_of(frames.own.values())
     features = features_of(frames[0], history.context)
     tables = ((ACCESS, frames[0]), (PLACE_ACCESS, history.place_access),
               (PLACE_DAYS, history.place_days), (COVERAGE, history.coverage),
               (ASSET_DAYS, features.asset_days), (NOVELTY, features.novelty),
               (PAIRS, features.pairs), (ENTITY_DAYS, features.entity_days),
               (GRANTS, history.grants), (STEPS, history.steps),
-              (LINEAGE, lineage_of(history.steps, history.context)), (API_DAYS, history.api_days),
-              (JOB_ACCESS, history.job_access),
+              (LINEAGE, lineage_of(history.steps, objects, history.context)),
               (API_DAYS, history.api_days), (JOB_ACCESS, history.job_access),
               (SOURCE_DAYS, history.source_days), (RARE_ACTS, history.rare_acts),
               (GRAPH_NODES, history.nodes), (GRAPH_EDGES, history.edges))  # fmt: skip

@@ -201,7 +201,7 @@ def test_tables_are_those_made_in_plain_python(
     places = place_days_of(made.places, context_of(world), made.days)
     steps = steps_of(made.access, made.places, context_of(world))
     made_apart = {COVERAGE.name: coverage, PLACE_DAYS.name: places, STEPS.name: steps,
-                  LINEAGE.name: lineage_of(steps, context_of(world))}  # fmt: skip
+                  LINEAGE.name: lineage_of(steps, made.objects, context_of(world))}  # fmt: skip
     for table in TABLES:
         rows = made_apart[table.name] if table.name in made_apart else getattr(expected, table.name)
         found = stored_frame(made.config.storage, table, made.days[-1], DAYS)
