@@ -158,6 +158,7 @@ def rank_entities(
     """
     from models.detectors import describe, detector_names
     from models.features.people import teams, tenure_days
+    from models.features.sensitivity import other_takings
     from models.scoring.circumstances import gather
     from models.scoring.common_causes import colleagues_alike
     from models.scoring.points import score_entities
@@ -177,7 +178,7 @@ def rank_entities(
     named = set(today.loc[today["chosen_names"] > 0, "user_id"])
     most_p = config.scoring.evidence_p
     alike = colleagues_alike(signals, teams(history.context), named, most_p)
-    facts = replace(facts, alike=alike)
+    facts = replace(facts, alike=alike, other=other_takings(history))
     scored = score_entities(signals, shown, entries, facts)
     return ranked_for_review(scored)[: KEPT_PER_BUDGET * config.alert_budget]
 

@@ -10,9 +10,9 @@ import pandas as pd
 from models.detectors.settings import DetectorSettings
 from models.detectors.signal import Signal
 from models.features.api import ApiAmounts, api_amounts, by_volume, doublings, usual_amount
-from models.features.assets import leading_assets
 from models.features.novelty import trust_after
 from models.features.rows import Floats, active_entities, each_row, recent
+from models.features.sensitivity import leading_assets
 from models.features.settings import Number, Whole
 from models.reasons.parts import Amount, Assets, Count
 from models.reasons.reason import Reason
@@ -61,7 +61,7 @@ def score(history: History, settings: ApiExtractionSettings) -> list[Signal]:
     # Rows of older versions have no number of prompts.
     today[list(TELLING)] = today[list(TELLING)].apply(pd.to_numeric).fillna(0.0)
     today["amount"] = today[list(TELLING)].sum(axis=1) + 1e-6 * today["requests"]
-    assets = leading_assets(today, "amount", history.context)
+    assets = leading_assets(today, "amount", history)
     place = {user: number for number, user in enumerate(table.users)}
     found = []
     for user, kind in each_row(active):

@@ -9,10 +9,11 @@ import pandas as pd
 
 from models.detectors.settings import DetectorSettings
 from models.detectors.signal import Signal
-from models.features.assets import EVIDENCE_ASSETS, sensitivity_shares
+from models.features.assets import EVIDENCE_ASSETS
 from models.features.novelty import trust_after
 from models.features.people import teams
 from models.features.rows import active_entities, each_row, log_days, recent
+from models.features.sensitivity import sensitivity_shares
 from models.features.settings import Number, Whole
 from models.reasons.parts import Amount, Assets, Count
 from models.reasons.reason import Reason
@@ -107,6 +108,6 @@ def _surprises(
     size = np.log2(1 + found["count"]) / np.log2(1 + settings.usual_sessions)
     size = np.clip(size, 0.5, 2.0)
     surprise = -np.log10(found["odds"].to_numpy(dtype=np.float64))
-    shares = sensitivity_shares(found["asset_id"], history.context)
+    shares = sensitivity_shares(found, history)
     found["surprise"] = np.minimum(surprise, settings.surprise_cap) * size * shares
     return found.sort_values(["user_id", "surprise", "asset_id"], ascending=[True, False, True])

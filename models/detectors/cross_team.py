@@ -8,9 +8,10 @@ import numpy as np
 
 from models.detectors.settings import DetectorSettings
 from models.detectors.signal import Signal
-from models.features.assets import EVIDENCE_ASSETS, sensitivity_shares
+from models.features.assets import EVIDENCE_ASSETS
 from models.features.novelty import trust_after
 from models.features.rows import active_entities, each_part, each_row, log_days
+from models.features.sensitivity import sensitivity_shares
 from models.features.settings import Number, Whole
 from models.features.takings import whole_objects
 from models.features.team_distance import Nearness, far_takings
@@ -53,7 +54,7 @@ def score(history: History, settings: CrossTeamSettings) -> list[Signal]:
     rows = far_takings(history, Nearness(float(settings.near_mates), float(settings.near_work)))
     rows["value"] = (
         rows["distance"].to_numpy(dtype=np.float64)
-        * sensitivity_shares(rows["asset_id"], history.context) ** 2
+        * sensitivity_shares(rows, history) ** 2
         * np.log2(1 + rows["objects"].to_numpy(dtype=np.float64))
         * float(trust_after(log_days(history), settings.settle_days))
     )

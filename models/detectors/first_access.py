@@ -10,11 +10,12 @@ import pandas as pd
 
 from models.detectors.settings import DetectorSettings
 from models.detectors.signal import Signal
-from models.features.assets import EVIDENCE_ASSETS, listed_assets, sensitivity_shares
+from models.features.assets import EVIDENCE_ASSETS, listed_assets, owner_teams
 from models.features.job_readings import own_readings
 from models.features.novelty import novelty_habit, trust_after
 from models.features.people import settled_days, teams
 from models.features.rows import active_entities, each_part, each_row, log_days
+from models.features.sensitivity import sensitivity_shares
 from models.features.settings import Number, Whole
 from models.reasons.parts import Amount, Assets, Likelihood
 from models.reasons.reason import Reason
@@ -111,7 +112,7 @@ def _surprises(
     born = first.map(lambda seen: (history.day - seen).days)
     content = today[today["content"].astype(bool)]
     touched = set(zip(content["user_id"], content["asset_id"], strict=True))
-    declared, owners = teams(history.context), facts["owner_team"].to_dict()
+    declared, owners = teams(history.context), owner_teams(history.context)
     colleagues = _team_readers(history, edges, declared)
     shared, of_team = settings.shared_today, settings.own_team
     of_sibling, of_look = settings.known_sibling, settings.look_only
@@ -125,7 +126,7 @@ def _surprises(
     young = edges["asset_id"].map(born).fillna(0).to_numpy() < settings.young_days
     odds = np.clip(edges["probability"].to_numpy(dtype=np.float64), 1e-9, 1.0)
     surprise = np.minimum(-np.log10(odds), settings.surprise_cap)
-    surprise = surprise * np.array(factors) * sensitivity_shares(edges["asset_id"], history.context)
+    surprise = surprise * np.array(factors) * sensitivity_shares(edges, history)
     # Of an asset that nobody touched before, the graph can say little.
     surprise = np.where(young, surprise * settings.young_asset, surprise)
     return edges.assign(surprise=surprise)[["user_id", "asset_id", "probability", "surprise"]]

@@ -19,12 +19,12 @@ from models.features.assets import (
     EVIDENCE_ASSETS,
     assets_below,
     listed_assets,
-    sensitivity_shares,
 )
 from models.features.grants import links_given, used_grants
 from models.features.novelty import trust_after
 from models.features.places import OwnPlaces, gifts, own_places
 from models.features.rows import Floats, active_or_in, each_row, log_days
+from models.features.sensitivity import sensitivity_shares
 from models.features.settings import Number, Texts, Whole
 from models.features.takings import leader_of, sensitive_of_week
 from models.reasons.parts import Amount, Assets, Count, Destinations, Identities
@@ -100,7 +100,7 @@ def score(history: History, settings: ForeignCopySettings) -> list[Signal]:
 
 def _weigh(history: History, rows: pd.DataFrame) -> Floats:
     """log2(1 + ``amount``) × sensitivity ÷ 5 × ``strange`` of each row."""
-    shares = sensitivity_shares(rows["asset_id"], history.context)
+    shares = sensitivity_shares(rows, history)
     amount = rows["amount"].to_numpy(dtype=np.float64)
     value: Floats = np.log2(1 + amount) * shares * rows["strange"].to_numpy(dtype=np.float64)
     return value
@@ -131,14 +131,19 @@ def _strangeness(today: pd.DataFrame, strange: _Strangeness) -> list[float]:
 
 
 def _opened(history: History, worst: pd.DataFrame) -> Rows:
-    """Copies and shares; what opens a container opens every listed asset below it."""
-    sizes = listed_assets(history.context)["objects"].to_dict()
+    """Copies and shares; what opens a container opens what it holds of every listed asset."""
+    derived = history.context.derived
+    sizes: dict[Any, float] = {place: of.share * of.objects for place, of in derived.items()}
+    sizes |= listed_assets(history.context)["objects"].to_dict()
     written = history.assets["written"].to_dict()
     rows: Rows = []
     for row in worst.to_dict("records"):
         container = str(row["asset_id"])
         row |= {"evidence": container, "amount": max(1.0, float(row["objects"]))}
-        below = assets_below(container, history.context) if row["action_class"] == "share" else ()
+        below: tuple[str, ...] = ()
+        if row["action_class"] == "share":
+            copies = (container,) if container in derived else ()
+            below = (*assets_below(container, history.context), *copies)
         rows += [
             row | {"asset_id": asset, "amount": _size(sizes.get(asset), written.get(asset))}
             for asset in below
@@ -154,7 +159,8 @@ def _size(listed: float | None, written: float | None) -> float:
 def _written(history: History, worst: pd.DataFrame) -> Rows:
     """Sensitive assets read in the week that ends with the day, by those who write elsewhere.
 
-    Content can be packed before it is written, so its size is the size of what was read.
+    Content can be packed before it is written, so its size is the size of what was read. What was
+    read at the place itself came from nowhere else.
     """
     read = sensitive_of_week(history)
     amounts = read[read["user_id"].isin(worst["user_id"])]
@@ -163,7 +169,11 @@ def _written(history: History, worst: pd.DataFrame) -> Rows:
     rows = amounts.rename(columns={"objects": "amount"}).merge(
         place.drop(columns=["asset_id"]), on="user_id"
     )
-    return [{**row, "evidence": row["asset_id"]} for row in rows.to_dict("records")]
+    return [
+        {**row, "evidence": row["asset_id"]}
+        for row in rows.to_dict("records")
+        if row["asset_id"] != str(row["to"]).partition("#")[0]
+    ]
 
 
 def _linked(history: History, strange: _Strangeness, settings: ForeignCopySettings) -> Rows:

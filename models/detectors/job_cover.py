@@ -9,11 +9,12 @@ import pandas as pd
 
 from models.detectors.settings import DetectorSettings
 from models.detectors.signal import Signal
-from models.features.assets import EVIDENCE_ASSETS, listed_assets, sensitivity_shares
+from models.features.assets import EVIDENCE_ASSETS, owner_teams
 from models.features.job_readings import job_readings
 from models.features.novelty import trust_after
 from models.features.people import teams
 from models.features.rows import Floats, active_or_in, each_part, each_row, log_days
+from models.features.sensitivity import sensitivity_shares
 from models.features.settings import Number, Whole
 from models.features.takings import whole_objects
 from models.reasons.parts import Amount, Assets, Count, Identities, Word
@@ -80,7 +81,7 @@ def score(history: History, settings: JobCoverSettings) -> list[Signal]:
 
 def _values(history: History, rows: pd.DataFrame, settings: JobCoverSettings) -> Floats:
     declared = teams(history.context)
-    owners = listed_assets(history.context)["owner_team"].to_dict()
+    owners = owner_teams(history.context)
     owned = np.array(
         [
             bool(declared.get(user)) and declared.get(user) == owners.get(asset)
@@ -101,7 +102,7 @@ def _values(history: History, rows: pd.DataFrame, settings: JobCoverSettings) ->
         * np.where(owned, settings.own_team, 1.0)
         * float(trust_after(log_days(history), settings.settle_days))
     )  # fmt: skip
-    weight = sensitivity_shares(rows["asset_id"], history.context) ** 2
+    weight = sensitivity_shares(rows.assign(user_id=rows["role"]), history) ** 2
     amount = np.log2(1 + rows["objects"].to_numpy(dtype=np.float64))
     sure = certainty.fillna(1.0).to_numpy(dtype=np.float64) / rows["candidates"].to_numpy()
     values: Floats = weight * amount * strange * sure

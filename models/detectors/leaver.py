@@ -9,10 +9,11 @@ import numpy as np
 
 from models.detectors.settings import DetectorSettings
 from models.detectors.signal import Signal
-from models.features.assets import EVIDENCE_ASSETS, repositories, sensitivity_shares
+from models.features.assets import EVIDENCE_ASSETS, repositories
 from models.features.coverage import measure_coverage, read_today
 from models.features.people import leaving
 from models.features.rows import active_entities, each_group, each_row, recent
+from models.features.sensitivity import sensitivity_shares
 from models.features.settings import Number, Whole
 from models.reasons.parts import Amount, Assets, Count, Share
 from models.reasons.reason import Reason
@@ -65,7 +66,7 @@ def _artefacts(history: History, leavers: set[str]) -> dict[str, Found]:
     if today.empty:
         return {}
     cover = measure_coverage(today, history, DAYS)
-    weight = sensitivity_shares(cover["asset_id"], history.context)
+    weight = sensitivity_shares(cover, history)
     cover["value"] = weight * (cover["share"] + cover["fresh"]) / 2
     found = {}
     for user, part in each_group(cover, "user_id"):

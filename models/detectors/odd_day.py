@@ -9,9 +9,10 @@ import pandas as pd
 
 from models.detectors.settings import DetectorSettings
 from models.detectors.signal import Signal
-from models.features.assets import EVIDENCE_ASSETS, leading_assets
+from models.features.assets import EVIDENCE_ASSETS
 from models.features.baselines import row_quantile
 from models.features.rows import Codes, Floats, active_entities, explode, recent
+from models.features.sensitivity import leading_assets
 from models.features.settings import Whole
 from models.reasons.parts import WORDS, Word
 from models.reasons.reason import Reason, Series
@@ -63,7 +64,7 @@ def score(history: History, settings: OddDaySettings) -> list[Signal]:
     kinds = active.set_index("user_id")["user_kind"]
     days["kind"] = days["user_id"].map(kinds)
     today = recent(history.pairs, history.day, ["user_id", "asset_id", "events"], 1)
-    assets = leading_assets(today, "events", history.context, EVIDENCE_ASSETS)
+    assets = leading_assets(today, "events", history, EVIDENCE_ASSETS)
     found: list[Signal] = []
     for _, part in days.groupby("kind"):
         past, today = part[part["ago"] > 0], part[part["ago"] == 0]

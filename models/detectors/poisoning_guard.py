@@ -9,8 +9,8 @@ import numpy as np
 
 from models.detectors.settings import DetectorSettings
 from models.detectors.signal import Signal
-from models.features.assets import leading_assets
 from models.features.rows import Floats, active_entities, recent
+from models.features.sensitivity import leading_assets
 from models.features.settings import Number, Whole
 from models.features.volumes import WEEK_DAYS
 from models.reasons.parts import Amount
@@ -70,7 +70,7 @@ def score(history: History, settings: PoisoningGuardSettings) -> list[Signal]:
         expected.append(np.expm1(usual) * little)
     columns = ["user_id", "asset_id", "taken", "objects"]
     week = recent(history.pairs, history.day, columns, WEEK_DAYS)
-    assets = leading_assets(week[week["taken"].astype(bool)], "objects", history.context)
+    assets = leading_assets(week[week["taken"].astype(bool)], "objects", history)
     best = np.argmax(np.column_stack(scores), axis=1)
     result: list[Signal] = []
     for number, (user, kind) in enumerate(zip(users, active["user_kind"], strict=True)):

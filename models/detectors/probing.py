@@ -9,9 +9,9 @@ import numpy as np
 from models.detectors.settings import DetectorSettings
 from models.detectors.signal import Signal
 from models.features.api import ApiAmounts, api_amounts, by_volume, doublings, usual_amount
-from models.features.assets import leading_assets
 from models.features.novelty import trust_after
 from models.features.rows import Floats, active_entities, each_row, recent
+from models.features.sensitivity import leading_assets
 from models.features.settings import Number, Whole
 from models.reasons.parts import Count
 from models.reasons.reason import Reason
@@ -53,7 +53,7 @@ def score(history: History, settings: ProbingSettings) -> list[Signal]:
     columns = ["user_id", "asset_id", "requests", "refused", "failures"]
     today = recent(history.api_days, history.day, columns, 1)
     today["amount"] = today["refused"] + today["failures"] + 1e-6 * today["requests"]
-    assets = leading_assets(today, "amount", history.context)
+    assets = leading_assets(today, "amount", history)
     place = {user: number for number, user in enumerate(table.users)}
     found = []
     for user, kind in each_row(active):

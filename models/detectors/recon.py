@@ -9,10 +9,10 @@ import pandas as pd
 
 from models.detectors.settings import DetectorSettings
 from models.detectors.signal import Signal
-from models.features.assets import leading_assets
 from models.features.baselines import measure_baseline
 from models.features.novelty import neighbours
 from models.features.rows import Floats, active_entities, recent
+from models.features.sensitivity import leading_assets
 from models.features.settings import Whole
 from models.features.volumes import WEEK_DAYS
 from models.reasons.parts import Amount, Count
@@ -79,8 +79,8 @@ def _describe(
     looked = today[today["looked"].astype(bool)]
     refused = today[today["failures"] > 0]
     assets = (
-        leading_assets(looked.assign(one=1.0), "one", history.context),
-        leading_assets(refused, "failures", history.context),
+        leading_assets(looked.assign(one=1.0), "one", history),
+        leading_assets(refused, "failures", history),
     )
     failures = refused.groupby("user_id")["failures"].sum()
     found: list[Signal] = []

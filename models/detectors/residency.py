@@ -9,8 +9,9 @@ import pandas as pd
 
 from models.detectors.settings import DetectorSettings
 from models.detectors.signal import Signal
-from models.features.assets import EVIDENCE_ASSETS, listed_assets, sensitivity_shares
+from models.features.assets import EVIDENCE_ASSETS, listed_assets
 from models.features.rows import active_entities, each_row, recent
+from models.features.sensitivity import are_other, sensitivity_shares
 from models.features.settings import Number, Whole
 from models.reasons.parts import Amount, Assets, Networks
 from models.reasons.reason import Reason
@@ -39,7 +40,7 @@ def score(history: History, settings: ResidencySettings) -> list[Signal]:
     if active.empty:
         return []
     found = _violations(history)
-    shares = sensitivity_shares(found["asset_id"], history.context)
+    shares = sensitivity_shares(found, history)
     amount = np.log2(1 + found["objects"].to_numpy(dtype=np.float64))
     found["value"] = (settings.of_look + amount) * shares
     order = ["user_id", "value", "asset_id", "place"]
@@ -49,20 +50,26 @@ def score(history: History, settings: ResidencySettings) -> list[Signal]:
 
 
 def _violations(history: History) -> pd.DataFrame:
-    """Successful rows of ``place_access`` from countries that their asset does not allow."""
+    """Successful rows of ``place_access`` from countries that their asset does not allow.
+
+    A place that holds content of an asset allows the countries of the asset.
+    """
     columns = ["user_id", "place", "zone", "country", "asset_id", "events", "failures", "objects"]
     rows = recent(history.place_access, history.day, columns, 1)
     allowed = listed_assets(history.context)["allowed_countries"]
+    copies = {place: of.origin for place, of in history.context.derived.items()}
     bounded = {
         str(asset): {str(country).upper() for country in countries}
         for asset, countries in allowed.items()
         if len(countries)
     }
+    bounded |= {place: bounded[origin] for place, origin in copies.items() if origin in bounded}
     rows = rows[
         (rows["events"] > rows["failures"])
         & rows["country"].notna()
         & ~rows["zone"].isin(ELSEWHERE_ZONES)
         & rows["asset_id"].isin(list(bounded))
+        & ~are_other(rows, history)
     ].reset_index(drop=True)
     outside = [
         str(country).upper() not in bounded[asset]

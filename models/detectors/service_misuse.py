@@ -9,9 +9,10 @@ import pandas as pd
 
 from models.detectors.settings import DetectorSettings
 from models.detectors.signal import Signal
-from models.features.assets import EVIDENCE_ASSETS, sensitivity_shares
+from models.features.assets import EVIDENCE_ASSETS
 from models.features.novelty import novelty_habit
 from models.features.rows import Floats, active_entities, each_group, explode, recent
+from models.features.sensitivity import sensitivity_shares
 from models.features.settings import Number, Whole
 from models.reasons.parts import (
     Actions,
@@ -81,7 +82,7 @@ def score(history: History, settings: ServiceMisuseSettings) -> list[Signal]:
     for kind, found in surprises.items():
         emphasis = _emphasis(kind, found["value"], settings)
         if kind == "asset":
-            emphasis = emphasis * sensitivity_shares(found["value"], history.context)
+            emphasis = emphasis * sensitivity_shares(found.assign(asset_id=found["value"]), history)
         found = found.assign(surprise=found["surprise"] * emphasis)
         found = found.sort_values(["user_id", "surprise", "value"], ascending=[True, False, True])
         top = found.drop_duplicates("user_id").set_index("user_id")["surprise"]
@@ -189,7 +190,7 @@ def _strange_assets(history: History, days: pd.Series) -> dict[str, list[str]]:
         keys = pd.MultiIndex.from_arrays([users[place], values])
         np.maximum.at(strange, place, found.reindex(keys).fillna(0.0).to_numpy())
     today = rows[["user_id", "asset_id"]].assign(
-        strange=strange * sensitivity_shares(rows["asset_id"], history.context)
+        strange=strange * sensitivity_shares(rows, history)
     )
     today = today.sort_values(["user_id", "strange", "asset_id"], ascending=[True, False, True])
     today = today.drop_duplicates(["user_id", "asset_id"])

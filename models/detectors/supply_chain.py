@@ -9,7 +9,7 @@ import pandas as pd
 
 from models.detectors.settings import DetectorSettings
 from models.detectors.signal import Signal
-from models.features.assets import EVIDENCE_ASSETS, listed_assets, repositories, sensitivity_shares
+from models.features.assets import EVIDENCE_ASSETS, repositories
 from models.features.build_ties import (
     BROAD_TIES,
     build_changes,
@@ -19,11 +19,12 @@ from models.features.build_ties import (
 )
 from models.features.novelty import trust_after
 from models.features.rows import active_entities, each_row, log_days
+from models.features.sensitivity import are_sensitive, sensitivity_shares
 from models.features.settings import Number, Whole
-from models.features.takings import whole_objects
+from models.features.takings import sized_objects, whole_objects
 from models.reasons.parts import Amount, Assets, Count, Identities, Word
 from models.reasons.reason import Reason
-from schemas.tables.values import SENSITIVE, TAKE_CLASSES
+from schemas.tables.values import TAKE_CLASSES
 
 if TYPE_CHECKING:
     from models.features.history import History
@@ -92,11 +93,9 @@ def _found(history: History, settings: SupplyChainSettings) -> pd.DataFrame:
     )
     rows = reads.merge(ties, left_on="user_id", right_on="builder").reset_index(drop=True)
     rows["family"] = family_of(history, rows["asset_id"])
-    listed = listed_assets(history.context)["sensitivity"] >= SENSITIVE
-    sensitive = rows["asset_id"].isin(listed[listed].index).to_numpy()
-    weight = sensitivity_shares(rows["asset_id"], history.context) ** 2
+    weight = sensitivity_shares(rows, history) ** 2
     rows["value"] = (
-        np.where(sensitive, weight, float(settings.secrets))
+        np.where(are_sensitive(rows, history), weight, float(settings.secrets))
         * np.log2(1 + rows["objects"].to_numpy(dtype=np.float64))
         * new_to_builder(history, rows[["user_id", "asset_id", "objects", "family", "ago"]])
         * rows["sure"].to_numpy(dtype=np.float64)
@@ -112,7 +111,8 @@ def _found(history: History, settings: SupplyChainSettings) -> pd.DataFrame:
 def _reads(history: History) -> pd.DataFrame:
     """``user_id``, ``asset_id``, ``objects`` that no people took today: sensitive, or secrets.
 
-    Without repositories, which build identities fetch all day.
+    A place that holds content of a sensitive asset counts by size. Without repositories, which
+    build identities fetch all day.
     """
     rows = history.access
     rows = rows[
@@ -122,11 +122,11 @@ def _reads(history: History) -> pd.DataFrame:
         & (rows["events"] > rows["failures"])
         & rows["user_id"].isin(set(active_entities(history)["user_id"]))
     ]
-    listed = listed_assets(history.context)["sensitivity"] >= SENSITIVE
     secret = [any(part in asset for part in SECRETS) for asset in rows["asset_id"].astype(str)]
-    rows = rows[rows["asset_id"].isin(listed[listed].index) | np.array(secret, dtype=bool)]
+    rows = rows[are_sensitive(rows, history) | np.array(secret, dtype=bool)]
     rows = rows[~rows["asset_id"].isin(repositories(rows["asset_id"].unique(), history.context))]
-    return rows.groupby(["user_id", "asset_id"])["objects"].sum().reset_index()
+    read = pd.DataFrame(rows.groupby(["user_id", "asset_id"])["objects"].sum()).reset_index()
+    return read.assign(objects=sized_objects(history, read))
 
 
 def _signal(user: str, kind: str, mine: pd.DataFrame) -> Signal:

@@ -13,9 +13,8 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from models.features.memory import remembered
-from models.features.rows import Floats
 from schemas.context import MANIFEST_KINDS
-from schemas.tables.values import REPOSITORY_SCHEMES
+from schemas.tables.values import REPOSITORY_SCHEMES, SENSITIVE
 
 if TYPE_CHECKING:
     from schemas.context import Context
@@ -106,10 +105,21 @@ def sensitivities(context: Context) -> dict[str, float]:
     return inherited | {str(asset): float(value) for asset, value in rows.items()}
 
 
-def sensitivity_shares(assets: Iterable[Any], context: Context) -> Floats:
-    """Sensitivity ÷ 5 of each asset, 0.2 to 1."""
-    known = sensitivities(context)
-    return np.array([known.get(a, UNKNOWN_SENSITIVITY) for a in assets], dtype=np.float64) / 5
+@remembered
+def sensitive_assets(context: Context) -> frozenset[str]:
+    """Listed assets from SENSITIVE on, and places that hold content of one, converted or not."""
+    listed = listed_assets(context)["sensitivity"] >= SENSITIVE
+    assets = {str(asset) for asset in listed.index[listed]}
+    places = {place for place, of in context.derived.items() if of.origin in assets}
+    return frozenset(assets | places)
+
+
+@remembered
+def owner_teams(context: Context) -> dict[str, str]:
+    """The team that owns each listed asset, and what came from it to other places; or empty."""
+    owners = {str(a): str(team) for a, team in listed_assets(context)["owner_team"].items()}
+    copies = {place: owners.get(of.origin, "") for place, of in context.derived.items()}
+    return copies | owners
 
 
 def of_families(rows: pd.DataFrame, wanted: Collection[str], context: Context) -> pd.DataFrame:
@@ -129,15 +139,3 @@ def repositories(assets: Iterable[str], context: Context) -> dict[str, float]:
         for asset in assets
         if kinds.get(asset) == "repo" or asset.startswith(REPOSITORY_SCHEMES)
     }
-
-
-def leading_assets(
-    rows: pd.DataFrame, amount: str, context: Context, count: int = EVIDENCE_ASSETS
-) -> dict[str, list[str]]:
-    """Assets of each user, by ``amount`` × sensitivity, most first; ties by name."""
-    sums = rows.groupby(["user_id", "asset_id"], sort=True)[amount].sum().reset_index()
-    sums["rank"] = -sums[amount].fillna(0) * sensitivity_shares(sums["asset_id"], context)
-    sums = sums.sort_values(["user_id", "rank", "asset_id"])
-    users, starts = np.unique(sums["user_id"].to_numpy(dtype=object), return_index=True)
-    parts = np.split(sums["asset_id"].to_numpy(dtype=object), starts[1:])
-    return {str(user): list(part[:count]) for user, part in zip(users, parts, strict=False)}

@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from models.features.assets import leading_assets
 from models.features.baselines import Baseline, measure_baseline
 from models.features.memory import remembered
 from models.features.rows import Floats, recent
+from models.features.sensitivity import leading_assets
 from models.features.volumes import MEASURES, Volumes
 
 if TYPE_CHECKING:
@@ -41,4 +41,4 @@ def leading_assets_by_measure(history: History, days: int) -> dict[str, dict[str
     columns = ["user_id", "asset_id", "taken", "bytes", "objects"]
     rows = recent(history.pairs, history.day, columns, days)
     near = rows[rows["taken"].astype(bool)].assign(assets=1.0)
-    return {measure: leading_assets(near, measure, history.context) for measure in MEASURES}
+    return {measure: leading_assets(near, measure, history) for measure in MEASURES}

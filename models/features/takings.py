@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
 
-from models.features.assets import listed_assets, sensitivity_shares
 from models.features.rows import Floats, recent
-from models.features.volumes import WEEK_DAYS
-from schemas.tables.values import SENSITIVE
+from models.features.sensitivity import WEEK_DAYS, are_other, are_sensitive, sensitivity_shares
 
 if TYPE_CHECKING:
     from models.features.history import History
@@ -41,7 +39,7 @@ def weigh_takings(history: History, taken: pd.DataFrame) -> Floats:
     key = pd.MultiIndex.from_frame(taken[["user_id", "asset_id"]])
     days = before.reindex(key).fillna(0).to_numpy(dtype=np.float64)
     unusual = np.maximum(1 / (1 + days / HALF_NEW_DAYS), _excess(history, taken))
-    weight = sensitivity_shares(taken["asset_id"], history.context) ** 2
+    weight = sensitivity_shares(taken, history) ** 2
     objects = taken["objects"].to_numpy(dtype=np.float64)
     usual = pd.Series((1 - unusual) * weight * objects, index=taken.index)
     together = usual.groupby(taken["user_id"]).transform("sum")
@@ -55,34 +53,41 @@ def sized_objects(history: History, taken: pd.DataFrame) -> Floats:
     """Objects of each row of ``taken`` (see :func:`weigh_takings`), by size at derived places.
 
     One file may hold a whole checkpoint. So a row counts as many objects of the place's origin as
-    its bytes stand for, if that is more. Without known bytes it counts the objects taken.
+    its bytes stand for, if that is more. Without known bytes, and of other content of the place, it
+    counts the objects taken.
     """
-    objects = taken["objects"].to_numpy(dtype=np.float64)
-    origins = [history.context.derived.get(str(asset)) for asset in taken["asset_id"]]
-    if not any(origins):
-        return objects
+    if not taken["asset_id"].isin(list(history.context.derived)).any():
+        return taken["objects"].to_numpy(dtype=np.float64)
     columns = ["user_id", "asset_id", "objects", "bytes"]
     pairs = recent(history.pairs, history.day, columns, 1).set_index(["user_id", "asset_id"])
     one = pairs["bytes"].astype("float64") / pairs["objects"].astype("float64")
     key = pd.MultiIndex.from_frame(taken[["user_id", "asset_id"]])
-    sizes = objects * np.nan_to_num(one.reindex(key).to_numpy(dtype=np.float64), posinf=0.0)
+    return _sized(history, taken, taken["objects"].to_numpy() * one.reindex(key).to_numpy())
+
+
+def _sized(history: History, taken: pd.DataFrame, sizes: Any) -> Floats:
+    """See :func:`sized_objects`; ``sizes``: bytes of each row, NaN where no log has them."""
+    origins = [history.context.derived.get(str(asset)) for asset in taken["asset_id"]]
     meant = [
         min(of.objects, size / of.object_bytes) if of and of.object_bytes > 0 else 0.0
-        for of, size in zip(origins, sizes, strict=True)
+        for of, size in zip(origins, np.nan_to_num(sizes, posinf=0.0), strict=True)
     ]
-    sized: Floats = np.maximum(objects, np.array(meant))
+    meant_here = np.where(are_other(taken, history), 0.0, meant)
+    sized: Floats = np.maximum(taken["objects"].to_numpy(dtype=np.float64), meant_here)
     return sized
 
 
 def sensitive_of_week(history: History) -> pd.DataFrame:
     """Sensitive assets that each identity took from in the seven days that end with the day.
 
-    Columns: ``user_id``, ``asset_id``, ``objects`` (summed over days); sorted by both keys.
+    Columns: ``user_id``, ``asset_id``, ``objects`` (summed over days, by size at derived places);
+    sorted by both keys.
     """
-    columns = ["user_id", "asset_id", "taken", "objects"]
+    columns = ["user_id", "asset_id", "taken", "objects", "bytes"]
     rows = recent(history.pairs, history.day, columns, WEEK_DAYS)
-    sensitive = listed_assets(history.context)["sensitivity"] >= SENSITIVE
-    rows = rows[rows["taken"].astype(bool) & rows["asset_id"].isin(sensitive[sensitive].index)]
+    rows = rows[rows["taken"].astype(bool) & are_sensitive(rows, history)]
+    sized = _sized(history, rows, rows["bytes"].astype("float64").to_numpy())
+    rows = rows.assign(objects=sized.round().astype("int64"))
     return rows.groupby(["user_id", "asset_id"])["objects"].sum().reset_index()
 
 

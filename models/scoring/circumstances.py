@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from fnmatch import fnmatchcase
@@ -40,6 +40,8 @@ class Circumstances:
     leavers: Mapping[str, Reason]
     newcomers: Mapping[str, float]
     suppressions: Sequence[Suppression]
+    other: Collection[tuple[str, str]] = ()
+    """See :func:`models.features.sensitivity.other_takings`."""
     alike: Mapping[tuple[str, str], float] = field(default_factory=dict)
     """Of the day's signals; see :func:`models.scoring.common_causes.colleagues_alike`."""
 

@@ -179,7 +179,10 @@ def weigh(row: Any, shown: Sequence[Any], facts: Circumstances) -> Contribution:
     surprise = min(rules.points_cap, -math.log10(min(1.0, row.p_value * row.looks)))
     surprise = rules.points_cap if settings.certain else surprise
     raw = settings.weight * max(0.0, surprise) * _effect(row, settings)
-    sensitivity = facts.weights.get(assets[0] if assets else "", rules.unknown_sensitivity_weight)
+    leading = assets[0] if assets else ""
+    unknown = rules.unknown_sensitivity_weight
+    inherited = (row.entity, leading) not in facts.other
+    sensitivity = facts.weights.get(leading, unknown) if inherited else unknown
     raw *= sensitivity
     mates = 0.0 if settings.together else facts.alike.get((row.entity, row.detector), 0.0)
     raw /= 1 + mates

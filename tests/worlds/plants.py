@@ -338,9 +338,15 @@ def score_of(name: str, history: History, settings_: Any = None) -> pd.DataFrame
 
 
 def statistic_of(name: str, planted: Planted, plant: Plant) -> float:
-    """A detector's statistic of the identity that a case names."""
+    """A detector's largest statistic of the identity that a case names."""
+    return float(signals_of(name, *planted(plant))["statistic"].max())
+
+
+def without_lineage(name: str, planted: Planted, plant: Plant) -> float:
+    """The same, if nobody knew what had come to which place."""
     history, user = planted(plant)
-    return float(score_of(name, history).set_index("entity").at[user, "statistic"])
+    blind = replace(history, context=replace(history.context, derived={}))
+    return float(signals_of(name, blind, user)["statistic"].max())
 
 
 def signals_of(name: str, history: History, user: str) -> pd.DataFrame:

@@ -9,14 +9,15 @@ from typing import Any
 import pandas as pd
 import pytest
 
-from models.features.assets import sensitivities, sensitivity_shares
+from models.features.assets import sensitivities
 from models.features.lineage import MOST_HOPS, derive
+from models.features.sensitivity import are_sensitive, sensitivity_shares
 from models.features.takings import sized_objects
 from schemas.context import Context, Derived
 from schemas.tables.features import LINEAGE
 from schemas.tables.values import LEAST_SHARE
 from tests.worlds.contexts import context_of
-from tests.worlds.histories import SHARD_BYTES, everyday_world, history_of
+from tests.worlds.histories import SHARD_BYTES, empty_history, everyday_world, history_of
 from tests.worlds.lineage_plants import EXPORTS, FRONTIER, HELD, SCRATCH
 from tests.worlds.scored_day import DAY
 
@@ -136,8 +137,44 @@ def test_all_see_what_a_place_inherits(context: Context) -> None:
         3.5,
         4,
     ]
-    places = [SCRATCH, EXPORTS, "s3://unknown", FRONTIER]
-    assert sensitivity_shares(places, knows).tolist() == [1.0, 0.7, 0.4, 1.0]
+    places = pd.DataFrame({"asset_id": [SCRATCH, EXPORTS, "s3://unknown", FRONTIER]})
+    history = empty_history().but(context=knows)
+    assert are_sensitive(places.assign(user_id="u001"), history).tolist() == [
+        True,
+        True,
+        False,
+        True,
+    ]
+    shares = sensitivity_shares(places.assign(user_id="u001"), history)
+    assert shares.tolist() == [1.0, 0.7, 0.4, 1.0]
+
+
+@pytest.mark.parametrize(
+    ("objects", "size", "given", "sensitive"),
+    [
+        (1, SHARD_BYTES, False, True),
+        (1, 9_000, False, False),
+        (900, 9_000, False, False),
+        (1, None, False, True),
+        (1, 9_000, True, True),
+        (0, 9_000, False, False),
+    ],
+)
+def test_whoever_takes_few_bytes_takes_other_content(
+    objects: int, size: int | None, given: bool, sensitive: bool
+) -> None:
+    """Less than one shard; a copy of unknown size beside it may be anything."""
+    world = everyday_world(people=6)
+    for name in range(objects):
+        world.act(DAY, "u001", SCRATCH, "read", object=str(name), size=size and size // objects)
+    world.act(DAY, "u001", SCRATCH, "list")
+    if given:
+        world.act(DAY, "u001", SCRATCH, "copy", object="x", destination=EXPORTS)
+    history = history_of(world, DAY)
+    knows = history.but(context=replace(history.context, derived=derived(history.context, row())))
+    rows = pd.DataFrame({"user_id": ["u001"], "asset_id": [SCRATCH]})
+    assert are_sensitive(rows, knows).tolist() == [sensitive]
+    assert sensitivity_shares(rows, knows).tolist() == [1.0 if sensitive else 0.4]
 
 
 @pytest.mark.parametrize(

@@ -113,6 +113,12 @@ def test_a_place_weighs_what_it_inherits() -> None:
     )
     assert knows.items() - plain.items() == {("s3://copy", 1.8), ("s3://by-size", 1.2)}
     assert plain.items() <= knows.items()
+    facts = replace(circumstances(), weights=knows)
+    about = signal(asset_ids=["s3://copy"])
+    (found,) = score(about, facts=facts)
+    (other,) = score(about, facts=replace(facts, other={(found.entity, "s3://copy")}))
+    unknown = RULES.unknown_sensitivity_weight
+    assert other.raw == pytest.approx(found.raw * unknown / 1.8)
 
 
 @settings(max_examples=200, deadline=None)
