@@ -16,13 +16,15 @@ from models.features.approval import (
     inside,
     tickets_by_user,
 )
-from models.features.assets import EVIDENCE_ASSETS, listed_assets
+from models.features.assets import EVIDENCE_ASSETS, owner_teams
 from models.features.people import teams
 from models.features.rows import active_entities, each_row
+from models.features.sensitivity import are_sensitive, sensitivity_shares
 from models.features.settings import Number, Whole
+from models.features.takings import sized_objects
 from models.reasons.parts import Amount, Assets, Tickets
 from models.reasons.reason import Reason
-from schemas.tables.values import SENSITIVE, TAKE_CLASSES
+from schemas.tables.values import TAKE_CLASSES
 
 if TYPE_CHECKING:
     from models.features.history import History
@@ -44,7 +46,9 @@ def score(history: History, settings: UnapprovedSettings) -> list[Signal]:
     Higher is riskier. The uncovered part is what no approval that counts allows, by pattern, time
     and approver (see models.features.approval). Assets of the own team weigh ``own_team``, because
     nobody writes tickets for the own work. Whoever has an approval for something else, at another
-    time or from somebody who may not approve weighs 1 + ``beside``. Row 1d for everyone, 0 for
+    time or from somebody who may not approve weighs 1 + ``beside``. A place that holds content of a
+    sensitive asset is one itself: its team and its approvals are those of the asset as well, and
+    its objects count by their size. Row 1d for everyone, 0 for
     those who took nothing sensitive without approval; no rows in a lab without approvals. Fails
     where the work that needs no approval is done across teams.
     """
@@ -84,26 +88,29 @@ def _uncovered(history: History, settings: UnapprovedSettings) -> pd.DataFrame:
     ``objects`` and ``value`` are of the part that no approval covers; rows without any are left
     out.
     """
-    facts, declared = listed_assets(history.context), teams(history.context)
+    context, declared = history.context, teams(history.context)
     access = history.access[history.access["day"] == history.day]
     done = access[
         access["action_class"].isin(TAKE_CLASSES)
         & (access["events"] > access["failures"])
         & (access["user_id"] != "")
     ]
-    sensitivity = done["asset_id"].map(facts["sensitivity"]).to_numpy(dtype=np.float64)
-    done = done[sensitivity >= SENSITIVE]
-    patterns, tickets = asset_patterns(history.context), tickets_by_user(history.context, settings)
-    records = []
-    for key, rows in done.groupby(["user_id", "asset_id"]):
+    done = done[are_sensitive(done, history)]
+    groups = done.groupby(["user_id", "asset_id"])
+    taken = groups["objects"].sum().clip(lower=1).reset_index()
+    taken["sized"] = sized_objects(history, taken)
+    taken["share"] = sensitivity_shares(taken, history)
+    patterns, tickets = asset_patterns(context), tickets_by_user(context, settings)
+    owners, records = owner_teams(context), []
+    for (key, rows), row in zip(groups, each_row(taken), strict=True):
         user, asset = map(str, key)
         fits = [each for each in tickets.get(user, ()) if covers(each.pattern, asset, patterns)]
         covered = max((inside(rows, ticket) * ticket.credit for ticket in fits), default=0.0)
-        objects = float(max(1, rows["objects"].sum())) * (1 - covered)
+        objects = float(row.sized) * (1 - covered)
         if objects > 0:
-            owner = facts.at[asset, "owner_team"]
+            owner = owners.get(asset)
             own = float(settings.own_team) if owner and declared.get(user) == owner else 1.0
-            value = np.log2(1 + objects) * facts.at[asset, "sensitivity"] / 5 * own
+            value = np.log2(1 + objects) * row.share * own
             records.append((user, asset, objects, float(value)))
     return pd.DataFrame(records, columns=["user_id", "asset_id", "objects", "value"])
 

@@ -13,7 +13,7 @@ directory this cannot be known; then any other name counts.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING, Any, Protocol
@@ -65,12 +65,12 @@ class FullCredit(Protocol):
 def tickets_by_user(context: Context, rules: FullCredit) -> dict[str, list[Ticket]]:
     """Approvals that count, by the identity that they are for, sorted by id."""
     tickets: dict[str, list[Ticket]] = {}
-    patterns = asset_patterns(context)
+    listed = asset_patterns(replace(context, derived={}))
     for row in each_row(context.approvals):
         user = approved_identity(row.user_id, context)
         start, end = moment(row.start), moment(row.end)
         if may_approve(row.approver_id, user, start, context):
-            credit = _credit(str(row.pattern), start, end, patterns, rules)
+            credit = _credit(str(row.pattern), start, end, listed, rules)
             ticket = Ticket(str(row.ticket_id), str(row.pattern), start, end, credit)
             tickets.setdefault(user, []).append(ticket)
     return {
@@ -138,8 +138,11 @@ def _identities(context: Context) -> dict[str, str]:
 
 @remembered
 def asset_patterns(context: Context) -> dict[str, str]:
-    """Pattern of each listed asset."""
-    return {str(asset): str(text) for asset, text in listed_assets(context)["pattern"].items()}
+    """Pattern of each listed asset, and of the origin of each place that holds content of one."""
+    listed = listed_assets(context)["pattern"]
+    patterns = {str(asset): str(text) for asset, text in listed.items()}
+    copies = context.derived.items()
+    return {place: patterns[of.origin] for place, of in copies if of.origin in patterns} | patterns
 
 
 def moment(value: Any) -> pd.Timestamp | None:
@@ -165,12 +168,16 @@ def _credit(
 
 
 def covers(approved: str, asset: str, patterns: Mapping[str, str]) -> bool:
-    """Whether an approval's pattern covers an asset; ``patterns``: those of the listed assets.
+    """Whether an approval's pattern covers an asset; ``patterns``: see :func:`asset_patterns`.
 
-    An asset's own pattern stands for its objects: its stars match the approval's stars.
+    An asset's own pattern stands for its objects: its stars match the approval's stars. A copy is
+    covered by its own name and by that of its origin.
     """
-    sample = patterns.get(asset, f"{asset.rstrip('/')}/*" if "://" in asset else asset)
-    return fnmatchcase(sample, approved) or fnmatchcase(sample.removesuffix("/*"), approved)
+    samples = [patterns[asset]] if asset in patterns else []
+    if "://" in asset or not samples:
+        samples.append(f"{asset.rstrip('/')}/*" if "://" in asset else asset)
+    names = (name for sample in samples for name in (sample, sample.removesuffix("/*")))
+    return any(fnmatchcase(name, approved) for name in names)
 
 
 def approved_share(

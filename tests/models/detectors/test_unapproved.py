@@ -10,6 +10,7 @@ import pytest
 from tests.worlds.histories import World, approval, history_of
 from tests.worlds.histories import _add_assets as add_assets
 from tests.worlds.histories import _add_identity as add_identity
+from tests.worlds.lineage_plants import copies
 from tests.worlds.plants import (
     DAY,
     Planted,
@@ -75,6 +76,28 @@ def test_an_approval_of_everything_covers_little() -> None:
 def test_the_own_teams_artefacts_need_no_approval() -> None:
     other = approval("somebody", PATTERN, DAY, DAY, "boss")
     assert value(world_with(other, team="pretraining")) == pytest.approx(0.5)
+
+
+@pytest.mark.parametrize(
+    ("pattern", "covered"), [(PATTERN, True), ("s3://scratch/*", True), ("s3://other/*", False)]
+)
+def test_an_approval_of_the_origin_covers_the_copy(pattern: str, covered: bool) -> None:
+    world = world_with(approval("reader", pattern, DAY, DAY, "boss"))
+    world.events.clear()
+    shards = world.shards("ckpt-pretraining-2")
+    for name in shards:
+        copies(world, 1, "svc-load", name)
+    world.read(DAY, "reader", "s3://scratch", shards[:31], 14)
+    assert (value(world) == 0.0) is covered
+
+
+def test_a_copy_belongs_to_the_team_of_its_origin() -> None:
+    world = world_with(approval("somebody", PATTERN, DAY, DAY, "boss"), team="pretraining")
+    world.events.clear()
+    for name in world.shards("ckpt-pretraining-2"):
+        copies(world, 1, "svc-load", name)
+    world.read(DAY, "reader", "s3://scratch", world.shards("ckpt-pretraining-2")[:31], 14)
+    assert value(world) == pytest.approx(0.5)
 
 
 def test_a_lab_without_approvals_gets_no_rows(planted: Planted) -> None:

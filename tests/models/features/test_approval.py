@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import date, datetime, timedelta
 from typing import Any
 
@@ -11,6 +12,7 @@ import pytest
 from models.features.approval import (
     Ticket,
     approved_share,
+    asset_patterns,
     covers,
     inside,
     may_approve,
@@ -18,7 +20,7 @@ from models.features.approval import (
     tickets_by_user,
 )
 from schemas.config import Scoring
-from schemas.context import Context
+from schemas.context import Context, Derived
 from tests.models.scoring.test_scoring import RULES
 from tests.worlds import histories
 
@@ -118,6 +120,14 @@ def test_a_wide_approval_forgives_less() -> None:
 )
 def test_a_pattern_covers_what_lies_below_it(approved: str, asset: str, expected: bool) -> None:
     assert covers(approved, asset, PATTERNS) == expected
+
+
+def test_a_copy_is_covered_by_its_own_name_and_by_that_of_its_origin() -> None:
+    copied = {"s3://scratch": Derived("ckpt-pretraining-1", 5.0, 1.0, logged=True)}
+    patterns = asset_patterns(replace(context(), derived=copied))
+    approved = ("s3://ckpt/pretraining/*", "s3://scratch/*", "s3://scratch", "s3://ckpt/evals/*")
+    covered = [covers(pattern, "s3://scratch", patterns) for pattern in approved]
+    assert covered == [True, True, True, False]
 
 
 def access(asset: str, hours: dict[int, int], day: date = DAY, minute: int = 30) -> dict[str, Any]:
