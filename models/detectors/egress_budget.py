@@ -11,6 +11,7 @@ from models.detectors.settings import DetectorSettings
 from models.detectors.signal import Signal
 from models.features.assets import EVIDENCE_ASSETS, listed_assets
 from models.features.rows import Floats, active_or_in, each_row, recent
+from models.features.sensitivity import sensitivity_shares
 from models.features.settings import Number
 from models.features.takings import sensitive_of_week
 from models.reasons.parts import Amount, Assets, Share
@@ -41,7 +42,8 @@ def score(history: History, settings: EgressBudgetSettings) -> list[Signal]:
     left is the mean of min(1, compression × bytes ÷ size) over COMPRESSIONS, weighted 1, ``of_16``
     and ``of_100``. Bytes are those that went to addresses outside our networks on the day; those
     below ``own_bytes`` are everybody's. Row 1d for everyone, 0 for those who sent less or read no
-    sensitive artefact. Fails where the way out is not logged with its bytes.
+    sensitive artefact. What was read of an artefact's copies counts with it. Fails where the way
+    out is not logged with its bytes.
     """
     out = bytes_out(history)
     everyone = active_or_in(history, out)
@@ -94,17 +96,22 @@ def left(sent: Floats, size: Floats, settings: EgressBudgetSettings) -> Floats:
 def _artefacts_read(history: History) -> pd.DataFrame:
     """Sensitive artefacts of known size that were read in the week, a row for each reader.
 
-    Columns: ``user_id``, ``asset_id``, ``sensitivity``, ``size`` (bytes), ``share`` (0 to 1).
+    Columns: ``user_id``, ``asset_id``, ``sensitivity``, ``size`` (bytes), ``share`` (0 to 1). A
+    place that holds content of an artefact has a row of its own. Its size is that of the artefact,
+    and the share is of all that was read of the artefact at any place.
     """
-    facts = listed_assets(history.context)
+    facts, derived = listed_assets(history.context), history.context.derived
     known = facts[
         facts["kind"].isin(MANIFEST_KINDS) & (facts["bytes"] > 0) & (facts["objects"] > 0)
     ]
     sums = sensitive_of_week(history)
-    sums = sums[sums["asset_id"].isin(known.index)].reset_index(drop=True)
-    mine = known.loc[sums["asset_id"]].reset_index(drop=True)
+    origins = [derived[asset].origin if asset in derived else asset for asset in sums["asset_id"]]
+    sums = sums.assign(origin=np.array(origins, dtype=object))
+    sums = sums[sums["origin"].isin(known.index)].reset_index(drop=True)
+    mine = known.loc[sums["origin"]].reset_index(drop=True)
+    read = sums.groupby(["user_id", "origin"])["objects"].transform("sum").astype("float64")
     return sums.assign(
-        sensitivity=mine["sensitivity"],
+        sensitivity=5 * sensitivity_shares(sums, history),
         size=mine["bytes"],
-        share=np.minimum(1.0, sums["objects"].astype("float64") / mine["objects"]),
+        share=np.minimum(1.0, read / mine["objects"]),
     )
