@@ -2,8 +2,10 @@
 
 A chain is told of one identity and one place: a container that is no listed asset, into which the
 identity wrote or copied after it read sensitive assets. The place gets the content if a log says
-that a sensitive asset was copied there, or if as many bytes were written as the content has when
-packed 1 to 16 times. Names of files say nothing, because their writer chooses them.
+that a sensitive asset or a copy of one was copied there, or if as many bytes were written as the
+content has when packed 1 to 16 times. Names of files say nothing, because their writer chooses
+them. Fails for content that is read at a copy and written anew, because only what was read of
+listed assets is a step.
 """
 
 from __future__ import annotations
@@ -14,9 +16,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
-from models.features.assets import listed_assets
+from models.features.assets import listed_assets, sensitive_assets
 from models.features.rows import recent
-from schemas.tables.values import MOST_COMPRESSION, SENSITIVE, SLACK, STEP_NAMES
+from schemas.tables.values import MOST_COMPRESSION, SLACK, STEP_NAMES
 
 if TYPE_CHECKING:
     from models.features.history import History
@@ -57,13 +59,15 @@ def chains(history: History, days: int, least_steps: int) -> dict[str, list[Chai
     rows["start"] = rows["first_hour"] - 24 * rows["ago"]
     rows["end"] = rows["last_hour"] - 24 * rows["ago"]
     listed = listed_assets(history.context)
+    least = {place: of.least_bytes for place, of in history.context.derived.items()}
     # What is a place of everybody's artefacts is none of one's own.
     rows = rows[(rows["step"].isin(["collect", "pack"])) | ~rows["place"].isin(listed.index)]
-    sensitive = listed.index[listed["sensitivity"] >= SENSITIVE]
     each = (listed["bytes"] / listed["objects"]).replace([np.inf], np.nan)
     estimated = rows["objects"] * rows["place"].map(each).astype("float64")
     rows = rows.assign(
-        of_asset=rows["source"].isin(sensitive), size=rows["bytes"].fillna(estimated)
+        of_asset=rows["source"].isin(list(sensitive_assets(history.context)))
+        & ~(rows["bytes"] < rows["source"].map(least).astype("float64")),
+        size=rows["bytes"].fillna(estimated),
     )
     open_places = _open_places(rows[rows["ago"] < days])
     found: dict[str, list[Chain]] = {}

@@ -11,13 +11,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from models.features.assets import listed_assets
+from models.features.assets import listed_assets, sensitive_assets
 from models.features.rows import explode_structs, recent
 from models.features.silences import WHOLE
 from models.features.takings import weigh_takings
 from schemas.acts import LOG_ACT
 from schemas.tables.sources import SCOPE_PATTERN
-from schemas.tables.values import SENSITIVE, TAKE_CLASSES
+from schemas.tables.values import TAKE_CLASSES
 
 if TYPE_CHECKING:
     from models.features.history import History
@@ -116,10 +116,9 @@ def _sensitive_below(history: History, gap: Any) -> set[str]:
         if gap.scope == WHOLE
         else {gap.scope}
     )
-    listed = listed_assets(history.context)
-    listed = listed[listed["sensitivity"] >= SENSITIVE]
+    listed = listed_assets(history.context)["pattern"].to_dict()
     return {
-        str(asset)
-        for asset, pattern in zip(listed.index, listed["pattern"], strict=True)
-        if scope_of(str(pattern)) in scopes
+        asset
+        for asset in sensitive_assets(history.context)
+        if scope_of(str(listed.get(asset, asset))) in scopes
     }

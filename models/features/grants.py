@@ -15,10 +15,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from models.features.assets import assets_below, listed_assets
+from models.features.assets import assets_below
 from models.features.people import people
 from models.features.rows import explode, recent
-from schemas.tables.values import ANYBODY_SCHEMES, GRANT_DAYS, OUR_ZONES, SENSITIVE
+from models.features.sensitivity import are_sensitive
+from schemas.tables.values import ANYBODY_SCHEMES, GRANT_DAYS, OUR_ZONES
 
 if TYPE_CHECKING:
     from models.features.history import History
@@ -174,11 +175,8 @@ def links_given(history: History, known_users: int) -> pd.DataFrame:
     rows = recent(history.place_access, history.day, columns, 1)
     rows = rows.fillna({"linked": 0, "linked_objects": 0})
     signed = (rows["events"] - rows["failures"] > rows["linked"]).groupby(rows["user_id"]).any()
-    sensitive = listed_assets(history.context)["sensitivity"] >= SENSITIVE
     rows = rows[
-        (rows["linked_objects"] > 0)
-        & ~rows["zone"].isin(OUR_ZONES)
-        & rows["asset_id"].isin(sensitive[sensitive].index)
+        (rows["linked_objects"] > 0) & ~rows["zone"].isin(OUR_ZONES) & are_sensitive(rows, history)
     ]
     habits = recent(
         history.place_days, history.day, ["user_id", "place", "days", "own_days", "others"], 1
