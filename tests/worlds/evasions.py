@@ -15,10 +15,17 @@ from tests.worlds.gap_plants import (
 from tests.worlds.histories import HOME, World, approval
 from tests.worlds.job_plants import jobs_in_small_parts_under_false_names
 from tests.worlds.lineage_plants import (
+    has_the_copy_copied,
+    opens_the_copy,
+    pipeline_reads_the_copy,
     reads_after_copies_in_small_parts,
     reads_one_file_from_abroad,
+    reads_the_copy_abroad,
+    reads_the_copy_and_sends_a_pack,
     reads_the_export_of_a_colleague,
     reads_the_quantised_variant,
+    silences_the_log_of_the_copy,
+    takes_the_copy_home,
     wakes_and_reads_one_file,
 )
 from tests.worlds.place_plants import (
@@ -253,14 +260,20 @@ EVASIONS: dict[str, tuple[Plant, ...]] = {
     "collusion": (parts_that_overlap_a_little,),
     "cross_team": (comes_every_third_day, hides_behind_harmless_reading),
     "dormant": (looks_before_it_wakes, wakes_and_reads_one_file),
-    "egress_budget": (sends_a_compressed_checkpoint,),
+    "egress_budget": (
+        sends_a_compressed_checkpoint,
+        takes_the_copy_home,
+        reads_the_copy_and_sends_a_pack,
+    ),
     "first_access": (
         lists_before_reading,
         reads_the_export_of_a_colleague,
         reads_the_quantised_variant,
         reads_after_copies_in_small_parts,
+        has_the_copy_copied,
     ),
     "foreign_copy": (
+        opens_the_copy,
         foreign_bucket_after_a_refused_listing,
         grants.opens_for_a_minute_a_month_before,
         grants.opens_an_access_point,
@@ -275,7 +288,7 @@ EVASIONS: dict[str, tuple[Plant, ...]] = {
     "poisoning_guard": (grows_with_pauses_and_back_steps,),
     "probing": (api_queries.probes_a_little_each_day,),
     "recon": (looks_without_refusals,),
-    "residency": (rents_a_server_in_the_country,),
+    "residency": (rents_a_server_in_the_country, reads_the_copy_abroad),
     "service_misuse": (service_key_with_the_usual_agent,),
     "shard_coverage": (becomes_a_reader_of_whole_artefacts,),
     "slow_drip": (drips_unevenly_with_pauses,),
@@ -287,11 +300,13 @@ EVASIONS: dict[str, tuple[Plant, ...]] = {
         stays_away_after_a_cheap_look,
         new_runner_reads_in_parts,
         account_of_a_namespace,
+        pipeline_reads_the_copy,
     ),
     "telemetry_gap": (
         narrows_the_log_of_one_bucket,
         keeps_a_heartbeat,
         takes_before_all_logs_of_the_bucket_end,
+        silences_the_log_of_the_copy,
     ),
-    "unapproved": (writes_a_ticket_for_oneself,),
+    "unapproved": (writes_a_ticket_for_oneself, takes_the_copy_home, has_the_copy_copied),
 }
