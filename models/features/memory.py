@@ -15,9 +15,10 @@ Rest = ParamSpec("Rest")
 def remembered(
     function: Callable[Concatenate[Subject, Rest], Result],
 ) -> Callable[Concatenate[Subject, Rest], Result]:
-    """Keep the last answer for an object, as long as the object lives.
+    """Keep the answers for an object as long as the object lives.
 
     Several detectors need the same costly view of one day. Results are shared: don't change them.
+    An answer goes with its object, because the next stage needs the memory.
     """
     answers: dict[tuple[Any, ...], tuple[ref[Any], Result]] = {}
 
@@ -25,12 +26,10 @@ def remembered(
     def ask(subject: Subject, /, *args: Rest.args, **kwargs: Rest.kwargs) -> Result:
         key = (id(subject), *args, *sorted(kwargs.items()))
         held = answers.get(key)
-        if held is not None and held[0]() is subject:
+        if held is not None:
             return held[1]
-        for old in [name for name, (about, _) in answers.items() if about() is None]:
-            del answers[old]
         result = function(subject, *args, **kwargs)
-        answers[key] = (ref(subject), result)
+        answers[key] = (ref(subject, lambda _: answers.pop(key, None)), result)
         return result
 
     return ask
