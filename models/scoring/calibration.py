@@ -38,6 +38,8 @@ from __future__ import annotations
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
+from pandas.api.types import union_categoricals
 
 from models.features.rows import Codes, Floats
 
@@ -64,49 +66,58 @@ def calibrate(signals: pd.DataFrame, past: pd.DataFrame) -> Floats:
     """p-value of each row of ``signals``, shape (rows,), in (0, 1]; lower is more unusual.
 
     Both frames: ``entity``, ``detector``, ``window``, ``settings_hash``, ``user_kind``,
-    ``statistic``. ``past`` holds the days before only; rows of other settings are no reference. A
-    statistic that is not a number gets p = 1.
+    ``statistic``. Texts may be categories. ``past`` holds the days before only; rows of other
+    settings are no reference. A statistic that is not a number gets p = 1.
     """
-    found = np.ones(len(signals))
-    signals = signals[[*KEYS, "entity", "user_kind", "statistic"]].reset_index(drop=True)
-    earlier = past.groupby(KEYS).indices if len(past) else {}
-    for key, rows in signals.groupby(KEYS):
-        before = past.iloc[earlier.get(key, [])]
-        places = rows.index.to_numpy()
-        kinds = rows["user_kind"].to_numpy()
-        few = len({*rows["entity"], *before["entity"]}) < MANY_IDENTITIES
-        for kind in sorted(set(kinds)):
-            mine = kinds == kind
-            today, old = rows[mine], before[before["user_kind"] == kind]
-            if len({*today["entity"], *old["entity"]}) < LEAST_IDENTITIES:
-                today, old = rows, before
-            p = _of_rows(today, old) if few else _of_reference(today, old)
-            found[places[mine]] = p if len(today) < len(rows) else p[mine]
+    count = len(signals)
+    found = np.ones(count)
+    statistic = np.concatenate(
+        [frame["statistic"].to_numpy(dtype=np.float64) for frame in (signals, past)]
+    )
+    entity, kind = (_codes(signals[name], past[name]) for name in ("entity", "user_kind"))
+    key = _keys(signals, past)
+    for each in np.unique(key[:count]):
+        rows = np.flatnonzero(key == each)
+        few = len(np.unique(entity[rows])) < MANY_IDENTITIES
+        for its_kind in np.unique(kind[rows[rows < count]]):
+            alike = rows[kind[rows] == its_kind]
+            if len(np.unique(entity[alike])) < LEAST_IDENTITIES:
+                alike = rows
+            today = alike[alike < count]
+            asked = kind[today] == its_kind
+            if few:
+                p = p_values(statistic[today], statistic[alike])
+            else:
+                p = _of_reference(statistic[alike], pd.factorize(entity[alike])[0], len(today))
+            found[today[asked]] = p[asked]
     return found
 
 
-def _of_rows(today: pd.DataFrame, old: pd.DataFrame) -> Floats:
-    """p-value of each row of ``today`` among all rows; shape (rows of today,)."""
-    statistic = _statistics(today, old)
-    return p_values(statistic[: len(today)], statistic)
+def _codes(signals: pd.Series, past: pd.Series) -> NDArray[np.integer]:
+    """One number for each distinct text of both columns, those of ``signals`` first."""
+    # pandas cannot tell the type of a column without rows.
+    columns = [signals, past] if len(past) else [signals]
+    return np.asarray(union_categoricals([each.astype("category") for each in columns]).codes)
 
 
-def _of_reference(today: pd.DataFrame, old: pd.DataFrame) -> Floats:
-    """p-value of each row of ``today`` beside the rows of ``old``; shape (rows of today,)."""
-    names = np.concatenate([today["entity"].to_numpy(), old["entity"].to_numpy()])
-    identity, _ = pd.factorize(names)
-    statistic = _statistics(today, old)
-    for_anybody = anybody_p(statistic, identity, len(today))
-    for_itself = own_p(statistic, identity, len(today))
+def _keys(signals: pd.DataFrame, past: pd.DataFrame) -> Codes:
+    """One number for each distinct KEYS of both frames, those of ``signals`` first."""
+    key = np.zeros(len(signals) + len(past), dtype=np.int64)
+    for name in KEYS:
+        codes = _codes(signals[name], past[name])
+        key *= codes.max(initial=0) + 2
+        key += codes + 1
+    return key
+
+
+def _of_reference(statistic: Floats, identity: Codes, count: int) -> Floats:
+    """p-value of the first ``count`` rows beside all rows, those of the day first."""
+    for_anybody = anybody_p(statistic, identity, count)
+    for_itself = own_p(statistic, identity, count)
     best = np.minimum(for_anybody, np.nan_to_num(for_itself, nan=1.0))
     asked = np.where(np.isnan(for_itself), 1.0, LOOKS)
     p: Floats = np.minimum(1.0, asked * best)
     return p
-
-
-def _statistics(today: pd.DataFrame, old: pd.DataFrame) -> Floats:
-    """The statistics of both frames, those of ``today`` first."""
-    return np.concatenate([frame["statistic"].to_numpy(dtype=np.float64) for frame in (today, old)])
 
 
 def anybody_p(statistic: Floats, identity: Codes, count: int) -> Floats:
