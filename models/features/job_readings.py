@@ -23,6 +23,8 @@ GAP_DAYS = 7
 ALIKE = 0.5
 """Part of today's objects from which a reading of one day is one alike."""
 KEY = ["user_id", "role", "family"]
+PAST = ["user_id", "role", "asset_id", "tie", "candidates", "objects"]
+"""Columns of JOB_ACCESS that are read of earlier days."""
 DAY_OF_READER = ["reader", "family", "ago"]
 
 
@@ -43,13 +45,15 @@ def job_readings(history: History) -> pd.DataFrame:
     An accomplice can raise each of them by one. What the role did for somebody else, or the
     submitter did last week, raises none.
     """
-    rows = recent(history.job_access, history.day, history.job_access.columns)
-    rows["family"] = families(rows["asset_id"], history.context)
-    today = rows[rows["ago"] == 0].drop(columns="ago")
+    every = history.job_access.columns
+    today = recent(history.job_access, history.day, every, 1).drop(columns="ago")
+    today["family"] = families(today["asset_id"], history.context)
     today = today.sort_values(["user_id", "role", "asset_id", "tie"], ignore_index=True)
     if today.empty:
         return today.assign(own_days=0, mates=0, submitters=0, alone_days=0)
-    past = rows[(rows["ago"] > 0) & (rows["tie"] != "name")]
+    past = recent(history.job_access, history.day, PAST)
+    past = past[(past["ago"] > 0) & (past["tie"] != "name")].reset_index(drop=True)
+    past["family"] = families(past["asset_id"], history.context)
     need = today.groupby(KEY)["objects"].sum() * ALIKE
     wanted = need.rename("need").reset_index()
     owners = listed_assets(history.context)["owner_team"].to_dict()
