@@ -18,7 +18,7 @@ from __future__ import annotations
 
 import time
 import uuid
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from datetime import date, timedelta
 from functools import reduce
 from pathlib import Path
@@ -26,14 +26,12 @@ from typing import TYPE_CHECKING
 
 from jobs.platform.engine import ENGINE_OPTION
 from jobs.platform.errors import RunError
-from jobs.platform.key_order import sorted_days
 from schemas.tables import TABLES
 from schemas.tables.spec import Table
 
 if TYPE_CHECKING:
     import pandas as pd
     from deltalake import DeltaTable
-    from pyarrow.compute import Expression
     from pyarrow.dataset import FileSystemDataset
     from pyspark.sql import DataFrame, SparkSession
 
@@ -171,11 +169,16 @@ def open_table(storage: str, table: Table) -> DeltaTable:
         ) from error
 
 
-def stored_files(storage: str, table: Table) -> FileSystemDataset:
-    """The table's files with all columns of its spec."""
-    import pyarrow as pa
+def stored_files(storage: str, table: Table, coded: Sequence[str] = ()) -> FileSystemDataset:
+    """The table's files with all columns of its spec.
 
-    stored = open_table(storage, table).to_pyarrow_dataset()
+    ``coded``: text columns that are read as Arrow dictionaries: each distinct text once.
+    """
+    import pyarrow as pa
+    from pyarrow.dataset import ParquetReadOptions
+
+    options = ParquetReadOptions(dictionary_columns=coded)
+    stored = open_table(storage, table).to_pyarrow_dataset(parquet_read_options=options)
     later = [name for name in table.column_names if name not in stored.schema.names]
     fields = [*stored.schema, *(pa.field(name, pa.null()) for name in later)]
     return stored.replace_schema(pa.schema(fields))
@@ -195,67 +198,6 @@ def read_days(
             for c in table.columns
         )
     )
-
-
-def is_one_of(column: str, names: Iterable[str]) -> Expression:
-    """The condition that a column of strings holds one of the names."""
-    import pyarrow as pa
-    import pyarrow.compute as pc
-
-    # Without its type the list of nobody would be one of nulls.
-    return pc.field(column).isin(pa.array(names, pa.string()))
-
-
-def stored_frame(
-    storage: str,
-    table: Table,
-    last: date,
-    look_back: int = 0,
-    columns: Sequence[str] | None = None,
-    where: Expression | None = None,
-) -> pd.DataFrame:
-    """The rows of :func:`read_days` as a pandas frame, read without the engine.
-
-    ``columns``: the wanted columns; None: all. ``where``: a condition on the rows; None: all. The
-    models read small tables as a whole; this is several times faster than the engine's result
-    stream. Days are in order. The rows of a day are in the order of the key if the table's
-    ``in_key_order`` is set, because sums of fractions depend on the order of their terms. In other
-    tables the rows of a day that lies in one file keep their order. Timestamps are naive UTC, dates
-    are ``datetime.date``.
-    Columns of lists stay in Arrow's form, because unpacking them takes longer than all the rest.
-    """
-    import pandas as pd
-    import pyarrow as pa
-    import pyarrow.compute as pc
-    from pyarrow.dataset import FileSystemDataset
-
-    def keep_lists(type_: pa.DataType) -> pd.ArrowDtype | None:
-        return pd.ArrowDtype(type_) if pa.types.is_list(type_) else None
-
-    names = list(columns or table.column_names)
-    if not table_exists(storage, table):
-        return pd.DataFrame(columns=names)
-    days = pc.field("day")
-    first = last - timedelta(days=look_back)
-    wanted = (days >= pc.scalar(first)) & (days <= pc.scalar(last))
-    rows_wanted = wanted if where is None else wanted & where
-    stored = stored_files(storage, table)
-    # The table lists files in an order that a second run would not repeat.
-    files = sorted(stored.get_fragments(wanted), key=lambda file: file.path)
-    in_order = FileSystemDataset(files, stored.schema, stored.format, stored.filesystem)
-    if table.in_key_order:
-        needed = dict.fromkeys([*names, "day", *table.key])
-        rows = sorted_days(in_order.to_table(columns=list(needed), filter=rows_wanted), table)
-        rows = rows.select(names)
-    else:
-        rows = in_order.to_table(columns=names, filter=rows_wanted)
-    frame: pd.DataFrame = rows.to_pandas(date_as_object=True, types_mapper=keep_lists)
-    # Arrow would keep what it needed for the largest table until the process ends.
-    del rows
-    pa.default_memory_pool().release_unused()
-    for name in frame.select_dtypes("datetimetz"):
-        frame[name] = frame[name].dt.tz_localize(None).astype("datetime64[ns]")
-    return frame
 
 
 def replace_day(

@@ -23,10 +23,17 @@ def sorted_days(rows: pa.Table, table: Table) -> pa.Table:
     days = rows["day"].to_numpy()
     starts = [0, *(np.flatnonzero(days[1:] != days[:-1]) + 1), len(days)]
     parts = [rows.slice(start, end - start) for start, end in pairwise(starts)]
-    keys = [(name, "ascending") for name in table.key]
-    return pa.concat_tables(
-        part if _is_in_order(part, table.key) else part.sort_by(keys) for part in parts
-    )
+    return pa.concat_tables(_sorted(part, table.key) for part in parts)
+
+
+def _sorted(rows: pa.Table, key: Sequence[str]) -> pa.Table:
+    """The rows in the order of the key; Arrow compares texts, and no dictionaries of them."""
+    import pyarrow.compute as pc
+
+    keys = _decoded(rows.select(key))
+    if _is_in_order(keys, key):
+        return rows
+    return rows.take(pc.sort_indices(keys, [(name, "ascending") for name in key]))
 
 
 def _is_in_order(rows: pa.Table, key: Sequence[str]) -> bool:
@@ -39,3 +46,15 @@ def _is_in_order(rows: pa.Table, key: Sequence[str]) -> bool:
         before, after = column[:-1], column[1:]
         greater = pc.or_(pc.greater(after, before), pc.and_(pc.equal(after, before), greater))
     return bool(pc.all(greater).as_py())
+
+
+def _decoded(rows: pa.Table) -> pa.Table:
+    """The rows with plain texts for Arrow dictionaries."""
+    import pyarrow as pa
+
+    return rows.cast(
+        pa.schema(
+            field.with_type(field.type.value_type) if pa.types.is_dictionary(field.type) else field
+            for field in rows.schema
+        )
+    )

@@ -17,8 +17,9 @@ from typing import TYPE_CHECKING, Any
 
 from jobs.inputs.context import every_directory, load_context
 from jobs.inputs.kept_context import kept_directories
-from jobs.platform.delta_tables import open_table, stored_frame, table_exists
+from jobs.platform.delta_tables import open_table, table_exists
 from jobs.platform.errors import RunError
+from jobs.platform.frames import stored_frame
 from jobs.privacy.identities_file import FILE_NAME, append_lines, pseudonym_key, read_identities
 from models.privacy.masks import mask_context, mask_table
 from models.privacy.names import known_people
@@ -59,7 +60,7 @@ class Inputs:
     def table(
         self, table: Table, last: date, look_back: int = 0, columns: Sequence[str] | None = None
     ) -> pd.DataFrame:
-        """As :func:`jobs.platform.delta_tables.stored_frame`."""
+        """As :func:`jobs.platform.frames.stored_frame`."""
         self.require_read(table, last, look_back)
         rows = stored_frame(self.config.storage, table, last, look_back, columns)
         if self.names is None:

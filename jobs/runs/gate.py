@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import date
 
-from jobs.platform.delta_tables import last_writing, stored_frame
+from jobs.platform.delta_tables import last_writing
 from jobs.platform.errors import GateError
 from jobs.platform.errors_in_words import one_line
+from jobs.platform.frames import stored_frame
 from jobs.platform.withdrawal import withdraw_day
 from jobs.stages.stage import Stage
 from schemas.config import JobConfig

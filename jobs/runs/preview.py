@@ -14,8 +14,9 @@ from datetime import date, timedelta
 from functools import partial
 from typing import TYPE_CHECKING
 
-from jobs.platform.delta_tables import stored_frame, written_days
+from jobs.platform.delta_tables import written_days
 from jobs.platform.errors import InputError
+from jobs.platform.frames import stored_frame
 from jobs.platform.progress import advance
 from jobs.stages.findings import (
     PAST_COLUMNS,

@@ -8,7 +8,8 @@ from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from typing import TYPE_CHECKING, Any
 
-from jobs.platform.delta_tables import is_one_of, to_frames
+from jobs.platform.delta_tables import to_frames
+from jobs.platform.frames import is_one_of
 from jobs.stages.history import HISTORY_READS, read_history, settings_of
 from jobs.stages.stage import Outcome, Read, Stage, StageTables
 from models.reasons.reason import dump_reasons

@@ -8,8 +8,9 @@ from functools import lru_cache, partial
 from typing import TYPE_CHECKING
 
 from jobs.inputs.context import load_context
-from jobs.platform.delta_tables import stored_frame, table_version
+from jobs.platform.delta_tables import table_version
 from jobs.platform.errors import InputError
+from jobs.platform.frames import is_one_of, stored_frame
 from jobs.stages.stage import Read, StageTables
 from models.features.history import History
 from schemas.tables.access import ACCESS, PLACE_ACCESS
@@ -59,6 +60,9 @@ HISTORY_READS = (
     Read(GRAPH_EDGES),
 )
 """Tables of the history and the days looked back in them."""
+UNREAD = ("attempts", "near", "clones", "lists", "writes", "executes", "gives",
+          "destinations")  # fmt: skip
+"""Columns of PAIRS that no detector reads."""
 
 
 def settings_of(config: JobConfig) -> dict[str, DetectorSettings]:
@@ -97,13 +101,9 @@ def read_history(tables: StageTables, config: JobConfig) -> History:
 
 def _steps(storage: str, day: date) -> pd.DataFrame:
     """90 days of whoever brought, packed, sent or deleted something on the day."""
-    import pyarrow as pa
-    import pyarrow.compute as pc
-
     today = stored_frame(storage, STEPS, day, 0, ["user_id", "step"])
     users = sorted(set(today.loc[today["step"] != "collect", "user_id"]))
-    acting = pc.field("user_id").isin(pa.array(users, pa.string()))
-    return stored_frame(storage, STEPS, day, LOOK_BACK_DAYS, where=acting)
+    return stored_frame(storage, STEPS, day, LOOK_BACK_DAYS, where=is_one_of("user_id", users))
 
 
 @lru_cache(maxsize=1)
@@ -112,7 +112,6 @@ def _read_frames(
 ) -> dict[str, pd.DataFrame]:
     """The frames of :class:`History` by name."""
     import pandas as pd
-    import pyarrow as pa
     import pyarrow.compute as pc
 
     from models.features.places import gifts
@@ -125,14 +124,17 @@ def _read_frames(
     counts = [f"objects_{days}" for days in COVERAGE_DAYS]
     keys = ["day", "user_id", "user_kind", "asset_id", "asset_objects"]
     first_reads = [*keys, "recent_today", "new_objects"]
+    kept = [name for name in PAIRS.column_names if name not in UNREAD]
+    coverage = frame(COVERAGE, day)
+    of_today = is_one_of("asset_id", set(coverage["asset_id"]))
     written = frame(ASSET_DAYS, day, past, ["asset_id", "written"])
     access = frame(ACCESS, day)
     grants = frame(GRANTS, day, GRANT_DAYS)
     steps = _steps(storage, day)
     staged = steps.loc[steps["step"] == "stage", "place"]
     given_to = {*gifts(access)["to"], *grants["destination"], *staged}
-    places = pa.array(sorted({to.partition("#")[0] for to in given_to}), pa.string())
-    used = (pc.field("events") > pc.field("failures")) & pc.field("asset_id").isin(places)
+    places = is_one_of("asset_id", sorted({to.partition("#")[0] for to in given_to}))
+    used = (pc.field("events") > pc.field("failures")) & places
     week, before = WEEK_DAYS - 1, day - timedelta(days=WEEK_DAYS)
     counted = [name for name in API_DAYS.column_names if name not in API_WEEK]
     queries = frame(API_DAYS, before, MONTH_DAYS - WEEK_DAYS - 1, counted)
@@ -140,7 +142,7 @@ def _read_frames(
     return {
         "access": access,
         "entity_days": frame(ENTITY_DAYS, day, past),
-        "pairs": frame(PAIRS, day, past, where=this_week | marked),
+        "pairs": frame(PAIRS, day, past, kept, this_week | marked),
         "novelty": frame(NOVELTY, day, past, where=today | given),
         "places": frame(PAIRS, yesterday, past - 1, users, used).drop_duplicates(),
         "place_access": frame(PLACE_ACCESS, day),
@@ -148,9 +150,9 @@ def _read_frames(
         "grants": grants,
         "steps": steps,
         "assets": pd.DataFrame(written.groupby("asset_id")[["written"]].max()),
-        "coverage": frame(COVERAGE, day),
+        "coverage": coverage,
         "covered": frame(COVERAGE, day, past, [*keys, *counts]),
-        "first_reads": frame(COVERAGE, day, MONTH_DAYS - 1, first_reads),
+        "first_reads": frame(COVERAGE, day, MONTH_DAYS - 1, first_reads, of_today),
         "api_days": pd.concat([queries, frame(API_DAYS, day, week)], ignore_index=True),
         "job_access": frame(JOB_ACCESS, day, past),
         "source_days": frame(SOURCE_DAYS, day, past),

@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from datetime import date, timedelta
 from typing import TYPE_CHECKING
 
-from jobs.platform.delta_tables import is_one_of, to_frames
+from jobs.platform.delta_tables import to_frames
+from jobs.platform.frames import is_one_of
+from jobs.platform.memory import release_memory
 from jobs.stages.history import HISTORY_READS, read_history, settings_of
 from jobs.stages.stage import Outcome, Read, Stage, StageTables
-from models.features.history import History
 from schemas.tables.signals import SIGNALS
 from schemas.tables.values import HISTORY_DAYS
 
 if TYPE_CHECKING:
     import pandas as pd
 
+    from models.features.history import History
     from schemas.config import JobConfig
 
 CALIBRATED = ("entity", "detector", "window", "settings_hash", "user_kind", "statistic")
@@ -29,13 +30,13 @@ def score_day(tables: StageTables, config: JobConfig, day: date) -> Outcome:
     import pandas as pd
 
     yesterday, days = day - timedelta(days=1), config.scoring.calibration_days
-
-    def past() -> pd.DataFrame:
-        return tables.frame(SIGNALS, yesterday, days - 1, CALIBRATED)
-
-    history = read_history(tables, config)
-    rows = make_signals(history, past, config)
-    replayed = replay_leavers(tables, rows, history, config)
+    # The stage needs most memory of all. So what others needed before it goes first, and what the
+    # detectors needed goes before the statistics of earlier days come, which are the largest table.
+    release_memory()
+    rows, replayed = _score(tables, config)
+    release_memory()
+    past = tables.coded_frame(SIGNALS, yesterday, days - 1, CALIBRATED)
+    rows = calibrated(rows, past, day)
     rows = pd.concat([rows, replayed], ignore_index=True) if len(replayed) else rows
     tables.replace(to_frames(tables.spark, rows, SIGNALS), SIGNALS)
     before = tables.frame(SIGNALS, yesterday, 0, SETTINGS)
@@ -44,20 +45,20 @@ def score_day(tables: StageTables, config: JobConfig, day: date) -> Outcome:
     return Outcome({SIGNALS.name: len(rows)}, (said, new_settings_note(rows, before, day, days)))
 
 
-def make_signals(
-    history: History, past: Callable[[], pd.DataFrame], config: JobConfig
-) -> pd.DataFrame:
-    """Rows of SIGNALS for the history's day.
-
-    ``past``: reads the statistics of earlier days. They are the largest table, and needed last.
-    """
+def _score(tables: StageTables, config: JobConfig) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """What the detectors say of the day, and the rows of :func:`replay_leavers`."""
     from models.detectors import score_all
+
+    history = read_history(tables, config)
+    rows = score_all(history, settings_of(config))
+    return rows, replay_leavers(tables, rows, history, config)
+
+
+def calibrated(rows: pd.DataFrame, past: pd.DataFrame, day: date) -> pd.DataFrame:
+    """Rows of SIGNALS; ``rows``: what the detectors say of the day, ``past``: see CALIBRATED."""
     from models.scoring.calibration import calibrate
 
-    rows = score_all(history, settings_of(config))
-    rows["p_value"] = calibrate(rows, past())
-    rows["day"] = history.day
-    return rows[SIGNALS.column_names]
+    return rows.assign(p_value=calibrate(rows, past), day=day)[SIGNALS.column_names]
 
 
 def new_settings_note(
@@ -87,7 +88,8 @@ def replay_leavers(
 ) -> pd.DataFrame:
     """Rows of SIGNALS about the past of those of whom it is new that they leave.
 
-    ``rows``: the other signals of the day. New is whoever has no such row in the 89 days before.
+    ``rows``: what the detectors say of the day. New is whoever has no such row in the 89 days
+    before.
     """
     import pyarrow.compute as pc
 

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from datetime import date
 from typing import TYPE_CHECKING
 
-from jobs.platform.delta_tables import read_days, replace_day, stored_frame
+from jobs.platform.delta_tables import read_days, replace_day
+from jobs.platform.frames import coded_frame, stored_frame
 from schemas.config import JobConfig
 from schemas.tables.spec import Table
 
@@ -101,6 +102,13 @@ class StageTables:
         last = self.day if last is None else last
         self.require_read(table, last, look_back)
         return stored_frame(self.storage, table, last, look_back, columns, where)
+
+    def coded_frame(
+        self, table: Table, last: date, look_back: int, columns: Sequence[str]
+    ) -> pd.DataFrame:
+        """``columns`` of :meth:`frame`, with texts as categories."""
+        self.require_read(table, last, look_back)
+        return coded_frame(self.storage, table, last, look_back, columns)
 
     def replace(
         self, frame: DataFrame | Sequence[DataFrame], table: Table, writing: int | None = None

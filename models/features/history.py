@@ -21,7 +21,7 @@ class History:
     * ``access``: of the day alone;
     * ``entity_days``: of the 90 days that end with the day;
     * ``pairs``: of the seven days that end with the day, and before them of the 90 days those with
-      a clone, a fetch or an entry;
+      a clone, a fetch or an entry; without the columns that no detector reads;
     * ``novelty``: of the day, and of the 89 days before it the destinations;
     * ``places``: of the 89 days before, ``user_id`` and ``asset_id`` of successful accesses to the
       places that the day's copies, shares and writes, the ``grants`` and ``steps`` went to;
@@ -31,7 +31,8 @@ class History:
     * ``steps``: of the 90 days, of whoever did more on the day than collect;
     * ``coverage``: of the day alone;
     * ``covered``: ``coverage`` of the 90 days, of which only the counts of objects;
-    * ``first_reads``: ``coverage`` of the 30 days that end with the day, with ``new_objects``;
+    * ``first_reads``: ``coverage`` of the 30 days that end with the day, of the artefacts read on
+      the day, with ``new_objects``;
     * ``api_days``: of the 30 days that end with the day; before the last seven of them without
       the columns of API_WEEK;
     * ``job_access``, ``source_days``, ``rare_acts``: of the 90 days that end with the day;

@@ -17,10 +17,10 @@ from jobs.platform.delta_tables import (
     open_table,
     read_days,
     replace_day,
-    stored_frame,
     to_frame,
     to_frames,
 )
+from jobs.platform.frames import stored_frame
 from jobs.platform.stored_rows import stored_rows
 from schemas.tables.access import ACCESS, OBJECT_ACCESS
 from schemas.tables.spec import Table

@@ -21,12 +21,12 @@ from jobs.platform.delta_tables import (
     read_days,
     replace_day,
     require_day,
-    stored_frame,
     table_path,
     table_version,
     written_days,
 )
 from jobs.platform.errors import RunError
+from jobs.platform.frames import stored_frame
 from schemas.tables.access import OBJECT_ACCESS
 
 if TYPE_CHECKING:

@@ -22,9 +22,9 @@ import pytest
 from jobs.cli import app as cli
 from jobs.inputs.config import load_config
 from jobs.pipeline import STAGES, run_stage
-from jobs.platform.delta_tables import stored_frame
 from jobs.platform.elasticsearch import connect
 from jobs.platform.errors import RunError
+from jobs.platform.frames import stored_frame
 from jobs.privacy.identities_file import read_identities
 from jobs.privacy.masked_tables import stored_id
 from jobs.stages import publish

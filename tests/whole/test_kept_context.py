@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from jobs.cli import app as cli
-from jobs.platform.delta_tables import stored_frame
+from jobs.platform.frames import stored_frame
 from schemas.context import ASSET_COLUMNS
 from schemas.tables.runs import CONTEXT_FILES
 from tests.whole.test_status import problems, status

@@ -17,7 +17,7 @@ import yaml
 
 from jobs.inputs.config import load_config
 from jobs.pipeline import run_days
-from jobs.platform.delta_tables import stored_frame
+from jobs.platform.frames import stored_frame
 from jobs.platform.stores import list_folder, open_file
 from jobs.trial.lab import make_lab
 from schemas.config import JobConfig

@@ -14,8 +14,9 @@ import pytest
 from jobs.cli import app as cli
 from jobs.inputs.config import load_config
 from jobs.pipeline import STAGES, run_stage
-from jobs.platform.delta_tables import stored_frame, table_version
+from jobs.platform.delta_tables import table_version
 from jobs.platform.errors import InputError
+from jobs.platform.frames import stored_frame
 from jobs.runs.preview import Entry, preview
 from jobs.trial.lab import make_lab
 from schemas.config import JobConfig

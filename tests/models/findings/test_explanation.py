@@ -14,7 +14,9 @@ import pandas as pd
 import pytest
 
 from jobs.stages.findings import DayQueue, make_findings, rank_entities, shown_signals
-from jobs.stages.signals import make_signals
+from jobs.stages.history import settings_of
+from jobs.stages.signals import calibrated
+from models.detectors import score_all
 from models.features.history import History
 from models.reasons.parts import Amount
 from models.reasons.reason import Reason
@@ -108,7 +110,7 @@ def run_days(
     """SIGNALS and FINDINGS of four days, as the stages would write them."""
     signals, findings = pd.DataFrame(columns=SIGNALS.column_names), pd.DataFrame()
     for day in [*BEFORE, DAY]:
-        rows = make_signals(days(day), signals.copy, config)
+        rows = calibrated(score_all(days(day), settings_of(config)), signals, day)
         signals = rows if signals.empty else pd.concat([signals, rows], ignore_index=True)
         earlier = findings[findings["in_budget"]] if len(findings) else empty_findings()
         made = find(signals, earlier, days(day))
@@ -264,7 +266,8 @@ def test_unlisted_people_and_assets_are_explained_too(
     from dataclasses import replace
 
     bare = replace(days(DAY), context=histories.empty_history().context)
-    signals = make_signals(bare, lambda: pd.DataFrame(columns=SIGNALS.column_names), config)
+    none = pd.DataFrame(columns=SIGNALS.column_names)
+    signals = calibrated(score_all(bare, settings_of(config)), none, DAY)
     found = find(signals, empty_findings(), bare)
     assert [validate_finding(json.loads(text)) for text in found["document"]] == [[]] * len(found)
 

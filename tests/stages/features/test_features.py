@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 import pytest
 
-from jobs.platform.delta_tables import replace_day, stored_frame, to_frame
+from jobs.platform.delta_tables import replace_day, to_frame
 from jobs.platform.errors import RunError
+from jobs.platform.frames import stored_frame
 from jobs.stages.features import STAGE
 from schemas.tables.access import ACCESS, OBJECT_ACCESS, PLACE_ACCESS
 from schemas.tables.coverage import COVERAGE
