@@ -14,6 +14,11 @@ if TYPE_CHECKING:
 LEAST_READ = 0.5
 """Share of a sensitive asset that an identity has to read before its output may be a copy."""
 STORED = " or ".join(f"startswith(source, '{store}')" for store in STORES)
+SIZED = ("day", "user_id", "asset_id as source", "object",
+         "reads", "bytes_out", "ranges", "part_bytes", "object_bytes")  # fmt: skip
+"""Columns of ``object_access`` that tell the size of an object."""
+ALL_SIZES = "if(count(size) = count(*), cast(round(sum(size)) as bigint), null)"
+"""SQL: the sum of the sizes; null if one is not known."""
 SUMS = ("cast(sum(objects) as bigint) as objects", "cast(sum(bytes) as bigint) as bytes")
 
 
@@ -63,15 +68,14 @@ def _copied(copies: DataFrame, reads: DataFrame, listed: DataFrame, day: date) -
         .join(sizes, "source", "left")
         .where(f"named or {STORED}")
     )
-    touched = reads.selectExpr(
-        "day", "user_id", "asset_id as source", "object", f"{SHOWN_SIZE} as size"
-    )
+    by_copiers = all_days.select(*pair, "day", "user_id", "mean").hint("broadcast")
     objects = (
-        all_days.join(touched, ["day", "user_id", "source"])
+        # Sizes are worked out after the join, of the few objects that are left.
+        by_copiers.join(reads.selectExpr(*SIZED), ["day", "user_id", "source"])
         .groupBy(*pair, "object")
-        .agg(expr("max(coalesce(size, mean)) as size"))
+        .agg(expr(f"max(coalesce({SHOWN_SIZE}, mean)) as size"))
         .groupBy(*pair)
-        .agg(expr("count(*) as known"), expr("cast(round(sum(size)) as bigint) as known_bytes"))
+        .agg(expr("count(*) as known"), expr(f"{ALL_SIZES} as known_bytes"))
     )
     return (
         all_days.groupBy(*pair)
