@@ -67,8 +67,8 @@ def _copied(
     objects, size = sum(row["objects"] for row in copies), _bytes(copies)
     if sizes:
         each = [max(known, default=None) for known in sizes.values()]
-        known = [one for one in each if one is not None and not pd.isna(one)]
-        whole = round(sum(known)) if known else None
+        unknown = any(one is None or pd.isna(one) for one in each)
+        whole = None if unknown else round(sum(one for one in each if one is not None))
         objects = min(objects, len(sizes))
         size = min((one for one in (size, whole) if one is not None), default=None)
     return {"objects": objects, "bytes": size}
