@@ -152,6 +152,8 @@ def wait(spark, config, day):
     os.kill(os.getpid(), signal.SIGINT)
     time.sleep(60)
 
+# A shell lets what it starts in the background ignore the signal.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 stand_in("publish", wait)
 main()
 """
