@@ -110,7 +110,7 @@ def _to_coded_frame(rows: pa.Table) -> pd.DataFrame:
     frame: pd.DataFrame = rows.to_pandas(
         date_as_object=True, types_mapper=keep_lists, self_destruct=True
     )
-    # The system would get back the memory of the largest table when the process ends.
+    # Else the system gets this memory back only when the process ends.
     del rows
     pa.default_memory_pool().release_unused()
     for name in frame.select_dtypes("datetimetz"):
