@@ -3,8 +3,8 @@
 A place that assets.csv does not list may hold content of a listed asset beside other content, and
 no table tells which objects of a place somebody took. So the bytes decide. An identity took other
 content if it only looked, or if its bytes of the week that ends with the day are fewer than one
-object of the sensitive content has, and than 5 % of all of it. For it the place is one
-that nobody lists. Where no log has the bytes, and for whoever copied or shared something there,
+object of the sensitive content has, and than 5 % of all of it. For it the place is one that nobody
+lists. Where no log has the bytes, and for whoever copied or shared something there,
 every taking counts. Fails for whoever takes as many bytes of other content, and for content that
 was packed at the place itself, more than its objects are large.
 """
@@ -25,11 +25,10 @@ from models.features.assets import (
 )
 from models.features.memory import remembered
 from models.features.rows import Floats, recent
+from models.features.volumes import WEEK_DAYS
 
 if TYPE_CHECKING:
     from models.features.history import History
-
-WEEK_DAYS = 7
 
 
 @remembered

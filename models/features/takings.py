@@ -8,7 +8,8 @@ import numpy as np
 import pandas as pd
 
 from models.features.rows import Floats, recent
-from models.features.sensitivity import WEEK_DAYS, are_other, are_sensitive, sensitivity_shares
+from models.features.sensitivity import are_other, are_sensitive, sensitivity_shares
+from models.features.volumes import WEEK_DAYS
 
 if TYPE_CHECKING:
     from models.features.history import History
