@@ -11,6 +11,8 @@ from models.graph.window import Codes, Floats, Window, indicator
 
 LAYOUT_STEPS = 40
 """Steps of the layout; more change little."""
+NEIGHBOUR_STEPS = 4
+"""Steps after which the nearest nodes are searched anew; in between they hardly change."""
 
 
 def lay_out(window: Window, weights: Floats, communities: Codes, seed: int) -> Floats:
@@ -78,9 +80,12 @@ def _relax(start: Floats, springs: sparse.csr_matrix, radii: Floats, pull: float
     for step in range(LAYOUT_STEPS):
         heat = pull * (1 - step / LAYOUT_STEPS)
         places = places + heat * (springs @ places - tied * places) + heat / 2 * (start - places)
-        distances, others = cKDTree(places).query(places, k=near, workers=-1)
+        if step % NEIGHBOUR_STEPS == 0:
+            others = cKDTree(places).query(places, k=near, workers=-1)[1]
+        apart = places[:, None, :] - places[others]
+        distances = np.linalg.norm(apart, axis=2)
         overlap = np.maximum(radii[:, None] + radii[others] - distances, 0.0)
         overlap[distances == 0] = 0.0
-        away = (places[:, None, :] - places[others]) / np.maximum(distances, 1e-9)[:, :, None]
-        places = places + 0.25 * (away * overlap[:, :, None]).sum(axis=1)
+        push = 0.25 * overlap / np.maximum(distances, 1e-9)
+        places = places + (apart * push[:, :, None]).sum(axis=1)
     return places
