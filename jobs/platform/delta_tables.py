@@ -31,9 +31,11 @@ from schemas.tables.spec import Table
 
 if TYPE_CHECKING:
     import pandas as pd
+    import pyarrow as pa
     from deltalake import DeltaTable
     from pyarrow.dataset import FileSystemDataset
     from pyspark.sql import DataFrame, SparkSession
+    from pyspark.sql.types import StructType
 
 
 LOG_NAME = "_delta_log"
@@ -211,7 +213,7 @@ def replace_day(
 
     ``frame``: one frame, or several whose rows make the day (:func:`to_frames`).
     ``writing``: a number from :func:`next_writing`, committed with the rows. If a column is
-    missing, the engine's error is raised and the table stays as it was. RunError if the table has
+    missing, the engine's error is raised and no row changes. RunError if the table has
     files and no log. The caller must pass no rows of another day.
     """
     path = table_path(storage, table)
@@ -221,7 +223,7 @@ def replace_day(
     frames = list(frame) if isinstance(frame, Sequence) else [frame]
     typed = [each.selectExpr(*columns) for each in frames]
     if typed[0].sparkSession.conf.get(ENGINE_OPTION) == "sail":
-        _replace_with_deltalake(typed, path, day, transaction)
+        _replace_with_deltalake(typed, path, table, day, transaction)
     else:
         _replace_with_delta_spark(typed, path, table, day, transaction)
 
@@ -262,14 +264,23 @@ def to_frames(
 ) -> list[DataFrame]:
     """The frames of :func:`to_frame`, one of each ``frame_rows`` rows; one without rows if none."""
     import pyarrow as pa
-    from pyspark.sql.pandas.types import to_arrow_schema
 
-    schema = spark.createDataFrame([], table.ddl()).schema
-    arrow = to_arrow_schema(schema, timezone="UTC")
+    schema = _spark_schema(spark, table)
+    arrow = _arrow_schema(schema)
     starts = range(0, max(len(rows), 1), frame_rows)
     parts = (rows.iloc[start : start + frame_rows] for start in starts)
     tables = (pa.Table.from_pandas(part, schema=arrow, preserve_index=False) for part in parts)
     return [spark.createDataFrame(each, schema) for each in tables]
+
+
+def _spark_schema(spark: SparkSession, table: Table) -> StructType:
+    return spark.createDataFrame([], table.ddl()).schema
+
+
+def _arrow_schema(schema: StructType) -> pa.Schema:
+    from pyspark.sql.pandas.types import to_arrow_schema
+
+    return to_arrow_schema(schema, timezone="UTC")
 
 
 def _replace_with_delta_spark(
@@ -290,19 +301,21 @@ def _replace_with_delta_spark(
 
 
 def _replace_with_deltalake(
-    frames: list[DataFrame], path: str, day: date, transaction: tuple[str, int]
+    frames: list[DataFrame], path: str, table: Table, day: date, transaction: tuple[str, int]
 ) -> None:
     import pyarrow as pa
     from deltalake import CommitProperties, DeltaTable, Schema, Transaction
     from deltalake.transaction import AddAction, RemoveAction
 
     url = object_store_url(path)
-    arrow = [field.with_nullable(True) for field in frames[0].limit(0).toArrow().schema]
+    # The types are those of the spec, so the engine need not plan the frames to tell them.
+    schema = _arrow_schema(_spark_schema(frames[0].sparkSession, table))
+    arrow = [field.with_nullable(True) for field in schema]
     # The log comes before the first file, because files without a log mean a damaged table.
     if DeltaTable.is_deltatable(url):
-        table = DeltaTable(url)
+        stored = DeltaTable(url)
     else:
-        table = DeltaTable.create(url, pa.schema(arrow), partition_by=["day"], mode="ignore")
+        stored = DeltaTable.create(url, pa.schema(arrow), partition_by=["day"], mode="ignore")
     files = f"day={day}/{uuid.uuid4().hex}"
     for number, frame in enumerate(frames):
         rows = frame.drop("day").write.option("compression", "snappy")
@@ -320,10 +333,10 @@ def _replace_with_deltalake(
         for name, size in file_sizes(f"{path}/{files}").items()
         if name.endswith(".parquet")
     ]
-    fields = table.schema().fields
+    fields = stored.schema().fields
     known = {field.name for field in fields}
     later = Schema.from_arrow(pa.schema(field for field in arrow if field.name not in known))
-    table.create_write_transaction(
+    stored.create_write_transaction(
         actions=adds,
         mode="overwrite",
         schema=Schema([*fields, *later.fields]),
