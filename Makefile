@@ -86,6 +86,10 @@ clean: ## remove the environment, the demo and all caches
 # are installed from the lock file. uv is several times faster than pip. Of pip's settings it gets
 # only the index; if uv fails, pip installs the same packages.
 $(VENV)/.locked: requirements.lock
+	@if [ -L $(VENV) ]; then \
+		echo "make env: $(VENV) is a link, and its environment would be made anew; remove the link first" >&2; \
+		exit 1; \
+	fi
 	@for name in $(PYTHONS); do \
 		if "$$name" -c '$(FIT)' 2>/dev/null; then python=$$name; break; fi; \
 	done; \
