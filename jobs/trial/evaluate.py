@@ -44,8 +44,9 @@ WARM_UP_DAYS = 14
 """First days of a lab, which do not count because nobody has a baseline yet."""
 OWN, CHANCE = "exfilwatch", "chance"
 HEAD = (
-    "| ranking | budget | found | precision | entries a day | gone at alert | days to alert "
-    "| look-alikes |\n|---|--:|--:|--:|--:|--:|--:|--:|"
+    "| ranking | budget | found | precision | entries a day | gone at alert "
+    "| gone at alert, longer than a day | days to alert | look-alikes |\n"
+    "|---|--:|--:|--:|--:|--:|--:|--:|--:|"
 )
 
 
@@ -220,7 +221,7 @@ def report(
                 say(_line(name, cooled, budget, labs))
     for budget in BUDGETS:
         chance = sum(expected_by_chance(lab.active, budget, lab.incidents) for lab in labs)
-        say(f"| {CHANCE} | {budget} | {chance:.1f} of {total} | | | | | |")
+        say(f"| {CHANCE} | {budget} | {chance:.1f} of {total} | | | | | | |")
     say("\n## What the graph is worth\n")
     say("Each line is one detector alone, ranked by its statistic of the day.\n")
     say(HEAD)
@@ -248,6 +249,7 @@ def _line(name: str, cooled: bool, budget: int, labs: Sequence[Lab]) -> str:
     right = sum(result.right for result in results)
     days = sum(len(lab.active) for lab in labs)
     gone = [alert.taken for _, alert in alerts]
+    gone_of_long = [alert.taken for case, alert in alerts if case.last > case.first]
     waited = [(alert.day - case.first).days for case, alert in alerts]
     said = f"{name}, cool-down" if cooled else name
     cells = [
@@ -257,6 +259,7 @@ def _line(name: str, cooled: bool, budget: int, labs: Sequence[Lab]) -> str:
         f"{right / shown:.0%}" if shown else "–",
         f"{shown / days:.1f}",
         f"{statistics.median(gone):.0%}" if gone else "–",
+        f"{statistics.median(gone_of_long):.0%}" if gone_of_long else "–",
         f"{statistics.median(waited):g}" if waited else "–",
         f"{sum(len(result.look_alikes) for result in results)} of "
         f"{sum(len(lab.look_alikes) for lab in labs)}",
