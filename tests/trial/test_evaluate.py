@@ -124,7 +124,7 @@ def test_the_report_has_a_line_for_each_ranking_budget_kind_and_case() -> None:
     assert (
         "![Incidents found and precision by entries a day, for each ranking](page.svg)\n" in lines
     )
-    assert f"| {OWN} | 3 | 1 of 1 | 33% | 2.0 | 25% | 0 | 1 of 1 |" in lines
+    assert f"| {OWN} | 3 | 1 of 1 | 33% | 2.0 | 25% | 25% | 0 | 1 of 1 |" in lines
     for name in (*RANKINGS, *ABLATIONS):
         for budget in BUDGETS:
             assert any(line.startswith(f"| {name} | {budget} | 1 of 1 ") for line in lines)
@@ -134,6 +134,18 @@ def test_the_report_has_a_line_for_each_ranking_budget_kind_and_case() -> None:
     assert "| theft | 1 of 1 | 1 of 1 | 1 of 1 |" in lines
     assert "| lab-1 | sweep | 2026-10-01 | 2026-10-06 | 2 on 2026-10-01 |" in lines
     assert any("the queue held 2.0 entries a day, 2 at most" in line for line in lines)
+
+
+def test_incidents_of_one_day_do_not_count_among_the_longer_ones() -> None:
+    grab = case("grab", "b", 1, 1, {1: 1.0})
+    queues = {
+        name: {day: [("b",), ("s",)] for day in DAYS} for name in (OWN, *RANKINGS, *ABLATIONS)
+    }
+    lab = Lab("lab-1", [THEFT, grab], [], queues, dict.fromkeys(DAYS, 5))
+    lines: list[str] = []
+    report([lab], [], "page.svg", lines.append)
+    assert any(line.startswith(f"| {OWN} | 3 | 2 of 2 |") and "| 62% | 25% |" in line
+               for line in lines)  # fmt: skip
 
 
 def test_the_picture_has_the_shares_of_the_table() -> None:
