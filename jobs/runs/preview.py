@@ -148,7 +148,8 @@ def _made_anew(
         for name, each in settings.items()
     }
     rows = score_all(history, only)
-    rows["p_value"] = calibrate(rows, earlier)
+    known = frozenset(history.context.directory["user_id"].astype(str))
+    rows["p_value"] = calibrate(rows, earlier, known)
     rows["day"] = history.day
     return rows[SIGNALS.column_names]
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from datetime import date, timedelta
 from typing import TYPE_CHECKING
 
@@ -33,10 +34,10 @@ def score_day(tables: StageTables, config: JobConfig, day: date) -> Outcome:
     # The stage needs most memory of all. So what others needed before it goes first, and what the
     # detectors needed goes before the statistics of earlier days come, which are the largest table.
     release_memory()
-    rows, replayed = _score(tables, config)
+    rows, replayed, known = _score(tables, config)
     release_memory()
     past = tables.coded_frame(SIGNALS, yesterday, days - 1, CALIBRATED)
-    rows = calibrated(rows, past, day)
+    rows = calibrated(rows, past, day, known)
     rows = pd.concat([rows, replayed], ignore_index=True) if len(replayed) else rows
     tables.replace(to_frames(tables.spark, rows, SIGNALS), SIGNALS)
     before = tables.frame(SIGNALS, yesterday, 0, SETTINGS)
@@ -45,20 +46,28 @@ def score_day(tables: StageTables, config: JobConfig, day: date) -> Outcome:
     return Outcome({SIGNALS.name: len(rows)}, (said, new_settings_note(rows, before, day, days)))
 
 
-def _score(tables: StageTables, config: JobConfig) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """What the detectors say of the day, and the rows of :func:`replay_leavers`."""
+def _score(
+    tables: StageTables, config: JobConfig
+) -> tuple[pd.DataFrame, pd.DataFrame, frozenset[str]]:
+    """What the detectors say of the day, replayed leavers, and the ids of the directory."""
     from models.detectors import score_all
 
     history = read_history(tables, config)
     rows = score_all(history, settings_of(config))
-    return rows, replay_leavers(tables, rows, history, config)
+    known = frozenset(history.context.directory["user_id"].astype(str))
+    return rows, replay_leavers(tables, rows, history, config), known
 
 
-def calibrated(rows: pd.DataFrame, past: pd.DataFrame, day: date) -> pd.DataFrame:
-    """Rows of SIGNALS; ``rows``: what the detectors say of the day, ``past``: see CALIBRATED."""
+def calibrated(
+    rows: pd.DataFrame, past: pd.DataFrame, day: date, known: Collection[str] = ()
+) -> pd.DataFrame:
+    """Rows of SIGNALS; ``rows``: what the detectors say of the day, ``past``: see CALIBRATED.
+
+    ``known``: identities of the directory.
+    """
     from models.scoring.calibration import calibrate
 
-    return rows.assign(p_value=calibrate(rows, past), day=day)[SIGNALS.column_names]
+    return rows.assign(p_value=calibrate(rows, past, known), day=day)[SIGNALS.column_names]
 
 
 def new_settings_note(

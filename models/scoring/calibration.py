@@ -17,6 +17,11 @@ errs on the quiet side for nine newcomers of ten.
 Where fewer than MANY_IDENTITIES have a statistic, the first answer could never be small. There all
 rows are draws, and nothing else is asked.
 
+A name that the directory does not know costs nothing: whoever opens an account, a role or a key may
+open a hundred. So strangers of fewer than OLD_DAYS earlier days are one identity together, and what
+a stranger does on the day is no reference for others. A hundred new names that do the same are as
+unlikely as one.
+
 The smaller of the two counts, times LOOKS, because the better of two looks is taken. So nobody's
 own history excuses them: whoever is large for anybody is found by the first question.
 
@@ -36,6 +41,9 @@ Fails where an attack is so common that it fills the reference itself.
 
 from __future__ import annotations
 
+from collections.abc import Collection
+from dataclasses import dataclass
+
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
@@ -49,6 +57,8 @@ LEAST_IDENTITIES = 20
 """Identities of a kind below which those of all kinds serve as reference together."""
 OWN_DAYS = 5
 """Earlier days from which an identity has a usual of its own."""
+OLD_DAYS = 14
+"""Earlier days from which a stranger to the directory is an identity of its own."""
 LEAST_USUALS = 5
 """Identities with a usual of their own from which the second question is asked."""
 UNKNOWN_USUAL = 0.9
@@ -62,35 +72,70 @@ LOOKS = 1.5
 KEYS = ["detector", "window", "settings_hash"]
 
 
-def calibrate(signals: pd.DataFrame, past: pd.DataFrame) -> Floats:
+@dataclass(frozen=True)
+class _Reference:
+    """Rows of one detector, window and settings, those of the day first.
+
+    ``identity``: that of ``entity``; new strangers are one. ``serves``: whether others are compared
+    with the row.
+    """
+
+    statistic: Floats
+    entity: Codes
+    identity: Codes
+    serves: NDArray[np.bool_]
+
+    def part(self, kept: NDArray[np.bool_]) -> _Reference:
+        """Some of the rows."""
+        return _Reference(
+            self.statistic[kept], self.entity[kept], self.identity[kept], self.serves[kept]
+        )
+
+
+def calibrate(signals: pd.DataFrame, past: pd.DataFrame, known: Collection[str] = ()) -> Floats:
     """p-value of each row of ``signals``, shape (rows,), in (0, 1]; lower is more unusual.
 
     Both frames: ``entity``, ``detector``, ``window``, ``settings_hash``, ``user_kind``,
     ``statistic``. Texts may be categories. ``past`` holds the days before only; rows of other
-    settings are no reference. A statistic that is not a number gets p = 1.
+    settings are no reference. ``known``: identities of the directory; without any nobody is a
+    stranger. A statistic that is not a number gets p = 1.
     """
     count = len(signals)
-    found = np.ones(count)
-    statistic = np.concatenate(
-        [frame["statistic"].to_numpy(dtype=np.float64) for frame in (signals, past)]
-    )
+    found, frames = np.ones(count), (signals, past)
+    statistic = np.concatenate([frame["statistic"].to_numpy(np.float64) for frame in frames])
+    strange = np.concatenate([_strangers(frame["entity"], known) for frame in frames])
     entity, kind = (_codes(signals[name], past[name]) for name in ("entity", "user_kind"))
     key = _keys(signals, past)
     for each in np.unique(key[:count]):
         rows = np.flatnonzero(key == each)
-        few = len(np.unique(entity[rows])) < MANY_IDENTITIES
+        new = strange[rows] & (_earlier_days(entity[rows], rows >= count) < OLD_DAYS)
+        every = _Reference(
+            statistic[rows],
+            entity[rows],
+            np.where(new, -1, entity[rows]),
+            ~new & ~(strange[rows] & (rows < count)),
+        )
+        few = len(np.unique(every.identity)) < MANY_IDENTITIES
         for its_kind in np.unique(kind[rows[rows < count]]):
-            alike = rows[kind[rows] == its_kind]
-            if len(np.unique(entity[alike])) < LEAST_IDENTITIES:
-                alike = rows
-            today = alike[alike < count]
+            alike = kind[rows] == its_kind
+            if len(np.unique(every.identity[alike])) < LEAST_IDENTITIES:
+                alike[:] = True
+            reference, today = every.part(alike), rows[alike & (rows < count)]
             asked = kind[today] == its_kind
-            if few:
-                p = p_values(statistic[today], statistic[alike])
-            else:
-                p = _of_reference(statistic[alike], pd.factorize(entity[alike])[0], len(today))
-            found[today[asked]] = p[asked]
+            p = _among_days if few else _among_identities
+            found[today[asked]] = p(reference, len(today))[asked]
     return found
+
+
+def _strangers(entities: pd.Series, known: Collection[str]) -> NDArray[np.bool_]:
+    strange = ~entities.isin(list(known)) if known else np.zeros(len(entities))
+    return np.asarray(strange, dtype=bool)
+
+
+def _earlier_days(entity: Codes, earlier: NDArray[np.bool_]) -> Codes:
+    """Rows of earlier days that the entity of each row has."""
+    days = np.bincount(entity[earlier], minlength=int(entity.max(initial=0)) + 1)
+    return np.asarray(days[entity], dtype=np.int64)
 
 
 def _codes(signals: pd.Series, past: pd.Series) -> NDArray[np.integer]:
@@ -110,10 +155,15 @@ def _keys(signals: pd.DataFrame, past: pd.DataFrame) -> Codes:
     return key
 
 
-def _of_reference(statistic: Floats, identity: Codes, count: int) -> Floats:
-    """p-value of the first ``count`` rows beside all rows, those of the day first."""
-    for_anybody = anybody_p(statistic, identity, count)
-    for_itself = own_p(statistic, identity, count)
+def _among_days(of: _Reference, count: int) -> Floats:
+    """p-value of the first ``count`` rows where every day of each identity is a draw."""
+    return _among(of.statistic[:count], of.statistic, of.serves)
+
+
+def _among_identities(of: _Reference, count: int) -> Floats:
+    """p-value of the first ``count`` rows by both questions."""
+    for_anybody = anybody_p(of.statistic, pd.factorize(of.identity)[0], count)
+    for_itself = own_p(of.statistic, pd.factorize(of.entity)[0], count, of.serves)
     best = np.minimum(for_anybody, np.nan_to_num(for_itself, nan=1.0))
     asked = np.where(np.isnan(for_itself), 1.0, LOOKS)
     p: Floats = np.minimum(1.0, asked * best)
@@ -149,22 +199,44 @@ def _own_share(value: Floats, identity: Codes, count: int) -> Floats:
     return share
 
 
-def own_p(statistic: Floats, identity: Codes, count: int) -> Floats:
+def own_p(
+    statistic: Floats, identity: Codes, count: int, serves: NDArray[np.bool_] | None = None
+) -> Floats:
     """p of the first ``count`` rows against all rows, each less its identity's usual.
 
-    NaN if fewer than LEAST_USUALS have a usual of their own. Lower is rarer.
+    ``serves``: rows with which others are compared; None: all. NaN if fewer than LEAST_USUALS have
+    a usual of their own. Lower is rarer.
     """
     value = np.where(np.isfinite(statistic), statistic, np.nan)
+    serves = np.ones(len(value), dtype=bool) if serves is None else serves
     earlier = pd.Series(value[count:]).groupby(identity[count:])
     usual, days = earlier.median(), earlier.count()
-    known = usual[days >= OWN_DAYS]
+    known = usual[(days >= OWN_DAYS) & usual.index.isin(identity[serves])]
     if len(known) < LEAST_USUALS:
         return np.full(count, np.nan)
     every = known.reindex(range(identity.max(initial=-1) + 1))
     rest: Floats = value - every.fillna(known.quantile(UNKNOWN_USUAL)).to_numpy()[identity]
-    pool, asked = rest[np.isfinite(rest)], np.isfinite(rest[:count])
+    there = np.isfinite(rest)
     found = np.full(count, np.nan)
-    found[asked] = p_values(rest[:count][asked], pool)
+    found[there[:count]] = _among(rest[:count][there[:count]], rest[there], serves[there])
+    return found
+
+
+def _among(value: Floats, every: Floats, serves: NDArray[np.bool_]) -> Floats:
+    """Calibrated p of each value among the rows of ``every`` that serve; it is the first of them.
+
+    A value that does not serve is compared with those that do, and with itself.
+    """
+    pool, own = every[serves], serves[: len(value)]
+    found = np.ones(len(value))
+    found[own] = p_values(value[own], pool)
+    pool = np.sort(np.where(np.isfinite(pool), pool, -np.inf))
+    other = np.where(np.isfinite(value[~own]), value[~own], -np.inf)
+    at_least = len(pool) - np.searchsorted(pool, other, side="left")
+    p = (1 + at_least) / (1 + len(pool))
+    for one in np.unique(other[at_least == 0]) if len(pool) else ():
+        p[other == one] *= tail_ratio(float(one), pool, np.ones(len(pool)))
+    found[~own] = p
     return found
 
 

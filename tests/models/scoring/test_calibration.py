@@ -12,6 +12,7 @@ from scipy import stats
 from models.scoring.calibration import (
     DECADES,
     LOOKS,
+    OLD_DAYS,
     anybody_p,
     calibrate,
     fit_tail,
@@ -236,3 +237,37 @@ def test_first_day_and_numbers_that_are_none() -> None:
     assert missing == 1.0
     assert only == 0.5
     assert len(calibrate(frame([]), frame([]))) == 0
+
+
+def with_strangers(count: int, days: int, known: int = USERS) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """A lab beside which strangers, quiet on ``days`` days before, all do the same."""
+    day, past = lab(np.random.default_rng(3))
+    day, past = (each[each["entity"].isin([f"u{n}" for n in range(known)])] for each in (day, past))
+    thieves = [
+        day.iloc[:1].assign(entity=f"key-{n}", user_kind="unknown", statistic=14.0)
+        for n in range(count)
+    ]
+    before = [each.assign(statistic=0.0) for each in thieves for _ in range(days)]
+    return pd.concat([*thieves, day]), pd.concat([past, *before])
+
+
+@pytest.mark.parametrize("known", [30, USERS])
+@pytest.mark.parametrize("days", [0, 6, 20])
+def test_a_hundred_strangers_who_do_the_same_are_as_unlikely_as_one(days: int, known: int) -> None:
+    """A second name costs nothing, so it excuses nobody: neither itself nor anybody else."""
+    names = {f"u{n}" for n in range(known)}
+    alone, crowd = (with_strangers(count, days, known) for count in (1, 100))
+    (one, *others), (first, *rest) = calibrate(*alone, names), calibrate(*crowd, names)
+    assert max(first, one) < 1e-3
+    if days < OLD_DAYS:
+        assert rest[99:] == pytest.approx(others, rel=0.5)
+    assert calibrate(*crowd)[0] > 0.01
+
+
+def test_strangers_of_the_days_before_are_no_reference() -> None:
+    """Each day another name does it."""
+    day, past = with_strangers(1, 0)
+    earlier = [day.iloc[:1].assign(entity=f"key-{n}") for n in range(1, 28)]
+    names = {f"u{n}" for n in range(USERS)}
+    alone = calibrate(day, past, names)[0]
+    assert calibrate(day, pd.concat([past, *earlier]), names)[0] <= 2 * alone
