@@ -6,12 +6,14 @@ evidence in a signal's window the part that lies inside. What it forgives of tha
 width: an approval of everything for ever is none.
 
 Who may approve: a person of the directory, employed when the approval starts, who is neither the
-approved identity under another name nor below it in the line of managers. Without people in the
-directory this cannot be known; then any other name counts.
+approved identity under another name or account nor below it in the line of managers. It lapses when
+the approver leaves. Peers who approve each other in a ring are one party, and approve nothing.
+Without people in the directory this cannot be known; then any other name counts.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
@@ -30,6 +32,8 @@ from schemas.context import names_of
 if TYPE_CHECKING:
     from schemas.context import Context
 
+BREAK_DAYS = 7.0
+"""Days between two approvals of the same that make no break."""
 OPEN_DAYS = 365.0
 """Days that an approval without a start or an end lasts."""
 A_DAY = 86_400.0
@@ -62,21 +66,95 @@ class FullCredit(Protocol):
         """Days."""
 
 
+@dataclass(frozen=True)
+class _Given:
+    """A row of approvals.csv whose approver may approve, between ``start`` and ``end``.
+
+    ``since``, ``until``: as far as the approver was employed, too. ``peer``: no manager gave it.
+    """
+
+    ticket_id: str
+    user: str
+    approver: str
+    pattern: str
+    start: pd.Timestamp | None
+    end: pd.Timestamp | None
+    until: pd.Timestamp | None
+    peer: bool
+
+    def near(self, other: _Given, days: float) -> bool:
+        """Whether there are at most so many days between both, 0 if they overlap."""
+        first, last = sorted((self, other), key=lambda each: each.start or pd.Timestamp.min)
+        if first.end is None or last.start is None:
+            return True
+        return bool((last.start - first.end).total_seconds() <= days * A_DAY)
+
+
 def tickets_by_user(context: Context, rules: FullCredit) -> dict[str, list[Ticket]]:
     """Approvals that count, by the identity that they are for, sorted by id."""
-    tickets: dict[str, list[Ticket]] = {}
+    given: dict[str, list[_Given]] = {}
+    for each in _without_rings(_given(context), rules.approved_days):
+        given.setdefault(each.user, []).append(each)
     listed = asset_patterns(replace(context, derived={}))
+    width: dict[str, frozenset[str]] = {
+        each.pattern: frozenset(asset for asset in listed if covers(each.pattern, asset, listed))
+        for mine in given.values()
+        for each in mine
+    }
+    tickets: dict[str, list[Ticket]] = {}
+    for user, mine in given.items():
+        found = [
+            Ticket(each.ticket_id, each.pattern, each.start, each.until,
+                   _credit(each, mine, width, rules))
+            for each in mine
+        ]  # fmt: skip
+        tickets[user] = sorted(found, key=lambda ticket: (ticket.ticket_id, ticket.pattern))
+    return tickets
+
+
+def _given(context: Context) -> list[_Given]:
+    """The approvals whose approver may approve."""
+    found = []
     for row in each_row(context.approvals):
         user = approved_identity(row.user_id, context)
+        approver = approved_identity(row.approver_id, context)
         start, end = moment(row.start), moment(row.end)
         if may_approve(row.approver_id, user, start, context):
-            credit = _credit(str(row.pattern), start, end, listed, rules)
-            ticket = Ticket(str(row.ticket_id), str(row.pattern), start, end, credit)
-            tickets.setdefault(user, []).append(ticket)
-    return {
-        user: sorted(found, key=lambda ticket: (ticket.ticket_id, ticket.pattern))
-        for user, found in tickets.items()
-    }
+            left = _left(approver, context)
+            until = min((each for each in (end, left) if each is not None), default=None)
+            peer = approver not in _line(user, context)
+            ticket, pattern = str(row.ticket_id), str(row.pattern)
+            found.append(_Given(ticket, user, approver, pattern, start, end, until, peer))
+    return found
+
+
+def _left(approver: str, context: Context) -> pd.Timestamp | None:
+    """End of the approver's last day; None: not known."""
+    persons = _persons(context)
+    ends = persons.loc[approver, "end_date"] if approver in persons.index else None
+    return pd.Timestamp(ends) + pd.Timedelta(days=1) if isinstance(ends, date) else None
+
+
+def _without_rings(given: Sequence[_Given], days: float) -> list[_Given]:
+    """Approvals but those that come back to their approver by approvals of peers near in time.
+
+    Who approves each other's plans is one party. What managers approve is no part of a ring.
+    """
+    of_peers: dict[str, list[_Given]] = {}
+    for each in given:
+        if each.peer:
+            of_peers.setdefault(each.approver, []).append(each)
+
+    def comes_back(ticket: _Given) -> bool:
+        reached, todo = {ticket.user}, [ticket.user]
+        while todo:
+            for each in of_peers.get(todo.pop(), ()):
+                if each.user not in reached and each.near(ticket, days):
+                    reached.add(each.user)
+                    todo.append(each.user)
+        return ticket.approver in reached
+
+    return [each for each in given if not each.peer or not comes_back(each)]
 
 
 def approved_identity(name: str, context: Context) -> str:
@@ -92,6 +170,8 @@ def may_approve(approver: str, user: str, start: pd.Timestamp | None, context: C
     found = approved_identity(approver, context)
     if not approver or found == user or found not in persons.index:
         return False
+    if _same_person(found, user, context):
+        return False
     row = persons.loc[found]
     if start is not None:
         begins, ends = row["start_date"], row["end_date"]
@@ -100,6 +180,24 @@ def may_approve(approver: str, user: str, start: pd.Timestamp | None, context: C
         if isinstance(ends, date) and start.date() > ends:
             return False
     return user not in _line(found, context)
+
+
+def _same_person(one: str, other: str, context: Context) -> bool:
+    """Whether two people of the directory share an address, an alias or their whole name."""
+    marks = _marks(context)
+    return not marks.get(one, frozenset()).isdisjoint(marks.get(other, frozenset()))
+
+
+@remembered
+def _marks(context: Context) -> dict[str, frozenset[str]]:
+    """Names of each person: addresses without a tag, aliases and the whole name, in lower case."""
+    found: dict[str, set[str]] = {}
+    for user, row in _persons(context).iterrows():
+        local, at, domain = str(row["email"]).casefold().partition("@")
+        names = {str(name).casefold() for name in names_of(row["aliases"])}
+        names |= {local.partition("+")[0] + at + domain, str(row["display_name"]).casefold()}
+        found[str(user)] = names - {""}
+    return {user: frozenset(names) for user, names in found.items()}
 
 
 def _line(user: str, context: Context) -> set[str]:
@@ -154,17 +252,49 @@ def moment(value: Any) -> pd.Timestamp | None:
 
 
 def _credit(
-    pattern: str,
-    start: pd.Timestamp | None,
-    end: pd.Timestamp | None,
-    patterns: Mapping[str, str],
+    ticket: _Given,
+    mine: Sequence[_Given],
+    width: Mapping[str, frozenset[str]],
     rules: FullCredit,
 ) -> float:
-    """1 up to ``approved_assets`` listed assets and ``approved_days`` days, then in proportion."""
-    assets = sum(covers(pattern, asset, patterns) for asset in patterns)
-    length = OPEN_DAYS if start is None or end is None else (end - start).total_seconds() / A_DAY
+    """1 up to ``approved_assets`` listed assets and ``approved_days`` days, then in proportion.
+
+    ``mine``: all approvals of the person. Many narrow ones at a time are a wide one, and one after
+    the other for the same assets are a long one. ``width``: listed assets of each pattern.
+    """
+    own = width[ticket.pattern]
+    at_once = [width[each.pattern] for each in mine if each.near(ticket, 0)]
+    assets = len(own.union(*at_once))
+    alike = [each for each in mine if each.pattern == ticket.pattern or own & width[each.pattern]]
+    length = _days_of_run(ticket, alike)
+    if not own and not _names_a_container(ticket.pattern):
+        return 0.0
     narrow = min(1.0, rules.approved_assets / assets) if assets else 1.0
     return float(narrow * min(1.0, rules.approved_days / max(length, 1e-9)))
+
+
+def _days_of_run(ticket: _Given, alike: Sequence[_Given]) -> float:
+    """Days of an approval and of those alike that follow each other with hardly a break."""
+    run, rest = [ticket], [each for each in alike if each is not ticket]
+    while True:
+        more = [each for each in rest if any(each.near(other, BREAK_DAYS) for other in run)]
+        if not more:
+            break
+        run += more
+        rest = [each for each in rest if each not in more]
+    if any(each.start is None or each.end is None for each in run):
+        return OPEN_DAYS
+    last, days = pd.Timestamp.min, 0.0
+    for start, end in sorted((each.start, each.end) for each in run):
+        days += max(0.0, (end - max(start, last)).total_seconds() / A_DAY)
+        last = max(last, end)
+    return days
+
+
+def _names_a_container(pattern: str) -> bool:
+    """Whether a pattern has a whole container before its first wildcard."""
+    literal = re.split(r"[*?\[]", pattern, maxsplit=1)[0]
+    return literal == pattern or "/" in literal.partition("://")[2]
 
 
 def covers(approved: str, asset: str, patterns: Mapping[str, str]) -> bool:

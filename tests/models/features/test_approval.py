@@ -198,3 +198,86 @@ def test_later_assets_weigh_less() -> None:
     assert approved_share([], given, PATTERNS, rows, DAY) == (0.0, [])
     assert approved_share(["orion-7"], [], PATTERNS, rows, DAY) == (0.0, [])
     assert approved_share(["orion-7"], given, PATTERNS, rows[:0], DAY) == (0.0, [])
+
+
+def credits_of(*tickets: dict[str, Any]) -> list[float]:
+    """Credit of each of the thief's approvals that count."""
+    made = context()
+    rows = pd.DataFrame([histories.approval("thief", "s3://x/*", DAY, DAY, "boss") | each
+                         for each in tickets], columns=made.approvals.columns)  # fmt: skip
+    found = tickets_by_user(replace(made, approvals=rows), RULES)
+    return [each.credit for each in found.get("thief", [])]
+
+
+def test_many_narrow_approvals_at_a_time_are_a_wide_one() -> None:
+    narrow = [{"ticket_id": f"T-{n:02}", "pattern": f"github://lab/repo-{n}"} for n in range(36)]
+    assert credits_of(*narrow[:20]) == [1.0] * 20
+    assert credits_of(*narrow) == pytest.approx([20 / 36] * 36)
+    assert credits_of({"pattern": "github://lab/*"}) == pytest.approx([20 / 36])
+    days = [pd.Timestamp(DAY) - 40 * A_DAY, pd.Timestamp(DAY) - 39 * A_DAY]
+    later = [each | {"start": days[0], "end": days[1]} for each in narrow[20:]]
+    assert credits_of(*narrow[:20], *later) == [1.0] * 36
+
+
+def test_approvals_one_after_the_other_are_a_long_one() -> None:
+    start = pd.Timestamp(DAY)
+    months = [
+        {"ticket_id": f"T-{n}", "start": start + 33 * n * A_DAY,
+         "end": start + (33 * n + 30) * A_DAY} for n in range(4)
+    ]  # fmt: skip
+    assert credits_of(*months) == pytest.approx([30 / 120] * 4)
+    assert credits_of(months[0], months[2]) == [1.0, 1.0]
+    other = months[1] | {"pattern": "s3://y/*"}
+    assert credits_of(months[0] | {"pattern": "s3://ckpt/evals/run/step-1/*"}, other) == [1.0, 1.0]
+
+
+def test_an_approval_of_every_place_is_none_where_nothing_says_how_wide_it_is() -> None:
+    patterns = ("gs://*", "*gs*", "gs://a*", "gs://a/*", "gs://a")
+    assert [credits_of({"pattern": each}) for each in patterns] == [[0.0]] * 3 + [[1.0]] * 2
+
+
+@pytest.mark.parametrize(
+    ("start", "until"),
+    [(None, DAY - 9 * A_DAY), (DAY - 20 * A_DAY, DAY - 9 * A_DAY), (DAY - 5 * A_DAY, None)],
+)
+def test_an_approval_lapses_when_its_approver_leaves(start: Any, until: date | None) -> None:
+    made = context(start=start and datetime.combine(start, datetime.min.time()))
+    made.directory.loc[made.directory["user_id"] == "boss", "end_date"] = DAY - 10 * A_DAY
+    found = tickets_by_user(made, RULES).get("thief", [])
+    assert [each.end for each in found] == ([pd.Timestamp(until)] if until else [])
+
+
+@pytest.mark.parametrize(
+    "second",
+    [
+        {"email": "thief+admin@lab.example"},
+        {"email": "THIEF@lab.example"},
+        {"display_name": "name THIEF"},
+        {"aliases": ("T9",)},
+        {"manager_id": "thief"},
+    ],
+)
+def test_a_second_account_of_the_approved_person_may_not_approve(second: dict[str, Any]) -> None:
+    made = context(approver_id="colleague")
+    row = made.directory["user_id"] == "colleague"
+    for name, value in second.items():
+        made.directory.loc[row, name] = pd.Series([value] * row.sum(), index=row[row].index)
+    assert tickets_by_user(made, RULES) == {}
+
+
+def test_peers_who_approve_each_other_in_a_ring_approve_nothing() -> None:
+    def holders(*pairs: tuple[str, str], ago: int = 0) -> list[str]:
+        first = DAY - ago * A_DAY
+        rows = [histories.approval("thief", "s3://ckpt/*", DAY, DAY, "colleague")]
+        rows += [histories.approval(user, "s3://x/*", first, first, by) for user, by in pairs]
+        table = pd.DataFrame(rows, columns=context().approvals.columns)
+        return sorted(tickets_by_user(replace(context(), approvals=table), RULES))
+
+    assert holders() == ["thief"]
+    assert holders(("colleague", "thief")) == []
+    assert holders(("boss", "thief"), ("colleague", "boss")) == ["colleague", "thief"]
+    assert holders(("bot", "thief"), ("colleague", "bot")) == ["bot", "thief"]
+    assert holders(("gone", "thief"), ("colleague", "gone")) == ["gone", "thief"]
+    assert holders(("colleague", "boss")) == ["colleague", "thief"]
+    assert holders(("colleague", "thief"), ago=20) == []
+    assert holders(("colleague", "thief"), ago=90) == ["colleague", "thief"]
