@@ -25,7 +25,7 @@ import pandas as pd
 
 from models.features.assets import listed_assets
 from models.features.memory import remembered
-from models.features.people import people
+from models.features.people import marks_of_people, people
 from models.features.rows import Floats, each_row, explode_structs
 from schemas.context import names_of
 
@@ -81,6 +81,13 @@ class _Given:
     end: pd.Timestamp | None
     until: pd.Timestamp | None
     peer: bool
+
+    @property
+    def days(self) -> float:
+        """How long it lasts."""
+        if self.start is None or self.end is None:
+            return OPEN_DAYS
+        return float((self.end - self.start).total_seconds() / A_DAY)
 
     def near(self, other: _Given, days: float) -> bool:
         """Whether there are at most so many days between both, 0 if they overlap."""
@@ -184,20 +191,11 @@ def may_approve(approver: str, user: str, start: pd.Timestamp | None, context: C
 
 def _same_person(one: str, other: str, context: Context) -> bool:
     """Whether two people of the directory share an address, an alias or their whole name."""
-    marks = _marks(context)
-    return not marks.get(one, frozenset()).isdisjoint(marks.get(other, frozenset()))
-
-
-@remembered
-def _marks(context: Context) -> dict[str, frozenset[str]]:
-    """Names of each person: addresses without a tag, aliases and the whole name, in lower case."""
-    found: dict[str, set[str]] = {}
-    for user, row in _persons(context).iterrows():
-        local, at, domain = str(row["email"]).casefold().partition("@")
-        names = {str(name).casefold() for name in names_of(row["aliases"])}
-        names |= {local.partition("+")[0] + at + domain, str(row["display_name"]).casefold()}
-        found[str(user)] = names - {""}
-    return {user: frozenset(names) for user, names in found.items()}
+    marks, persons = marks_of_people(context), _persons(context)
+    if one not in marks or other not in marks:
+        return False
+    whole, name = (str(persons.at[each, "display_name"]).casefold() for each in (one, other))
+    return bool(marks[one] & marks[other]) or whole == name != ""
 
 
 def _line(user: str, context: Context) -> set[str]:
@@ -259,18 +257,22 @@ def _credit(
 ) -> float:
     """1 up to ``approved_assets`` listed assets and ``approved_days`` days, then in proportion.
 
-    ``mine``: all approvals of the person. Many narrow ones at a time are a wide one, and one after
-    the other for the same assets are a long one. ``width``: listed assets of each pattern.
+    ``mine``: all approvals of the person. Many narrow ones at a time are a wide one, and short ones
+    for the same assets, one after the other, are a long one. ``width``: listed assets of each
+    pattern.
     """
     own = width[ticket.pattern]
-    at_once = [width[each.pattern] for each in mine if each.near(ticket, 0)]
-    assets = len(own.union(*at_once))
-    alike = [each for each in mine if each.pattern == ticket.pattern or own & width[each.pattern]]
-    length = _days_of_run(ticket, alike)
     if not own and not _names_a_container(ticket.pattern):
         return 0.0
-    narrow = min(1.0, rules.approved_assets / assets) if assets else 1.0
-    return float(narrow * min(1.0, rules.approved_days / max(length, 1e-9)))
+    narrow = [each for each in mine if len(width[each.pattern]) <= rules.approved_assets]
+    assets = len(own.union(*(width[each.pattern] for each in narrow if each.near(ticket, 0))))
+    short = [each for each in mine if each.days <= rules.approved_days]
+    alike = [each for each in short if each.pattern == ticket.pattern or own & width[each.pattern]]
+    length = _days_of_run(ticket, alike)
+    return float(
+        min(1.0, rules.approved_assets / max(assets, 1e-9))
+        * min(1.0, rules.approved_days / max(length, 1e-9))
+    )
 
 
 def _days_of_run(ticket: _Given, alike: Sequence[_Given]) -> float:
@@ -282,13 +284,12 @@ def _days_of_run(ticket: _Given, alike: Sequence[_Given]) -> float:
             break
         run += more
         rest = [each for each in rest if each not in more]
-    if any(each.start is None or each.end is None for each in run):
-        return OPEN_DAYS
+    spans = [(each.start, each.end) for each in run if each.start and each.end]
     last, days = pd.Timestamp.min, 0.0
-    for start, end in sorted((each.start, each.end) for each in run):
+    for start, end in sorted(spans):
         days += max(0.0, (end - max(start, last)).total_seconds() / A_DAY)
         last = max(last, end)
-    return days
+    return max(days, ticket.days)
 
 
 def _names_a_container(pattern: str) -> bool:

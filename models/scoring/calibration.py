@@ -104,7 +104,8 @@ def calibrate(signals: pd.DataFrame, past: pd.DataFrame, known: Collection[str] 
     found, frames = np.ones(count), (signals, past)
     statistic = np.concatenate([frame["statistic"].to_numpy(np.float64) for frame in frames])
     strange = np.concatenate([_strangers(frame["entity"], known) for frame in frames])
-    entity, kind = (_codes(signals[name], past[name]) for name in ("entity", "user_kind"))
+    entity = _codes(signals["entity"], past["entity"]).astype(np.int64)
+    kind = _codes(signals["user_kind"], past["user_kind"])
     key = _keys(signals, past)
     for each in np.unique(key[:count]):
         rows = np.flatnonzero(key == each)

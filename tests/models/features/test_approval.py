@@ -231,6 +231,15 @@ def test_approvals_one_after_the_other_are_a_long_one() -> None:
     assert credits_of(months[0] | {"pattern": "s3://ckpt/evals/run/step-1/*"}, other) == [1.0, 1.0]
 
 
+def test_a_precise_approval_counts_beside_a_wide_and_a_long_one() -> None:
+    precise = {"ticket_id": "T-2", "pattern": "github://lab/repo-1"}
+    wide = {"pattern": "github://lab/*"}
+    longer = {"pattern": "github://lab/repo-1", "start": pd.Timestamp(DAY) - 200 * A_DAY}
+    assert credits_of(wide, precise) == [pytest.approx(20 / 36), 1.0]
+    assert credits_of(longer, precise)[1] == 1.0
+    assert credits_of(longer | {"start": None}, precise)[1] == 1.0
+
+
 def test_an_approval_of_every_place_is_none_where_nothing_says_how_wide_it_is() -> None:
     patterns = ("gs://*", "*gs*", "gs://a*", "gs://a/*", "gs://a")
     assert [credits_of({"pattern": each}) for each in patterns] == [[0.0]] * 3 + [[1.0]] * 2
