@@ -97,12 +97,20 @@ def decide(
     """
     from models.detectors.settings import scoring_hash
     from models.features.rows import log_days
-    from models.scoring.queue import comparable, queue_length, reference_days
+    from models.features.strangers import strangers
+    from models.scoring.queue import (
+        comparable,
+        one_stranger_a_day,
+        queue_length,
+        reference_days,
+    )
     from models.scoring.stories import fold
 
     weighed = scoring_hash(config.scoring, settings_of(config))
     entries = past[(past["scoring_hash"] == weighed) & past["in_budget"].astype(bool)]
-    leaders, folded = fold(rank_entities(signals, shown, entries, approved, history, config))
+    scored = rank_entities(signals, shown, entries, approved, history, config)
+    leaders, folded = fold(scored, strangers(history, [each.entity for each in scored]))
+    past = one_stranger_a_day(past, set(history.context.directory["user_id"].astype(str)))
     yesterday = history.day - timedelta(days=1)
     days = reference_days(log_days(history), config.scoring.calibration_days)
     past = past[past["day"] > yesterday - timedelta(days=days)]
@@ -111,6 +119,7 @@ def decide(
     identities = signals["entity"].nunique()
     length = queue_length(leaders, past, days, config.alert_budget, ordinary, identities)
     ranked = [*leaders[:length], *(entity for entity, _ in folded), *leaders[length:]]
+    ranked = ranked[: KEPT_PER_BUDGET * config.alert_budget]
     leader_of = {entity.entity: leader for entity, leader in folded}
     return DayQueue(ranked, length, leader_of, weighed)
 
@@ -181,7 +190,12 @@ def rank_entities(
     alike = colleagues_alike(signals, teams(history.context), named, most_p)
     facts = replace(facts, alike=alike, other=other_takings(history))
     scored = score_entities(signals, shown, entries, facts)
-    return ranked_for_review(scored)[: KEPT_PER_BUDGET * config.alert_budget]
+    ranked, most = ranked_for_review(scored), KEPT_PER_BUDGET * config.alert_budget
+    directory = set(history.context.directory["user_id"].astype(str))
+    ours = [entity for entity in ranked if entity.entity in directory][:most]
+    # Any number of strangers leaves as many places to others.
+    strange = [entity for entity in ranked if entity.entity not in directory][:most]
+    return ranked_for_review([*ours, *strange])
 
 
 def make_findings(

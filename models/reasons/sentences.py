@@ -150,8 +150,11 @@ SENTENCES = {
     "active_after_leaving": "was active after leaving on {day:day}",
     "began_lately": "began recently",
     "told_before": "counts for less, because it has been in the queue since {since:day}",
+    "did_likewise": "so did {others:identities}, who share an address, an asset or the service "
+    "that opened the session",
     "chosen_name": "only the name of a session says so, which whoever may assume "
-    "{roles:identities} can choose",
+    "{roles:identities} can choose[; {others:identities} acted by the same today]",
+    "typed_name": "only a name says so, which whoever acted could choose",
     # notes about places
     "holds_copy": "{place:assets} holds content that was copied from {origin:assets}",
     "may_hold_copy": "{place:assets} may hold a copy of {origin:assets}, by its size",

@@ -15,7 +15,7 @@ false entries a day. Past attacks raise λ, so the queue then errs on the short 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import date
 
 import numpy as np
@@ -91,3 +91,15 @@ def entries_a_day(past: Floats, days: int, ranked: Sequence[ScoredEntity]) -> Fl
     ordered = np.sort(past)
     evidence = np.array([entity.raw for entity in ranked], dtype=np.float64)
     return (len(ordered) - np.searchsorted(ordered, evidence, side="left")) / days
+
+
+def one_stranger_a_day(past: pd.DataFrame, known: Collection[str]) -> pd.DataFrame:
+    """``past`` with the evidence of each day's strongest stranger alone, NaN for other strangers.
+
+    Strangers cost nothing. A flood of loud ones would otherwise be what ordinary days show.
+    ``past``: ``day``, ``entity``, ``evidence``. ``known``: identities of the directory; without any
+    nobody is a stranger.
+    """
+    strange = ~past["entity"].isin(list(known)) & bool(known)
+    most = past["evidence"].where(strange).groupby(past["day"]).rank("first", ascending=False)
+    return past.assign(evidence=past["evidence"].mask(strange & (most > 1)))

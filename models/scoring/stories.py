@@ -9,6 +9,9 @@ A role that reads for a job folds into the submitter, if the submitter's evidenc
 least OWN_SHARE of the role's own is about what the job read. The story then has the evidence of the
 stronger of both, so that it stands where the role would stand.
 
+Strangers to the directory fold if the same detectors speak against them, and they share an address
+or an asset: whoever opens accounts, roles or keys fills one place with them.
+
 Over days a story is a case: a finding joins the latest case of the last CASE_DAYS days that is
 about one of its identities. Otherwise it opens a case, whose id is the finding's own. So a later
 finding appears in the timeline of the first.
@@ -16,10 +19,13 @@ finding appears in the timeline of the first.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass, replace
 from datetime import date, timedelta
 
+from models.detectors.signal import MOST_RELATED
+from models.reasons.parts import Identities
+from models.reasons.reason import Reason
 from models.scoring.points import CERTAIN, ScoredEntity
 
 OWN_SHARE = 0.5
@@ -41,22 +47,30 @@ class Case:
 
 
 def fold(
-    ranked: Sequence[ScoredEntity],
+    ranked: Sequence[ScoredEntity], strangers: Mapping[str, Set[str]] | None = None
 ) -> tuple[list[ScoredEntity], list[tuple[ScoredEntity, str]]]:
     """The entities that lead a story, and the folded ones with their leader; both in their order.
 
-    ``ranked``: the day's entities, most evidence first. A certain fact never folds.
+    ``ranked``: the day's entities, most evidence first. ``strangers``: those that the directory
+    does not know, with their addresses. A certain fact never folds.
     """
     roles = _roles_of_jobs(ranked)
-    leaders, members = _fold_rings(_led_by_people(ranked, roles))
-    lead = {entity.entity for entity in leaders}
-    leader_of = {entity.entity: leader for entity, leader in members}
-    of_roles = [
-        (entity, name if name in lead else leader_of[name])
-        for entity in ranked
-        if (name := roles.get(entity.entity)) is not None
+    heads, members = _fold_rings(_led_by_people(ranked, roles))
+    leaders, alike = _fold_strangers(heads, strangers or {})
+    leader_of = {entity.entity: leader for entity, leader in members} | alike
+    folded = [
+        *((entity, leader) for entity, leader in members),
+        *((entity, alike[entity.entity]) for entity in heads if entity.entity in alike),
+        *((entity, roles[entity.entity]) for entity in ranked if entity.entity in roles),
     ]
-    return leaders, [*members, *of_roles]
+    return leaders, [(entity, _last(leader, leader_of)) for entity, leader in folded]
+
+
+def _last(leader: str, leader_of: Mapping[str, str]) -> str:
+    """Who leads the story at last: a leader may have folded as well."""
+    while leader in leader_of:
+        leader = leader_of[leader]
+    return leader
 
 
 def _roles_of_jobs(ranked: Iterable[ScoredEntity]) -> dict[str, str]:
@@ -110,6 +124,54 @@ def _fold_rings(
             for user in contribution.related_users if contribution.points > 0 else ():
                 naming.setdefault(user, []).append((entity.entity, contribution.detector))
     return leaders, folded
+
+
+def _fold_strangers(
+    leaders: Sequence[ScoredEntity], strangers: Mapping[str, Set[str]]
+) -> tuple[list[ScoredEntity], dict[str, str]]:
+    """Leaders that name the strangers who did likewise, and the leader of each of those."""
+    first: list[ScoredEntity] = []
+    leader_of: dict[str, str] = {}
+    for entity in leaders:
+        if entity.entity in strangers and entity.proof < CERTAIN:
+            alike = (each for each in first if _did_likewise(entity, each, strangers))
+            if found := next(alike, None):
+                leader_of[entity.entity] = found.entity
+                continue
+            first.append(entity)
+    others: dict[str, list[str]] = {}
+    for name, leader in leader_of.items():
+        others.setdefault(leader, []).append(name)
+    kept = [entity for entity in leaders if entity.entity not in leader_of]
+    return [_with_others(each, others.get(each.entity, ())) for each in kept], leader_of
+
+
+def _did_likewise(
+    one: ScoredEntity, other: ScoredEntity, strangers: Mapping[str, Set[str]]
+) -> bool:
+    """Whether most of a stranger's evidence speaks against another at the place or assets, too."""
+    together = not strangers[one.entity].isdisjoint(strangers[other.entity])
+    assets = {each.detector: set(each.asset_ids) for each in other.contributions}
+    shared = sum(
+        each.raw
+        for each in one.contributions
+        if each.detector in assets
+        and (together or not assets[each.detector].isdisjoint(each.asset_ids))
+    )
+    return shared > 0 and shared >= OWN_SHARE * one.raw
+
+
+def _with_others(entity: ScoredEntity, others: Collection[str]) -> ScoredEntity:
+    if not others:
+        return entity
+    lead, *rest = entity.contributions
+    related = tuple(sorted({*lead.related_users, *others}))[:MOST_RELATED]
+    note = Reason("did_likewise", others=Identities(tuple(sorted(others))[:MOST_RELATED]))
+    return replace(
+        entity,
+        contributions=(replace(lead, related_users=related), *rest),
+        notes=(*entity.notes, note),
+    )
 
 
 def _belongs(entity: ScoredEntity, leader: str, named: Iterable[tuple[str, str]]) -> bool:

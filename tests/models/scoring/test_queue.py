@@ -14,6 +14,7 @@ from models.scoring.queue import (
     SETTLE_DAYS,
     comparable,
     entries_a_day,
+    one_stranger_a_day,
     queue_length,
     ranked_for_review,
     reference_days,
@@ -122,3 +123,17 @@ def test_near_proof_is_most_of_a_most_sensitive_artefact(
 ) -> None:
     (found,) = score(signal(detector, **({"p_value": 1e-4} | more)))
     assert (found.proof > 0) is proves
+
+
+def test_a_flood_of_strangers_on_earlier_days_is_no_ordinary_evidence() -> None:
+    days = [date(2026, 10, 5) - timedelta(days=ago) for ago in range(1, 29)]
+    ours = [(day, f"u{n}", 3.0 - n) for day in days for n in range(2)]
+    flood = [(day, f"key-{day}-{n}", 90.0 - n) for day in days for n in range(20)]
+    past = pd.DataFrame([*ours, *flood], columns=["day", "entity", "evidence"])
+    thief = ranked_for_review([entity("u7", 50.0)])
+    lengths = [
+        queue_length(thief, one_stranger_a_day(past, known), 28, BUDGET, ORDINARY, IDENTITIES)
+        for known in ({"u0", "u1", "u7"}, set[str]())
+    ]
+    assert lengths == [1, 0]
+    assert one_stranger_a_day(past, {"u0", "u1"})["evidence"].notna().sum() == 3 * 28

@@ -126,3 +126,25 @@ def test_a_finding_joins_the_latest_case_about_its_people() -> None:
 def test_a_case_is_open_for_thirty_days_after_its_last_finding(days: int, joins: bool) -> None:
     case = Case("a", DAY - timedelta(days=days), frozenset({"u1"}))
     assert case_of(DAY, {"u1"}, [case]) == ("a" if joins else None)
+
+
+def test_strangers_who_do_likewise_at_one_address_are_one_entry() -> None:
+    flood = [entity(f"key-{n}", part("foreign_copy", 9.0 - n / 10)) for n in range(8)]
+    others = [entity("u1", part("foreign_copy", 5.0)), entity("far", part("foreign_copy", 4.0))]
+    at = {each.entity: frozenset({"192.0.2.7"}) for each in flood} | {"far": frozenset({"x"})}
+    leaders, folded = fold([*flood, *others], at)
+    assert [each.entity for each in leaders] == ["key-0", "u1", "far"]
+    assert {leader for _, leader in folded} == {"key-0"}
+    assert leaders[0].contributions[0].related_users == tuple(f"key-{n}" for n in range(1, 8))
+    assert leaders[0].notes[0].say().startswith("so did key-1, key-2, key-3")
+
+
+def test_strangers_fold_by_an_asset_as_well_and_never_by_the_address_alone() -> None:
+    one = entity("key-1", part("first_access", 5.0, of=("ckpt",)))
+    two = entity("key-2", part("first_access", 4.0, of=("ckpt", "data")))
+    three = entity("key-3", part("recon", 3.0), part("first_access", 1.0, of=("ckpt",)))
+    four = entity("key-4", part("recon", 1.2), part("first_access", 0.9, of=("x",)))
+    at = {each: frozenset({each == "key-2"}) for each in ("key-1", "key-2", "key-3", "key-4")}
+    leaders, folded = fold([one, two, three, four], at)
+    assert [each.entity for each in leaders] == ["key-1", "key-3"]
+    assert [(each.entity, to) for each, to in folded] == [("key-2", "key-1"), ("key-4", "key-3")]
