@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
+from models.features.addresses import end_site
 from models.features.api import API_DAYS_BACK
 from models.features.memory import remembered
 from models.features.moments import shared_moments
@@ -92,6 +93,7 @@ def api_keys(history: History) -> ApiKeys:
     facts["rhythm"] = _rhythms(week, count)
     networks, addresses = _items(week, "networks"), _items(week, "addresses")
     addresses = addresses[~_is_private(addresses["value"])]
+    addresses = addresses.assign(value=addresses["value"].map(end_site))
     ours = networks["value"].str.startswith(OWN_NETWORKS) | _is_private(networks["value"])
     facts["outside"] = ~facts.index.isin(networks.loc[ours, "key"])
     facts["earlier"] = _earlier_keys(month, facts)

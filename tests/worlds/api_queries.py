@@ -156,6 +156,12 @@ def keys_behind_one_proxy(world: World) -> str:
     return ring_of_keys(world, days=30, networks=["198.18.0.0/24"], addresses=["198.18.0.9"])
 
 
+def keys_of_one_device(world: World) -> str:
+    """Each key has an address of IPv6 of its own, all of the 64 bits that one device may choose."""
+    return ring_of_keys(world, days=30, networks=lambda number: [f"2001:db8:7::{number:x}/128"],
+                        addresses=lambda number: [f"2001:db8:7::{number:x}"])  # fmt: skip
+
+
 def keys_of_one_network(world: World) -> str:
     """Rotating addresses of one rented network."""
     return ring_of_keys(world, days=30, networks=["external/RO/64801"])

@@ -75,7 +75,7 @@ def _row(day: date, user: str, place: str, asset: str, group: list[Event]) -> Ro
 
 def place_days_of(access: pd.DataFrame, context: Context, days: Iterable[date]) -> pd.DataFrame:
     """The table on ``days``, from all rows of PLACE_ACCESS."""
-    declared = teams(context)
+    declared, listed = teams(context), set(context.directory["user_id"])
     by_day: dict[date, list[Row]] = defaultdict(list)
     for row in access.to_dict("records"):
         by_day[row["day"]].append(row)
@@ -84,8 +84,8 @@ def place_days_of(access: pd.DataFrame, context: Context, days: Iterable[date]) 
     ]
     by_place, by_land = _by(used, lambda row: row["place"]), _by(used, _land)
     found = [
-        row | _habits(row, "", by_place[row["place"]], declared)
-        | _habits(row, "country_", by_land[_land(row)], declared)
+        row | _habits(row, "", by_place[row["place"]], declared, listed)
+        | _habits(row, "country_", by_land[_land(row)], declared, listed)
         for day in days for row in _united(by_day[day])
     ]  # fmt: skip
     return pd.DataFrame(found, columns=PLACE_DAYS.column_names)
@@ -119,13 +119,16 @@ def _united(rows: list[Row]) -> list[Row]:
     ]
 
 
-def _habits(today: Row, prefix: str, same: list[Row], declared: dict[str, str]) -> Row:
+def _habits(
+    today: Row, prefix: str, same: list[Row], declared: dict[str, str], listed: set[str]
+) -> Row:
     """What rows of the ``same`` place or country say of the days before."""
     day, user = today["day"], today["user_id"]
     first = day - timedelta(days=HISTORY_DAYS - 1)
     alike = [row for row in same if first <= row["day"] < day]
     mine = [row for row in alike if row["user_id"] == user]
     others = {row["user_id"] for row in alike} - {user}
+    others = others & listed if listed else others
     team = declared.get(user)
     return {
         f"{prefix}days": len({row["day"] for row in mine}),

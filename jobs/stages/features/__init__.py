@@ -72,7 +72,11 @@ def make_features(tables: StageTables, config: JobConfig, day: date) -> Outcome:
     tables.replace(asset_rows(access, before(ASSET_DAYS), day), ASSET_DAYS)
     tables.replace(novelty_rows(access, before(NOVELTY), day), NOVELTY)
     places = place_day_rows(
-        tables.read(PLACE_ACCESS), before(PLACE_DAYS), _teams(tables, context), day
+        tables.read(PLACE_ACCESS),
+        before(PLACE_DAYS),
+        _teams(tables, context),
+        _vouched(tables, context),
+        day,
     )
     tables.replace(places, PLACE_DAYS)
     tables.replace(grant_rows(access, day), GRANTS)
@@ -120,6 +124,16 @@ def _listed(tables: StageTables, context: Context) -> DataFrame:
         )
     ]  # fmt: skip
     return tables.spark.createDataFrame(rows, LISTED).hint("broadcast")
+
+
+def _vouched(tables: StageTables, context: Context) -> DataFrame | None:
+    """``user_id`` of the directory; None without any."""
+    users = sorted({str(user) for user in context.directory["user_id"]})
+    return (
+        tables.spark.createDataFrame([(user,) for user in users], "user_id string")
+        if users
+        else None
+    )
 
 
 def _teams(tables: StageTables, context: Context) -> DataFrame:

@@ -18,11 +18,14 @@ SIGNED = "events - failures > coalesce(linked, 0)"
 COUNTED = ("days", "weeks", "others", "team_others")
 
 
-def place_day_rows(access: DataFrame, before: DataFrame, teams: DataFrame, day: date) -> DataFrame:
+def place_day_rows(
+    access: DataFrame, before: DataFrame, teams: DataFrame, vouched: DataFrame | None, day: date
+) -> DataFrame:
     """``place_days`` of the day.
 
     ``access``: ``place_access`` of the day; ``before``: ``place_days`` of the 89 days before;
-    ``teams``: ``user_id`` and ``team`` of everybody who has one.
+    ``teams``: ``user_id`` and ``team`` of everybody who has one. ``vouched``: ``user_id`` of those
+    who make a place known to others, because names of strangers cost nothing; None: everybody.
     """
     from pyspark.sql.functions import expr
 
@@ -45,7 +48,7 @@ def place_day_rows(access: DataFrame, before: DataFrame, teams: DataFrame, day: 
         "user_id", "place", f"{COUNTRY} as land", "day", "objects", f"{SIGNED} as signed"
     )
     for value, prefix in (("place", ""), ("land", "country_")):
-        today = _with_habits(today, used, teams, day, value, prefix)
+        today = _with_habits(today, used, teams, vouched, day, value, prefix)
     counts = [f"{prefix}{name}" for prefix in ("", "country_") for name in COUNTED]
     return today.selectExpr(
         f"date'{day}' as day",
@@ -65,7 +68,13 @@ def place_day_rows(access: DataFrame, before: DataFrame, teams: DataFrame, day: 
 
 
 def _with_habits(
-    today: DataFrame, used: DataFrame, teams: DataFrame, day: date, value: str, prefix: str
+    today: DataFrame,
+    used: DataFrame,
+    teams: DataFrame,
+    vouched: DataFrame | None,
+    day: date,
+    value: str,
+    prefix: str,
 ) -> DataFrame:
     """``today`` and its columns of COUNTED for one kind of ``value``, behind ``prefix``."""
     from pyspark.sql.functions import expr
@@ -90,7 +99,10 @@ def _with_habits(
         )
         .withColumn("own", expr("1"))
     )
-    everybody = known.groupBy(value).agg(expr("count(*) as everybody"))
+    if vouched is not None:
+        ours = vouched.selectExpr("user_id", "1 as ours")
+        known = known.drop("own").join(ours, ["user_id"], "left").withColumnRenamed("ours", "own")
+    everybody = known.groupBy(value).agg(expr("count(own) as everybody"))
     mates = known.join(teams, ["user_id"]).groupBy("team", value).agg(expr("count(*) as mates"))
     others = "coalesce({}, 0) - coalesce(own, 0)"
     return (
