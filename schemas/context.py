@@ -103,6 +103,11 @@ class Derived:
         """Bytes of one object, or of LEAST_SHARE of all objects if they are fewer; 0: not known."""
         return self.object_bytes * min(1.0, LEAST_SHARE * self.objects)
 
+    @property
+    def share_bytes(self) -> float:
+        """Bytes of LEAST_SHARE of all objects, at least of one; 0: not known."""
+        return self.object_bytes * max(1.0, LEAST_SHARE * self.objects)
+
 
 @dataclass(frozen=True)
 class Context:

@@ -8,6 +8,7 @@ from functools import lru_cache, partial
 from typing import TYPE_CHECKING
 
 from jobs.inputs.context import load_context
+from jobs.inputs.known_approvals import as_known, kept_approvals
 from jobs.platform.delta_tables import table_version
 from jobs.platform.errors import InputError
 from jobs.platform.frames import is_one_of, stored_frame
@@ -92,10 +93,12 @@ def read_history(tables: StageTables, config: JobConfig) -> History:
     for read in HISTORY_READS:
         tables.require_read(read.table, tables.day, read.days)
     versions = tuple(table_version(tables.storage, read.table) for read in HISTORY_READS)
-    frames = _read_frames(tables.storage, tables.day, versions)
     lineage = stored_frame(tables.storage, LINEAGE, tables.day, LOOK_BACK_DAYS)
     context = load_context(config.context, tables.day)
-    context = replace(context, derived=derive(lineage, context))
+    written = as_known(context.approvals, kept_approvals(tables.storage, tables.day))
+    context = replace(context, approvals=written, derived=derive(lineage, context))
+    copies = tuple(sorted(context.derived))
+    frames = _read_frames(tables.storage, tables.day, copies, versions)
     return History(day=tables.day, context=context, **frames)
 
 
@@ -108,9 +111,9 @@ def _steps(storage: str, day: date) -> pd.DataFrame:
 
 @lru_cache(maxsize=1)
 def _read_frames(
-    storage: str, day: date, versions: tuple[int | None, ...]
+    storage: str, day: date, copies: tuple[str, ...], versions: tuple[int | None, ...]
 ) -> dict[str, pd.DataFrame]:
-    """The frames of :class:`History` by name."""
+    """The frames of :class:`History` by name; ``copies``: places that hold content of assets."""
     import pandas as pd
     import pyarrow.compute as pc
 
@@ -119,6 +122,7 @@ def _read_frames(
     frame, past = partial(stored_frame, storage), LOOK_BACK_DAYS
     this_week = pc.field("day") > pc.scalar(day - timedelta(days=WEEK_DAYS))
     marked = pc.field("cloned") | pc.field("fetched") | (pc.field("entries") > 0)
+    marked = marked | is_one_of("asset_id", copies)
     today = pc.field("day") == pc.scalar(day)
     given = pc.field("kind") == "destination"
     counts = [f"objects_{days}" for days in COVERAGE_DAYS]

@@ -10,7 +10,8 @@ import numpy as np
 from models.detectors.settings import DetectorSettings
 from models.detectors.signal import Signal
 from models.features.assets import EVIDENCE_ASSETS, repositories
-from models.features.coverage import measure_coverage, read_today
+from models.features.copies_read import read_or_copied
+from models.features.coverage import measure_coverage
 from models.features.people import leaving
 from models.features.rows import active_entities, each_group, each_row, recent
 from models.features.sensitivity import sensitivity_shares
@@ -61,7 +62,7 @@ def score(history: History, settings: LeaverSettings) -> list[Signal]:
 
 
 def _artefacts(history: History, leavers: set[str]) -> dict[str, Found]:
-    today = read_today(history)
+    today = read_or_copied(history)
     today = today[today["user_id"].isin(leavers)].reset_index(drop=True)
     if today.empty:
         return {}

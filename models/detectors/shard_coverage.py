@@ -11,7 +11,8 @@ import pandas as pd
 from models.detectors.settings import DetectorSettings
 from models.detectors.signal import Signal
 from models.features.assets import EVIDENCE_ASSETS
-from models.features.coverage import measure_coverage, read_today
+from models.features.copies_read import read_or_copied
+from models.features.coverage import measure_coverage
 from models.features.novelty import trust_after
 from models.features.rows import Floats, active_kinds, each_part, log_days
 from models.features.settings import Number, Whole
@@ -50,7 +51,7 @@ def score(history: History, settings: ShardCoverageSettings) -> list[Signal]:
     log reaches back. About 0–1 for one artefact, higher is riskier.
     """
     kinds = active_kinds(history)
-    today = read_today(history)
+    today = read_or_copied(history)
     if today.empty:
         return []
     reach = log_days(history)

@@ -30,8 +30,10 @@ def read_today(history: History) -> pd.DataFrame:
 
 def total_objects(rows: pd.DataFrame, history: History) -> Floats:
     """Objects of the artefact of each row of COVERAGE, 1 at least."""
-    assets = rows["asset_id"]
-    declared = listed_assets(history.context)["objects"].reindex(assets).to_numpy(dtype=np.float64)
+    assets, copies = rows["asset_id"], history.context.derived.items()
+    sizes = listed_assets(history.context)["objects"].to_dict()
+    sizes |= {place: of.objects for place, of in copies if place not in sizes}
+    declared = assets.map(sizes).to_numpy(dtype=np.float64)
     written = history.assets["written"].reindex(assets).to_numpy(dtype=np.float64)
     seen = pd.to_numeric(rows["asset_objects"]).to_numpy(dtype=np.float64)
     learned = np.nan_to_num(np.fmax(seen, written))

@@ -21,7 +21,8 @@ class History:
     * ``access``: of the day alone;
     * ``entity_days``: of the 90 days that end with the day;
     * ``pairs``: of the seven days that end with the day, and before them of the 90 days those with
-      a clone, a fetch or an entry; without the columns that no detector reads;
+      a clone, a fetch or an entry, and those of places that hold content of an asset; without the
+      columns that no detector reads;
     * ``novelty``: of the day, and of the 89 days before it the destinations;
     * ``places``: of the 89 days before, ``user_id`` and ``asset_id`` of successful accesses to the
       places that the day's copies, shares and writes, the ``grants`` and ``steps`` went to;

@@ -3,7 +3,8 @@
 A place that assets.csv does not list may hold content of a listed asset beside other content, and
 no table tells which objects of a place somebody took. So the bytes decide. An identity took other
 content if it only looked, or if its bytes of the week that ends with the day are fewer than one
-object of the sensitive content has, and than 5 % of all of it. For it the place is one that nobody
+object of the sensitive content has, and than 5 % of all of it. Days with less than that add up over
+90 days, and then 5 % of all and one object are too much. For it the place is one that nobody
 lists. Where no log has the bytes, and for whoever copied or shared something there,
 every taking counts. Fails for whoever takes as many bytes of other content, and for content that
 was packed at the place itself, more than its objects are large.
@@ -34,16 +35,25 @@ if TYPE_CHECKING:
 @remembered
 def other_takings(history: History) -> frozenset[tuple[str, str]]:
     """Identities, each with a place of which it took other content than the sensitive one."""
-    least = {place: of.least_bytes for place, of in history.context.derived.items()}
+    derived = history.context.derived
     columns = ["user_id", "asset_id", "taken", "bytes", "given"]
-    rows = recent(history.pairs, history.day, columns, WEEK_DAYS)
-    rows = rows[rows["asset_id"].isin(list(least))]
-    taken, size = rows["taken"].astype(bool), rows["bytes"].astype("float64")
-    rows = rows.assign(size=size.fillna(0.0), untold=(taken & size.isna()) | (rows["given"] > 0))
-    sums = rows.groupby(["user_id", "asset_id"], as_index=False).agg(
-        {"size": "sum", "untold": "max"}
+    rows = recent(history.pairs, history.day, columns)
+    rows = rows[rows["asset_id"].isin(list(derived))]
+    taken, size = rows["taken"].astype(bool), rows["bytes"].astype("float64").fillna(0.0)
+    untold = (taken & rows["bytes"].isna()) | (rows["given"] > 0)
+    one = rows["asset_id"].map({place: of.least_bytes for place, of in derived.items()})
+    week = rows["ago"] < WEEK_DAYS
+    rows = rows.assign(
+        size=size.where(week, 0.0), untold=untold & week, drip=size.where(size < one, 0.0)
     )
-    few = sums["size"] < sums["asset_id"].map(least).astype("float64")
+    sums = rows.groupby(["user_id", "asset_id"], as_index=False).agg(
+        {"size": "sum", "untold": "max", "drip": "sum"}
+    )
+    one, share = (
+        sums["asset_id"].map({place: getattr(of, name) for place, of in derived.items()})
+        for name in ("least_bytes", "share_bytes")
+    )
+    few = (sums["size"] < one.astype("float64")) & (sums["drip"] < share.astype("float64"))
     sums = sums[few & ~sums["untold"].astype(bool)]
     users, places = sums["user_id"].astype(str), sums["asset_id"].astype(str)
     return frozenset(zip(users, places, strict=True))

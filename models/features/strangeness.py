@@ -10,6 +10,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from models.features.assets import families, listed_assets
+from models.features.copies_read import copies_read, with_copies
 from models.features.coverage import total_objects
 from models.features.memory import remembered
 from models.features.people import teams
@@ -112,6 +113,7 @@ def _readings(history: History) -> Readings:
     counts = [f"objects_{days}" for days in COVERAGE_DAYS]
     columns = ["user_id", "user_kind", "asset_id", "asset_objects", *counts]
     rows = recent(history.covered, history.day, columns)
+    rows = with_copies(rows, copies_read(history))
     rows = rows[rows["user_id"] != ""].reset_index(drop=True)
     user, users = pd.factorize(rows["user_id"], sort=True)
     asset, assets = pd.factorize(rows["asset_id"], sort=True)

@@ -63,10 +63,10 @@ def sized_objects(history: History, taken: pd.DataFrame) -> Floats:
     pairs = recent(history.pairs, history.day, columns, 1).set_index(["user_id", "asset_id"])
     one = pairs["bytes"].astype("float64") / pairs["objects"].astype("float64")
     key = pd.MultiIndex.from_frame(taken[["user_id", "asset_id"]])
-    return _sized(history, taken, taken["objects"].to_numpy() * one.reindex(key).to_numpy())
+    return sized_rows(history, taken, taken["objects"].to_numpy() * one.reindex(key).to_numpy())
 
 
-def _sized(history: History, taken: pd.DataFrame, sizes: Any) -> Floats:
+def sized_rows(history: History, taken: pd.DataFrame, sizes: Any) -> Floats:
     """See :func:`sized_objects`; ``sizes``: bytes of each row, NaN where no log has them."""
     origins = [history.context.derived.get(str(asset)) for asset in taken["asset_id"]]
     meant = [
@@ -87,7 +87,7 @@ def sensitive_of_week(history: History) -> pd.DataFrame:
     columns = ["user_id", "asset_id", "taken", "objects", "bytes"]
     rows = recent(history.pairs, history.day, columns, WEEK_DAYS)
     rows = rows[rows["taken"].astype(bool) & are_sensitive(rows, history)]
-    sized = _sized(history, rows, rows["bytes"].astype("float64").to_numpy())
+    sized = sized_rows(history, rows, rows["bytes"].astype("float64").to_numpy())
     rows = rows.assign(objects=sized.round().astype("int64"))
     return rows.groupby(["user_id", "asset_id"])["objects"].sum().reset_index()
 

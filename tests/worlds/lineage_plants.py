@@ -27,10 +27,16 @@ def used_for_weeks(world: World, place: str) -> None:
 
 
 def takes(
-    world: World, place: str, name: str, size: int, user: str = READER, network: str = CORP
+    world: World,
+    place: str,
+    name: str,
+    size: int,
+    user: str = READER,
+    network: str = CORP,
+    day: date | None = None,
 ) -> str:
-    """The reader fetches one object of the place."""
-    world.act(back(0), user, place, "read", object=name, action="GetObject", size=size,
+    """The reader fetches one object of the place, today if no day is given."""
+    world.act(day or back(0), user, place, "read", object=name, action="GetObject", size=size,
               network=network)  # fmt: skip
     return user
 
@@ -114,6 +120,30 @@ def reads_the_copy_and_sends_a_pack(world: World) -> str:
     world.read(back(2), READER, SCRATCH, shards[1::2], 11)
     world.act(back(0), READER, "s3://own", "read", object="pack", network=HOME,
               size=len(shards) * SHARD_BYTES // 16)  # fmt: skip
+    return READER
+
+
+def reads_the_copy_in_three_days(world: World) -> str:
+    """Works with the common bucket anyway: a third of the copy on each of three days."""
+    shards = copied_whole(world, ago=20)
+    for ago in range(28, 0, -2):
+        takes(world, SCRATCH, "notes-28", 9_000, day=back(ago))
+    for ago in (2, 1, 0):
+        world.read(back(ago), READER, SCRATCH, shards[ago::3], 11)
+    return READER
+
+
+def leaves_with_the_copy(world: World) -> str:
+    world.person(READER)["notice_date"] = back(5)
+    return reads_the_copy_in_three_days(world)
+
+
+def drips_from_the_copy(world: World) -> str:
+    """Nine tenths of a shard, in pieces, every eighth day: never a whole one in a week."""
+    copied_whole(world, ago=34)
+    for ago in range(32, -1, -8):
+        for part in range(3):
+            takes(world, SCRATCH, f"part-{ago}-{part}", 3 * SHARD_BYTES // 10, day=back(ago))
     return READER
 
 
