@@ -10,7 +10,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from models.detectors.settings import DetectorSettings
-from models.detectors.signal import Signal
+from models.detectors.signal import MOST_RELATED, Signal
 from models.features.assets import listed_assets
 from models.features.coverage import total_objects
 from models.features.novelty import trust_after
@@ -18,6 +18,7 @@ from models.features.people import teams
 from models.features.rows import active_kinds, each_part, explode_numbers, log_days, recent
 from models.features.settings import Number, Whole
 from models.features.strangeness import facts_names
+from models.features.strangers import parties
 from models.reasons.parts import Assets, Count, Identities, Share
 from models.reasons.reason import Reason
 
@@ -51,9 +52,11 @@ def score(history: History, settings: CollusionSettings) -> list[Signal]:
 
     For each person a group is grown greedily, up to ``most_people``, by whoever raises this product
     most; each gets the best of the groups it is in. z compares the union with the union of equally
-    many objects that each draws at random. Only people count, no services, and only those who have
-    read at most ``most_share`` themselves; reads begun within 30 days count. The own team's
-    artefacts weigh ``own_team``. Fails for parts that overlap on purpose.
+    many objects that each draws at random. A person's own services, and strangers of one address,
+    are one of these people (:func:`models.features.strangers.parties`); other services do not
+    count. Only those count who have read at most ``most_share`` themselves; reads begun within 30
+    days count. The own team's artefacts weigh ``own_team``. Fails for parts that overlap on
+    purpose.
     """
     kinds = active_kinds(history)
     parts = _parts(history, kinds, settings)
@@ -61,9 +64,11 @@ def score(history: History, settings: CollusionSettings) -> list[Signal]:
     declared, names = teams(history.context), facts_names(history)
     trust = float(trust_after(log_days(history), settings.settle_days))
     best: dict[str, Signal] = {}
-    for asset, total, people, reads, today in parts:
-        for number in np.flatnonzero(today):
-            group = grow_group(reads, int(number), total, settings)
+    for asset, total, people, reads, today, party in parts:
+        together = _united(reads, party)
+        for first in np.unique(party[today]):
+            joined = grow_group(together, int(first), total, settings)
+            group = np.flatnonzero(np.isin(party, joined))
             members = [str(people[member]) for member in group]
             union = int(reads[group].any(axis=0).sum())
             share = min(1.0, union / total)
@@ -93,9 +98,16 @@ def score(history: History, settings: CollusionSettings) -> list[Signal]:
                     unit="share",
                     reason=reason,
                     asset_ids=[asset],
-                    related_users=others,
+                    related_users=others[:MOST_RELATED],
                 )
     return [best[user] for user in sorted(best)]
+
+
+def _united(reads: Reads, party: NDArray[Any]) -> Reads:
+    """What the parties read, parties × objects."""
+    found = np.zeros((int(party.max(initial=-1)) + 1, reads.shape[1]), dtype=bool)
+    np.logical_or.at(found, party, reads)
+    return found
 
 
 def _reason(name: str, others: list[str], share: float, union: int) -> Reason:
@@ -114,8 +126,8 @@ def _reason(name: str, others: list[str], share: float, union: int) -> Reason:
 
 def _parts(
     history: History, kinds: Mapping[str, str], settings: CollusionSettings
-) -> list[tuple[str, float, NDArray[Any], Reads, Reads]]:
-    """Per artefact read today: id, objects, people, their reads (people × objects), today.
+) -> list[tuple[str, float, NDArray[Any], Reads, Reads, NDArray[Any]]]:
+    """Per artefact read today: id, objects, people, their reads (people × objects), today, party.
 
     Artefacts that nobody who fits has read today can give nobody a signal and are left out.
 
@@ -124,7 +136,9 @@ def _parts(
     """
     columns = ["user_id", "user_kind", "asset_id", "asset_objects", "recent_today", "new_objects"]
     rows = recent(history.first_reads, history.day, columns, DAYS)
-    rows = rows[(rows["user_id"] != "") & (rows["user_kind"] != "service")]
+    whose = parties(history, rows["user_id"].unique())
+    own = rows["user_id"].map(whose) != rows["user_id"]
+    rows = rows[(rows["user_id"] != "") & ((rows["user_kind"] != "service") | own)]
     today = set(rows.loc[(rows["ago"] == 0) & (rows["recent_today"] > 0), "asset_id"])
     rows = rows[rows["asset_id"].isin(today)].reset_index(drop=True)
     rows["total"] = total_objects(rows, history)
@@ -148,7 +162,10 @@ def _parts(
         held = np.bincount(pairs // len(names), minlength=len(people))
         total = float(part["total"].max())
         share = held / total
-        kept = np.flatnonzero((share <= settings.most_share) & (share >= settings.least_share))
+        party = np.unique([whose[str(name)] for name in users[people]], return_inverse=True)[1]
+        fits = share <= settings.most_share
+        least = np.bincount(party, np.where(fits, share, 0.0))[party] >= settings.least_share
+        kept = np.flatnonzero(fits & least & (held > 0))
         kept = np.sort(kept[np.argsort(-share[kept], kind="stable")[:MOST_READERS]])
         today = np.isin(people, part["user"][part["acted"]]) & there[people]
         if not today[kept].any():
@@ -158,7 +175,8 @@ def _parts(
         mine = place[pairs // len(names)]
         reads = np.zeros((len(kept), len(names)), dtype=bool)
         reads[mine[mine >= 0], (pairs % len(names))[mine >= 0]] = True
-        parts.append((asset, total, np.asarray(users)[people[kept]], reads, today[kept]))
+        party = np.unique(party[kept], return_inverse=True)[1]
+        parts.append((asset, total, np.asarray(users)[people[kept]], reads, today[kept], party))
     return parts
 
 

@@ -12,7 +12,7 @@ from models.detectors.settings import DetectorSettings
 from models.detectors.signal import Signal
 from models.features.assets import EVIDENCE_ASSETS, listed_assets, owner_teams
 from models.features.job_readings import own_readings
-from models.features.novelty import novelty_habit, trust_after
+from models.features.novelty import LIKE_TODAY, known_objects, novelty_habit, trust_after
 from models.features.people import settled_days, teams
 from models.features.rows import active_entities, each_part, each_row, log_days
 from models.features.sensitivity import sensitivity_shares
@@ -98,15 +98,15 @@ def _surprises(
     """Today's new edges with ``surprise``."""
     facts = listed_assets(history.context)
     group = edges["asset_id"].map(facts["group"]).fillna("")
-    known = {
-        (user, name)
-        for user, name in zip(
-            edges["user_id"][~edges["is_new"]], group[~edges["is_new"]], strict=True
-        )
-        if name
-    }
-    new = edges["today"] & edges["is_new"] & own_readings(history, edges)
-    groups, edges = group[new], edges[new]
+    amounts = known_objects(history, edges)
+    siblings = amounts["before"].where(group != "", 0.0).groupby([edges["user_id"], group]).max()
+    least = LIKE_TODAY * amounts["now"]
+    # A cheap look on an earlier day makes nothing known.
+    new = edges["today"] & (edges["is_new"] | (amounts["before"] < least))
+    new &= own_readings(history, edges)
+    groups, edges, least = group[new], edges[new], least[new]
+    of_group = siblings.reindex(pd.MultiIndex.from_arrays([edges["user_id"], groups])).to_numpy()
+    known = (of_group > 0) & (of_group >= least.to_numpy())
     today = history.pairs[history.pairs["day"] == history.day]
     first = today.drop_duplicates("asset_id").set_index("asset_id")["asset_first_day"]
     born = first.map(lambda seen: (history.day - seen).days)
@@ -118,10 +118,10 @@ def _surprises(
     of_sibling, of_look = settings.known_sibling, settings.look_only
     factors = [
         (of_team if _owns(declared.get(user), owners.get(asset)) else 1.0)
-        * (of_sibling if (user, name) in known else 1.0)
+        * (of_sibling if sibling else 1.0)
         * (1.0 if (user, asset) in touched else of_look)
         / (1 + shared * (colleagues.get((declared.get(user, ""), asset), 1) - 1))
-        for user, asset, name in zip(edges["user_id"], edges["asset_id"], groups, strict=True)
+        for user, asset, sibling in zip(edges["user_id"], edges["asset_id"], known, strict=True)
     ]
     young = edges["asset_id"].map(born).fillna(0).to_numpy() < settings.young_days
     odds = np.clip(edges["probability"].to_numpy(dtype=np.float64), 1e-9, 1.0)

@@ -15,6 +15,7 @@ from models.features.novelty import trust_after
 from models.features.people import settled_days, teams
 from models.features.rows import Floats, active_entities, each_part, log_days, recent
 from models.features.settings import Number, Whole
+from models.features.strangers import united_strangers
 from models.reasons.parts import Amount, Assets, Count, Days
 from models.reasons.reason import Reason
 from schemas.tables.values import HISTORY_DAYS, WINDOW_DAYS
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from models.features.history import History
 
 USUAL_QUANTILE = 0.9
+PARTS = ("is_new", "newness", "asset_id", "archived", "member")
 FLAGS = ("cloned", "fetched", "archived", "new_credential")
 
 
@@ -47,7 +49,8 @@ def score(history: History, settings: MassCloneSettings) -> list[Signal]:
     ``fetch`` where it was only fetched; times sensitivity ÷ 3 (at most 1), ``own_team`` for the own
     team's, ``archive`` for ZIP downloads and ``new_credential`` for an unknown token. Public
     repositories (sensitivity 1) don't count. The usual is the 90 % quantile of earlier windows.
-    Less in the first ``onboarding_days`` of identities of the directory. Windows 1d and 7d.
+    Less in the first ``onboarding_days`` of identities of the directory. Strangers of one address
+    are one. Windows 1d and 7d.
     """
     active = active_entities(history)
     rows = _taken(history, settings)
@@ -68,7 +71,7 @@ def score(history: History, settings: MassCloneSettings) -> list[Signal]:
         near = rows[rows["ago"] < days]
         near = near.sort_values(["user_id", "weight", "asset_id"], ascending=[True, False, True])
         near = near.drop_duplicates(["user_id", "asset_id"])
-        parts = dict(each_part(near, "user_id", ["is_new", "asset_id", "archived"]))
+        parts = dict(each_part(near, "user_id", PARTS))
         for number, user in enumerate(users):
             part = parts[user]
             surplus = max(0.0, float(np.log2((1 + weights[number]) / (1 + usual[number]))))
@@ -89,11 +92,12 @@ def score(history: History, settings: MassCloneSettings) -> list[Signal]:
                     user_kind=kinds[user],
                     window=window,
                     statistic=float(trust[number]) * surplus,
-                    observed=float(new),
+                    observed=float(part["newness"].sum()),
                     expected=None,
                     unit="repositories",
                     reason=reason,
                     asset_ids=assets,
+                    related_users=sorted({*map(str, part["member"])} - {str(user)}),
                 )
             )
     return found
@@ -110,10 +114,14 @@ def _taken(history: History, settings: MassCloneSettings) -> pd.DataFrame:
     }
     taken = (rows["cloned"] | rows["fetched"]) & (rows["user_id"] != "")
     rows = rows[taken & rows["asset_id"].isin(private)].reset_index(drop=True)
+    rows["member"] = rows["user_id"].astype(object)
+    united = united_strangers(history, rows.loc[rows["ago"] == 0, "member"].unique())
+    rows["user_id"] = rows["member"].map(united).fillna(rows["member"])
     # Each of these rows is a day on which the identity took the repository.
     rows = rows.sort_values("ago", ascending=False, kind="stable", ignore_index=True)
-    before = rows.groupby(["user_id", "asset_id"]).cumcount().to_numpy()
-    rows["is_new"] = before == 0
+    rows["once"] = np.where(rows["cloned"], 1.0, settings.fetch)
+    before = (rows.groupby(["user_id", "asset_id"])["once"].cumsum() - rows["once"]).to_numpy()
+    rows["is_new"], rows["newness"] = before == 0, 1.0 / (1.0 + before)
     declared = teams(history.context)
     owners = listed_assets(history.context)["owner_team"].to_dict()
     own = [
@@ -121,7 +129,7 @@ def _taken(history: History, settings: MassCloneSettings) -> pd.DataFrame:
         for user, asset in zip(rows["user_id"], rows["asset_id"], strict=True)
     ]
     weight = np.minimum(rows["asset_id"].map(private).to_numpy(dtype=np.float64) / 3, 1.0)
-    weight *= np.maximum(settings.known_repository, 1.0 / (1.0 + before))
+    weight *= np.maximum(settings.known_repository, rows["newness"])
     weight *= np.where(rows["cloned"], 1.0, settings.fetch)
     weight *= np.where(np.array(own, dtype=bool), settings.own_team, 1.0)
     weight *= np.where(rows["archived"], settings.archive, 1.0)

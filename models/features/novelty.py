@@ -9,11 +9,15 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from models.features.memory import remembered
 from models.features.people import teams
 from models.features.rows import Codes, Floats, recent
 
 if TYPE_CHECKING:
     from models.features.history import History
+
+LIKE_TODAY = 0.1
+"""Part of the objects of the day from which an earlier reading is one alike."""
 
 
 def trust_after(days: float | Floats, settle_days: float) -> Any:
@@ -76,3 +80,34 @@ def team_mates(history: History, users: NDArray[Any]) -> list[Codes]:
 
 def _sorted_but(circle: Iterable[int], number: int) -> Codes:
     return np.array(sorted({*circle} - {number}), dtype=np.int64)
+
+
+@remembered
+def readings_before(history: History) -> pd.DataFrame:
+    """Objects that each identity read of each artefact: ``now``, the most of an earlier day.
+
+    Index: ``user_id``, ``asset_id``. Columns: ``now``, ``before``, ``days`` (earlier ones with a
+    reading).
+    """
+    rows = recent(history.covered, history.day, ["user_id", "asset_id", "objects_1"])
+    rows = rows.astype({"user_id": object, "asset_id": object, "objects_1": np.float64})
+    earlier = rows["ago"] > 0
+    rows["now"] = rows["objects_1"].mask(earlier, 0.0)
+    rows["before"] = rows["objects_1"].where(earlier, 0.0)
+    rows["days"] = earlier.astype(np.int64)
+    sums = {"now": "max", "before": "max", "days": "sum"}
+    return pd.DataFrame(rows.groupby(["user_id", "asset_id"]).agg(sums))
+
+
+def known_objects(history: History, edges: pd.DataFrame) -> pd.DataFrame:
+    """How well each edge of the graph is known by earlier days: ``before`` and ``now``, in objects.
+
+    ``before``: the most that the identity read on an earlier day; endless if it did more with the
+    content than read, or if nobody counts the objects; 0 for a new edge. ``now``: read today.
+    """
+    key = pd.MultiIndex.from_frame(edges[["user_id", "asset_id"]].astype(object))
+    read = readings_before(history).reindex(key).fillna(0.0).set_index(edges.index)
+    touched = edges["active_days"].astype(np.float64) - edges["today"].astype(np.float64)
+    only_read = (read["before"] > 0) & (touched <= read["days"])
+    before = read["before"].where(only_read, np.inf)
+    return read[["now"]].assign(before=before.mask(edges["is_new"].astype(bool), 0.0))

@@ -15,13 +15,16 @@ from tests.worlds.gap_plants import (
 from tests.worlds.histories import HOME, World, approval
 from tests.worlds.job_plants import jobs_in_small_parts_under_false_names
 from tests.worlds.lineage_plants import (
+    drips_from_the_copy,
     has_the_copy_copied,
+    leaves_with_the_copy,
     opens_the_copy,
     pipeline_reads_the_copy,
     reads_after_copies_in_small_parts,
     reads_one_file_from_abroad,
     reads_the_copy_abroad,
     reads_the_copy_and_sends_a_pack,
+    reads_the_copy_in_three_days,
     reads_the_export_of_a_colleague,
     reads_the_quantised_variant,
     silences_the_log_of_the_copy,
@@ -95,11 +98,46 @@ def parts_that_overlap_a_little(world: World) -> str:
     return "u020"
 
 
+def shares_with_the_own_service(world: World) -> str:
+    """The thief reads half, and the thief's service, which has the same address, the other half."""
+    shards = world.shards("ckpt-posttraining-1")
+    own = {**world.person("svc-load"), "user_id": "svc-own", "email": "U020@example.com"}
+    world.directory.append(own)
+    world.read(back(1), "svc-own", "ckpt-posttraining-1", shards[::2], 11, kind="service")
+    world.read(DAY, "u020", "ckpt-posttraining-1", shards[1::2], 11)
+    return "u020"
+
+
+def many_accounts_take_a_shard_each(world: World) -> str:
+    """Thirty-two accounts that nobody knows read three shards each, from one address."""
+    shards = world.shards("ckpt-posttraining-1")
+    for number in range(32):
+        part = shards[3 * number : 3 * number + 3]
+        world.read(DAY, f"account-{number:02}", "ckpt-posttraining-1", part, 11, kind="unknown")
+    return "account-07"
+
+
 def lists_before_reading(world: World) -> str:
     """Looks at the checkpoint on two earlier days; the third visit reads it."""
     for days in (20, 12):
         world.act(back(days), "u016", "ckpt-pretraining-2", "list", action="ListObjects")
         world.act(back(days), "u016", "ckpt-pretraining-2", "inspect", action="HeadObject")
+    world.read(DAY, "u016", "ckpt-pretraining-2", world.shards("ckpt-pretraining-2")[:45], 2)
+    return "u016"
+
+
+def machine_users_clone_two_each(world: World) -> str:
+    """Fifteen accounts that nobody knows, at one address."""
+    for i in range(30):
+        world.act(DAY, f"machine-{i // 2:02}", f"repo-{i}", "clone", hour=22, object=f"repo-{i}",
+                  action="git.clone", agent="git", kind="unknown")  # fmt: skip
+    return "machine-00"
+
+
+def reads_a_shard_of_each_before(world: World) -> str:
+    """One shard of every checkpoint of the run two weeks ago; the bulk of one today."""
+    for step, ago in ((1, 18), (2, 15), (3, 13)):
+        world.read(back(ago), "u016", f"ckpt-pretraining-{step}", ["shard-0000"], 10)
     world.read(DAY, "u016", "ckpt-pretraining-2", world.shards("ckpt-pretraining-2")[:45], 2)
     return "u016"
 
@@ -116,6 +154,14 @@ def opens_repositories_before_cloning(world: World) -> str:
     """Every repository is opened in the browser three weeks before the night of clones."""
     for i in range(30):
         world.act(back(21), "u010", f"repo-{i}", "inspect", object=f"repo-{i}", action="repo.view")
+    return clone_thirty(world, "u010", network=HOME, credential="key-u010")
+
+
+def fetches_a_little_before_cloning(world: World) -> str:
+    """Each repository is fetched once, two on a day, in the weeks before the night of clones."""
+    for i in range(30):
+        world.act(back(8 + i // 2), "u010", f"repo-{i}", "read", object=f"repo-{i}",
+                  action="git.fetch", agent="git", credential="key-u010")  # fmt: skip
     return clone_thirty(world, "u010", network=HOME, credential="key-u010")
 
 
@@ -242,6 +288,7 @@ def rents_a_server_in_the_country(world: World) -> str:
 EVASIONS: dict[str, tuple[Plant, ...]] = {
     "api_distillation": (
         api_queries.keys_of_one_network,
+        api_queries.keys_of_one_device,
         api_queries.keys_of_one_account,
         api_queries.keys_of_one_program,
         api_queries.keys_born_together,
@@ -257,7 +304,11 @@ EVASIONS: dict[str, tuple[Plant, ...]] = {
     "burst_self": (half_before_and_half_after_midnight,),
     "canary": (looks_at_the_decoy_and_is_refused,),
     "cluster_egress": (attaches_instead_of_exec,),
-    "collusion": (parts_that_overlap_a_little,),
+    "collusion": (
+        parts_that_overlap_a_little,
+        shares_with_the_own_service,
+        many_accounts_take_a_shard_each,
+    ),
     "cross_team": (comes_every_third_day, hides_behind_harmless_reading),
     "dormant": (looks_before_it_wakes, wakes_and_reads_one_file),
     "egress_budget": (
@@ -267,6 +318,7 @@ EVASIONS: dict[str, tuple[Plant, ...]] = {
     ),
     "first_access": (
         lists_before_reading,
+        reads_a_shard_of_each_before,
         reads_the_export_of_a_colleague,
         reads_the_quantised_variant,
         reads_after_copies_in_small_parts,
@@ -281,8 +333,13 @@ EVASIONS: dict[str, tuple[Plant, ...]] = {
         grants.link_after_a_visit_by_link,
     ),
     "job_cover": (jobs_in_small_parts_under_false_names,),
-    "leaver": (comes_back_long_after_the_end,),
-    "mass_clone": (opens_repositories_before_cloning, clones_as_a_new_machine_user),
+    "leaver": (comes_back_long_after_the_end, leaves_with_the_copy),
+    "mass_clone": (
+        opens_repositories_before_cloning,
+        fetches_a_little_before_cloning,
+        clones_as_a_new_machine_user,
+        machine_users_clone_two_each,
+    ),
     "new_place": (works_from_abroad_two_weeks_before, reads_one_file_from_abroad),
     "odd_day": (rehearses_the_odd_day,),
     "poisoning_guard": (grows_with_pauses_and_back_steps,),
@@ -290,7 +347,11 @@ EVASIONS: dict[str, tuple[Plant, ...]] = {
     "recon": (looks_without_refusals,),
     "residency": (rents_a_server_in_the_country, reads_the_copy_abroad),
     "service_misuse": (service_key_with_the_usual_agent,),
-    "shard_coverage": (becomes_a_reader_of_whole_artefacts,),
+    "shard_coverage": (
+        becomes_a_reader_of_whole_artefacts,
+        reads_the_copy_in_three_days,
+        reads_the_export_of_a_colleague,
+    ),
     "slow_drip": (drips_unevenly_with_pauses,),
     "staging": (
         stagings.rehearses_with_harmless_content,
@@ -308,5 +369,10 @@ EVASIONS: dict[str, tuple[Plant, ...]] = {
         takes_before_all_logs_of_the_bucket_end,
         silences_the_log_of_the_copy,
     ),
-    "unapproved": (writes_a_ticket_for_oneself, takes_the_copy_home, has_the_copy_copied),
+    "unapproved": (
+        writes_a_ticket_for_oneself,
+        takes_the_copy_home,
+        has_the_copy_copied,
+        drips_from_the_copy,
+    ),
 }
