@@ -23,8 +23,9 @@ from models.features.coverage import measure_coverage
 from models.features.job_readings import job_evidence
 from models.features.people import people
 from models.features.rows import explode, log_days, recent
+from models.findings.doubts import doubts
 from models.reasons.finding import SHOWN_CONTRIBUTIONS, with_reasons
-from models.reasons.parts import Amount, Assets, Identities, Person, Team, Word
+from models.reasons.parts import Amount, Assets, Person, Team, Word
 from models.reasons.reason import Reason, Series
 from models.scoring.points import Contribution, ScoredEntity
 from schemas.finding import MODULE, finding_id, severity
@@ -45,8 +46,6 @@ ORIGINS_SHOWN = 2
 """Places whose origin a finding's sentence tells."""
 AMOUNTS = ["asset_id", "action_class", "ago", "bytes_out", "bytes_estimated", "objects"]
 """Columns that say how much of an asset an identity took. Lists would take long to copy."""
-CHOSEN_SHARE = 0.5
-"""Share of the evidence from which a chosen name puts the finding in doubt."""
 DAYS_BEFORE_FIRST = 7
 """Days of log without the asset that make an access the first one; in a new log all are new."""
 
@@ -109,7 +108,7 @@ def write_findings(
             entity, history.day, evidence, assets, names, facts, descriptions,
             rank=rank, in_budget=rank <= queue_length,
         )  # fmt: skip
-        notes = (*_origins(shown, derived), *_doubts(evidence))
+        notes = (*_origins(shown, derived), *doubts(evidence, entity.entity, history))
         own = _own_reason(entity, _row_of(names, entity.entity), assets, notes)
         reasons = (own, *(contribution.reason for contribution in entity.contributions))
         findings.append(Finding(with_reasons(document, reasons), reasons, _members(entity)))
@@ -194,15 +193,6 @@ def _with_jobs(scored: Sequence[ScoredEntity]) -> list[str]:
 def _leading(entity: ScoredEntity) -> list[Contribution]:
     """Contributions with points; the first one where none has any."""
     return [c for c in entity.contributions if c.points > 0] or list(entity.contributions[:1])
-
-
-def _doubts(evidence: pd.DataFrame) -> tuple[Reason, ...]:
-    """A note if most of the evidence rests on a name that somebody else may have chosen."""
-    chosen = pd.to_numeric(evidence["chosen_names"]).fillna(0)
-    if chosen.sum() < evidence["events"].sum() * CHOSEN_SHARE:
-        return ()
-    named = sorted({str(role) for role in explode(evidence.loc[chosen > 0, "acting_as"])[1]})
-    return (Reason("chosen_name", roles=Identities(tuple(named))),)
 
 
 def _origins(shown: Sequence[str], derived: Mapping[str, Derived]) -> tuple[Reason, ...]:

@@ -53,6 +53,9 @@ sessions of a role that the directory does not know are one identity."""
 SESSION_NAME = "nullif(regexp_extract(principal, ':assumed-role/[^/]+/(.+)$', 1), '')"
 """SQL of the name that the opener of a role's session chose; null without such a session."""
 
+OPENED_BY = "details['opened_by']"
+"""SQL of the service that opened a session in the name of somebody."""
+
 BY_CHOSEN_NAME = "coalesce(details['identity_rule'] = 'session_name', false)"
 """SQL: only the name of a session, which its opener chose, says whose event it is."""
 
@@ -85,6 +88,7 @@ WAYS = (
     "user_agent",
     "credential",
     "acting_as",
+    "opened_by",
     "destination",
     "source",
     "account",
@@ -127,6 +131,7 @@ def ways_of_access(events: DataFrame) -> DataFrame:
         "user_agent",
         "credential",
         "acting_as",
+        f"{OPENED_BY} as opened_by",
         f"{DESTINATION} as destination",
         "source",
         f"{ACCOUNT} as account",
@@ -218,6 +223,7 @@ def access_rows(ways: DataFrame, objects: DataFrame, sizes: DataFrame, day: date
 def _totals(ways: DataFrame) -> DataFrame:
     """Sums and lists of distinct values by :data:`KEYS`."""
     values = {name: f"collect_list({value})" for name, value in LISTED.items()}
+    values["acting_as"] = "concat(collect_list(acting_as), collect_list(opened_by))"
     values["destinations"] = "flatten(collect_list(split(destination, '\\n')))"
     lists = (
         f"slice(sort_array(array_distinct({value})), 1, {MAX_LISTED}) as {name}"

@@ -8,7 +8,7 @@ from jobs.stages.ingest.answers import assets_of, identities_of, networks_of
 from jobs.stages.ingest.deduplicate import without_duplicates
 from jobs.stages.ingest.secrets import MASKED_COLUMNS, masked
 from jobs.stages.ingest.sessions import sessions_of
-from jobs.stages.sql import CONTAINER
+from jobs.stages.sql import CONTAINER, details_json
 from jobs.stages.stage import StageTables
 from models.resolve.assets import needs_whole_uri
 from schemas.config import JobConfig
@@ -93,7 +93,16 @@ BY_NAME = (
     "coalesce(alias_kind = 'human' and session_kind = 'service' "
     "or alias_user is not null and alias_note is null and session_note is not null, false)"
 )
-NOTE = f"if({BY_NAME} or session_user is null, alias_note, session_note)"
+# Who opens a session names it. A service that does so for others could have chosen any name.
+BY_SERVICE = "coalesce(alias_kind = 'human' and session_kind = 'service', false)"
+OPENED_BY = (
+    "concat(substring(alias_note, 1, length(alias_note) - 1), ',', "
+    f"substring({details_json({'opened_by': 'session_user'})}, 2))"
+)
+NOTE = (
+    f"case when {BY_SERVICE} and alias_note is not null then {OPENED_BY} "
+    f"when {BY_NAME} or session_user is null then alias_note else session_note end"
+)
 WITH_NOTE = (
     "concat(substring(details, 1, length(details) - 1), if(details = '{}', '', ','), "
     f"substring({NOTE}, 2))"

@@ -36,6 +36,7 @@ from jobs.stages.sql import (
     NO_TEXT,
     UNKNOWN_ACTION,
     byte_count,
+    chosen,
     details_json,
     iso_time,
     month_number,
@@ -279,6 +280,11 @@ DERIVED = (
 DAEMONS = "cron crond dbus-daemon kernel rsyslogd systemd systemd-logind systemd-resolved"
 IS_DAEMON = f"lower(r.program) in ({', '.join(map(quoted, DAEMONS.split()))})"
 ACTS_ITSELF = f"(coalesce(kind = 'daemon', false) or {IS_DAEMON})"
+# Whoever tries to sign in types any name.
+TYPED = (
+    "coalesce(left_early or (kind = 'sign-in' and coalesce(outcome_said, result) = 'failure'), "
+    "false)"
+)
 PAM_OUTCOME = (
     "case when r.message like '%: session opened%' then 'success' "
     "when r.message like '%: session closed%' then 'unknown' "
@@ -302,7 +308,7 @@ COLUMNS = {
     "event_time": "time",
     "principal": "coalesce(who, case when is_sshd then 'unknown' end, "
     "concat(r.program, '@', r.host))",
-    "names": "concat_ws('\\n', behind, who)",
+    "names": f"concat_ws('\\n', behind, case when {TYPED} then {chosen('who')} else who end)",
     "kind_hint": f"case when who is null and {ACTS_ITSELF} then 'service' end",
     # The holder of the key acts as the account.
     "acting_as": "case when behind is not null then who end",
