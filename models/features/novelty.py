@@ -90,13 +90,20 @@ def readings_before(history: History) -> pd.DataFrame:
     reading).
     """
     rows = recent(history.covered, history.day, ["user_id", "asset_id", "objects_1"])
-    rows = rows.astype({"user_id": object, "asset_id": object, "objects_1": np.float64})
-    earlier = rows["ago"] > 0
-    rows["now"] = rows["objects_1"].mask(earlier, 0.0)
-    rows["before"] = rows["objects_1"].where(earlier, 0.0)
-    rows["days"] = earlier.astype(np.int64)
-    sums = {"now": "max", "before": "max", "days": "sum"}
-    return pd.DataFrame(rows.groupby(["user_id", "asset_id"]).agg(sums))
+    user, users = pd.factorize(rows["user_id"])
+    asset, assets = pd.factorize(rows["asset_id"])
+    pairs, pair = np.unique(user * max(1, len(assets)) + asset, return_inverse=True)
+    objects, earlier = rows["objects_1"].to_numpy(np.float64), rows["ago"].to_numpy() > 0
+    now, before = np.zeros(len(pairs)), np.zeros(len(pairs))
+    np.maximum.at(now, pair[~earlier], objects[~earlier])
+    np.maximum.at(before, pair[earlier], objects[earlier])
+    days = np.bincount(pair[earlier], minlength=len(pairs))
+    names = [
+        np.asarray(users, dtype=object)[pairs // max(1, len(assets))],
+        np.asarray(assets, dtype=object)[pairs % max(1, len(assets))],
+    ]
+    index = pd.MultiIndex.from_arrays(names, names=["user_id", "asset_id"])
+    return pd.DataFrame({"now": now, "before": before, "days": days}, index=index)
 
 
 def known_objects(history: History, edges: pd.DataFrame) -> pd.DataFrame:

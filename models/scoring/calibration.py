@@ -57,8 +57,9 @@ LEAST_IDENTITIES = 20
 """Identities of a kind below which those of all kinds serve as reference together."""
 OWN_DAYS = 5
 """Earlier days from which an identity has a usual of its own."""
-OLD_DAYS = 14
-"""Earlier days from which a stranger to the directory is an identity of its own."""
+OLD_DAYS = 7
+"""Earlier days from which a stranger to the directory is an identity of its own. Before anybody has
+as many, nobody is a stranger."""
 LEAST_USUALS = 5
 """Identities with a usual of their own from which the second question is asked."""
 UNKNOWN_USUAL = 0.9
@@ -109,12 +110,15 @@ def calibrate(signals: pd.DataFrame, past: pd.DataFrame, known: Collection[str] 
     key = _keys(signals, past)
     for each in np.unique(key[:count]):
         rows = np.flatnonzero(key == each)
-        new = strange[rows] & (_earlier_days(entity[rows], rows >= count) < OLD_DAYS)
+        earlier = _earlier_days(entity[rows], rows >= count)
+        # In a new log everybody is new.
+        stranger = strange[rows] & (earlier.max(initial=0) >= OLD_DAYS)
+        new = stranger & (earlier < OLD_DAYS)
         every = _Reference(
             statistic[rows],
             entity[rows],
             np.where(new, -1, entity[rows]),
-            ~new & ~(strange[rows] & (rows < count)),
+            ~new & ~(stranger & (rows < count)),
         )
         few = len(np.unique(every.identity)) < MANY_IDENTITIES
         for its_kind in np.unique(kind[rows[rows < count]]):

@@ -264,6 +264,14 @@ def test_a_hundred_strangers_who_do_the_same_are_as_unlikely_as_one(days: int, k
     assert calibrate(*crowd)[0] > 0.01
 
 
+def test_in_a_new_log_strangers_are_a_reference_like_others() -> None:
+    """Customers of an API are strangers, and make most of its identities."""
+    day, past = with_strangers(100, 0)
+    short = past.groupby("entity").head(OLD_DAYS - 1)
+    names = {f"u{n}" for n in range(USERS)}
+    assert calibrate(day, short, names) == pytest.approx(calibrate(day, short))
+
+
 def test_strangers_of_the_days_before_are_no_reference() -> None:
     """Each day another name does it."""
     day, past = with_strangers(1, 0)
