@@ -88,7 +88,7 @@ def finder_of_assets(context: Context, config: JobConfig) -> Finder:
     assets, nested = context.assets, config.assets.nested
 
     def finder() -> Find:
-        find = any_spelling_finder(asset_finder(assets, nested), assets)
+        find = any_spelling_finder(asset_finder(assets, nested), assets, nested)
 
         def answer(uri: str) -> Answer | None:
             match = find(uri)

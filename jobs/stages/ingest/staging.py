@@ -311,17 +311,23 @@ def rows_path(folder: str, name: str) -> str:
     return f"{folder}/rows/{name}.parquet"
 
 
+ODD_SPELLING = "%|[^:]//|/[.]{1,2}(/|$)|^[a-z0-9]+://[^/]*[A-Z]"
+"""Pattern of a URI whose plain spelling may be another one, so that its folder may be too."""
+
+
 def lookup_key(context: Context) -> str:
     """SQL of the part of a URI that decides its asset, unless a pattern is exactly the URI.
 
-    It is the folder if that is enough, else the whole URI.
+    It is the folder if that is enough, else the whole URI, also of a URI that may be spelled in
+    another way.
     """
     _, odd = needs_whole_uri(context.assets)
     folder = "substring(resource, 1, length(resource) - length(substring_index(resource, '/', -1)))"
     whole = f"when resource rlike {quoted(odd)} then resource " if odd else ""
     schemes = ", ".join(quoted(scheme) for scheme in FOLDER_SCHEMES)
     in_folder = f"when substring_index(resource, ':', 1) in ({schemes}) then {folder}"
-    return f"case {whole}{in_folder} else resource end"
+    spelled = f"when resource rlike {quoted(ODD_SPELLING)} then resource "
+    return f"case {whole}{spelled}{in_folder} else resource end"
 
 
 def _union(frames: list[DataFrame]) -> DataFrame:
