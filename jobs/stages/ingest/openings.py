@@ -19,13 +19,15 @@ PUBLIC, SIGNED_IN = "public://all", "public://signed-in"
 def grantee_list(*arrays: str, but: str | None = None) -> str:
     """SQL of the items of SQL arrays, one a line, without SQL ``but``; null if there is none.
 
-    Null arrays are empty.
+    Null arrays are empty; SQL ``but`` is not null.
     """
     whole = ", ".join(f"coalesce({array}, cast(array() as array<string>))" for array in arrays)
-    found = f"array_distinct(concat({whole}))"
+    lines = f"array_join(array_sort(array_distinct(concat({whole}))), '\\n')"
     if but is not None:
-        found = f"filter({found}, one -> one <> {but})"
-    return f"nullif(array_join(array_sort({found}), '\\n'), '')"
+        # As text: engines may keep the items of arrays in types that do not compare.
+        others = f"replace(concat('\\n', {lines}, '\\n'), concat('\\n', {but}, '\\n'), '\\n')"
+        lines = f"regexp_replace({others}, '^\\n|\\n$', '')"
+    return f"nullif({lines}, '')"
 
 
 def one_if(condition: str, grantee: str) -> str:

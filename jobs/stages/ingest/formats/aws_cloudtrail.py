@@ -23,8 +23,14 @@ from functools import reduce
 from jobs.stages.ingest.addresses import address
 from jobs.stages.ingest.formats.log_format import JsonRecords, LogFormat, Wrapper
 from jobs.stages.ingest.vendors.aws_actions import CLASSES
+from jobs.stages.ingest.vendors.aws_copies import COPIED_TO, COPIED_TO_OWNER
 from jobs.stages.ingest.vendors.aws_log_changes import LOG_CHANGE
-from jobs.stages.ingest.vendors.aws_openings import GRANTEES, OPENED_TO, openings
+from jobs.stages.ingest.vendors.aws_openings import (
+    GRANTEES,
+    OPENED_BUCKET,
+    OPENED_TO,
+    openings,
+)
 from jobs.stages.sql import (
     NO_TEXT,
     UNKNOWN_ACTION,
@@ -75,6 +81,11 @@ FAILED = ("failure", "failed", "denied", "error", "aborted", "expired", "cancell
 READS = "lower(cast(r.readOnly as string)) = 'true'"
 CHANGES = "lower(cast(r.readOnly as string)) = 'false'"
 IS_DATA = "(r.eventCategory = 'Data' or lower(cast(r.managementEvent as string)) = 'false')"
+# Verbs that may open something: of administration, of copies, of jobs, and unknown ones.
+CHANGED = (
+    "(listed_class in ('admin', 'copy', 'submit') "
+    f"or (listed_class is null and not looks and not coalesce({READS}, false)))"
+)
 # Lambda and CloudFront append the date of the API's version to the verb.
 VERSION = "_?20[0-9]{2}_?[0-9]{2}_?[0-9]{2}(v[0-9]+)?$"
 LOOKS = "^(List|Get|Describe|Head|Lookup|BatchGet|BatchDescribe)[A-Z]"
@@ -91,18 +102,6 @@ ACTION_CLASS = f"""coalesce(
 IDENTITY = "r.userIdentity"
 PARAMETERS = "r.requestParameters"
 BUCKET = "bucket"
-# Buckets that databases, tables, logs and images are exported to.
-EXPORTED_TO = (
-    "coalesce("
-    + ", ".join(
-        f"nullif({PARAMETERS}.{name}, '')"
-        for name in ("s3BucketName", "s3Bucket", "destination", "bucket", "exportToS3.s3Bucket")
-    )
-    # A location of DataSync. The bucket may be the source or the target of its tasks.
-    + f", nullif(regexp_replace({PARAMETERS}.s3BucketArn, '^arn:[^:]*:s3:::', ''), ''))"
-)
-# Locations of DataSync outside of S3.
-IS_OTHER_LOCATION = "verb rlike '^CreateLocation(ObjectStorage|AzureBlob|Hdfs|Nfs|Smb)$'"
 # Things that are shared by name.
 SHARED_THING = (
     "coalesce("
@@ -173,7 +172,7 @@ DERIVED = (
         "looks": "case when listed_class is null then "
         f"coalesce(verb rlike '{LOOKS}' and not coalesce({CHANGES}, false), false) end",
     },
-    *openings("coalesce(listed_class, '') = 'share'"),
+    *openings(CHANGED),
 )
 # A record may lack the type and still hold the session's ARN.
 SESSION_ARN = "^arn:[^:]+:sts::[0-9]*:"
@@ -284,13 +283,13 @@ COLUMNS = {
     "action_class": ACTION_CLASS,
     "resource": f"case when {IS_COPY} then coalesce(concat('s3://', {SOURCE}), {OBJECT_URI}) "
     f"when {BUCKET} is not null then {OBJECT_URI} "
+    f"when {OPENED_BUCKET} is not null then concat('s3://', {OPENED_BUCKET}) "
     f"else concat_ws('/', 'aws:/', {ACCOUNT}, {SERVICE}, "
     f"coalesce({PARAMETERS}.roleArn, get(r.resources, 0).ARN, {SHARED_THING})) end",
     "object": NO_TEXT,
     "destination": f"case when {OPENED_TO} is not null then {OPENED_TO} "
     f"when {IS_COPY} or {IS_UPLOAD} then {OBJECT_URI} "
-    f"when listed_class = 'copy' then coalesce(concat('s3://', {EXPORTED_TO}), "
-    f"case when {IS_OTHER_LOCATION} then concat('unknown://', verb) end) end",
+    f"when listed_class = 'copy' then {COPIED_TO} end",
     "bytes_out": "case when r.eventName not in ('CopyObject', 'UploadPartCopy') then "
     f"{byte_count('r.additionalEventData.bytesTransferredOut')} end",
     "source_ip": address("r.sourceIPAddress"),
@@ -304,7 +303,8 @@ COLUMNS = {
             "authentication": "nullif(r.additionalEventData.AuthenticationMethod, '')",
             "bytes_in": f"case when listed_class = 'write' then cast("
             f"{byte_count('r.additionalEventData.bytesTransferredIn')} as string) end",
-            "destination_account": f"case when {OPENED_TO} is null then {TARGET_OWNER} end",
+            "destination_account": f"case when {OPENED_TO} is null then coalesce({TARGET_OWNER}, "
+            f"case when listed_class = 'copy' then {COPIED_TO_OWNER} end) end",
             "error_code": ERROR_CODE,
             # For a failure without a code, such as a sign-in.
             "error_message": f"case when {ERROR_CODE} is null then "

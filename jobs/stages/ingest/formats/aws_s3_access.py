@@ -84,12 +84,14 @@ CLASSES = {
     "S3.CREATE.DELETEMARKER S3.DELETE.UPLOAD SOAP.DeleteObject SOAP.DeleteBucket",
     "share": "REST.PUT.ACL REST.PUT.OBJECT_ACL REST.PUT.BUCKETPOLICY REST.PUT.REPLICATION "
     "REST.PUT.WEBSITE REST.PUT.PUBLIC_ACCESS_BLOCK REST.DELETE.PUBLIC_ACCESS_BLOCK "
+    # Access lists that did not count before count from now on.
+    "REST.DELETE.OWNERSHIP_CONTROLS "
     "SOAP.SetBucketAccessControlPolicy SOAP.SetObjectAccessControlPolicy",
     "admin": " ".join(
         f"REST.{method}.{kind}"
         for kind in SETTINGS.split()
         for method in ("PUT", "POST", "DELETE")
-        if (method, kind) != ("DELETE", "BUCKET")
+        if (method, kind) not in (("DELETE", "BUCKET"), ("DELETE", "OWNERSHIP_CONTROLS"))
     )
     + " REST.DELETE.BUCKETPOLICY REST.DELETE.REPLICATION REST.DELETE.WEBSITE SOAP.CreateBucket "
     "SOAP.SetBucketLoggingStatus",

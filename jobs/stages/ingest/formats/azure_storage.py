@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from jobs.stages.ingest.addresses import address
 from jobs.stages.ingest.formats.log_format import JsonRecords, LogFormat
+from jobs.stages.ingest.openings import PUBLIC
 from jobs.stages.sql import (
     NO_TEXT,
     UNKNOWN_ACTION,
@@ -82,11 +83,38 @@ CLASSES = {
 }
 """Operations of blobs, Data Lake, files, queues and tables."""
 SHARES = f"r.operationName in ({', '.join(map(quoted, CLASSES['share'].split()))})"
-KEY_ACTION = "(?i)/list(Keys|AccountSas|ServiceSas)/action$"
-ROLE_ACTION = "(?i)^Microsoft[.]Authorization/roleAssignments/write$"
-# Whoever holds a key or a signature may read; whoever gets a role may, too.
-OTHER_CLASS = f"""case when r.operationName rlike '{KEY_ACTION}'
-    or r.operationName rlike '{ROLE_ACTION}' then 'share' else 'other' end"""
+MANAGED = {
+    "/(list[a-z]*keys|regenerate[a-z]*keys?)/action$": "link://account-key",
+    "/list(account|service)sas/action$": "link://shared-access-signature",
+    "/generateuserdelegationkey/action$": "link://user-delegation-key",
+    "/begingetaccess/action$": "link://disk",
+    "/(list|generate)credentials/action$": "link://registry-password",
+    "/localusers/(write|regeneratepassword/action)$": "link://local-user",
+    "^microsoft[.]authorization/(roleassignments/write|elevateaccess/action)$": (
+        "unknown://role-assignment"
+    ),
+    "/federatedidentitycredentials/write$": "unknown://federated",
+    "/objectreplicationpolicies/write$": "unknown://replication",
+    "/galleries/share/action$": "unknown://gallery",
+    "^microsoft[.]datashare/.*/(invitations|synchronizationsettings)/write$": "unknown://data-share",
+}
+"""Ends of operations of Azure's management, in lower case → whom they open something to.
+
+Whoever holds a key or a signature may read; whoever gets a role may, too."""
+PUBLIC_ACCESS = (
+    'lower(r.properties.requestbody) rlike \'publicaccess" *: *("(blob|container)"|true)\''
+)
+"""SQL of whether a request of management lets everybody read a container."""
+BY_MANAGEMENT = (
+    "case "
+    + " ".join(
+        f"when lower(r.operationName) rlike {quoted(end)} then '{to}'"
+        for end, to in MANAGED.items()
+    )
+    + f" when r.operationName like '%/%' and {PUBLIC_ACCESS} then '{PUBLIC}' end"
+)
+GIVEN = "given"
+OTHER_CLASS = f"case when {GIVEN} is not null then 'share' else 'other' end"
 
 REQUESTER = "r.identity.requester"
 HASH = "nullif(r.identity.tokenHash, '')"
@@ -118,14 +146,28 @@ KEY = (
     "'^/([a-z0-9]+)-secondary/', '/$1/')"
 )
 OBJECT, SOURCE, TARGET, ADDRESS_ALONE = "blob", "copied", "copied_to", "caller_address"
+CLASS = "class"
+
+
+def _managed(kind: str) -> str:
+    """SQL of the name of an account or container in the id of a managed resource, else null."""
+    return f"nullif(regexp_extract(lower(r.resourceId), '/{kind}/([^/]+)', 1), '')"
+
+
 BLOB = (
     f"case when {KEY} like '/%' then concat('az:/', {KEY}) "
     f"else coalesce({_uri_of(KEY)}, {_uri_of('r.uri')}, "
-    "concat('az://', coalesce(nullif(r.properties.accountName, ''), '-'))) end"
+    "concat('az://', coalesce(nullif(r.properties.accountName, ''), "
+    f"{_managed('storageaccounts')}, '-'), "
+    f"coalesce(concat('/', {_managed('containers')}), ''))) end"
 )
 IS_SOURCE = "(r.operationName in ('CopyBlobSource', 'CopyFileSource'))"
 # A write that names its source is a copy.
 IS_COPY = f"({IS_SOURCE} or nullif(r.properties.sourceUri, '') is not null)"
+IS_WEB = (
+    f"coalesce(case when {IS_SOURCE} then {TARGET} else coalesce({TARGET}, {OBJECT}) end "
+    "rlike '^az://[^/]*/[$]web(/|$)', false)"
+)
 # The destination, from the other records of the same copy.
 SIBLING = (
     f"max(case when r.operationName = 'CopyBlob' then {OBJECT} end) "
@@ -152,6 +194,11 @@ DERIVED = (
         TARGET: "case when r.properties.destinationUri <> '' "
         f"then {_uri_of('r.properties.destinationUri')} end",
         ADDRESS_ALONE: address("trim(r.callerIpAddress)"),
+        GIVEN: BY_MANAGEMENT,
+    },
+    {
+        CLASS: f"case when {IS_COPY} then 'copy' "
+        f"else {class_of('r.operationName', CLASSES, OTHER_CLASS)} end"
     },
 )
 
@@ -180,19 +227,18 @@ COLUMNS = {
     "credential": HASH,
     "issued_credential": NO_TEXT,
     "action": "r.operationName",
-    "action_class": f"case when {IS_COPY} then 'copy' "
-    f"else {class_of('r.operationName', CLASSES, OTHER_CLASS)} end",
+    "action_class": CLASS,
     "resource": f"case when {IS_COPY} and not {IS_SOURCE} then coalesce({SOURCE}, {OBJECT}) "
     f"else {OBJECT} end",
     "object": NO_TEXT,
-    "destination": f"case when {IS_SOURCE} then coalesce({TARGET}, {SIBLING}) "
+    "destination": f"case when {IS_COPY} and {IS_WEB} then 'link://website' "
+    f"when {IS_SOURCE} then coalesce({TARGET}, {SIBLING}) "
     f"when {IS_COPY} then coalesce({TARGET}, {OBJECT}) "
     # A user's delegation key signs links. Records hold no access lists.
     "when r.operationName = 'GetUserDelegationKey' then 'link://user-delegation-key' "
-    f"when r.operationName rlike '{KEY_ACTION}' then case "
-    "when lower(r.operationName) like '%keys/action' then 'link://account-key' "
-    "else 'link://shared-access-signature' end "
-    f"when r.operationName rlike '{ROLE_ACTION}' then 'unknown://role-assignment' "
+    f"when {GIVEN} is not null then {GIVEN} "
+    # Whatever comes to this container is a public website.
+    f"when {IS_WEB} and {CLASS} = 'write' then 'link://website' "
     f"when {SHARES} then concat('unknown://', r.operationName) end",
     # A copy moves the blob's size, not the answer's.
     "bytes_out": f"case when not {IS_COPY} and r.operationName not like 'Copy%' "
@@ -215,8 +261,7 @@ COLUMNS = {
             "status_code": "nullif(r.statusCode, '')",
             "status_text": "nullif(r.statusText, '')",
             "tenant": f"nullif({REQUESTER}.tenantId, '')",
-            UNKNOWN_ACTION: f"case when not r.operationName rlike '{KEY_ACTION}' "
-            f"and not r.operationName rlike '{ROLE_ACTION}' "
+            UNKNOWN_ACTION: f"case when {GIVEN} is null "
             f"then {unknown_action('r.operationName', CLASSES)} end",
         }
     ),

@@ -9,7 +9,11 @@ unique only beside the log's name and the time.
 from __future__ import annotations
 
 from jobs.stages.ingest.addresses import address
-from jobs.stages.ingest.formats.kubernetes_audit import event_class, event_resource
+from jobs.stages.ingest.formats.kubernetes_audit import (
+    event_class,
+    event_opening,
+    event_resource,
+)
 from jobs.stages.ingest.formats.log_format import JsonRecords, LogFormat
 from jobs.stages.ingest.openings import PUBLIC, SIGNED_IN, grantee_list
 from jobs.stages.ingest.vendors.google_entries import (
@@ -34,13 +38,18 @@ CLASSES = {
     "google.cloud.bigquery.v2.JobService.GetQueryResults jobservice.getqueryresults",
     "read": "storage.objects.get google.cloud.bigquery.v2.TableDataService.List "
     "tabledataservice.list",
+    "share": "storage.hmacKeys.create",
     "admin": "google.iam.admin.v1.CreateServiceAccountKey "
     "google.iam.admin.v1.UploadServiceAccountKey",
 }
 # Methods not listed above, by their last word, for every service. The entry itself does not state
 # these classes.
 WORDS = (
-    ("share", "setIam(Policy|Permissions)"),
+    (
+        "share",
+        "setIam(Policy|Permissions)|(create|update)WorkloadIdentityPoolProvider"
+        "|move(Project|Folder)",
+    ),
     ("assume", "Generate(AccessToken|IdToken)|Sign(Blob|Jwt)|ExchangeToken"),
     ("sign_in", "login(Success|Failure|Verification|Challenge)?|AuthorizeUser"),
     (
@@ -50,7 +59,7 @@ WORDS = (
         "|Execute(Batch|Streaming)?(Dml|Sql)|(run|batchRun|execute)?(Aggregation)?Query"
         "|RunAggregationQuery",
     ),
-    ("copy", "(create|run)TransferJob"),
+    ("copy", "(create|run|update)TransferJob"),
 )
 # Beginnings of the last word: `list`, `ListKeys`, `aggregatedList`, but not `Listen`.
 COPYING = "(batch)?(export|copy|rewrite)"
@@ -144,19 +153,56 @@ def _grantee(member: str) -> str:
 
 
 ADDED = f"coalesce({', '.join((*MEMBERS, WHOLE))})"
+GIVES_RIGHTS = f"coalesce(exists(coalesce({', '.join(MEMBERS)}), one -> length(one) > 0), false)"
+"""SQL of whether the change of a policy, under any method, adds somebody."""
+OWN_PROJECT = "concat('account://', coalesce(r.resource.labels.project_id, ''))"
 OPENED_TO = (
-    f"case when {ADDED} is null then concat('unknown://', {METHOD}) else "
-    + grantee_list(f"transform(filter({ADDED}, m -> length(m) > 0), m -> {_grantee('m')})")
+    f"case when {METHOD} = 'storage.hmacKeys.create' then 'link://hmac-key' "
+    f"when {ADDED} is null then concat('unknown://', {METHOD}) else "
+    + grantee_list(
+        f"transform(filter({ADDED}, m -> length(m) > 0), m -> {_grantee('m')})", but=OWN_PROJECT
+    )
     + " end"
 )
 JOB_TYPE = _of_job("type")
+QUERY = "queryConfig"
+STATISTICS = f"{PAYLOAD}.metadata.jobChange.job.jobStats.queryStats"
+# A query may export its result, or write it into another project.
+RESULT_TABLE = _of_job(f"{QUERY}.destinationTable")
+EXPORTS = f"coalesce({_of_job(f'{QUERY}.statementType')} = 'EXPORT_DATA', false)"
+SENDS_AWAY = (
+    f"({EXPORTS} or coalesce(instr({RESULT_TABLE}, "
+    "concat('projects/', nullif(r.resource.labels.project_id, ''), '/')) <> 1, false))"
+)
 JOB_SOURCE = (
     f"coalesce({_of_job('extractConfig.sourceTable')}, "
-    f"get({_of_job('tableCopyConfig.sourceTables')}, 0))"
+    f"get({_of_job('tableCopyConfig.sourceTables')}, 0), "
+    f"case when {SENDS_AWAY} then get({STATISTICS}.referencedTables, 0) end)"
 )
+EXPORTED_TO = (
+    f"nullif(regexp_extract({_of_job(f'{QUERY}.query')}, "
+    "'(?:gs|s3|azure)://[A-Za-z0-9][A-Za-z0-9._/-]*', 0), '')"
+)
+URIS = _of_job("extractConfig.destinationUris")
 JOB_TARGET = (
-    f"coalesce(get({_of_job('extractConfig.destinationUris')}, 0), "
-    f"{_of_job('tableCopyConfig.destinationTable')})"
+    f"coalesce({_table_uri(_of_job('tableCopyConfig.destinationTable'))}, "
+    f"array_join({URIS}, '\\n'), "
+    f"case when {EXPORTS} then coalesce({EXPORTED_TO}, 'unknown://export') "
+    f"when {SENDS_AWAY} then {_table_uri(RESULT_TABLE)} end)"
+)
+# Models, databases and packages, by their services.
+EXPORT_PATHS = (
+    "body.exportContext.uri",
+    "exportConfig.gcsDestination.outputUriPrefix",
+    "gcsDestination.uri",
+    "gcsPath",
+    "outputConfig.artifactDestination.outputUriPrefix",
+    "outputConfig.gcsDestination.outputUriPrefix",
+    "outputUriPrefix",
+    "outputUrlPrefix",
+)
+EXPORT_TARGET = (
+    "coalesce(" + ", ".join(f"nullif({PAYLOAD}.request.{path}, '')" for path in EXPORT_PATHS) + ")"
 )
 # A transfer job: its service account copies from bucket to bucket.
 TRANSFER = f"{PAYLOAD}.request.transferJob.transferSpec"
@@ -199,6 +245,9 @@ EVENT_FIELDS = ("apiGroup", "name", "namespace", "resource", "subresource")
 EVENT_SQL = kubernetes_event("r")
 EVENT_STRUCT = ", ".join(f"'{name}', {EVENT_SQL[f'objectRef.{name}']}" for name in EVENT_FIELDS)
 
+EVENT_PARTS = (f"{EVENT}.verb", f"{EVENT}.resource", f"{EVENT}.subresource")
+EVENT_OPENS = event_opening(*EVENT_PARTS, f"{PAYLOAD}.request")
+
 DERIVED = (
     {
         WORD: f"regexp_extract({METHOD}, '([A-Za-z0-9]+)$', 1)",
@@ -212,8 +261,9 @@ DERIVED = (
     {
         ACTOR: f"coalesce({DELEGATE}, {OWN_NAME})",
         CLASS: f"case when {EVENT} is not null "
-        f"then {event_class(f'{EVENT}.verb', f'{EVENT}.resource', f'{EVENT}.subresource')} "
-        f"when {IS_COPY} or {JOB_TYPE} in ('EXPORT', 'COPY') then 'copy' "
+        f"then if({EVENT_OPENS} is not null, 'share', {event_class(*EVENT_PARTS)}) "
+        f"when {IS_COPY} or {JOB_TYPE} in ('EXPORT', 'COPY') or {SENDS_AWAY} then 'copy' "
+        f"when {GIVES_RIGHTS} then 'share' "
         f"when {JOB_TYPE} = 'IMPORT' then 'write' "
         f"when {PAYLOAD}.metadata.tableDataRead.reason is not null then 'read' "
         f"else {class_of(METHOD, CLASSES, OTHER_CLASS)} end",
@@ -260,9 +310,8 @@ COLUMNS = {
     f"coalesce(nullif({PAYLOAD}.serviceName, ''), '-'), nullif({PAYLOAD}.resourceName, '')))",
     "object": NO_TEXT,
     "destination": f"case when {IS_COPY} then coalesce({_object_uri(TARGET)}, {TARGET}) "
-    f"when {CLASS} = 'copy' then coalesce({TRANSFER_TARGET}, {_table_uri(JOB_TARGET)}, "
-    f"nullif({JOB_TARGET}, '')) "
-    f"when {CLASS} = 'share' then {OPENED_TO} end",
+    f"when {CLASS} = 'copy' then coalesce({TRANSFER_TARGET}, {JOB_TARGET}, {EXPORT_TARGET}) "
+    f"when {CLASS} = 'share' then if({EVENT} is not null, {EVENT_OPENS}, {OPENED_TO}) end",
     "bytes_out": "cast(null as bigint)",
     "source_ip": address(CALLER),
     "user_agent": f"nullif(trim({PAYLOAD}.requestMetadata.callerSuppliedUserAgent), '')",

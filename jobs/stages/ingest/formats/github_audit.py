@@ -42,7 +42,7 @@ CLASSES = (
     (
         "share",
         "^(repo[.](access|change_visibility|transfer|transfer_outgoing|transfer_start|add_member|"
-        "update_member|create_deploy_key|pages_public|temporary_access_granted|"
+        "update_member|create_deploy_key|pages_(public|create)|temporary_access_granted|"
         "codespaces_trusted_repo_access_granted)|public|public_key[.]create|deploy_key[.]create|"
         "repository_(visibility_change[.]enable|invitation[.](create|accept))|"
         "private_repository_forking[.]enable|org[.](add_member|add_outside_collaborator|"
@@ -194,6 +194,7 @@ API_CLASSES = (
         "share",
         f"{METHOD} = 'PATCH' and {ROUTE} rlike '{REPO}/?$' and r.request_body rlike {OPENED}",
     ),
+    ("share", f"{METHOD} = 'POST' and {ROUTE} rlike '{REPO}/pages/?$'"),
     ("assume", f"{METHOD} = 'POST' and {ROUTE} rlike '/installations/[^/]+/access_tokens$'"),
     (
         "execute",
@@ -236,7 +237,9 @@ PATH_LOGIN = (
 OPENED_TO = (
     "case when r.action = 'api.request' then case "
     f"when {ROUTE} rlike '{REPO}/keys/?$' then 'link://deploy-key' "
+    f"when {ROUTE} rlike '{REPO}/pages/?$' then 'link://pages' "
     f"when {ROUTE} rlike '^(?:/api/v3)?/user/' then null "
+    f"when {ROUTE} rlike '{OWNER}.*/repos/[^/]+/[^/]+/?$' then null "
     f"when {METHOD} = 'PATCH' and {ROUTE} rlike '{REPO}/?$' then "
     f"if(r.request_body rlike {quoted(PUBLIC_BODY)}, '{PUBLIC}', 'group://internal') "
     f"else {named('user', PATH_LOGIN)} end "
@@ -244,6 +247,7 @@ OPENED_TO = (
     f"case r.visibility when 'private' then null when 'public' then '{PUBLIC}' "
     "when 'internal' then 'group://internal' else 'unknown://visibility' end "
     f"when r.action rlike '^public$|pages_public$|visibility_public$' then '{PUBLIC}' "
+    "when r.action = 'repo.pages_create' then 'link://pages' "
     "when r.action rlike '^(repo[.]create_)?deploy_key' then 'link://deploy-key' "
     "when r.action rlike 'add_(member|outside_collaborator)$|update_member$|restore_member$|"
     "invitation[.]|collaborator[.]|transfer|update_user_permission$|temporary_access' "
@@ -287,7 +291,11 @@ IDENTIFYING = ", ".join(
         "user_agent",
     )
 )
-REPOSITORY = "coalesce(nullif(r.repo, ''), nullif(r.repository, ''))"
+# A request may name its repository in its path alone.
+REPOSITORY = (
+    "coalesce(nullif(r.repo, ''), nullif(r.repository, ''), nullif(regexp_extract("
+    "split_part(r.url_path, '?', 1), '^(?:/api/v3)?/repos/([^/:{]+/[^/:{]+)', 1), ''))"
+)
 
 COLUMNS = {
     "event_id": f"coalesce(nullif(r._document_id, ''), md5(concat_ws('|', {IDENTIFYING})))",

@@ -89,7 +89,8 @@ CLASSES = (
         "access_token_(created|creation_failed)|cluster_agent_token_created|transfer|"
         "^(user_)?add_(deploy|ssh|gpg)?_?key|^change (namespace|visibility)|"
         "^project_namespace_updated$|^secure_ci_job_token_(group|project)_added$|"
-        "^user_authorized_oauth_application$|^create_ssh_certificate$|^member_updated$",
+        "^user_authorized_oauth_application$|^create_ssh_certificate$|^member_updated$|"
+        "(push|remote)_mirror_[a-z_]*(created|added|updated|enabled)$",
     ),
     # Removing a link, a token or an exclusion deletes no data.
     ("admin", "^(project|group)_[a-z_]*(link|token|exclusion|relationship)_[a-z]+$"),
@@ -203,6 +204,7 @@ OPENED_TO = (
     f"when {ACTION} rlike 'transfer|namespace' then {named('group', TO)} "
     f"when {ACTION} rlike 'member|_access$' then concat('unknown://', coalesce({TARGET}, 'user')) "
     f"when {ACTION} rlike 'deploy_?(key|token)' then 'link://deploy-key' "
+    f"when {ACTION} rlike '_mirror_' then 'unknown://mirror' "
     f"when {ACTION} rlike 'oauth_application' then 'unknown://application' end"
 )
 IDENTIFYING = ", ".join(

@@ -100,25 +100,40 @@ def event_resource(cluster: str, path: str, *parts: str) -> str:
     )
 
 
-CLASS = "class"
-# Everybody, or a person, in a binding whose request is logged. Accounts of the cluster and other
-# groups are its own.
-OPENED_TO, SUBJECTS = "opened", "r.requestObject.subjects"
-BINDS = (
-    f"{TARGET}.resource in ('rolebindings', 'clusterrolebindings') "
-    "and r.verb in ('create', 'update', 'patch')"
+WAYS_IN = (
+    "('ingresses', 'routes', 'httproutes', 'grpcroutes', 'tcproutes', 'tlsroutes', 'gateways')"
 )
 SUBJECT = (
     "case when s.name in ('system:anonymous', 'system:unauthenticated') "
     f"then '{PUBLIC}' when s.name = 'system:authenticated' then '{SIGNED_IN}' "
     "when s.kind = 'User' then concat('user://', s.name) end"
 )
+
+
+def event_opening(verb: str, resource: str, subresource: str, request: str) -> str:
+    """SQL of whom a request opens something to, or null; ``request``: SQL of its body's struct.
+
+    A binding that is logged with its body may name everybody or a person. Accounts of the cluster
+    and other groups are its own. Nobody knows who reaches a service from outside of the cluster.
+    """
+    spec, subjects = f"{request}.spec", f"{request}.subjects"
+    bound = grantee_list(f"transform({subjects}, s -> {SUBJECT})")
+    return (
+        f"case when {verb} not in ('create', 'update', 'patch') or {subresource} is not null "
+        "then null "
+        f"when {resource} in ('rolebindings', 'clusterrolebindings') then {bound} "
+        f"when {resource} in {WAYS_IN} and {verb} = 'create' "
+        f"then concat('unknown://', {resource}) "
+        f"when {resource} <> 'services' then null "
+        f"when {spec}.type = 'LoadBalancer' then 'unknown://load-balancer' "
+        f"when {spec}.type = 'NodePort' then 'unknown://node-port' "
+        f"when nullif({spec}.externalIPs, '[]') is not null then 'unknown://external-address' end"
+    )
+
+
+OPENED_TO, CLASS = "opened", "class"
 DERIVED = (
-    {
-        OPENED_TO: f"case when {BINDS} then "
-        + grantee_list(f"transform({SUBJECTS}, s -> {SUBJECT})")
-        + " end"
-    },
+    {OPENED_TO: event_opening("r.verb", f"{TARGET}.resource", SUBRESOURCE, "r.requestObject")},
     {
         CLASS: f"case when {OPENED_TO} is not null then 'share' else "
         + event_class("r.verb", f"{TARGET}.resource", SUBRESOURCE)

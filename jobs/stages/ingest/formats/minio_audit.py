@@ -16,6 +16,7 @@ from __future__ import annotations
 
 from jobs.stages.ingest.addresses import address
 from jobs.stages.ingest.formats.log_format import JsonRecords, LogFormat
+from jobs.stages.ingest.openings import PUBLIC, SIGNED_IN
 from jobs.stages.sql import (
     NO_TEXT,
     UNKNOWN_ACTION,
@@ -66,7 +67,7 @@ CLASSES = {
     "DeleteObjectTagging WebRemoveObject WebDeleteBucket",
     "share": "PutBucketPolicy PutBucketACL PutObjectACL PutBucketReplicationConfig "
     "PutBucketReplicationConfiguration SetRemoteTarget SetBucketTarget SiteReplicationAdd "
-    "WebPresignedGet WebSetBucketPolicy StartBatchJob ImportBucketMetadata",
+    "WebPresignedGet WebSetBucketPolicy StartBatchJob ImportBucketMetadata AddTier EditTier",
     "assume": "AssumeRole AssumeRoleWithWebIdentity AssumeRoleWithClientGrants "
     "AssumeRoleWithLDAPIdentity AssumeRoleWithCertificate AssumeRoleWithCustomToken "
     "AssumeRoleWithSSO WebCreateURLToken",
@@ -85,7 +86,7 @@ CLASSES = {
     "RevokeTokens Service ServiceV2 ServiceAction ServerUpdate "
     "ServerUpdateV2 SetConfig SetConfigKV DelConfigKV ClearConfigHistoryKV RestoreConfigHistoryKV "
     "AddIdentityProviderCfg UpdateIdentityProviderCfg DeleteIdentityProviderCfg "
-    "RemoveRemoteTarget CancelBatchJob AddTier EditTier RemoveTier Heal "
+    "RemoveRemoteTarget CancelBatchJob RemoveTier Heal "
     "StartProfiling Profile StartDecommission CancelDecommission RebalanceStart RebalanceStop "
     "ForceUnlock Speedtest ObjectSpeedTest NetSpeedtest DriveSpeedtest SitePerf "
     "ClientDevNull SiteReplicationRemove SiteReplicationEdit SiteReplicationResyncOp "
@@ -117,6 +118,12 @@ COPY_HEADER = "nullif(r.requestHeader.`X-Amz-Copy-Source`, '')"
 COPY_SOURCE = url_decoded(
     f"replace(regexp_replace(split_part({COPY_HEADER}, '?', 1), '^/', ''), '+', '%2B')"
 )
+ACL_OPENS = (
+    f"case when r.requestHeader.`X-Amz-Acl` like '%public-read%' then '{PUBLIC}' "
+    f"when r.requestHeader.`X-Amz-Acl` like '%authenticated-read%' then '{SIGNED_IN}' end"
+)
+# A presigned address holds the right to the request; the signature itself is not read.
+BY_ADDRESS = "coalesce(r.requestQuery.`X-Amz-Algorithm`, r.requestQuery.AWSAccessKeyId)"
 DURATION = "coalesce(nullif(r.api.timeToResponseInNS, ''), r.api.timeToResponse)"
 SMALL_UNITS = {"ns": 1, "[u\u00b5\u03bc]s": 1_000, "ms": 1_000_000}
 LARGE_UNITS = {"h": 3_600_000_000_000, "m": 60_000_000_000, "s": 1_000_000_000}
@@ -178,14 +185,14 @@ COLUMNS = {
     "credential": KEY,
     "issued_credential": NO_TEXT,
     "action": ACTION,
-    "action_class": f"case when r.requestHeader.`X-Amz-Acl` like '%public-read%' then 'share' "
+    "action_class": f"case when {ACL_OPENS} is not null then 'share' "
     f"else {class_of(VERB, CLASSES, quoted('other'))} end",
     "resource": f"case when {IS_COPY} and {COPY_HEADER} is not null "
     f"then concat('minio://', {COPY_SOURCE}) else {OBJECT} end",
     "object": NO_TEXT,
     # Entries hold no bodies, so they tell of no grantee.
-    "destination": f"case when {IS_COPY} then {OBJECT} "
-    "when r.requestHeader.`X-Amz-Acl` like '%public-read%' then 'public://all' "
+    "destination": f"case when {IS_COPY} and {ACL_OPENS} is null then {OBJECT} "
+    f"when {ACL_OPENS} is not null then {ACL_OPENS} "
     f"when {VERB} = 'WebPresignedGet' then 'link://presigned' "
     f"when {SHARES} then concat('unknown://', {VERB}) end",
     # A copy moves the object's size, not the answer's.
@@ -199,6 +206,7 @@ COLUMNS = {
     f"when {STATUS_TEXT} rlike '{BAD_TEXTS}' then 'failure' else 'unknown' end",
     "details": details_json(
         {
+            "authentication": f"case when {BY_ADDRESS} is not null then 'QueryString' end",
             "deployment": "nullif(r.deploymentid, '')",
             "error": "nullif(r.error, '')",
             "objects": "nullif(array_join(slice(transform(r.api.objects, "

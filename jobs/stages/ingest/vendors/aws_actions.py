@@ -45,7 +45,9 @@ NAMED = {
     "CreateDataRepositoryAssociation StartTaskExecution CreateReplicationConfiguration "
     "CopyPackageVersions CreateModelCopyJob ReplicateSecretToRegions ExportBackupPlanTemplate "
     "CreateLocationS3 CreateLocationObjectStorage CreateLocationAzureBlob CreateLocationHdfs "
-    "CreateLocationNfs CreateLocationSmb CreateTask",
+    "CreateLocationNfs CreateLocationSmb UpdateLocationS3 UpdateLocationObjectStorage "
+    "UpdateLocationAzureBlob UpdateLocationHdfs UpdateLocationNfs UpdateLocationSmb CreateTask "
+    "StartFileTransfer",
     "clone": "GitPull",
     "delete": "DeleteObject DeleteObjects DeleteBucket DeleteObjectTagging DeleteItem "
     "DeleteMessage DeleteMessageBatch PurgeQueue DeleteSnapshot DeregisterImage DeleteVolume "
@@ -70,7 +72,8 @@ NAMED = {
     "PutFileSystemPolicy SetVaultAccessPolicy PutBackupVaultAccessPolicy "
     "PutModelPackageGroupPolicy PutReplicationConfiguration AddPermission "
     "AddLayerVersionPermission GrantPermissions BatchGrantPermissions "
-    "CreateRestoreAccessBackupVault PutTablePolicy PutTableBucketPolicy",
+    "CreateRestoreAccessBackupVault PutTablePolicy PutTableBucketPolicy CreateTrustAnchor "
+    "UpdateTrustAnchor DeleteBucketOwnershipControls",
     "execute": "Invoke InvokeAsync InvokeWithResponseStream StartSession ResumeSession "
     "SendCommand StartAutomationExecution StartChangeRequestExecution ExecuteCommand "
     "StartCalculationExecution RunStatement",
@@ -131,8 +134,8 @@ CHANGES = {
     "Pipeline Policy PreparedStatement Profile Project ProvisionedModelThroughput "
     "PublishingDestination PullThroughCacheRule RepositoryCreationTemplate ResourceDataSync Role "
     "SAMLProvider SchedulingPolicy Service ServiceEnvironment ServiceSpecificCredential Space "
-    "Stack StackInstances StackSet StorageLensGroup TaskSet Trail Trial TrustAnchor "
-    "TrustedTokenIssuer User UserProfile WorkGroup",
+    "Stack StackInstances StackSet StorageLensGroup TaskSet Trail Trial TrustedTokenIssuer User "
+    "UserProfile WorkGroup",
     "Associate Disassociate": "AccessPolicy Address BackupVaultMpaApprovalTeam "
     "CapacityReservationBillingOwner EnclaveCertificateIamRole IamInstanceProfile "
     "IdentityProviderConfig KmsKey NatGatewayAddress ResourceSharePermission ResourceTypes "
@@ -159,7 +162,7 @@ CHANGES = {
     "ApplicationGrant AttributeMapping Attributes BackupVaultLockConfiguration "
     "BackupVaultNotifications BucketAnalyticsConfiguration BucketCors BucketEncryption "
     "BucketInventoryConfiguration BucketLifecycle BucketLifecycleConfiguration "
-    "BucketMetricsConfiguration BucketOwnershipControls BucketTagging ConfigRule "
+    "BucketMetricsConfiguration BucketTagging ConfigRule "
     "ConfigurationRecorder DataProtectionPolicy DeliveryChannel DeliveryDestination "
     "DeliveryDestinationPolicy DeliverySource Destination EnforcedGuardrailConfiguration "
     "FunctionCodeSigningConfig FunctionConcurrency FunctionEventInvokeConfig GroupPolicy "
@@ -233,7 +236,7 @@ CHANGES = {
     "LogStream ModelPackageGroupPolicy MultiRegionAccessPoint "
     "PermissionsBoundaryFromPermissionSet ProcessingJob RegistryPolicy ReplicationConfiguration "
     "RepositoryPolicy ResourcePolicy ResourceShare SSHPublicKey ServerCertificate "
-    "SigningCertificate TaskDefinitions TrainingJob VpcEndpointConnectionNotifications "
+    "SigningCertificate TaskDefinitions TrainingJob TrustAnchor VpcEndpointConnectionNotifications "
     "VpcEndpointServiceConfigurations VpcEndpoints",
     "Deliver": "ConfigSnapshot",
     "Deregister": "ManagedInstance TargetFromMaintenanceWindow TaskFromMaintenanceWindow",
@@ -289,7 +292,8 @@ CHANGES = {
     "AccountPreferences AccountSettingDefault ApplicationAssignmentConfiguration "
     "ApplicationSessionConfiguration BackupPolicy BearerTokenAuthentication BucketAbac "
     "BucketAccelerateConfiguration BucketLogging BucketNotification "
-    "BucketNotificationConfiguration BucketObjectLockConfiguration BucketRequestPayment "
+    "BucketNotificationConfiguration BucketObjectLockConfiguration BucketOwnershipControls "
+    "BucketRequestPayment "
     "BucketVersioning CapacityAssignmentConfiguration ClusterCapacityProviders ContactInformation "
     "DestinationPolicy Evaluations EventConfiguration EventSelectors ExternalEvaluation "
     "FunctionRecursionConfig FunctionScalingConfig ImageScanningConfiguration ImageTagMutability "

@@ -10,6 +10,10 @@ Traps handled here:
 - Owners stand among the grants of their own ACL.
 - Permissions of snapshots and images are added and removed by one verb.
 - Only a job of S3 Batch Operations has an ``operation``. The job's role copies, not the caller.
+- Any service may take a policy under any verb. So every verb that changes something is read for a
+  policy that names somebody else. Policies of VPC endpoints only bar.
+- A role that trusts a public provider of identities trusts all its customers. The provider stands
+  in the record's own account.
 """
 
 from __future__ import annotations
@@ -18,6 +22,7 @@ from jobs.stages.ingest.openings import PUBLIC, SIGNED_IN, grantee_list, one_if
 from jobs.stages.sql import quoted
 
 PARAMETERS = "r.requestParameters"
+SERVICE = "substring_index(r.eventSource, '.', 1)"
 
 
 def _texts(*names: str) -> str:
@@ -35,6 +40,9 @@ POLICY = (
             "resourcePolicy",
             "policyDocument",
             "assumeRolePolicyDocument",
+            "policyInJson",
+            "accessPolicy",
+            "accessPolicies",
             "policy",
         )
     )
@@ -42,13 +50,20 @@ POLICY = (
 )
 STATEMENT = "struct<Effect:string,Principal:string,NotPrincipal:string>"
 GRANTED = _texts(
+    "aWSAccountId",
+    "aWSAccountIds",
+    "account",
     "accountIds",
     "accountIdsToAdd",
     "accountWithRestoreAccess",
+    "addAllowedPrincipals",
+    "backupPlan",
     "consumerIdentifier",
+    "entries",
     "grantee",
     "granteePrincipal",
     "principal",
+    "principalArn",
     "principals",
     "valuesToAdd",
 )
@@ -60,20 +75,17 @@ REMOVED = (
     f"{PARAMETERS}.launchPermission.remove, {PARAMETERS}.valuesToRemove, "
     f"{PARAMETERS}.accountIdsToRemove)"
 )
+OPERATION = f"case when verb = 'CreateJob' then nullif({PARAMETERS}.operation, '') end"
 ACL_LIST = f"{PARAMETERS}.AccessControlPolicy.AccessControlList"
 OWNER = f"nullif({PARAMETERS}.AccessControlPolicy.Owner.ID, '')"
-GRANTS = _texts(*(f"x-amz-grant-{right}" for right in ("full-control", "read", "write-acp")))
-CANNED = f"nullif({PARAMETERS}.`x-amz-acl`, '')"
-ACL = (
-    f"concat_ws(' ', replace({ACL_LIST}, coalesce({OWNER}, '-'), ''), {GRANTS}, "
-    f"case when {CANNED} like '%public-read%' then 'AllUsers' "
-    f"when {CANNED} like '%authenticated-read%' then 'AuthenticatedUsers' else {CANNED} end)"
+HEADERS = _texts(
+    "accessControlList",
+    "x-amz-acl",
+    *(f"x-amz-grant-{right}" for right in ("full-control", "read", "read-acp", "write-acp")),
 )
+ACL = f"concat_ws(' ', replace({ACL_LIST}, coalesce({OWNER}, '-'), ''), {OPERATION}, {HEADERS})"
 BLOCK = f"nullif({PARAMETERS}.PublicAccessBlockConfiguration, '')"
-REPLICATION = (
-    f"coalesce(nullif({PARAMETERS}.ReplicationConfiguration, ''), "
-    f"case when verb = 'CreateJob' then nullif({PARAMETERS}.operation, '') end)"
-)
+REPLICATION = f"coalesce(nullif({PARAMETERS}.ReplicationConfiguration, ''), {OPERATION})"
 """Rules of replication, and copies by S3 Batch Operations: both name buckets."""
 
 OPENS_TO_ALL = (
@@ -86,15 +98,53 @@ OPENS_NOTHING_YET = (
     "CreateResourceShare"
 ).split()
 """Verbs whose grantees, if the call names none, come by another call."""
-OPENS_SOMETIMES = (
-    "CreateGrant PutKeyPolicy CreateRole UpdateAssumeRolePolicy CreateBucket CreateMultipartUpload "
-    "PutObject CopyObject CreateJob"
+NAMES_GRANTEES = (
+    "CreateGrant CreateBackupPlan UpdateBackupPlan PutPermission CreateAccessEntry "
+    "ModifyVpcEndpointServicePermissions AuthorizeEndpointAccess AuthorizeVpcEndpointAccess"
 ).split()
-"""Verbs of other classes, which are a share if they name somebody outside of the account."""
+"""Verbs of other classes whose parameters in :data:`GRANTED` are grantees."""
+OPENS_SOMETIMES = ["CreateMultipartUpload", "PutObject", "PutImage"]
+"""Verbs of other classes than changes that may open something."""
+OPENS_NOTHING = (
+    "^(Delete|Remove|Revoke|Disassociate|Deauthorize|Retire|Reject|Cancel|Deregister|Detach|"
+    "Simulate|Validate|Check)[A-Z]|^(Create|Modify)VpcEndpoint$"
+)
+"""Verbs whose policies and grantees open nothing."""
 
-POLICY_TEXT, PRINCIPALS, GRANTEES, OPENED_TO = (
+S3_HOST = "([a-z0-9][a-z0-9.-]*)[.]s3[a-z0-9.-]*[.]amazonaws[.]com"
+ORIGIN = (
+    f"nullif(regexp_extract({_texts('distributionConfig', 'distributionConfigWithTags')}, "
+    f"'{S3_HOST}', 1), '')"
+)
+"""SQL of the bucket that a distribution of CloudFront hands out."""
+SERVED = (
+    f"case when {SERVICE} = 'transfer' then nullif(regexp_extract("
+    f"{_texts('homeDirectory', 'homeDirectoryMappings', 'sendFilePaths')}, "
+    "'/([a-z0-9][a-z0-9.-]{2,62})', 1), '') end"
+)
+"""SQL of the bucket that a server for file transfer hands out, or a connector sends from."""
+MOUNTED = f"nullif(regexp_extract({PARAMETERS}.locationARN, ':s3:::([^/]+)', 1), '')"
+"""SQL of the bucket that a gateway hands out as a file share."""
+OPENED_BUCKET = f"coalesce({ORIGIN}, {SERVED}, {MOUNTED})"
+WAYS = {
+    "verb = 'PutBucketWebsite'": "link://website",
+    # Access lists that did not count before count from now on.
+    f"{PARAMETERS}.OwnershipControls rlike 'ObjectWriter|BucketOwnerPreferred'": "unknown://acl",
+    f"verb rlike 'FunctionUrlConfig$' and {PARAMETERS}.authType = 'NONE'": PUBLIC,
+    f"{SERVICE} = 'ecr-public' and verb in ('CreateRepository', 'PutImage')": PUBLIC,
+    f"verb rlike 'Distribution' and {ORIGIN} is not null": "link://cloudfront",
+    f"{SERVICE} = 'transfer' "
+    "and verb rlike '^(Create|Update)(User|Access)$|^ImportSshPublicKey$'": "link://file-transfer",
+    f"{SERVICE} = 'storagegateway' and {MOUNTED} is not null": "unknown://file-share",
+    f"{SERVICE} = 'snowball' and {PARAMETERS}.jobType = 'EXPORT'": "unknown://device",
+}
+"""SQL of a condition → whom a call that fulfils it opens something to."""
+
+MAY_OPEN, POLICY_TEXT, PRINCIPALS, TOLD, GRANTEES, OPENED_TO = (
+    "may_open",
     "policy_text",
     "principals_told",
+    "told",
     "grantees",
     "opened",
 )
@@ -119,8 +169,13 @@ STATEMENTS = (
     f"coalesce(from_json({POLICY_TEXT}, 'struct<Statement:array<{STATEMENT}>>').Statement, "
     f"array(from_json({POLICY_TEXT}, 'struct<Statement:{STATEMENT}>').Statement))"
 )
-TOLD = f"concat_ws(' ', {PRINCIPALS}, {GRANTED}, {ADDED})"
-OWN = "concat('account://', coalesce(r.recipientAccountId, ''))"
+SHARE = "coalesce(listed_class = 'share', false)"
+OWN = "concat('account://', coalesce(r.recipientAccountId, r.userIdentity.accountId, ''))"
+# Providers of identities that serve everybody. A cluster's own provider serves the cluster.
+FEDERATED = (
+    f"regexp_replace({PRINCIPALS}, 'oidc-provider/oidc[.]eks[.]', '') "
+    "rlike 'oidc-provider/|cognito-identity[.]amazonaws'"
+)
 ARRAYS = (
     _digits(TOLD),
     _found("[0-9a-f]{64}", f"concat_ws(' ', {TOLD}, {ACL})", "account://"),
@@ -130,13 +185,15 @@ ARRAYS = (
     f"transform(regexp_extract_all({REPLICATION}, 'Account\"[^0-9]{{1,5}}([0-9]{{12}})', 1), "
     "n -> concat('account://', n))",
     one_if(
-        f"{TOLD} rlike '(^|[ \"])([*]|all)([ \"]|$)' or {ACL} like '%AllUsers%' "
+        f"{TOLD} rlike '(^|[ \"])([*]|all)([ \"]|$)' or {ACL} rlike 'AllUsers|public-read' "
         f"or {_listed(OPENS_TO_ALL)} or lower({BLOCK}) like '%false%'",
         PUBLIC,
     ),
-    one_if(f"{ACL} like '%AuthenticatedUsers%'", SIGNED_IN),
-    one_if("verb = 'PutBucketWebsite'", "link://website"),
-    one_if(f"{PRINCIPALS} like '%?%'", "unknown://policy"),
+    one_if(f"{ACL} rlike 'AuthenticatedUsers|authenticated-read'", SIGNED_IN),
+    *(one_if(condition, grantee) for condition, grantee in WAYS.items()),
+    # The policy of an identity names no principal; that of a share does.
+    one_if(f"{SHARE} and {PRINCIPALS} like '%?%'", "unknown://policy"),
+    one_if(FEDERATED, "unknown://federated"),
     # Somebody of another provider of identities, or an id of a principal that was deleted.
     one_if(
         f"{PRINCIPALS} <> '' and not {PRINCIPALS} rlike "
@@ -149,24 +206,32 @@ SAID_NOTHING = (
 )
 
 
-def openings(share: str) -> tuple[dict[str, str], ...]:
+def openings(changes: str) -> tuple[dict[str, str], ...]:
     """SQL by name, in groups, of ``opened``: the grantees, or null.
 
-    ``share``: SQL of whether the verb is a share. Then a call that names nobody is opened to
-    ``unknown://VERB``. The record's own account is no grantee.
+    ``changes``: SQL of whether the verb is one of administration, a copy or a job, or is not known.
+    A share that names nobody is opened to ``unknown://VERB``. The record's own account is no
+    grantee.
     """
-    sometimes = _listed(OPENS_SOMETIMES)
     return (
-        {POLICY_TEXT: f"case when {share} or {sometimes} then {POLICY} end"},
+        {
+            MAY_OPEN: f"coalesce({SHARE} or {_listed(OPENS_SOMETIMES)} "
+            f"or ({changes} and not verb rlike '{OPENS_NOTHING}'), false)"
+        },
+        {POLICY_TEXT: f"case when {MAY_OPEN} then {POLICY} end"},
         {
             # `?` stands for a statement that is not understood.
             PRINCIPALS: f"case when {POLICY_TEXT} is not null then concat_ws(' ', "
             f"transform({STATEMENTS}, s -> case when s.Effect = 'Deny' then null "
             "else coalesce(s.Principal, if(s.NotPrincipal is not null, '*', '?')) end)) end"
         },
-        {GRANTEES: f"case when {share} or {sometimes} then {grantee_list(*ARRAYS, but=OWN)} end"},
         {
-            OPENED_TO: f"coalesce({GRANTEES}, case when {share} and {SAID_NOTHING} "
+            TOLD: f"case when {MAY_OPEN} then concat_ws(' ', {PRINCIPALS}, {ADDED}, "
+            f"case when {SHARE} or {_listed(NAMES_GRANTEES)} then {GRANTED} end) end"
+        },
+        {GRANTEES: f"case when {MAY_OPEN} then {grantee_list(*ARRAYS, but=OWN)} end"},
+        {
+            OPENED_TO: f"coalesce({GRANTEES}, case when {SHARE} and {SAID_NOTHING} "
             f"and not {_listed(OPENS_NOTHING_YET)} then concat('unknown://', verb) end)"
         },
     )

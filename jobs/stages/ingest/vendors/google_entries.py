@@ -112,6 +112,8 @@ def kubernetes_event(entry: str) -> dict[str, str]:
         "objectRef.namespace": _part(entry, 3, None),
         "objectRef.resource": _part(entry, 4, 2),
         "objectRef.subresource": _part(entry, 6, 4),
+        "requestObject.spec.externalIPs": f"{payload}.request.spec.externalIPs",
+        "requestObject.spec.type": f"{payload}.request.spec.type",
         "requestObject.subjects[]": f"{payload}.request.subjects",
         "requestReceivedTimestamp": f"{entry}.timestamp",
         "requestURI": f"concat('/', {payload}.resourceName)",
