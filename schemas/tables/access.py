@@ -107,14 +107,14 @@ OBJECT_ACCESS = Table(
         Column(
             "ranges",
             "array<string>",
-            "distinct requested HTTP ranges (`bytes=0-1048575`), sorted, at most 10,000; if empty "
-            "and part_bytes is null, the whole object was read",
+            "distinct requested HTTP ranges (`bytes=0-1048575`), sorted; empty if there are more "
+            "than 10,000; if empty and part_bytes is null, the whole object was read",
         ),
         Column(
             "part_bytes",
             "bigint",
-            "sum of bytes of partial answers whose range the log does not hold; null: none, or the "
-            "whole object was read too",
+            "sum of bytes of partial answers whose range the log does not hold, or of all if there "
+            "are more than 10,000 ranges; null: none, or the whole object was read too",
             nullable=True,
             minimum=0,
         ),

@@ -64,11 +64,14 @@ def _ranges(events: DataFrame) -> DataFrame:
         .agg(
             expr("count(*) as reads"),
             expr("sum(case when is_part then bytes_out end) as part_bytes"),
+            expr("sum(bytes_out) as bytes"),
         )
     )
+    # Of more ranges than are kept, the bytes sent count, as of parts whose place is not known.
+    many = f"count(range) > {MAX_RANGES}"
     by_object = asked.groupBy("user_id", "asset_id", "one").agg(
         expr("sum(reads) as range_reads"),
-        expr("sum(part_bytes) as part_bytes"),
-        expr(f"slice(sort_array(collect_list(range)), 1, {MAX_RANGES}) as ranges"),
+        expr(f"if({many}, sum(bytes), sum(part_bytes)) as part_bytes"),
+        expr(f"if({many}, array(), sort_array(collect_list(range))) as ranges"),
     )
     return by_object.withColumnRenamed("one", "object")

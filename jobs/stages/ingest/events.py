@@ -72,12 +72,19 @@ def resolve_events(
         "nullif(zone, '') as zone",
         "nullif(asn, '') as asn",
         "user_agent",
-        "outcome",
+        f"{OUTCOME} as outcome",
         f"from_json(case when {NOTE} is null then details else {WITH_NOTE} end, "
         "'map<string,string>') as details",
     )
 
 
+# Messages of errors are short. Whoever breaks off a download near its end has the content, though
+# some logs call that a failure.
+LONGEST_ERROR = 20_000
+OUTCOME = (
+    "if(outcome = 'failure' and action_class in ('read', 'clone') "
+    f"and coalesce(bytes_out, 0) > {LONGEST_ERROR}, 'success', outcome)"
+)
 # An unknown principal may be called like a known user_id. The source before its name keeps them
 # apart.
 STRANGER = "if(principal = namesake, concat(source, ':', principal), principal)"

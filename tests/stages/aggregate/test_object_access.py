@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from jobs.stages.aggregate import object_access
 from tests.worlds.aggregated_days import aggregated, event
 
 if TYPE_CHECKING:
     from pathlib import Path
 
+    import pytest
     from pyspark.sql import SparkSession
 
 
@@ -54,3 +56,21 @@ def test_parts_of_unknown_place(sail: SparkSession, tmp_path: Path) -> None:
         "shard-3": ([], None),
     }
     assert {row["object_bytes"] for row in object_access} == {400}
+
+
+def test_more_ranges_than_are_kept_count_by_their_bytes(
+    sail: SparkSession, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whoever reads an object in very many pieces has all of them, and not those kept."""
+    monkeypatch.setattr(object_access, "MAX_RANGES", 3)
+    pieces = [f"bytes={10 * place}-{10 * place + 9}" for place in range(5)]
+    rows = [event(n, bytes_out=10, details={"range": text}) for n, text in enumerate(pieces)]
+    rows += [
+        event(10 + n, object="shard-1", bytes_out=10, details={"range": text})
+        for n, text in enumerate(pieces[:3])
+    ]
+    _, found = aggregated(sail, tmp_path, rows)
+    assert {row["object"]: (row["ranges"], row["part_bytes"]) for row in found} == {
+        "shard-0": ([], 50),
+        "shard-1": (pieces[:3], None),
+    }
