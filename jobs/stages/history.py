@@ -117,6 +117,7 @@ def _read_frames(
     import pandas as pd
     import pyarrow.compute as pc
 
+    from models.features.assets import WRITTEN, most_written
     from models.features.places import gifts
 
     frame, past = partial(stored_frame, storage), LOOK_BACK_DAYS
@@ -131,14 +132,15 @@ def _read_frames(
     kept = [name for name in PAIRS.column_names if name not in UNREAD]
     coverage = frame(COVERAGE, day)
     of_today = is_one_of("asset_id", set(coverage["asset_id"]))
-    written = frame(ASSET_DAYS, day, past, ["asset_id", "written"])
+    written = frame(ASSET_DAYS, day, past, ["asset_id", *WRITTEN])
     access = frame(ACCESS, day)
     grants = frame(GRANTS, day, GRANT_DAYS)
     steps = _steps(storage, day)
     staged = steps.loc[steps["step"] == "stage", "place"]
     given_to = {*gifts(access)["to"], *grants["destination"], *staged}
+    chosen = pc.field("chosen").is_valid() & pc.field("chosen")
     places = is_one_of("asset_id", sorted({to.partition("#")[0] for to in given_to}))
-    used = (pc.field("events") > pc.field("failures")) & places
+    used = (pc.field("events") > pc.field("failures")) & places & ~chosen
     week, before = WEEK_DAYS - 1, day - timedelta(days=WEEK_DAYS)
     counted = [name for name in API_DAYS.column_names if name not in API_WEEK]
     queries = frame(API_DAYS, before, MONTH_DAYS - WEEK_DAYS - 1, counted)
@@ -153,7 +155,7 @@ def _read_frames(
         "place_days": frame(PLACE_DAYS, day, 1),
         "grants": grants,
         "steps": steps,
-        "assets": pd.DataFrame(written.groupby("asset_id")[["written"]].max()),
+        "assets": most_written(written),
         "coverage": coverage,
         "covered": frame(COVERAGE, day, past, [*keys, *counts]),
         "first_reads": frame(COVERAGE, day, MONTH_DAYS - 1, first_reads, of_today),

@@ -51,6 +51,22 @@ def _folder(pattern: str) -> str:
     return f"{scheme}://{'/'.join(parts[:-1])}" if len(parts) >= 3 else ""
 
 
+WRITTEN = ["written", "writer", "others_wrote"]
+"""Columns of ASSET_DAYS that tell what was written."""
+
+
+def most_written(rows: pd.DataFrame) -> pd.DataFrame:
+    """The most objects ``written`` to each asset on a day, its ``writer``, ``others_wrote``.
+
+    ``rows``: of ASSET_DAYS. ``others_wrote``: the most that anybody but the writer wrote on a day.
+    """
+    rows = rows.sort_values(["asset_id", "written"], ascending=[True, False], kind="stable")
+    most = rows.drop_duplicates("asset_id").set_index("asset_id")[["written", "writer"]]
+    own = rows["writer"].to_numpy(dtype=object) == rows["asset_id"].map(most["writer"]).to_numpy()
+    others = rows["written"].where(~own, rows["others_wrote"])
+    return most.assign(others_wrote=others.groupby(rows["asset_id"]).max())
+
+
 def families(assets: Iterable[Any], context: Context) -> NDArray[Any]:
     """What each artefact has in common with its siblings; without any it stands for itself."""
     codes, known = pd.factorize(np.array(list(assets), dtype=object))

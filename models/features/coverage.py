@@ -1,8 +1,9 @@
 """How much of an artefact one identity has read, from the rows of ``coverage``.
 
 The total of an artefact comes from assets.csv. Else it is learned: the most objects ever written to
-it in a day, or the distinct objects that anybody has read, whichever is more. A learned total is
-too small while most of the artefact is untouched. So detectors ask for a least number of objects.
+it in a day by somebody else, or the distinct objects that anybody has read, whichever is more: who
+writes more objects there makes the own share no smaller. A learned total is too small while most of
+the artefact is untouched. So detectors ask for a least number of objects.
 """
 
 from __future__ import annotations
@@ -34,10 +35,26 @@ def total_objects(rows: pd.DataFrame, history: History) -> Floats:
     sizes = listed_assets(history.context)["objects"].to_dict()
     sizes |= {place: of.objects for place, of in copies if place not in sizes}
     declared = assets.map(sizes).to_numpy(dtype=np.float64)
-    written = history.assets["written"].reindex(assets).to_numpy(dtype=np.float64)
+    written = _others_wrote(rows, history)
     seen = pd.to_numeric(rows["asset_objects"]).to_numpy(dtype=np.float64)
     learned = np.nan_to_num(np.fmax(seen, written))
     return np.maximum(np.where(declared > 0, declared, learned), 1.0)
+
+
+def _others_wrote(rows: pd.DataFrame, history: History) -> Floats:
+    """Most objects that somebody else than the identity wrote of each row's artefact on a day.
+
+    NaN for an artefact that nobody wrote.
+    """
+    written = history.assets["written"].reindex(rows["asset_id"]).to_numpy(dtype=np.float64)
+    writer = history.assets["writer"].dropna()
+    # Few of all artefacts are written.
+    place = np.flatnonzero(rows["asset_id"].isin(writer.index))
+    there = rows.iloc[place]
+    own = writer.reindex(there["asset_id"]).to_numpy(dtype=object) == there["user_id"].to_numpy(object)
+    others = history.assets["others_wrote"].reindex(there["asset_id"]).to_numpy(dtype=np.float64)
+    written[place[own]] = others[own]
+    return np.asarray(written, dtype=np.float64)
 
 
 def measure_coverage(rows: pd.DataFrame, history: History, days: int) -> pd.DataFrame:

@@ -41,8 +41,8 @@ class History:
 
     ``context``: with what the LINEAGE of the 90 days says about places (``derived``).
 
-    ``assets``: by ``asset_id`` every asset touched in the 90 days, with the most objects that were
-    ``written`` to it on one of them.
+    ``assets``: by ``asset_id`` every asset touched in the 90 days, see
+    :func:`models.features.assets.most_written`.
     """
 
     day: date

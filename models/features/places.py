@@ -66,7 +66,8 @@ class OwnPlaces:
         3. A container of a pattern in assets.csv and a name of the directory are ours.
         4. A place is ours if ``known_users`` other identities used it with success on earlier days:
            as the container of an access, or as the place of a copy or share. If there is a
-           directory, only its identities count: callers may choose other names.
+           directory, only its identities count, and not by the mere name of a session: callers
+           may choose names.
         5. Everything else is unknown.
         """
         place, _, account = to.partition("#")
@@ -92,8 +93,10 @@ def own_places(history: History, accounts: Collection[object], known_users: int)
     directory = history.context.directory
     named = [str(name) for names in directory["aliases"] for name in names_of(names)]
     names = {*named, *directory["user_id"].astype(str), *directory["email"].astype(str)}
-    used = recent(history.novelty, history.day, ["user_id", "kind", "value"])
+    used = recent(history.novelty, history.day, ["user_id", "kind", "value", "chosen"])
     used = used[(used["kind"] == "destination") & (used["ago"] > 0)]
+    # Whoever may take a role opens sessions under the names of colleagues.
+    used = used[~used["chosen"].fillna(False).astype(bool)]
     users: dict[str, set[str]] = {}
     people = set(directory["user_id"].astype(str))
     told = (str(value).partition("#") for value in used.sort_values("ago")["value"])

@@ -25,6 +25,14 @@ ASSET_DAYS = Table(
         Column("asset_id", "string", "as in access"),
         Column("users", "int", "identities that touched it", minimum=1),
         Column("written", "bigint", "most objects that one identity wrote; 0: none", minimum=0),
+        Column("writer", "string", "that identity; null: none, or not known", True),
+        Column(
+            "others_wrote",
+            "bigint",
+            "most objects that another one wrote; null: not known",
+            True,
+            minimum=0,
+        ),
         Column("first_day", "date", f"first day with any touch, the day itself or {_BEFORE}"),
     ),
 )
@@ -49,6 +57,8 @@ NOVELTY = Table(
         Column("last_day", "date", "last of these days; null: none", True),
         Column("earlier_day", "date", "last of these days that is a week or more before the day; "
                "null: none", True),
+        Column("chosen", "boolean", "all of its events with success were under chosen names of "
+               "sessions; null: not known", True),
     ),
 )  # fmt: skip
 
@@ -185,6 +195,8 @@ PAIRS = Table(
         Column("days_before", "int", f"this identity's days with a touch, {_BEFORE}", minimum=0),
         Column("first_day", "date", "first of these days; the day itself if there is none"),
         Column("asset_first_day", "date", "first_day of the asset in asset_days"),
+        Column("chosen", "boolean", "all events with success were under chosen names of sessions; "
+               "null: not known", True),
     ),
 )  # fmt: skip
 

@@ -95,12 +95,17 @@ def _asset_rows(access: Iterable[Row]) -> Iterable[Row]:
     for asset, days in touched.items():
         known = sorted(days)
         for day, rows in days.items():
-            written = [row["objects"] for row in rows if row["action_class"] == "write"]
+            wrote = sorted(
+                ((row["objects"], row["user_id"]) for row in rows
+                 if row["action_class"] == "write" and row["objects"]), reverse=True,
+            )  # fmt: skip
             yield {
                 "day": day,
                 "asset_id": asset,
                 "users": len({row["user_id"] for row in rows}),
-                "written": max(written, default=0),
+                "written": wrote[0][0] if wrote else 0,
+                "writer": wrote[0][1] if wrote else None,
+                "others_wrote": wrote[1][0] if len(wrote) > 1 else 0,
                 "first_day": min([day, *_before(known, day)]),
             }
 
@@ -141,6 +146,8 @@ def _of_user(rows: list[Row], kinds: Mapping[str, Any], sensitivity: Mapping[str
     for row in rows:
         days[row["day"]].append(row)
     values = {day: _values(found) for day, found in days.items()}
+    chosen = {day: values[day] - _values([row for row in found if not _chosen(row)])
+              for day, found in days.items()}  # fmt: skip
     seen_value: dict[tuple[str, str], list[date]] = defaultdict(list)
     seen_asset: dict[str, list[date]] = defaultdict(list)
     for day, found in sorted(days.items()):
@@ -155,7 +162,8 @@ def _of_user(rows: list[Row], kinds: Mapping[str, Any], sensitivity: Mapping[str
         novelty += [
             {"day": day, "user_id": found[0]["user_id"], "kind": kind, "value": value,
              "days_before": len(days_with), "last_day": max(days_with, default=None),
-             "earlier_day": max((d for d in days_with if d <= day - WEEK), default=None)}
+             "earlier_day": max((d for d in days_with if d <= day - WEEK), default=None),
+             "chosen": (kind, value) in chosen[day]}
             for (kind, value), days_with in sorted(earlier.items())
         ]  # fmt: skip
         known = len(_before(sorted(days), day))
@@ -186,6 +194,10 @@ def _hours(row: Row) -> list[Row]:
 
 def _taken(row: Row) -> bool:
     return row["action_class"] in TAKING and row["events"] > row["failures"]
+
+
+def _chosen(row: Row) -> bool:
+    return row["chosen_names"] >= row["events"] - row["failures"] > 0
 
 
 def _given(row: Row) -> bool:
@@ -243,6 +255,7 @@ def _pair(rows: list[Row], listed: bool, fresh: set[str]) -> Row:
         "archived": any(named(row, ARCHIVES) for row in cloned + fetched),
         "new_credential": any(fresh & set(row["credentials"]) for row in cloned + fetched),
         "destinations": sorted({d for row in rows if _given(row) for d in row["destinations"]}),
+        "chosen": bool(done) and all(map(_chosen, done)),
     }  # fmt: skip
 
 

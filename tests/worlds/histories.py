@@ -15,6 +15,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import pandas as pd
 
+from models.features.assets import most_written
 from schemas.config import Graph
 from schemas.context import DIRECTORY_COLUMNS, Context
 from schemas.tables.access import ACCESS, OBJECT_ACCESS
@@ -319,9 +320,7 @@ def _history(
         place_days=lambda: place_days_of(places(), context, [day - timedelta(days=1), day]),
         grants=lambda: known(features().grants),
         steps=lambda: steps_of(seen(), known(places()), context),
-        assets=lambda: pd.DataFrame(
-            known(features().asset_days).groupby("asset_id")[["written"]].max()
-        ),
+        assets=lambda: most_written(known(features().asset_days)),
         coverage=lambda: covered()[covered()["day"] == day].reset_index(drop=True),
         covered=covered,
         first_reads=lambda: covered()[covered()["day"] >= month],
@@ -336,8 +335,9 @@ def _history(
 
 
 def _places(access: pd.DataFrame, day: date) -> pd.DataFrame:
-    """Who accessed which asset with success before the day."""
-    done = (access["day"] < day) & (access["events"] > access["failures"])
+    """Who accessed which asset with success before the day, not by the name of a session alone."""
+    proven = access["events"] - access["failures"]
+    done = (access["day"] < day) & (proven > 0) & (access["chosen_names"] < proven)
     return access.loc[done, ["user_id", "asset_id"]].drop_duplicates()
 
 

@@ -24,6 +24,8 @@ VALUES = {
 WEEK = timedelta(days=7)
 GIVEN = f"action_class in {GIVING_CLASSES} and events > failures"
 """SQL: something was copied or shared with success."""
+CHOSEN = "events > failures and coalesce(chosen_names, 0) >= events - failures"
+"""SQL: whoever succeeded may be anybody who chose that name for a session."""
 
 
 def novelty_rows(access: DataFrame, before: DataFrame, day: date) -> DataFrame:
@@ -33,12 +35,12 @@ def novelty_rows(access: DataFrame, before: DataFrame, day: date) -> DataFrame:
     keys = ["user_id", "kind", "value"]
     parts = [
         (access.where(GIVEN) if kind == "destination" else access)
-        .selectExpr("user_id", f"'{kind}' as kind", f"{value} as value")
-        .selectExpr("user_id", "kind", "cast(value as string) as value")
+        .selectExpr("user_id", f"'{kind}' as kind", f"{value} as value", f"{CHOSEN} as chosen")
+        .selectExpr("user_id", "kind", "cast(value as string) as value", "chosen")
         for kind, value in VALUES.items()
     ]
     today = reduce(lambda one, other: one.unionByName(other), parts)
-    distinct = today.where("value is not null").distinct()
+    distinct = today.where("value is not null").groupBy(*keys).agg(expr("min(chosen) as chosen"))
     earlier = (
         before.select(*keys, "day")
         .join(distinct, keys, "left_semi")
@@ -50,5 +52,10 @@ def novelty_rows(access: DataFrame, before: DataFrame, day: date) -> DataFrame:
         )
     )
     return distinct.join(earlier, keys, "left").selectExpr(
-        f"date'{day}' as day", *keys, "coalesce(days, 0) as days_before", "last_day", "earlier_day"
+        f"date'{day}' as day",
+        *keys,
+        "coalesce(days, 0) as days_before",
+        "last_day",
+        "earlier_day",
+        "chosen",
     )

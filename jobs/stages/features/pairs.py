@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import date
 from typing import TYPE_CHECKING
 
-from jobs.stages.features.novelty import GIVEN
+from jobs.stages.features.novelty import CHOSEN, GIVEN
 from schemas.tables.values import (
     ARCHIVE_WORDS,
     CONTAINER_ENTRIES,
@@ -63,6 +63,7 @@ FACTS = {
     "archived": f"max((({CLONED}) or ({FETCHED})) and {names_any(ARCHIVE_WORDS)})",
     "destinations": f"array_sort(array_distinct(flatten(collect_list("
     f"if({GIVEN}, destinations, array())))))",
+    "chosen": f"min({CHOSEN} or events <= failures) and max({CHOSEN})",
 }
 """Columns of the day alone, and their SQL."""
 
@@ -100,11 +101,12 @@ def pair_rows(
         .selectExpr(
             f"date'{day}' as day",
             *KEYS,
-            *FACTS,
+            *(name for name in FACTS if name != "chosen"),
             "coalesce(new_credential, false) as new_credential",
             "coalesce(days, 0) as days_before",
             f"coalesce(first_seen, date'{day}') as first_day",
             "asset_first_day",
+            "chosen",
         )
     )
 

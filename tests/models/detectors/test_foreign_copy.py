@@ -113,10 +113,18 @@ def invents_identities(world: World) -> None:
         touch(world, back(3), f"arn:aws:sts::{OWN}:assumed-role/lab/session-{number}")
 
 
+def opens_sessions_under_names_of_colleagues(world: World) -> None:
+    for days in range(1, 29):
+        for user in ("u001", "u002", "u003"):
+            touch(world, back(days), user, chosen=True)
+            world.act(back(days), user, "data", "copy", object="a", destination=PLACE, chosen=True)
+
+
 @pytest.mark.parametrize(
     "trick",
     [lists_it_on_the_day, is_refused_on_the_day, is_refused_for_weeks, prepares_it_for_weeks,
-     colleagues_come_on_the_day, has_one_accomplice, invents_identities],
+     colleagues_come_on_the_day, has_one_accomplice, invents_identities,
+     opens_sessions_under_names_of_colleagues],
 )  # fmt: skip
 def test_no_trick_makes_a_place_ours(trick: Trick) -> None:
     world = small_world()

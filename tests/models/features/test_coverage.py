@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from models.features.coverage import measure_coverage
 from tests.worlds.access_rows import access_frame
 from tests.worlds.coverage import parse_range, union_length
-from tests.worlds.histories import World, context_of, everyday_world, history_from
+from tests.worlds.histories import World, context_of, everyday_world, history_from, history_of
 from tests.worlds.plants import DAY, back
 
 
@@ -116,3 +116,19 @@ def test_copies_count_as_whole_reads() -> None:
     found = covered([(0, f"s{i}", None, []) for i in range(48)])
     assert found.loc[1, "share"] == pytest.approx(0.5)
     assert found.loc[1, "fresh"] == pytest.approx(0.5)
+
+
+@pytest.mark.parametrize(("writer", "share"), [("u1", 0.5), ("u2", 0.05)])
+def test_own_writes_make_no_share_smaller(writer: str, share: float) -> None:
+    """A thief fills a folder of unknown size with other objects, so that it looks untouched."""
+    world = World()
+    world.assets = {"run": dict(everyday_world(people=0, days=0).assets["ckpt-evals-1"])
+                    | {"asset_id": "run", "objects": None, "bytes": None}}  # fmt: skip
+    for number in range(64):
+        world.act(back(40), "maker", "run", "write", object=f"s{number}")
+    for number in range(640):
+        world.act(back(2), writer, "run", "write", object=f"junk-{number}")
+    world.read(DAY, "u1", "run", [f"s{number}" for number in range(32)])
+    history = history_of(world, DAY)
+    found = measure_coverage(history.coverage, history, 1)
+    assert found["share"].tolist() == [pytest.approx(share)]
