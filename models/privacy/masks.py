@@ -121,7 +121,16 @@ QUOTED = re.compile(r'"(?:[^"\\]|\\.)*("|$)', re.DOTALL)
 
 COLUMN_MASKS: dict[str, Mask] = {
     **dict.fromkeys(
-        ("user_id", "entity", "principal", "peers", "related_users", "sessions", "members"),
+        (
+            "entity",
+            "members",
+            "peers",
+            "principal",
+            "related_users",
+            "sessions",
+            "user_id",
+            "writer",
+        ),
         _mask_user,
     ),
     **dict.fromkeys(("credential", "credentials", "acting_as"), _mask_credential),
