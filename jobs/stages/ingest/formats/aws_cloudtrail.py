@@ -23,7 +23,7 @@ from functools import reduce
 from jobs.stages.ingest.addresses import address
 from jobs.stages.ingest.formats.log_format import JsonRecords, LogFormat, Wrapper
 from jobs.stages.ingest.vendors.aws_actions import CLASSES
-from jobs.stages.ingest.vendors.aws_copies import COPIED_TO, COPIED_TO_OWNER
+from jobs.stages.ingest.vendors.aws_copies import COPIED_TO
 from jobs.stages.ingest.vendors.aws_log_changes import LOG_CHANGE
 from jobs.stages.ingest.vendors.aws_openings import (
     GRANTEES,
@@ -303,8 +303,7 @@ COLUMNS = {
             "authentication": "nullif(r.additionalEventData.AuthenticationMethod, '')",
             "bytes_in": f"case when listed_class = 'write' then cast("
             f"{byte_count('r.additionalEventData.bytesTransferredIn')} as string) end",
-            "destination_account": f"case when {OPENED_TO} is null then coalesce({TARGET_OWNER}, "
-            f"case when listed_class = 'copy' then {COPIED_TO_OWNER} end) end",
+            "destination_account": f"case when {OPENED_TO} is null then {TARGET_OWNER} end",
             "error_code": ERROR_CODE,
             # For a failure without a code, such as a sign-in.
             "error_message": f"case when {ERROR_CODE} is null then "

@@ -41,6 +41,6 @@ COPIED_TO = (
     f"case when {OUTSIDE} then concat('unknown://', verb) end, "
     f"case when {ACCOUNT} <> '' then nullif(concat('account://', {ACCOUNT}), {OWN}) end)"
 )
-"""SQL of the place of a copy; null for copies within the account."""
-COPIED_TO_OWNER = f"nullif(nullif({PARAMETERS}.s3BucketOwner, ''), r.recipientAccountId)"
-"""SQL of the account of the bucket that the caller names; the own account proves nothing."""
+"""SQL of the place of a copy; null for copies within the account.
+
+The caller may name the account of a bucket (``s3BucketOwner``); that proves nothing."""
