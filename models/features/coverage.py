@@ -51,7 +51,9 @@ def _others_wrote(rows: pd.DataFrame, history: History) -> Floats:
     # Few of all artefacts are written.
     place = np.flatnonzero(rows["asset_id"].isin(writer.index))
     there = rows.iloc[place]
-    own = writer.reindex(there["asset_id"]).to_numpy(dtype=object) == there["user_id"].to_numpy(object)
+    own = writer.reindex(there["asset_id"]).to_numpy(dtype=object) == there["user_id"].to_numpy(
+        object
+    )
     others = history.assets["others_wrote"].reindex(there["asset_id"]).to_numpy(dtype=np.float64)
     written[place[own]] = others[own]
     return np.asarray(written, dtype=np.float64)
