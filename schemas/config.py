@@ -120,7 +120,7 @@ class Scoring(Settings):
     queue. Higher keeps repetitions up longer."""
     evidence_p: Annotated[float, Field(gt=0, le=1)] = 0.05
     """p-value above which a signal gives no points. Higher lets weak signals add up."""
-    score_scale: Annotated[float, Field(gt=0)] = 5.0
+    score_scale: Annotated[float, Field(gt=0)] = 4.0
     """Raw points at which the score reaches 63. Higher lowers all scores and keeps their order."""
     leaver_factor: Annotated[float, Field(ge=1)] = 1.5
     """Factor on points of people who have given notice, leave soon or have left. Higher ranks them

@@ -50,7 +50,7 @@ STEP = 0.25
 """Points are multiples of this."""
 ONE_FAMILY_MOST = 47.0
 """Highest score (medium) while a single family speaks."""
-FAMILY_LEAST = 0.7
+FAMILY_LEAST = 0.5
 """Raw points from which a family speaks."""
 DERIVED_FAMILIES = frozenset({"multivariate"})
 """Families that see the same amounts as others and so are no second witness."""
