@@ -57,6 +57,7 @@ class Case:
     name: str
     kind: str
     users: frozenset[str]
+    assets: frozenset[str]
     first: date
     last: date
     taken: dict[date, float]
@@ -72,9 +73,10 @@ class Alert:
 
 @dataclass(frozen=True)
 class Result:
-    """One ranking of one lab at one budget: ``found`` by incident; entries shown and right."""
+    """One ranking of one lab at one budget; ``named``: incidents whose asset an entry names."""
 
     found: dict[str, Alert]
+    named: set[str]
     look_alikes: list[str]
     shown: int
     right: int
@@ -94,6 +96,7 @@ class Lab:
 def judge(queue: Queue, budget: int, incidents: list[Case], look_alikes: list[Case]) -> Result:
     """The result of the first ``budget`` entries of every day."""
     found: dict[str, Alert] = {}
+    named: set[str] = set()
     alerted: set[str] = set()
     shown = right = 0
     for day in sorted(queue):
@@ -103,8 +106,9 @@ def judge(queue: Queue, budget: int, incidents: list[Case], look_alikes: list[Ca
             right += bool(hits)
             for case in hits:
                 found.setdefault(case.name, Alert(day, _taken(case, day)))
+            named |= {case.name for case in hits if not case.assets.isdisjoint(entry)}
             alerted |= {case.name for case in look_alikes if _matches(case, day, entry)}
-    return Result(found, sorted(alerted), shown, right)
+    return Result(found, named, sorted(alerted), shown, right)
 
 
 def expected_by_chance(days: dict[date, int], budget: int, incidents: list[Case]) -> float:
@@ -133,18 +137,19 @@ def read_cases(truth: dict[str, Any]) -> tuple[list[Case], list[Case]]:
             for part in entry.get("evidence", ())
         }
         first, last = (date.fromisoformat(entry[key]) for key in ("first_day", "last_day"))
-        users = frozenset(entry["user_ids"])
-        return Case(entry["id"], entry.get("kind", ""), users, first, last, taken)
+        users, assets = (frozenset(entry[key]) for key in ("user_ids", "asset_ids"))
+        return Case(entry["id"], entry.get("kind", ""), users, assets, first, last, taken)
 
     return [case(e) for e in truth["incidents"]], [case(e) for e in truth["look_alikes"]]
 
 
 def own_queue(findings: pd.DataFrame) -> Queue:
-    """The queue of the ``findings`` table."""
+    """The queue of the ``findings`` table. After its people an entry names its assets."""
     queue: Queue = {}
     for row in each_row(findings[findings["in_budget"]].sort_values(["day", "queue_rank"])):
-        related = json.loads(row.document)["related"]["user"]
-        queue.setdefault(row.day, []).append((row.entity, *related))
+        document = json.loads(row.document)
+        assets = (asset["id"] for asset in document["exfil"]["assets"])
+        queue.setdefault(row.day, []).append((row.entity, *document["related"]["user"], *assets))
     return queue
 
 
@@ -222,6 +227,7 @@ def report(
     for budget in BUDGETS:
         chance = sum(expected_by_chance(lab.active, budget, lab.incidents) for lab in labs)
         say(f"| {CHANCE} | {budget} | {chance:.1f} of {total} | | | | | | |")
+    _say_named(labs, say)
     say("\n## What the graph is worth\n")
     say("Each line is one detector alone, ranked by its statistic of the day.\n")
     say(HEAD)
@@ -265,6 +271,17 @@ def _line(name: str, cooled: bool, budget: int, labs: Sequence[Lab]) -> str:
         f"{sum(len(lab.look_alikes) for lab in labs)}",
     ]
     return f"| {' | '.join(cells)} |"
+
+
+def _say_named(labs: Sequence[Lab], say: Callable[[str], None]) -> None:
+    """Incidents of which an entry of exfilwatch names a person and an asset."""
+    total = sum(len(lab.incidents) for lab in labs)
+    say("\n## Found with the asset\n")
+    say("Here an incident counts as found only if an entry names one of its assets, too.\n")
+    say("| budget | found with the asset | share |\n|--:|--:|--:|")
+    for budget in BUDGETS:
+        named = sum(len(judge(lab.queues[OWN], budget, lab.incidents, []).named) for lab in labs)
+        say(f"| {budget} | {named} of {total} | {named / max(1, total):.0%} |")
 
 
 def _queue(lab: Lab, name: str, cooled: bool, budget: int) -> Queue:

@@ -32,7 +32,15 @@ DAYS = [FIRST + n * A_DAY for n in range(6)]
 
 def case(name: str, users: str, first: int, last: int, taken: dict[int, float]) -> Case:
     days = {FIRST + n * A_DAY: share for n, share in taken.items()}
-    return Case(name, name, frozenset(users), FIRST + first * A_DAY, FIRST + last * A_DAY, days)
+    return Case(
+        name,
+        name,
+        frozenset(users),
+        frozenset({f"of {name}"}),
+        FIRST + first * A_DAY,
+        FIRST + last * A_DAY,
+        days,
+    )
 
 
 THEFT = case("theft", "ab", 1, 2, {1: 0.25, 2: 1.0})
@@ -47,6 +55,12 @@ def test_found_from_the_first_day_to_two_days_after_the_last() -> None:
     assert judge(queue, 1, [THEFT], []).found == {}
     early = {DAYS[0]: [("a",)], DAYS[5]: [("a",)]}
     assert judge(early, 5, [THEFT], []).found == {}
+
+
+def test_an_incident_is_named_if_an_entry_names_its_asset_beside_a_person() -> None:
+    queue = {DAYS[1]: [("a", "of sweep")], DAYS[2]: [("x", "of theft"), ("b", "of theft")]}
+    assert judge(queue, 1, [THEFT], []).named == set()
+    assert judge(queue, 2, [THEFT], []).named == {"theft"}
 
 
 def test_an_entry_of_several_people_counts_once() -> None:
@@ -67,8 +81,8 @@ def test_chance_is_that_of_drawing_without_return() -> None:
 def test_only_the_queue_counts_and_not_the_findings_below_it() -> None:
     rows = [(FIRST, 2, "b", True), (FIRST, 1, "a", True), (FIRST, 3, "c", False)]
     findings = pd.DataFrame(rows, columns=["day", "queue_rank", "entity", "in_budget"])
-    findings["document"] = '{"related": {"user": ["z"]}}'
-    assert own_queue(findings) == {FIRST: [("a", "z"), ("b", "z")]}
+    findings["document"] = '{"related": {"user": ["z"]}, "exfil": {"assets": [{"id": "ckpt"}]}}'
+    assert own_queue(findings) == {FIRST: [("a", "z", "ckpt"), ("b", "z", "ckpt")]}
 
 
 def test_whoever_was_shown_rests_for_a_week() -> None:
@@ -131,6 +145,7 @@ def test_the_report_has_a_line_for_each_ranking_budget_kind_and_case() -> None:
     for name in RANKINGS:
         for budget in BUDGETS:
             assert any(line.startswith(f"| {name}, cool-down | {budget} |") for line in lines)
+    assert "| 3 | 0 of 1 | 0% |" in lines[lines.index("\n## Found with the asset\n") :]
     assert "| theft | 1 of 1 | 1 of 1 | 1 of 1 |" in lines
     assert "| lab-1 | sweep | 2026-10-01 | 2026-10-06 | 2 on 2026-10-01 |" in lines
     assert any("the queue held 2.0 entries a day, 2 at most" in line for line in lines)
