@@ -89,9 +89,10 @@ def write_findings(
     reach = log_days(history)
     findings = []
     for rank, entity in enumerate(scored, start=1):
-        window_days = WINDOW_DAYS[entity.window]
-        mine = rows[entity.entity]
-        evidence = mine[mine["ago"] < window_days]
+        mine, window_days = rows[entity.entity], WINDOW_DAYS[entity.window]
+        # Whoever acted right before a gap of the log may have done nothing on the day.
+        days = max(window_days, int(mine["ago"].min()) + 1)
+        evidence = mine[mine["ago"] < days]
         wanted = _evidence_assets(entity)
         named = evidence[evidence["asset_id"].isin(wanted)]
         evidence = named if len(named) else evidence
@@ -100,7 +101,7 @@ def write_findings(
         shown = shown[:EVIDENCE_ASSETS]
         amounts = dict(iter(mine.loc[mine["asset_id"].isin(shown), AMOUNTS].groupby("asset_id")))
         assets = [
-            _asset(asset, amounts[asset], window_days,
+            _asset(asset, amounts[asset], days,
                    covered.get((entity.entity, asset, window_days)), facts, derived, reach)
             for asset in shown
         ]  # fmt: skip

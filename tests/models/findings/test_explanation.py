@@ -150,6 +150,13 @@ def test_the_thief_leads_the_queue_and_is_explained(documents: list[dict[str, An
     assert first["event"]["end"].startswith(f"{DAY}T")
 
 
+def test_evidence_of_whoever_did_nothing_on_the_day_is_of_their_last_day(
+    run_days: tuple[pd.DataFrame, pd.DataFrame], days: Callable[[date], History], find: Find
+) -> None:
+    moved = find(run_days[0], empty_findings(), days(DAY), day=BEFORE[-1])
+    assert "1d" in set(moved["window"])
+
+
 def test_a_name_that_somebody_else_may_have_chosen_is_doubted(
     run_days: tuple[pd.DataFrame, pd.DataFrame], days: Callable[[date], History], find: Find
 ) -> None:

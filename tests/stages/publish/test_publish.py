@@ -7,7 +7,6 @@ import shutil
 import signal
 import subprocess
 import sys
-import time
 import uuid
 from datetime import date, timedelta
 from pathlib import Path
@@ -375,9 +374,7 @@ def test_elasticsearch_gets_what_the_file_gets(
 def test_a_server_that_is_down_costs_neither_file(sail: SparkSession, tmp_path: Path) -> None:
     config = make_config(tmp_path, "{url: 'http://127.0.0.1:1'}")
     store(sail, config, DAY, [make_finding()])
-    began = time.monotonic()
     with pytest.raises(RunError, match=r"cannot be reached.*findings\.ndjson and the report are"):
         publish.STAGE.run(sail, config, DAY)
-    assert time.monotonic() - began < 20
     assert len(lines(config)) == 1
     assert (Path(config.output) / "report.html").exists()
