@@ -141,6 +141,7 @@ def _made_anew(
 ) -> pd.DataFrame:
     """Rows of SIGNALS of the ``changed`` detectors; ``earlier``: their CALIBRATED before."""
     from models.detectors import score_all
+    from models.features.people import directory_ids
     from models.scoring.calibration import calibrate
 
     only = {
@@ -148,8 +149,7 @@ def _made_anew(
         for name, each in settings.items()
     }
     rows = score_all(history, only)
-    known = frozenset(history.context.directory["user_id"].astype(str))
-    rows["p_value"] = calibrate(rows, earlier, known)
+    rows["p_value"] = calibrate(rows, earlier, directory_ids(history.context))
     rows["day"] = history.day
     return rows[SIGNALS.column_names]
 

@@ -96,6 +96,7 @@ def decide(
     :func:`approved_access`.
     """
     from models.detectors.settings import scoring_hash
+    from models.features.people import directory_ids
     from models.features.rows import log_days
     from models.features.strangers import strangers
     from models.scoring.queue import (
@@ -110,7 +111,7 @@ def decide(
     entries = past[(past["scoring_hash"] == weighed) & past["in_budget"].astype(bool)]
     scored = rank_entities(signals, shown, entries, approved, history, config)
     leaders, folded = fold(scored, strangers(history, [each.entity for each in scored]))
-    past = one_stranger_a_day(past, set(history.context.directory["user_id"].astype(str)))
+    past = one_stranger_a_day(past, directory_ids(history.context))
     yesterday = history.day - timedelta(days=1)
     days = reference_days(log_days(history), config.scoring.calibration_days)
     past = past[past["day"] > yesterday - timedelta(days=days)]
@@ -167,7 +168,7 @@ def rank_entities(
     were in the queue and that today's settings weighed.
     """
     from models.detectors import describe, detector_names
-    from models.features.people import teams, tenure_days
+    from models.features.people import directory_ids, teams, tenure_days
     from models.features.sensitivity import other_takings
     from models.scoring.circumstances import gather
     from models.scoring.common_causes import colleagues_alike
@@ -191,7 +192,7 @@ def rank_entities(
     facts = replace(facts, alike=alike, other=other_takings(history))
     scored = score_entities(signals, shown, entries, facts)
     ranked, most = ranked_for_review(scored), KEPT_PER_BUDGET * config.alert_budget
-    directory = set(history.context.directory["user_id"].astype(str))
+    directory = directory_ids(history.context)
     ours = [entity for entity in ranked if entity.entity in directory][:most]
     # Any number of strangers leaves as many places to others.
     strange = [entity for entity in ranked if entity.entity not in directory][:most]

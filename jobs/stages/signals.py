@@ -51,11 +51,12 @@ def _score(
 ) -> tuple[pd.DataFrame, pd.DataFrame, frozenset[str]]:
     """What the detectors say of the day, replayed leavers, and the ids of the directory."""
     from models.detectors import score_all
+    from models.features.people import directory_ids
 
     history = read_history(tables, config)
     rows = score_all(history, settings_of(config))
-    known = frozenset(history.context.directory["user_id"].astype(str))
-    return rows, replay_leavers(tables, rows, history, config), known
+    replayed = replay_leavers(tables, rows, history, config)
+    return rows, replayed, directory_ids(history.context)
 
 
 def calibrated(

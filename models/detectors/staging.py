@@ -12,6 +12,7 @@ from models.detectors.signal import Signal
 from models.features.assets import EVIDENCE_ASSETS, sensitivities
 from models.features.chains import Chain, chains
 from models.features.novelty import trust_after
+from models.features.people import directory_ids
 from models.features.rows import active_or_in, each_row, log_days
 from models.features.settings import Number, Whole
 from models.features.takings import whole_objects
@@ -73,7 +74,7 @@ def _value(chain: Chain, weight: Mapping[str, float]) -> float:
 
 def _users_of_places(history: History) -> dict[str, set[str]]:
     """Identities of the directory that used each place on earlier days with success."""
-    people = set(history.context.directory["user_id"].astype(str))
+    people = directory_ids(history.context)
     users: dict[str, set[str]] = {}
     for user, place in zip(history.places["user_id"], history.places["asset_id"], strict=True):
         if str(user) in people:

@@ -30,6 +30,12 @@ def people(context: Context) -> pd.DataFrame:
 
 
 @remembered
+def directory_ids(context: Context) -> frozenset[str]:
+    """Every ``user_id`` of the directory."""
+    return frozenset(context.directory["user_id"].astype(str))
+
+
+@remembered
 def teams(context: Context) -> dict[str, str]:
     """Declared team of each user that has one."""
     rows = people(context)["team"]

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
+from models.features.people import directory_ids
 from models.features.rows import explode, recent
 from schemas.context import names_of
 from schemas.tables.values import ANYBODY_SCHEMES, GIVING_CLASSES, STORES
@@ -92,13 +93,13 @@ def own_places(history: History, accounts: Collection[object], known_users: int)
     """What the config, the context files and the earlier days say of places."""
     directory = history.context.directory
     named = [str(name) for names in directory["aliases"] for name in names_of(names)]
-    names = {*named, *directory["user_id"].astype(str), *directory["email"].astype(str)}
+    people = directory_ids(history.context)
+    names = {*named, *people, *directory["email"].astype(str)}
     used = recent(history.novelty, history.day, ["user_id", "kind", "value", "chosen"])
     used = used[(used["kind"] == "destination") & (used["ago"] > 0)]
     # Whoever may take a role opens sessions under the names of colleagues.
     used = used[~used["chosen"].fillna(False).astype(bool)]
     users: dict[str, set[str]] = {}
-    people = set(directory["user_id"].astype(str))
     told = (str(value).partition("#") for value in used.sort_values("ago")["value"])
     owners: dict[str, str] = {}
     for place, mark, account in told:

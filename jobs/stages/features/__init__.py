@@ -128,7 +128,9 @@ def _listed(tables: StageTables, context: Context) -> DataFrame:
 
 def _vouched(tables: StageTables, context: Context) -> DataFrame | None:
     """``user_id`` of the directory; None without any."""
-    users = sorted({str(user) for user in context.directory["user_id"]})
+    from models.features.people import directory_ids
+
+    users = sorted(directory_ids(context))
     return (
         tables.spark.createDataFrame([(user,) for user in users], "user_id string")
         if users
