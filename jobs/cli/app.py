@@ -33,6 +33,7 @@ from jobs.cli.commands import (
 )
 from jobs.cli.messages import Invocation, print_error, print_problem
 from jobs.platform.errors import RunError
+from jobs.platform.progress import at_work
 from jobs.platform.terminal_text import printable
 
 NAME = "exfilwatch"
@@ -133,6 +134,7 @@ def _leave(code: int) -> NoReturn:
 def _answer(argv: Sequence[str]) -> int:
     """The exit code of one command; every error ends here, as a message on stderr."""
     invocation = Invocation()
+    at_work.set((None, None))
     try:
         code = _invoke(argv, invocation)
         sys.stdout.flush()

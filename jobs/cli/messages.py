@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Literal
 
 from jobs.platform.errors import InputError, RunError
+from jobs.platform.progress import at_work
 from jobs.platform.terminal_text import printable
 
 LOGGER = "exfilwatch"
@@ -26,13 +27,11 @@ LOGGER = "exfilwatch"
 
 @dataclass
 class Invocation:
-    """One command: its options, and the day and stage at work."""
+    """One command: its options, and the id of its run."""
 
     verbose: bool = False
     log_format: Literal["text", "json"] = "text"
     config: Path | None = None
-    day: str | None = None
-    stage: str | None = None
     run: str = field(default_factory=lambda: uuid.uuid4().hex)
 
 
@@ -54,13 +53,14 @@ def json_line(invocation: Invocation, level: str, logger: str, message: str, **m
 
     Keys with None in ``more`` are left out.
     """
+    day, stage = at_work.get()
     record = {
         "timestamp": datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z"),
         "level": level,
         "logger": logger,
         "run": invocation.run,
-        "day": invocation.day,
-        "stage": invocation.stage,
+        "day": day,
+        "stage": stage,
         "message": message,
         **{name: value for name, value in more.items() if value is not None},
     }

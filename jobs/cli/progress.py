@@ -12,7 +12,7 @@ from jobs.cli.messages import LOGGER, Invocation, json_line, print_line
 from jobs.platform.progress import Report, advance, reported_to
 
 if TYPE_CHECKING:
-    from jobs.pipeline import Done, Progress
+    from jobs.run_days import Done, Progress
 
 STEPS = "stages"
 SPEED_SECONDS = 24 * 3600
@@ -27,14 +27,11 @@ def followed(
 
     It prints lines to stdout, as text or as JSON. Each finished stage moves the bar.
     """
-    from jobs.pipeline import Done
+    from jobs.run_days import Done
 
-    steps = [(str(day), stage) for day in days for stage in stages]
-    number = len(steps)
+    steps = len(days) * len(stages)
 
     def report_progress(news: Done | str) -> None:
-        if isinstance(news, Done):
-            invocation.day, invocation.stage = str(news.day), news.stage
         if invocation.log_format == "text":
             print_line(str(news))
         elif isinstance(news, Done):
@@ -44,15 +41,13 @@ def followed(
         else:
             print(json_line(invocation, "INFO", LOGGER, news), flush=True)
         if isinstance(news, Done):
-            advance(STEPS, 1, number)
-            _go_on(invocation, steps)
+            advance(STEPS, 1, steps)
 
-    invocation.day, invocation.stage = steps[0]
     if invocation.log_format == "json":
         yield report_progress
         return
     with bars():
-        advance(STEPS, 0, number)
+        advance(STEPS, 0, steps)
         yield report_progress
 
 
@@ -102,10 +97,3 @@ def _drawn() -> Iterator[Report]:
                 shown.remove_task(bar_of.pop(work))
 
         yield report
-
-
-def _go_on(invocation: Invocation, steps: Sequence[tuple[str, str]]) -> None:
-    """Set the next step's day and stage as those at work."""
-    done = (invocation.day, invocation.stage)
-    later = steps[steps.index(done) + 1 :] if done in steps else []
-    invocation.day, invocation.stage = later[0] if later else (None, None)

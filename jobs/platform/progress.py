@@ -1,4 +1,4 @@
-"""How far long work has come, for whoever shows it."""
+"""How far long work has come, and the stage at work, for whoever shows it."""
 
 from __future__ import annotations
 
@@ -9,6 +9,8 @@ from contextvars import ContextVar
 Report = Callable[[str, int, int | None], None]
 """Takes the name of the work, the steps done since the last report, and all steps if known."""
 _report: ContextVar[Report | None] = ContextVar("report", default=None)
+at_work: ContextVar[tuple[str | None, str | None]] = ContextVar("at_work", default=(None, None))
+"""The day and the stage that this thread works on."""
 
 
 @contextmanager

@@ -74,7 +74,7 @@ def require_storage(spark: SparkSession, config: JobConfig) -> None:
         return
     name = engine_name(engine)
     try:
-        with staging_folder(storage) as folder:
+        with staging_folder(storage, "reachable") as folder:
             lost = _lost_files(spark, folder)
     except Exception as error:
         why = one_line_of(str(error))[:REASON_CHARS]

@@ -15,21 +15,21 @@ from pathlib import Path
 from jobs.platform.stores import is_url, list_folder, remove_folder
 
 logger = logging.getLogger(__name__)
-OF_STAGE = "_scratch"
-OF_RUN = "_scratch_of_run"
-"""A name of its own, because each stage of the run empties the folder of stages."""
+SCRATCH = "_scratch"
 TIME_FORMAT = "%Y%m%dT%H%M%S"
 LONGEST_STAGE = timedelta(days=2)
 """Storage on a URL has no lock. A folder there may belong to a living run until it is so old."""
 
 
 @contextmanager
-def staging_folder(storage: str, name: str = OF_STAGE) -> Iterator[str]:
-    """The path or URL of a new folder in ``name`` beside the tables; it is removed at the end.
+def staging_folder(storage: str, use: str) -> Iterator[str]:
+    """The path or URL of a new folder beside the tables; it is removed at the end.
 
-    The caller holds the lock of a local ``storage``. Folders of runs that were killed are removed.
+    ``use``: the stage that needs it, or another word for a use that nothing else has at the same
+    time. Folders of killed runs with the same use are removed. The caller holds the lock of a local
+    ``storage``.
     """
-    folder = f"{storage.rstrip('/')}/{name}"
+    folder = f"{storage.rstrip('/')}/{SCRATCH}/{use}"
     now = datetime.now(UTC)
     _remove_old(folder, now)
     own = f"{folder}/{now:{TIME_FORMAT}}-{uuid.uuid4().hex[:8]}"

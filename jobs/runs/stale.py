@@ -24,6 +24,8 @@ from schemas.tables.runs import RUNS
 if TYPE_CHECKING:
     from deltalake import DeltaTable
 
+    from schemas.config import JobConfig
+
 StoredRun = Mapping[str, Any]
 """One row of ``runs``."""
 Kind = Literal["failed", "missing", "unrecorded", "inputs", "config", "context", "code"]
@@ -234,3 +236,22 @@ def _days(days: Sequence[date], own: date) -> str:
     if list(days) == [own]:
         return "its day"
     return f"{days[0]}" if len(days) == 1 else f"{len(days)} days from {days[0]}"
+
+
+def stale_note(config: JobConfig, stages: Sequence[Stage], days: Sequence[date]) -> str:
+    """One line that names later days whose scores rest on the old version of ``days``."""
+    last = max(days)
+    newest = last + timedelta(days=longest_look_back(stages))
+    states = stage_states(config.storage, stages, last + timedelta(days=1), newest)
+    stale = [
+        state for state in states if any(problem.kind in INPUT_KINDS for problem in state.problems)
+    ]
+    if not stale:
+        return ""
+    first, end = stale[0].day, max(state.day for state in stale)
+    old = f"{days[0]}" if len(days) == 1 else f"{min(days)} to {last}"
+    later = f"{first} was" if first == end else f"{first} to {end} were"
+    return (
+        f"{later} scored from the old {old}: run {'it' if first == end else 'them'} again with "
+        f"`exfilwatch run --config … --start {first} --end {end}`"
+    )

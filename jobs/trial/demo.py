@@ -12,9 +12,9 @@ from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
 
-from jobs.pipeline import Progress, run_days
 from jobs.platform.errors import InputError
 from jobs.review.queue_table import queue_table
+from jobs.run_days import Progress, run_days
 from schemas.config import JobConfig
 from schemas.tables.findings import FINDINGS
 
@@ -31,7 +31,7 @@ def run_demo(
     """Make the sample lab in ``folder``, run its ``days`` days, show the last day's queue.
 
     A ``folder`` that an earlier demo made is replaced. Raises :class:`InputError` for any other
-    folder that is not empty. A failed stage raises as in :func:`jobs.pipeline.run_days`.
+    folder that is not empty. A failed stage raises as in :func:`jobs.run_days.run_days`.
     """
     from jobs.inputs.config import load_config
     from jobs.trial.airflow_run import run_dag

@@ -14,8 +14,9 @@ import pytest
 from jobs import pipeline
 from jobs.cli.messages import Invocation
 from jobs.cli.progress import followed
-from jobs.pipeline import Done
 from jobs.platform.errors import InputError, RunError
+from jobs.platform.progress import at_work
+from jobs.run_days import Done
 from jobs.stages.stage import Outcome
 from tests.cli.running import ROOT, ndjson, run, stage_of
 from tests.cli.stored import DAY
@@ -44,12 +45,13 @@ def test_every_stage_is_a_record(
     code, out, err = run(capsys, "run", "--config", job, *SPAN)
     assert (code, err) == (0, "")
     reported = records(out)
-    assert [(record["day"], record["stage"]) for record in reported] == [
-        (day, name) for day in ("2026-10-05", "2026-10-06") for name in pipeline.STAGES
-    ]
-    assert [record["message"] for record in reported[: len(pipeline.STAGES)]] == [
-        f"did {name} of {FORGED}" for name in pipeline.STAGES
-    ]
+    for day in ("2026-10-05", "2026-10-06"):
+        of_day = [record for record in reported if record["day"] == day]
+        assert [record["stage"] for record in of_day] == [*pipeline.STAGES]
+        assert [record["message"] for record in of_day] == [
+            f"did {name} of {FORGED}" for name in pipeline.STAGES
+        ]
+    assert len(reported) == 2 * len(pipeline.STAGES)
     assert {(record["level"], record["logger"]) for record in reported} == {("INFO", "exfilwatch")}
     assert all(record["seconds"] >= 0 for record in reported)
     (first,) = {record["run"] for record in reported}
@@ -86,34 +88,37 @@ def test_the_error_that_ends_a_run_names_its_day_and_stage(
     assert "Traceback" in reported[0]["exception"]
 
 
-def test_a_finished_stage_reports_its_rows_and_the_next_begins(
+def test_a_finished_stage_reports_its_rows(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     invocation = Invocation(log_format="json")
     outcome = Outcome({"events": 3}, ("3 records", "NO FILE for a"))
     with followed(invocation, [DAY], ["ingest", "aggregate"]) as progress:
+        at_work.set((str(DAY), "ingest"))
         progress(Done(DAY, "ingest", 1000.24, outcome))
     (record,) = records(capsys.readouterr().out)
     assert (record["day"], record["stage"]) == ("2026-10-05", "ingest")
     assert (record["message"], record["seconds"]) == ("3 records; NO FILE for a", 1000.2)
     assert record["rows"] == {"events": 3}
-    assert invocation.stage == "aggregate"
 
 
 def test_a_remark_ends_no_stage(capsys: pytest.CaptureFixture[str]) -> None:
     invocation = Invocation(log_format="json")
     with followed(invocation, [DAY], ["ingest", "aggregate"]) as progress:
+        at_work.set((str(DAY), "ingest"))
         progress("2026-10-06 was scored from the old 2026-10-05")
     (record,) = records(capsys.readouterr().out)
     assert record["message"] == "2026-10-06 was scored from the old 2026-10-05"
     assert "seconds" not in record
-    assert record["stage"] == invocation.stage == "ingest"
+    assert record["stage"] == "ingest"
 
 
 LOGGED = f"""
 import logging
 from jobs.cli.messages import Invocation, set_up_logging
-set_up_logging(Invocation(log_format="json", day="2026-10-05", stage="ingest"))
+from jobs.platform.progress import at_work
+set_up_logging(Invocation(log_format="json"))
+at_work.set(("2026-10-05", "ingest"))
 logging.getLogger("jobs.stages.ingest").warning("source %s is odd", {FORGED!r})
 logging.getLogger("some.library").warning("nobody asked")
 try:

@@ -46,4 +46,4 @@ def test_storage_that_a_cluster_sees_is_taken(apache_spark: SparkSession, tmp_pa
     """The engine's name makes the check run; the folder is one that this Spark does see."""
     config = job_config(tmp_path, [{"path": "raw/*"}], engine="spark://host:7077")
     require_storage(apache_spark, config)
-    assert list((tmp_path / "warehouse/_scratch").iterdir()) == []
+    assert list((tmp_path / "warehouse/_scratch/reachable").iterdir()) == []

@@ -16,9 +16,9 @@ import pytest
 import yaml
 
 from jobs.inputs.config import load_config
-from jobs.pipeline import run_days
 from jobs.platform.frames import stored_frame
 from jobs.platform.stores import list_folder, open_file
+from jobs.run_days import run_days
 from jobs.trial.lab import make_lab
 from schemas.config import JobConfig
 from schemas.tables import TABLES

@@ -20,8 +20,10 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from jobs.inputs.config import load_config
-from jobs.pipeline import STAGES, engine_lost, run_days, run_stage
+from jobs.pipeline import STAGES, run_stage
 from jobs.platform.errors import GateError, RunError
+from jobs.platform.session import engine_lost
+from jobs.run_days import run_days
 from jobs.stages.stage import Outcome, StageTables
 from jobs.trial.lab import make_lab
 from schemas.config import JobConfig
@@ -169,6 +171,13 @@ def stage_that_loses_its_engine(
     stage = replace(real, work=work)
     monkeypatch.setitem(STAGES, name, lambda: stage)
     return sessions
+
+
+def test_a_run_of_days_makes_the_rows_of_single_stages(lab: Path, sail_run: JobConfig) -> None:
+    """In the run the first stages of the second day work beside the last ones of the first day."""
+    config = config_for(lab, "of-days")
+    run_days(config, DAYS, progress=lambda _: None)
+    assert_same(rows_of(sail_run.storage), rows_of(config.storage))
 
 
 def test_a_stage_that_loses_its_engine_is_run_once_more(

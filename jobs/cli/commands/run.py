@@ -133,7 +133,7 @@ def _run_days(
 ) -> None:
     from jobs.cli.progress import followed
     from jobs.inputs.config import load_config
-    from jobs.pipeline import run_days
+    from jobs.run_days import run_days
 
     config = load_config(path, out)
     with followed(context.obj, days, stages or STAGE_NAMES) as progress:

@@ -65,7 +65,7 @@ def aggregate_day(tables: StageTables, config: JobConfig, day: date) -> Outcome:
     listed = sorted(set(assets.loc[assets["kind"].isin(MANIFEST_KINDS), "asset_id"]))
     ids = [(asset_id,) for asset_id in listed]
     followed = tables.spark.createDataFrame(ids, "asset_id string").hint("broadcast")
-    with staging_folder(config.storage) as scratch:
+    with staging_folder(config.storage, "aggregate") as scratch:
         logged = events
         events, twice = each_access_once(logged, config.sources, f"{scratch}/counted_once.parquet")
         ways = computed_once(ways_of_access(events), f"{scratch}/ways.parquet")

@@ -91,7 +91,7 @@ def make_features(tables: StageTables, config: JobConfig, day: date) -> Outcome:
     reads = tables.read(OBJECT_ACCESS, day, HISTORY_DAYS - 1)
     steps = tables.read(STEPS, day, HISTORY_DAYS - 1)
     tables.replace(lineage_rows(steps, reads, listed, day), LINEAGE)
-    with staging_folder(config.storage) as scratch:
+    with staging_folder(config.storage, "features") as scratch:
 
         def stored(frame: DataFrame, name: str) -> DataFrame:
             return computed_once(frame, f"{scratch}/{name}.parquet")

@@ -67,7 +67,7 @@ def ingest_day(tables: StageTables, config: JobConfig, day: date) -> Outcome:
     spark, context = tables.spark, load_context(config.context, day)
     inputs = find_inputs(config, day)
     require_files(inputs, config, day)
-    with staging_folder(config.storage) as staging:
+    with staging_folder(config.storage, "ingest") as staging:
         listed = inputs
         try:
             inputs = stage_good_files(Parsing(spark, config, day, staging), inputs, tables.run)

@@ -134,7 +134,7 @@ def _stages(folder: Path, framing: str, engine: str) -> list[str]:
 def _run_stages(config: Path) -> int:
     """The child process: both stages of the benchmark's day."""
     from jobs.inputs.config import load_config
-    from jobs.pipeline import run_days
+    from jobs.run_days import run_days
 
     run_days(
         load_config(config), [date.fromisoformat(DAY)], ["ingest", "aggregate"], progress=_note

@@ -110,7 +110,7 @@ def _seconds(spark: SparkSession, config: JobConfig, name: str, files: list[LogF
         for raw_file in files_of_source(source, day, 0, config.ingest)
         if raw_file.path in wanted
     ]
-    with staging_folder(config.storage) as staging:
+    with staging_folder(config.storage, "bench") as staging:
         began = time.monotonic()
         parse_good_files(Parsing(spark, config, day, staging), [SourceFiles(source, found)])
         seconds = time.monotonic() - began

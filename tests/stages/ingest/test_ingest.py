@@ -125,7 +125,7 @@ def test_a_day_without_a_record_leaves_the_tables_as_they_were(
     with pytest.raises(RunError, match="no record of 2026-10-05 in 1 files"):
         ingest.STAGE.run(sail, config, DAY)
     assert (rows_of(sail, config, EVENTS), rows_of(sail, config, REJECTS)) == before
-    assert list((tmp_path / "warehouse/_scratch").iterdir()) == []
+    assert list((tmp_path / "warehouse/_scratch/ingest").iterdir()) == []
 
 
 def test_a_day_of_rejects_only_is_written(sail: SparkSession, tmp_path: Path) -> None:
@@ -146,9 +146,9 @@ def test_a_source_without_files_is_said(sail: SparkSession, tmp_path: Path) -> N
 def test_leftovers_of_a_killed_run_do_no_harm(sail: SparkSession, tmp_path: Path) -> None:
     write_file(tmp_path / "raw/a.json", lines(trail_record(1)))
     config = job_config(tmp_path, [{"path": "raw/*"}])
-    write_file(tmp_path / "warehouse/_scratch/killed/text.parquet", b"half a file")
+    write_file(tmp_path / "warehouse/_scratch/ingest/killed/text.parquet", b"half a file")
     assert run_ingest(sail, config)["events"] == 1
-    assert list((tmp_path / "warehouse/_scratch").iterdir()) == []
+    assert list((tmp_path / "warehouse/_scratch/ingest").iterdir()) == []
 
 
 @pytest.mark.parametrize("engine", ["sail", "apache_spark"])

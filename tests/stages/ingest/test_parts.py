@@ -7,7 +7,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from jobs.pipeline import Done, run_days
+from jobs.run_days import Done, run_days
 from jobs.stages import ingest
 from schemas.config import JobConfig
 from schemas.tables.events import EVENTS, REJECTS
@@ -81,7 +81,7 @@ def test_each_file_is_parsed_once(sail: SparkSession, tmp_path: Path) -> None:
     def after(done: Done | str) -> None:
         assert isinstance(done, Done), done
         found.append(str(done.outcome))
-        (of_run,) = (tmp_path / "warehouse/_scratch_of_run").iterdir()
+        (of_run,) = (tmp_path / "warehouse/_scratch/run").iterdir()
         parts.append(sum(path.is_dir() for path in of_run.iterdir()))
         rewrite(tmp_path / "all/all.json")
         for day in DAYS:
@@ -104,4 +104,4 @@ def test_each_file_is_parsed_once(sail: SparkSession, tmp_path: Path) -> None:
     assert said["id-2 -1"] == said[f"id-all {RUN[1]}"] == f"[{BEFORE}]"
     # One of the next day's files and one of the undated file, as long as a later day needs them.
     assert parts == [2, 2, 0]
-    assert list((tmp_path / "warehouse/_scratch_of_run").iterdir()) == []
+    assert list((tmp_path / "warehouse/_scratch/run").iterdir()) == []

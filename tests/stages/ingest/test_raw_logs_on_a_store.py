@@ -113,10 +113,10 @@ def test_scratch_of_a_killed_run_is_removed_once_it_is_old(
     storage = f"s3a://{bucket}/warehouse"
     config = job_config(tmp_path, SOURCES).model_copy(update={"storage": storage})
     for name in ("20260101T000000-00000000", "29990101T000000-00000000"):
-        with create_file(f"{storage}/_scratch/{name}/rows/text.parquet/part") as file:
+        with create_file(f"{storage}/_scratch/ingest/{name}/rows/text.parquet/part") as file:
             file.write(b"half a file")
     ingest.STAGE.run(sail, config, DAY)
-    left = {info.path.split("/")[2] for info in list_folder(f"{storage}/_scratch", recursive=True)}
+    left = {info.base_name for info in list_folder(f"{storage}/_scratch/ingest")}
     assert left == {"29990101T000000-00000000"}
 
 
