@@ -18,6 +18,7 @@ from datetime import date
 from functools import partial
 from itertools import zip_longest
 from threading import Event, Lock
+from typing import TYPE_CHECKING
 
 from jobs.inputs.context import check_context
 from jobs.inputs.kept_context import Choice, KeptContext, day_context, kept_context
@@ -31,6 +32,7 @@ from jobs.pipeline import (
     require_passed,
     run_stage,
 )
+from jobs.platform.delta_tables import kept_open
 from jobs.platform.engine import EMBEDDED
 from jobs.platform.errors import GateError, InputError, RunError
 from jobs.platform.progress import at_work
@@ -43,7 +45,11 @@ from jobs.runs.record import Recorder
 from jobs.runs.stale import stale_note
 from jobs.stages.ingest.listing import storage_problem
 from jobs.stages.stage import Outcome, RunOfDays
-from schemas.config import JobConfig
+
+if TYPE_CHECKING:
+    from deltalake import DeltaTable
+
+    from schemas.config import JobConfig
 
 LAST_AHEAD = "aggregate"
 """No stage after this one writes a table that a stage up to this one uses."""
@@ -143,11 +149,12 @@ class _Command:
 
 @dataclass
 class _Lane:
-    """Stages of a day that follow one another, in a session of their own."""
+    """Stages of a day that follow one another, with a session and open tables of their own."""
 
     names: Sequence[str]
     session: Session
     recorder: Recorder
+    tables: dict[str, DeltaTable] = field(default_factory=dict)
 
 
 def _early() -> list[str]:
@@ -224,7 +231,8 @@ def _run_lane(
         work = partial(_run_or_retry, command, lane.session, own, day, name)
         if name == GATE:
             work = partial(_run_gate, work, command, day)
-        with nullcontext() if name in _early() else command.later_tables:
+        alone = nullcontext() if name in _early() else command.later_tables
+        with kept_open(lane.tables), alone:
             outcome = lane.recorder.recorded(work, STAGES[name](), own, day)
         if name == lane.names[0]:
             outcome = replace(outcome, notes=(*outcome.notes, note))

@@ -18,7 +18,9 @@ from __future__ import annotations
 
 import time
 import uuid
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
 from datetime import date, timedelta
 from functools import reduce
 from pathlib import Path
@@ -44,6 +46,7 @@ LOG_REMEDY = (
     "`exfilwatch run --config … --start … --end …`"
 )
 REASON_CHARS = 200
+_kept_open: ContextVar[dict[str, DeltaTable] | None] = ContextVar("kept_open", default=None)
 FRAME_ROWS = 250_000
 """Most rows in one frame of :func:`to_frames`: some 10 MB of edges, a tenth of a message."""
 
@@ -156,14 +159,33 @@ def table_version(storage: str, table: Table) -> int | None:
     return version
 
 
+@contextmanager
+def kept_open(tables: dict[str, DeltaTable]) -> Iterator[None]:
+    """Let :func:`open_table` keep tables in ``tables``, and read only the new part of their logs.
+
+    A table that was opened before then moves on to its last version. One thread uses ``tables``.
+    """
+    token = _kept_open.set(tables)
+    try:
+        yield
+    finally:
+        _kept_open.reset(token)
+
+
 def open_table(storage: str, table: Table) -> DeltaTable:
     """The table in deltalake, without an engine; RunError if its log cannot be read."""
     from deltalake import DeltaTable
     from deltalake.exceptions import DeltaError
 
-    path = table_path(storage, table)
+    path, known = table_path(storage, table), _kept_open.get()
     try:
-        return DeltaTable(object_store_url(path))
+        if known is not None and path in known:
+            known[path].update_incremental()
+            return known[path]
+        stored = DeltaTable(object_store_url(path))
+        if known is not None:
+            known[path] = stored
+        return stored
     except DeltaError as error:
         reason = str(error).splitlines()[0][:REASON_CHARS]
         raise RunError(
@@ -216,16 +238,15 @@ def replace_day(
     missing, the engine's error is raised and no row changes. RunError if the table has
     files and no log. The caller must pass no rows of another day.
     """
-    path = table_path(storage, table)
     # Spark ignores a write if its version is not higher than that of the last one.
     transaction = (_mark(day), writing or next_writing(storage, [table], day))
     columns = [f"cast(`{c.name}` as {c.type}) as `{c.name}`" for c in table.columns]
     frames = list(frame) if isinstance(frame, Sequence) else [frame]
     typed = [each.selectExpr(*columns) for each in frames]
     if typed[0].sparkSession.conf.get(ENGINE_OPTION) == "sail":
-        _replace_with_deltalake(typed, path, table, day, transaction)
+        _replace_with_deltalake(typed, storage, table, day, transaction)
     else:
-        _replace_with_delta_spark(typed, path, table, day, transaction)
+        _replace_with_delta_spark(typed, table_path(storage, table), table, day, transaction)
 
 
 def last_writing(storage: str, table: Table, day: date) -> int | None:
@@ -301,19 +322,20 @@ def _replace_with_delta_spark(
 
 
 def _replace_with_deltalake(
-    frames: list[DataFrame], path: str, table: Table, day: date, transaction: tuple[str, int]
+    frames: list[DataFrame], storage: str, table: Table, day: date, transaction: tuple[str, int]
 ) -> None:
     import pyarrow as pa
     from deltalake import CommitProperties, DeltaTable, Schema, Transaction
     from deltalake.transaction import AddAction, RemoveAction
 
+    path = table_path(storage, table)
     url = object_store_url(path)
     # The types are those of the spec, so the engine need not plan the frames to tell them.
     schema = _arrow_schema(_spark_schema(frames[0].sparkSession, table))
     arrow = [field.with_nullable(True) for field in schema]
     # The log comes before the first file, because files without a log mean a damaged table.
     if DeltaTable.is_deltatable(url):
-        stored = DeltaTable(url)
+        stored = open_table(storage, table)
     else:
         stored = DeltaTable.create(url, pa.schema(arrow), partition_by=["day"], mode="ignore")
     files = f"day={day}/{uuid.uuid4().hex}"

@@ -11,12 +11,12 @@ import logging
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from typing import TYPE_CHECKING, Any
 
 from jobs.inputs.fingerprints import code_hash, config_hash, context_hash
-from jobs.platform.delta_tables import day_writing, open_table, table_exists
+from jobs.platform.delta_tables import last_writing, open_table, table_version
 from jobs.platform.errors import GateError, RunError
 from jobs.platform.record_tables import append_rows
 from jobs.platform.terminal_text import one_line_of
@@ -25,10 +25,9 @@ from jobs.stages.stage import Outcome, Stage
 from schemas.config import JobConfig
 from schemas.tables import TABLES
 from schemas.tables.runs import RUNS
-from schemas.tables.spec import Table
 
 if TYPE_CHECKING:
-    from deltalake import DeltaTable
+    pass
 
 logger = logging.getLogger(__name__)
 REASON_CHARS = 300
@@ -36,10 +35,9 @@ REASON_CHARS = 300
 
 @dataclass
 class Recorder:
-    """Records the stages of one command. ``run``: its id. It keeps each table open between them."""
+    """Records the stages of one command. ``run``: its id."""
 
     run: str
-    opened: dict[str, DeltaTable] = field(default_factory=dict)
 
     def recorded(
         self, work: Callable[[], Outcome], stage: Stage, config: JobConfig, day: date
@@ -90,9 +88,9 @@ class Recorder:
         """Complete the row at the end of the run, and append it."""
         writings = self._writings(stage, config, row["day"])
         row["outputs"] = {
-            name: self.opened[name].version()
-            for name, number in writings.items()
-            if number != row["writings"].get(name)
+            table.name: open_table(config.storage, table).version()
+            for table in stage.writes
+            if table.name in writings and writings[table.name] != row["writings"].get(table.name)
         }
         row["outputs"] |= {
             table.name: open_table(config.storage, table).version()
@@ -111,26 +109,17 @@ class Recorder:
     def _inputs(self, stage: Stage, config: JobConfig) -> dict[str, int]:
         """Name of each table that the stage reads → its version."""
         tables = {read.table.name: read.table for read in stage.reads}
-        found = {name: self._open(config.storage, table) for name, table in sorted(tables.items())}
-        return {name: stored.version() for name, stored in found.items() if stored is not None}
+        found = {name: table_version(config.storage, tables[name]) for name in sorted(tables)}
+        return {name: version for name, version in found.items() if version is not None}
 
     def _writings(self, stage: Stage, config: JobConfig, day: date) -> dict[str, int]:
         """Name of each table that the stage writes → how often the day was written."""
         found = {}
         for table in stage.writes:
-            stored = self._open(config.storage, table)
-            number = None if stored is None else day_writing(stored, day)
+            number = last_writing(config.storage, table, day)
             if number is not None:
                 found[table.name] = number
         return found
-
-    def _open(self, storage: str, table: Table) -> DeltaTable | None:
-        """The latest version of the table; None if there is no table."""
-        if table.name in self.opened:
-            self.opened[table.name].update_incremental()
-        elif table_exists(storage, table):
-            self.opened[table.name] = open_table(storage, table)
-        return self.opened.get(table.name)
 
 
 @contextmanager

@@ -13,6 +13,7 @@ from models.features.approval import (
     approved_identity,
     asset_patterns,
     covers,
+    hours_of,
     inside,
     tickets_by_user,
 )
@@ -105,7 +106,10 @@ def _uncovered(history: History, settings: UnapprovedSettings) -> pd.DataFrame:
     for (key, rows), row in zip(groups, each_row(taken), strict=True):
         user, asset = map(str, key)
         fits = [each for each in tickets.get(user, ()) if covers(each.pattern, asset, patterns)]
-        covered = max((inside(rows, ticket) * ticket.credit for ticket in fits), default=0.0)
+        covered = 0.0
+        if fits:
+            hours = hours_of(rows)
+            covered = max(inside(hours, ticket) * ticket.credit for ticket in fits)
         objects = float(row.sized) * (1 - covered)
         if objects > 0:
             owner = owners.get(asset)

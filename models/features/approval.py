@@ -18,15 +18,16 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
 from fnmatch import fnmatchcase
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from models.features.assets import listed_assets
 from models.features.memory import remembered
 from models.features.people import marks_of_people, people
-from models.features.rows import Floats, each_row, explode_structs
+from models.features.rows import Codes, Floats, each_row, explode_structs
 from schemas.context import names_of
 
 if TYPE_CHECKING:
@@ -328,13 +329,15 @@ def approved_share(
         return 0.0, []
     forgiven, used, whole = 0.0, set(), 0.0
     evidence = evidence[evidence["day"] >= first]
+    hours = hours_of(evidence)
+    touched = evidence["asset_id"].to_numpy()[hours.row]
     for rank, (asset, fits) in enumerate(zip(assets, fitting, strict=True), start=1):
         weight = 1 / rank**2
         whole += weight
         if not fits:
             continue
-        rows = evidence[evidence["asset_id"] == asset]
-        shares = [(inside(rows, ticket) * ticket.credit, ticket.ticket_id) for ticket in fits]
+        own = Hours(*(values[touched == asset] for values in hours))
+        shares = [(inside(own, ticket) * ticket.credit, ticket.ticket_id) for ticket in fits]
         best = max(shares, key=lambda share: share[0], default=(0.0, ""))
         if best[0] > 0:
             forgiven += weight * best[0]
@@ -342,25 +345,39 @@ def approved_share(
     return forgiven / whole, sorted(used)
 
 
-def inside(rows: pd.DataFrame, ticket: Ticket) -> float:
-    """Part of the rows of ACCESS, 0 to 1, that lies between a ticket's start and end.
+class Hours(NamedTuple):
+    """Hours with access: position of the row, times of first and last event, and amounts.
+
+    Amounts: events, bytes and objects. Shapes: (hours,), (hours,), (hours,), (hours, 3).
+    """
+
+    row: Codes
+    first: NDArray[np.datetime64]
+    last: NDArray[np.datetime64]
+    amounts: Floats
+
+
+def hours_of(rows: pd.DataFrame) -> Hours:
+    """The hours of rows of ACCESS. The times of a row bound those of its hours."""
+    row, amounts = explode_structs(rows["hourly"], ["hour", "events", "bytes", "objects"])
+    begins = pd.to_datetime(rows["day"]).to_numpy()[row] + pd.to_timedelta(amounts[:, 0], unit="h")
+    first = np.maximum(begins, rows["first_time"].to_numpy()[row])
+    last = np.minimum(begins + HOUR, rows["last_time"].to_numpy()[row])
+    return Hours(row, np.asarray(first), np.asarray(last), amounts[:, 1:])
+
+
+def inside(hours: Hours, ticket: Ticket) -> float:
+    """Part of the access, 0 to 1, that lies between a ticket's start and end.
 
     The least part of events, objects and bytes counts. An hour that is only partly inside is
     outside, unless all of its row's events are inside.
     """
-    if rows.empty:
-        return 0.0
-    row, amounts = explode_structs(rows["hourly"], ["hour", "events", "bytes", "objects"])
-    begins = pd.to_datetime(rows["day"]).to_numpy()[row] + pd.to_timedelta(amounts[:, 0], unit="h")
-    hours = pd.DataFrame({"first": begins, "last": begins + HOUR})
-    hours["first"] = np.maximum(hours["first"], rows["first_time"].to_numpy()[row])
-    hours["last"] = np.minimum(hours["last"], rows["last_time"].to_numpy()[row])
-    kept = np.ones(len(hours), dtype=bool)
+    kept = np.ones(len(hours.first), dtype=bool)
     if ticket.start is not None:
-        kept &= (hours["first"] >= ticket.start).to_numpy()
+        kept &= hours.first >= ticket.start.to_datetime64()
     if ticket.end is not None:
-        kept &= (hours["last"] <= ticket.end).to_numpy()
-    total: Floats = amounts[:, 1:].sum(axis=0)
-    part = amounts[kept, 1:].sum(axis=0)
+        kept &= hours.last <= ticket.end.to_datetime64()
+    total: Floats = hours.amounts.sum(axis=0)
+    part = hours.amounts[kept].sum(axis=0)
     known = total > 0
     return float((part[known] / total[known]).min()) if known.any() else 0.0

@@ -14,6 +14,7 @@ from deltalake import DeltaTable, write_deltalake
 
 from jobs.platform.delta_tables import (
     day_written,
+    kept_open,
     open_table,
     read_days,
     replace_day,
@@ -52,6 +53,22 @@ def write(spark: SparkSession, storage: Path, table: Table, day: date, **fields:
 def by_engine(spark: SparkSession, storage: Path) -> list[tuple[object, ...]]:
     rows = read_days(spark, str(storage), OBJECT_ACCESS, SECOND, 1).orderBy("day")
     return [tuple(row) for row in rows.select("day", *LATER).collect()]
+
+
+def test_a_table_that_is_kept_open_moves_on(sail: SparkSession, tmp_path: Path) -> None:
+    write(sail, tmp_path, OBJECT_ACCESS, FIRST)
+    kept: dict[str, DeltaTable] = {}
+    with kept_open(kept):
+        first = open_table(str(tmp_path), OBJECT_ACCESS)
+        before = first.version()
+        write(sail, tmp_path, OBJECT_ACCESS, SECOND)
+        again = open_table(str(tmp_path), OBJECT_ACCESS)
+        assert again is first
+        assert again.version() > before
+        assert day_written(str(tmp_path), OBJECT_ACCESS, SECOND)
+        assert len(stored_frame(str(tmp_path), OBJECT_ACCESS, SECOND, 1)) == 2
+    assert list(kept) == [f"{tmp_path}/{OBJECT_ACCESS.name}"]
+    assert open_table(str(tmp_path), OBJECT_ACCESS) is not first
 
 
 def test_frames_of_unsorted_files_are_in_the_order_of_the_key(

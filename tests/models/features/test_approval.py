@@ -14,6 +14,7 @@ from models.features.approval import (
     approved_share,
     asset_patterns,
     covers,
+    hours_of,
     inside,
     may_approve,
     moment,
@@ -169,14 +170,14 @@ def ticket(start: Any = NOON - A_DAY, end: Any = NOON + A_DAY, credit: float = 1
 )
 def test_evidence_inside_a_ticket_is_counted_by_the_hour(start: Any, end: Any, part: float) -> None:
     rows = pd.DataFrame([access("orion-7", {8: 30, 15: 10})])
-    assert inside(rows, ticket(start, end)) == pytest.approx(part)
+    assert inside(hours_of(rows), ticket(start, end)) == pytest.approx(part)
 
 
 def test_the_least_part_of_objects_and_bytes_counts() -> None:
     row = access("orion-7", {8: 1, 15: 99})
     row["hourly"][0]["bytes"] = 10**12
     late = ticket(start=NOON)
-    assert inside(pd.DataFrame([row]), late) == 0.0
+    assert inside(hours_of(pd.DataFrame([row])), late) == 0.0
 
 
 def test_a_ticket_of_today_forgives_nothing_of_last_month() -> None:
