@@ -186,7 +186,8 @@ def _run_ahead(command: _Command, first: _Lane, second: _Lane, days: Sequence[da
                 files, settings = coming()
                 if next_day is not None:
                     coming = begun(next_day)
-                second.session.renew()
+                with raised_in_words(command.config, f"{day} {second.names[0]}"):
+                    second.session.renew()
                 _run_lane(command, second, day, settings)
                 files.close()
         except KeyboardInterrupt:
@@ -208,8 +209,8 @@ def _begin(command: _Command, lane: _Lane, day: date) -> tuple[ExitStack, JobCon
     require_passed(config, day, lane.names)
     settings, note = config, ""
     if command.kept is not None:
-        lane.session.renew()
         with raised_in_words(config, f"{day} {lane.names[0]}"):
+            lane.session.renew()
             used = day_context(config, day, command.kept, command.context)
             settings, note = files.enter_context(used)
     _run_lane(command, lane, day, settings, note)
