@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from jobs.pipeline import STAGES
+from jobs.run_days import LAST_AHEAD
 from jobs.trial.bench.whole_lab import measured
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -41,7 +42,10 @@ def test_the_bench_of_a_small_lab_prints_every_stage(tmp_path: Path) -> None:
     seconds = {name: float(value) for name, value in map(str.split, stages)}
     assert list(seconds) == list(STAGES)
     assert all(value > 0 for value in seconds.values())
+    # The early stages of a day run beside the later ones of the day before.
+    ahead = list(STAGES).index(LAST_AHEAD) + 1
+    early, later = list(seconds.values())[:ahead], list(seconds.values())[ahead:]
     rounding = 0.005 * (1 + len(STAGES))
-    assert float(every.split()[1]) >= sum(seconds.values()) - rounding
+    assert float(every.split()[1]) >= max(sum(early), sum(later)) - rounding
     assert re.fullmatch(r"\d+ seconds from start to report, peak \d\.\d\d GB", last)
     assert list(tmp_path.iterdir()) == []

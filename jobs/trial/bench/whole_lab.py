@@ -4,8 +4,9 @@ It makes a sample lab and runs every stage of every day in one ``exfilwatch run`
 default is 300 people and 100 services over 60 days: about 5 million records, most of them of
 CloudTrail.
 
-*seconds* are wall clock; those of a stage are for one day, on average. *peak GB* is the highest sum
-of the resident memory of the command and its engine, seen every half second.
+*seconds* are wall clock; those of a stage are for one day, on average. The first stages of a day
+run beside the later ones of the day before, so the stages add up to more than *all*. *peak GB* is
+the highest sum of the resident memory of the command and its engine, seen every half second.
 """
 
 from __future__ import annotations
