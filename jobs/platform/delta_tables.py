@@ -26,6 +26,7 @@ from functools import reduce
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from jobs.platform.arrow_types import arrow_schema
 from jobs.platform.engine import ENGINE_OPTION
 from jobs.platform.errors import RunError
 from schemas.tables import TABLES
@@ -33,11 +34,9 @@ from schemas.tables.spec import Table
 
 if TYPE_CHECKING:
     import pandas as pd
-    import pyarrow as pa
     from deltalake import DeltaTable
     from pyarrow.dataset import FileSystemDataset
     from pyspark.sql import DataFrame, SparkSession
-    from pyspark.sql.types import StructType
 
 
 LOG_NAME = "_delta_log"
@@ -194,7 +193,7 @@ def open_table(storage: str, table: Table) -> DeltaTable:
 
 
 def stored_files(storage: str, table: Table, coded: Sequence[str] = ()) -> FileSystemDataset:
-    """The table's files with all columns of its spec.
+    """The table's files with all columns of its spec; one that no file has yet is empty.
 
     ``coded``: text columns that are read as Arrow dictionaries: each distinct text once.
     """
@@ -203,9 +202,8 @@ def stored_files(storage: str, table: Table, coded: Sequence[str] = ()) -> FileS
 
     options = ParquetReadOptions(dictionary_columns=coded)
     stored = open_table(storage, table).to_pyarrow_dataset(parquet_read_options=options)
-    later = [name for name in table.column_names if name not in stored.schema.names]
-    fields = [*stored.schema, *(pa.field(name, pa.null()) for name in later)]
-    return stored.replace_schema(pa.schema(fields))
+    later = [field for field in arrow_schema(table) if field.name not in stored.schema.names]
+    return stored.replace_schema(pa.schema([*stored.schema, *later]))
 
 
 def read_days(
@@ -286,22 +284,11 @@ def to_frames(
     """The frames of :func:`to_frame`, one of each ``frame_rows`` rows; one without rows if none."""
     import pyarrow as pa
 
-    schema = _spark_schema(spark, table)
-    arrow = _arrow_schema(schema)
+    schema = arrow_schema(table)
     starts = range(0, max(len(rows), 1), frame_rows)
     parts = (rows.iloc[start : start + frame_rows] for start in starts)
-    tables = (pa.Table.from_pandas(part, schema=arrow, preserve_index=False) for part in parts)
-    return [spark.createDataFrame(each, schema) for each in tables]
-
-
-def _spark_schema(spark: SparkSession, table: Table) -> StructType:
-    return spark.createDataFrame([], table.ddl()).schema
-
-
-def _arrow_schema(schema: StructType) -> pa.Schema:
-    from pyspark.sql.pandas.types import to_arrow_schema
-
-    return to_arrow_schema(schema, timezone="UTC")
+    tables = (pa.Table.from_pandas(part, schema=schema, preserve_index=False) for part in parts)
+    return [spark.createDataFrame(each, table.ddl()) for each in tables]
 
 
 def _replace_with_delta_spark(
@@ -331,13 +318,12 @@ def _replace_with_deltalake(
     path = table_path(storage, table)
     url = object_store_url(path)
     # The types are those of the spec, so the engine need not plan the frames to tell them.
-    schema = _arrow_schema(_spark_schema(frames[0].sparkSession, table))
-    arrow = [field.with_nullable(True) for field in schema]
+    schema = arrow_schema(table)
     # The log comes before the first file, because files without a log mean a damaged table.
     if DeltaTable.is_deltatable(url):
         stored = open_table(storage, table)
     else:
-        stored = DeltaTable.create(url, pa.schema(arrow), partition_by=["day"], mode="ignore")
+        stored = DeltaTable.create(url, schema, partition_by=["day"], mode="ignore")
     files = f"day={day}/{uuid.uuid4().hex}"
     for number, frame in enumerate(frames):
         rows = frame.drop("day").write.option("compression", "snappy")
@@ -357,7 +343,7 @@ def _replace_with_deltalake(
     ]
     fields = stored.schema().fields
     known = {field.name for field in fields}
-    later = Schema.from_arrow(pa.schema(field for field in arrow if field.name not in known))
+    later = Schema.from_arrow(pa.schema(field for field in schema if field.name not in known))
     stored.create_write_transaction(
         actions=adds,
         mode="overwrite",

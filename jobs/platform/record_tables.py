@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from datetime import date
 from typing import TYPE_CHECKING, Any
 
+from jobs.platform.arrow_types import arrow_schema
 from jobs.platform.delta_tables import object_store_url, table_path
 from schemas.tables.spec import Table
 
@@ -39,19 +40,3 @@ def _made(storage: str, table: Table, rows: Sequence[Mapping[str, Any]]) -> tupl
     if not DeltaTable.is_deltatable(url):
         DeltaTable.create(url, schema, partition_by=["day"], mode="ignore")
     return url, pa.Table.from_pylist([dict(row) for row in rows], schema)
-
-
-def arrow_schema(table: Table) -> pa.Schema:
-    """Arrow fields of the columns; KeyError for a type that no table of the pipeline has."""
-    import pyarrow as pa
-
-    types = {
-        "bigint": pa.int64(),
-        "binary": pa.binary(),
-        "date": pa.date32(),
-        "double": pa.float64(),
-        "map<string,bigint>": pa.map_(pa.string(), pa.int64()),
-        "string": pa.string(),
-        "timestamp": pa.timestamp("us", "UTC"),
-    }
-    return pa.schema([(column.name, types[column.type]) for column in table.columns])

@@ -105,6 +105,8 @@ def test_an_older_table_gets_a_new_column(sail: SparkSession, tmp_path: Path) ->
 
     write(sail, tmp_path, OLD, FIRST)
     assert found() == [[(FIRST, None, None)]] * 3
+    large = (pc.field("reads") == 1) & (pc.field("part_bytes") > 6)
+    assert stored_frame(str(tmp_path), OBJECT_ACCESS, FIRST, where=large).empty
     write(sail, tmp_path, OBJECT_ACCESS, SECOND, part_bytes=7, object_bytes=9)
     assert found() == [[(FIRST, None, None), (SECOND, 7, 9)]] * 3
     # The older day is unchanged and can be written again.
