@@ -10,19 +10,10 @@ import pandas as pd
 import pytest
 
 from jobs.trial.ablations import ABLATIONS
-from jobs.trial.evaluate import (
-    BUDGETS,
-    CHANCE,
-    OWN,
-    Case,
-    Lab,
-    expected_by_chance,
-    judge,
-    own_queue,
-    report,
-    shares,
-)
+from jobs.trial.evaluate import own_queue
+from jobs.trial.evaluation_page import BUDGETS, CHANCE, OWN, report, shares
 from jobs.trial.evaluation_picture import draw_shares
+from jobs.trial.judging import Case, Lab, expected_by_chance, judge
 from jobs.trial.rankings import RANKINGS, daily_counts, ecod, ranked, with_cool_down
 
 FIRST = date(2026, 10, 1)
@@ -161,6 +152,7 @@ def test_incidents_of_one_day_do_not_count_among_the_longer_ones() -> None:
     report([lab], [], "page.svg", lines.append)
     assert any(line.startswith(f"| {OWN} | 3 | 2 of 2 |") and "| 62% | 25% |" in line
                for line in lines)  # fmt: skip
+    assert any("Of the 1 incidents longer than a day, 25% is gone" in line for line in lines)
 
 
 def test_the_picture_has_the_shares_of_the_table() -> None:
