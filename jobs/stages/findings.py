@@ -105,7 +105,7 @@ def decide(
         queue_length,
         reference_days,
     )
-    from models.scoring.stories import fold
+    from models.scoring.stories import fold, in_order
 
     weighed = scoring_hash(config.scoring, settings_of(config))
     entries = past[(past["scoring_hash"] == weighed) & past["in_budget"].astype(bool)]
@@ -119,8 +119,7 @@ def decide(
     ordinary = config.scoring.ordinary_share * config.alert_budget
     identities = signals["entity"].nunique()
     length = queue_length(leaders, past, days, config.alert_budget, ordinary, identities)
-    ranked = [*leaders[:length], *(entity for entity, _ in folded), *leaders[length:]]
-    ranked = ranked[: KEPT_PER_BUDGET * config.alert_budget]
+    ranked = in_order(leaders, folded, length, KEPT_PER_BUDGET * config.alert_budget)
     leader_of = {entity.entity: leader for entity, leader in folded}
     return DayQueue(ranked, length, leader_of, weighed)
 

@@ -66,6 +66,22 @@ def fold(
     return leaders, [(entity, _last(leader, leader_of)) for entity, leader in folded]
 
 
+def in_order(
+    leaders: Sequence[ScoredEntity],
+    folded: Sequence[tuple[ScoredEntity, str]],
+    length: int,
+    most: int,
+) -> list[ScoredEntity]:
+    """At most ``most`` findings: the queue of ``length`` leaders, folded entities, other leaders.
+
+    Who folds into a leader beyond the ``most`` is left out: its story is not told.
+    """
+    rest = [*(entity for entity, _ in folded), *leaders[length:]]
+    kept = [*leaders[:length], *rest][:most]
+    names, leader_of = {each.entity for each in kept}, {each.entity: by for each, by in folded}
+    return [each for each in kept if leader_of.get(each.entity, each.entity) in names]
+
+
 def _last(leader: str, leader_of: Mapping[str, str]) -> str:
     """Who leads the story at last: a leader may have folded as well."""
     while leader in leader_of:

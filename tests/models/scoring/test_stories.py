@@ -8,7 +8,7 @@ import pytest
 
 from models.reasons.reason import Reason
 from models.scoring.points import CERTAIN, Contribution, ScoredEntity
-from models.scoring.stories import CASE_DAYS, Case, case_of, fold, open_cases
+from models.scoring.stories import CASE_DAYS, Case, case_of, fold, in_order, open_cases
 
 DAY = date(2026, 10, 5)
 
@@ -100,6 +100,19 @@ def test_a_role_follows_its_submitter_into_a_ring() -> None:
         entity("role", part("burst_self", 2.0, of=("ckpt",))),
     ]
     assert names(ring) == (["u1"], {"u2": "u1", "role": "u1"})
+
+
+def test_nobody_is_kept_without_the_leader_of_the_story() -> None:
+    leaders = [entity(name, part("recon", 1.0)) for name in ("a", "b", "c")]
+    folded = [(entity("of a", part("recon", 1.0)), "a"), (entity("of c", part("recon", 1.0)), "c")]
+
+    def kept(most: int) -> list[str]:
+        return [each.entity for each in in_order(leaders, folded, 1, most)]
+
+    assert kept(9) == ["a", "of a", "of c", "b", "c"]
+    assert kept(5) == kept(9)
+    assert kept(4) == ["a", "of a", "b"]
+    assert kept(1) == ["a"]
 
 
 def test_a_finding_joins_the_latest_case_about_its_people() -> None:
