@@ -149,7 +149,7 @@ SENTENCES = {
     "leaves": "leaves on {day:day}",
     "active_after_leaving": "was active after leaving on {day:day}",
     "began_lately": "began recently",
-    "told_before": "counts for less, because it has been in the queue since {since:day}",
+    "told_before": "counts for less where it repeats what has been in the queue since {since:day}",
     "did_likewise": "so did {others:identities}, who share an address, an asset or the service "
     "that opened the session",
     "chosen_name": "only the name of a session says so, which whoever may assume "

@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 
 from models.features.approval import Ticket, asset_patterns, tickets_by_user
-from models.features.assets import sensitivities
+from models.features.assets import listed_assets, sensitivities
 from models.features.people import leaving, people
 from models.reasons.reason import Reason
 
@@ -21,8 +21,8 @@ if TYPE_CHECKING:
     from schemas.config import Scoring, Suppression
     from schemas.context import Context
 
-ENTITY_MOST = 0.7
-"""Largest share of an entity's evidence that its own earlier entries dull."""
+ENTRY_MOST = 0.7
+"""Largest share of a signal that an entity's own earlier entries dull beside its repetition."""
 
 
 @dataclass(frozen=True)
@@ -42,6 +42,8 @@ class Circumstances:
     suppressions: Sequence[Suppression]
     other: Collection[tuple[str, str]] = ()
     """See :func:`models.features.sensitivity.other_takings`."""
+    groups: Mapping[str, str] = field(default_factory=dict)
+    """Listed assets that have siblings, by what they have in common."""
     alike: Mapping[tuple[str, str], float] = field(default_factory=dict)
     """Of the day's signals; see :func:`models.scoring.common_causes.colleagues_alike`."""
 
@@ -86,6 +88,9 @@ def gather(
         leavers=leaving(context, day, rules.leaver_days),
         newcomers=_newcomers(context, rules, tenure),
         suppressions=[rule for rule in suppressions if day <= date.fromisoformat(rule.until)],
+        groups={
+            str(asset): group for asset, group in listed_assets(context)["group"].items() if group
+        },
     )
 
 
@@ -102,30 +107,57 @@ def _newcomers(context: Context, rules: Scoring, tenure: Mapping[str, float]) ->
 def repetition(row: Any, shown: Sequence[Any], facts: Circumstances) -> tuple[float, str]:
     """Share of a signal, 0–1, that only repeats earlier entries of the queue, and their first day.
 
-    It halves every ``half_life_days``. Growth of the statistic and new leading assets are no
-    repetition.
+    ``shown``: signals of its detector and window in these entries. The share halves every
+    ``half_life_days``. Growth of the statistic and new assets are no repetition, see :func:`_told`.
     """
-    assets = set(row.asset_ids)
-    told = []
-    for old in shown:
-        alike = len(assets & set(old.asset_ids)) / len(assets) if assets else 1.0
-        told.append((old.day, alike * _kept(old.statistic, row.statistic)))
+    told = [
+        (old.day, _told(row, old, {}, facts) * _kept(old.statistic, row.statistic)) for old in shown
+    ]
     return _faded(told, facts.day, facts.rules.half_life_days)
 
 
 def told_before(
-    raw: float, entries: Sequence[Any], day: date, half_life: float
+    part: Any, whole: float, shown: Sequence[Any], entries: Sequence[Any], facts: Circumstances
 ) -> tuple[float, str]:
-    """Share of an entity's evidence ``raw`` that its earlier entries told, and their first day.
+    """Share of a contribution that the entity's own entries dull besides, and their first day.
 
-    ``entries``: the entity's own rows of the queue, ``day`` and ``evidence``. Who was in the queue
-    with as much evidence is known to the reviewer, whatever the new detector or asset is. So at
-    most ENTITY_MOST of the evidence is dulled, less for evidence that has grown. The share halves
-    every ``half_life`` days. Entries of others that name the entity do not count.
+    ``shown``: as for :func:`repetition`. ``entries``: the entity's own rows of the queue, ``day``
+    and ``evidence``. ``whole``: all of the entity's evidence. A sibling of an asset counts as the
+    asset. At most ENTRY_MOST is dulled, less for evidence or a statistic that has grown. Another
+    detector or asset was not told, so that loud harmless acts hide no theft that comes later.
+    Entries of others that name the entity do not count.
     """
-    known = [old for old in entries if old.evidence > 0]
-    told = [(old.day, ENTITY_MOST * _kept(old.evidence, raw)) for old in known]
-    return _faded(told, day, half_life)
+    evidence = {old.day: old.evidence for old in entries if old.evidence > 0}
+    told = [
+        (
+            old.day,
+            ENTRY_MOST
+            * _told(part, old, facts.groups, facts)
+            * _kept(old.statistic, part.statistic)
+            * _kept(evidence[old.day], whole),
+        )
+        for old in shown
+        if old.day in evidence
+    ]
+    return _faded(told, facts.day, facts.rules.half_life_days)
+
+
+def _told(new: Any, old: Any, groups: Mapping[str, str], facts: Circumstances) -> float:
+    """Share of the assets of a ``new`` signal that an ``old`` one names or has in their ``groups``.
+
+    Nothing if the leading asset was not told, or one that weighs more than each of the old ones.
+    """
+    if len(new.asset_ids) == 0:
+        return 1.0
+    known = {groups.get(asset, asset) for asset in old.asset_ids}
+    untold = {asset for asset in new.asset_ids if groups.get(asset, asset) not in known}
+    if new.asset_ids[0] in untold or len(old.asset_ids) == 0:
+        return 0.0
+    unknown = facts.rules.unknown_sensitivity_weight
+    most = max(facts.weights.get(asset, unknown) for asset in old.asset_ids)
+    if any(facts.weights.get(asset, unknown) > most for asset in untold):
+        return 0.0
+    return 1 - len(untold) / len(set(new.asset_ids))
 
 
 def _kept(old: float, new: float) -> float:

@@ -15,8 +15,8 @@ Points of a signal = weight of the detector × surprise × effect × sensitivity
   for whoever steals credentials steals their approvals, too; 0 where suppressed; less as far as
   the same evidence (detector, window, assets) was in the queue before and has not grown since.
 
-An entity that was in the queue before counts less as a whole, see
-:func:`models.scoring.circumstances.told_before`.
+What repeats an entity's own entries counts less once more, see
+:func:`models.scoring.circumstances.told_before`. Nothing else does.
 
 Of a detector the best window counts. Within a family the k-th detector counts 1/k^1.5 (as the
 entity risk score of Elastic Security does), since members of a family see the same facts. The score
@@ -149,8 +149,17 @@ def score_entity(
             best[row.detector] = weighed
     ranked = _discount_families(best.values())
     whole = sum(contribution.raw for contribution in ranked)
-    told, since = told_before(whole, entries, facts.day, facts.rules.half_life_days)
-    ranked = [replace(contribution, raw=contribution.raw * (1 - told)) for contribution in ranked]
+    told = [
+        told_before(
+            part, whole, memory.get((entity, part.detector, part.window), ()), entries, facts
+        )
+        for part in ranked
+    ]
+    ranked = [
+        replace(part, raw=part.raw * (1 - share))
+        for part, (share, _) in zip(ranked, told, strict=True)
+    ]
+    ranked = sorted(ranked, key=lambda part: (-part.raw, part.detector))
     total = sum(contribution.raw for contribution in ranked)
     score = 100 * (1 - math.exp(-total / facts.rules.score_scale))
     if not _two_families(ranked):
@@ -167,8 +176,9 @@ def score_entity(
     notes = [facts.leavers[entity]] if entity in facts.leavers else []
     if entity in facts.newcomers:
         notes.append(Reason("began_lately"))
-    if told > 0:
-        notes.append(Reason("told_before", since=Day(since)))
+    days = [since for share, since in told if share > 0]
+    if days:
+        notes.append(Reason("told_before", since=Day(min(days))))
     return ScoredEntity(entity, kind, window, rounded, total, contributions, tuple(notes))
 
 

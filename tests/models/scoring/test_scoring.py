@@ -1,10 +1,10 @@
-"""Scores: what adds up, what is held back, what is forgotten."""
+"""Scores: what adds up, what is held back."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import replace
-from datetime import date, timedelta
+from datetime import timedelta
 from typing import Any
 
 import pandas as pd
@@ -12,93 +12,25 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from models.detectors import describe, detector_names, detector_settings
-from models.reasons.reason import Reason, dump_reasons
-from models.scoring.circumstances import ENTITY_MOST, Circumstances, gather
-from models.scoring.points import ONE_FAMILY_MOST, ScoredEntity, score_entities, share_points
-from models.scoring.queue import ranked_for_review
-from schemas.config import Scoring, Suppression
+from models.reasons.reason import Reason
+from models.scoring.circumstances import gather
+from models.scoring.points import ONE_FAMILY_MOST, share_points
+from schemas.config import Suppression
 from schemas.context import Derived
 from schemas.finding import SEVERITY_FROM, severity
 from tests.worlds import histories
-
-DAY = date(2026, 9, 10)
-A_DAY = timedelta(days=1)
-SETTINGS = detector_settings({})
-FAMILIES = {name: describe(name).family for name in detector_names()}
-RULES = Scoring(
-    calibration_days=28,
-    points_cap=6,
-    sensitivity_weights={1: 0.3, 2: 0.6, 3: 1.0, 4: 1.4, 5: 1.8},
-    unknown_sensitivity_weight=0.7,
-    min_score=5,
-    ordinary_share=0.4,
-    approved_assets=20,
-    approved_days=30,
-    half_life_days=5,
+from tests.worlds.scored_signals import (
+    A_DAY,
+    DAY,
+    FAMILIES,
+    RULES,
+    SETTINGS,
+    circumstances,
+    reads,
+    score,
+    signal,
+    world,
 )
-NOTHING_SHOWN = pd.DataFrame(
-    columns=["day", "entity", "detector", "window", "statistic", "asset_ids"]
-)
-NO_ENTRIES = pd.DataFrame(columns=["day", "entity", "evidence"])
-
-
-def world() -> histories.World:
-    made = histories.World()
-    histories._add_assets(made)
-    for user in ("u1", "u2", "u3"):
-        histories._add_identity(made, user, "human", "evals")
-    return made
-
-
-def circumstances(
-    made: histories.World | None = None,
-    tenure: dict[str, float] | None = None,
-    suppressions: tuple[Suppression, ...] = (),
-) -> Circumstances:
-    context = histories.context_of(made or world())
-    return gather(DAY, context, RULES, SETTINGS, FAMILIES, suppressions, tenure or {}, reads())
-
-
-def reads() -> pd.DataFrame:
-    """Rows of ACCESS: ``u1`` read two checkpoints at noon."""
-    noon = pd.Timestamp(DAY) + pd.Timedelta(hours=12)
-    hourly = [{"hour": 12, "events": 9, "bytes": 9, "objects": 9}]
-    return pd.DataFrame(
-        [
-            {"day": DAY, "user_id": "u1", "asset_id": asset, "first_time": noon,
-             "last_time": noon, "hourly": hourly}
-            for asset in ("ckpt-pretraining-1", "ckpt-pretraining-2")
-        ]
-    )  # fmt: skip
-
-
-def signal(detector: str = "shard_coverage", entity: str = "u1", **more: Any) -> dict[str, Any]:
-    """One telling signal on a frontier checkpoint."""
-    units = {
-        "first_access": "assets",
-        "service_misuse": "novelties",
-        "mass_clone": "repositories",
-        "leaver": "share",
-    }
-    return {
-        "day": DAY, "entity": entity, "user_kind": "human", "detector": detector, "window": "1d",
-        "statistic": 1.0, "p_value": 1e-3, "observed": 1e13 if "burst" in detector else 99.0,
-        "expected": None, "unit": units.get(detector, "bytes" if "burst" in detector else "share"),
-        "reason": "had no refused attempts",
-        "reason_parts": dump_reasons([Reason("refused_nothing")]),
-        "asset_ids": ["ckpt-pretraining-1"], "related_users": [],
-    } | more  # fmt: skip
-
-
-def score(
-    *signals: dict[str, Any],
-    shown: pd.DataFrame = NOTHING_SHOWN,
-    facts: Circumstances | None = None,
-    entries: pd.DataFrame = NO_ENTRIES,
-) -> list[ScoredEntity]:
-    found = score_entities(pd.DataFrame(list(signals)), shown, entries, facts or circumstances())
-    return ranked_for_review(found)
 
 
 def test_a_place_weighs_what_it_inherits() -> None:
@@ -321,63 +253,6 @@ def test_suppressions_end_and_hide_nothing_else() -> None:
     assets = ["ckpt-evals-1", "ckpt-pretraining-1"]
     for rule in (ended, other):
         assert score(signal(asset_ids=assets), facts=circumstances(suppressions=(rule,)))
-
-
-def shown_before(**more: Any) -> pd.DataFrame:
-    old = {k: v for k, v in signal().items() if k in NOTHING_SHOWN.columns}
-    return pd.DataFrame([old | {"day": DAY - timedelta(days=1)} | more])
-
-
-def test_mere_repetition_fades_from_the_queue() -> None:
-    fresh = score(signal())[0].raw
-    (next_day,) = score(signal(), shown=shown_before())
-    assert next_day.raw < fresh / 5
-    (later,) = score(signal(), shown=shown_before(day=DAY - timedelta(days=5)))
-    assert later.raw == pytest.approx(fresh / 2)
-    assert f"in the queue since {DAY - timedelta(days=5)}" in later.contributions[0].reason.say()
-
-
-@pytest.mark.parametrize(
-    "more",
-    [
-        {"statistic": 0.3},  # has grown much since
-        {"asset_ids": ["ckpt-evals-1"]},  # was about another asset
-        {"entity": "u2"},
-        {"detector": "first_access"},
-        {"window": "7d"},
-    ],
-)
-def test_growing_or_other_evidence_is_no_repetition(more: dict[str, Any]) -> None:
-    fresh = score(signal())[0].raw
-    (found,) = score(signal(), shown=shown_before(**more))
-    assert found.raw > fresh / 2
-
-
-def entry(evidence: float, ago: int = 1, entity: str = "u1") -> pd.DataFrame:
-    return pd.DataFrame(
-        [{"day": DAY - timedelta(days=ago), "entity": entity, "evidence": evidence}]
-    )
-
-
-def test_an_entity_that_was_in_the_queue_counts_for_less_whatever_is_new() -> None:
-    fresh = score(signal())[0].raw
-    (next_day,) = score(signal(), entries=entry(fresh))
-    assert next_day.raw == pytest.approx(fresh * (1 - ENTITY_MOST * 0.5 ** (1 / 5)))
-    (later,) = score(signal(), entries=entry(fresh, ago=10))
-    assert later.raw == pytest.approx(fresh * (1 - ENTITY_MOST / 4))
-    assert f"in the queue since {DAY - timedelta(days=10)}" in later.notes[-1].say()
-    assert sum(c.points for c in later.contributions) == later.score
-
-
-def test_noise_made_before_a_theft_hides_little_of_it() -> None:
-    """The thief first draws attention with a tenth of the evidence."""
-    fresh = score(signal())[0].raw
-    (found,) = score(signal(), entries=entry(fresh / 10))
-    assert found.raw > 0.93 * fresh
-
-
-def test_entries_of_others_dull_nobody() -> None:
-    assert score(signal(), entries=entry(50.0, entity="u2")) == score(signal())
 
 
 def test_queue_is_ordered_and_independent_of_row_order() -> None:
