@@ -52,11 +52,10 @@ def score(history: History, settings: CollusionSettings) -> list[Signal]:
 
     For each person a group is grown greedily, up to ``most_people``, by whoever raises this product
     most; each gets the best of the groups it is in. z compares the union with the union of equally
-    many objects that each draws at random. A person's own services, and strangers of one address,
-    are one of these people (:func:`models.features.strangers.parties`); other services do not
-    count. Only those count who have read at most ``most_share`` themselves; reads begun within 30
-    days count. The own team's artefacts weigh ``own_team``. Fails for parts that overlap on
-    purpose.
+    many objects that each draws at random. A person's own services, and strangers of one site, are
+    one of these people (:func:`models.features.strangers.parties`); other services do not count.
+    Only those count who have read at most ``most_share`` themselves; reads begun within 30 days
+    count. The own team's artefacts weigh ``own_team``. Fails for parts that overlap on purpose.
     """
     kinds = active_kinds(history)
     parts = _parts(history, kinds, settings)
@@ -137,7 +136,8 @@ def _parts(
     columns = ["user_id", "user_kind", "asset_id", "asset_objects", "recent_today", "new_objects"]
     rows = recent(history.first_reads, history.day, columns, DAYS)
     whose = parties(history, rows["user_id"].unique())
-    own = rows["user_id"].map(whose) != rows["user_id"]
+    belongs = rows["user_id"].map(whose)
+    own = belongs.isin(set(belongs[belongs != rows["user_id"]]))
     rows = rows[(rows["user_id"] != "") & ((rows["user_kind"] != "service") | own)]
     today = set(rows.loc[(rows["ago"] == 0) & (rows["recent_today"] > 0), "asset_id"])
     rows = rows[rows["asset_id"].isin(today)].reset_index(drop=True)

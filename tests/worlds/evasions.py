@@ -117,6 +117,16 @@ def many_accounts_take_a_shard_each(world: World) -> str:
     return "account-07"
 
 
+def accounts_of_a_namespace_take_a_part_each(world: World) -> str:
+    """Sixteen service accounts that nobody knows, each on a day of its own."""
+    shards = world.shards("ckpt-posttraining-1")
+    for number in range(16):
+        world.read(back(number), f"system:serviceaccount:mining:worker-{number:02}",
+                   "ckpt-posttraining-1", shards[6 * number : 6 * number + 6], 11,
+                   network=f"external/RO/{64800 + number}", kind="service")  # fmt: skip
+    return "system:serviceaccount:mining:worker-00"
+
+
 def lists_before_reading(world: World) -> str:
     """Looks at the checkpoint on two earlier days; the third visit reads it."""
     for days in (20, 12):
@@ -308,6 +318,7 @@ EVASIONS: dict[str, tuple[Plant, ...]] = {
         parts_that_overlap_a_little,
         shares_with_the_own_service,
         many_accounts_take_a_shard_each,
+        accounts_of_a_namespace_take_a_part_each,
     ),
     "cross_team": (comes_every_third_day, hides_behind_harmless_reading),
     "dormant": (looks_before_it_wakes, wakes_and_reads_one_file),

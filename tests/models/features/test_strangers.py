@@ -62,6 +62,35 @@ def test_people_whom_a_service_alone_names_come_with_the_service() -> None:
     assert strangers(history(row("ana", by="role/x", chosen=2)), ["ana"]) == {}
 
 
+def test_service_accounts_of_a_namespace_or_project_belong_together() -> None:
+    accounts = [
+        "system:serviceaccount:mining:a", "cloud:system:serviceaccount:mining:b",
+        "system:serviceaccount:other:a", "a@lab-1.iam.gserviceaccount.com",
+        "lab-1@appspot.gserviceaccount.com", "a@lab-2.iam.gserviceaccount.com",
+    ]  # fmt: skip
+    first, second, third, of_lab, own_of_lab, of_other = accounts
+    found = parties(
+        history(*(row(name, f"192.0.2.{n}") for n, name in enumerate(accounts))), accounts
+    )
+    assert found[first] == found[second] and found[of_lab] == found[own_of_lab]
+    assert len({found[each] for each in (first, third, of_lab, of_other)}) == 4
+
+
+def test_sessions_that_one_service_opens_under_free_names_belong_together() -> None:
+    rows = (
+        row("s1", "192.0.2.1", by="ci"),
+        row("s2", "192.0.2.2", by="ci"),
+        row("s3", by="role/x"),
+    )
+    found = parties(history(*rows, row("s4", by="role/x")), ["s1", "s2", "s3", "s4"])
+    assert found == {"s1": "s1", "s2": "s1", "s3": "s3", "s4": "s4"}
+
+
+def test_one_with_two_sites_unites_those_who_have_either() -> None:
+    rows = (row("k1", "192.0.2.1"), row("k2", "192.0.2.2"), row("k3", "192.0.2.1", "192.0.2.2"))
+    assert set(parties(history(*rows), ["k1", "k2", "k3"]).values()) == {"k1"}
+
+
 def test_a_party_is_an_owner_with_services_or_strangers_of_one_address() -> None:
     rows = (row("k1", f"{HERE}1"), row("k2", f"{HERE}2"), row("k3", f"{THERE}2"))
     found = parties(history(*rows), ["k1", "k2", "k3", "ana", "ci"])
