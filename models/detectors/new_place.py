@@ -9,10 +9,10 @@ import pandas as pd
 
 from models.detectors.settings import DetectorSettings
 from models.detectors.signal import Signal
-from models.features.assets import EVIDENCE_ASSETS
+from models.features.assets import EVIDENCE_ASSETS, WHOLE_WORTH
 from models.features.novelty import trust_after
 from models.features.people import people
-from models.features.rows import Floats, active_entities, each_row, log_days, recent
+from models.features.rows import Floats, active_entities, each_row, explode, log_days, recent
 from models.features.settings import Number, Whole
 from models.features.takings import sized_objects, weigh_takings, whole_objects
 from models.features.travel import impossible_travel, presence
@@ -28,6 +28,8 @@ PLACE_COLUMNS = [name for name in PLACE_DAYS.column_names if name != "day"]
 UNLISTED = "a network that is not listed"
 WELL_BEYOND = 3.0
 """Doublings of the possible speed that count fully: 8 times as fast."""
+LEAST_WORTH = 1.0
+"""Worth below which amounts are alike, in hundredths of an object."""
 SAID_STRANGENESS = 0.05
 """Strangeness from which the sentence names a place."""
 
@@ -81,11 +83,11 @@ def _strangeness(history: History, settings: NewPlaceSettings) -> pd.DataFrame:
     """The day's places of each identity with ``strange``, and what there is to say of them.
 
     Network and country are each (1 − known) × rarity. ``known`` grows with the weeks in which the
-    identity took content there, and is whole after ``home_weeks``; looks and refused attempts do
-    not count, and neither does any number of days in one week. The country of the directory is
-    known. ``rarity`` is log2((1 + n) / (1 + others)) ÷ log2(1 + n) for n identities of the last 89
-    days, where a team-mate counts ``team_mate`` times. The more of its hours the identity spends
-    there, the more it is on a journey: up to ``of_move`` of the strangeness goes.
+    identity took as much there, and is whole after ``home_weeks``, see :func:`_known`. The country
+    of the directory is known. ``rarity`` is log2((1 + n) / (1 + others)) ÷ log2(1 + n) for n
+    identities of the last 89 days, where a team-mate counts ``team_mate`` times. The more of its
+    hours the identity spends there, the more it is on a journey: up to ``of_move`` of the
+    strangeness goes.
     """
     rows = recent(history.place_days, history.day, PLACE_COLUMNS, 1)
     rows = rows[(rows["events"] > rows["failures"]) & ~rows["zone"].isin(OUR_ZONES)]
@@ -104,11 +106,31 @@ def _strangeness(history: History, settings: NewPlaceSettings) -> pd.DataFrame:
 
 def _rarity(rows: pd.DataFrame, of: str, count: int, settings: NewPlaceSettings) -> Floats:
     """(1 − known) × rarity of the place (``of`` empty) or the country (``country_``)."""
-    known = np.minimum(1.0, rows[f"{of}weeks"] / max(1, settings.home_weeks))
+    known = _known(rows, of, settings)
     others = rows[f"{of}others"] + (settings.team_mate - 1) * rows[f"{of}team_others"]
     rarity = 1 - np.log2(1 + others) / np.log2(1 + max(count, 1))
     strange: Floats = ((1 - known) * np.clip(rarity, 0.0, 1.0)).to_numpy(dtype=np.float64)
     return strange
+
+
+def _known(rows: pd.DataFrame, of: str, settings: NewPlaceSettings) -> Floats:
+    """How well the place or country is known, 0 to 1.
+
+    A week counts as far as log2(1 + worth) of its largest day reaches up to today's. So cheap
+    content of many weeks makes no place known for what is worth more. Looks, refused attempts and
+    more days of one week do not count. Rows of older versions count their weeks alone.
+    """
+    here = [rows["user_id"], rows["country"].fillna("-")] if of else [rows.index]
+    today = rows["worth"].astype("float64").groupby(here).transform("sum", min_count=1)
+    row, worths = explode(rows[f"{of}week_worths"])
+    past = np.array(worths, dtype=np.float64)
+    most = np.log2(1 + np.maximum(today.fillna(0.0).to_numpy()[row], LEAST_WORTH) / WHOLE_WORTH)
+    share = np.log2(1 + np.maximum(past, 0.0) / WHOLE_WORTH) / most
+    alike = np.where(past < 0, 1.0, np.minimum(1.0, share))
+    weeks = np.bincount(row, alike, minlength=len(rows))
+    weeks = np.where(today.isna(), rows[f"{of}weeks"], weeks)
+    known: Floats = np.minimum(1.0, weeks / max(1, settings.home_weeks))
+    return known
 
 
 def _with_travel(
@@ -122,7 +144,7 @@ def _with_travel(
     journeys = journeys[journeys["speed"] > settings.possible_speed]
     rows = rows.drop(columns="hours").merge(journeys, on=["user_id", "country"], how="left")
     doublings = np.log2(rows["speed"].fillna(settings.possible_speed) / settings.possible_speed)
-    known = np.minimum(1.0, rows["country_weeks"] / max(1, settings.home_weeks))
+    known = _known(rows, "country_", settings)
     unknown = np.where(at_home, 0.0, 1 - known)
     rows["strange"] += settings.of_travel * np.minimum(1.0, doublings / WELL_BEYOND) * unknown
     rows.loc[unknown == 0, ["kilometres", "speed"]] = np.nan

@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
 UNKNOWN_SENSITIVITY = 2.0
 """Sensitivity taken for resources that assets.csv does not list (internal, not secret)."""
+WHOLE_WORTH = 100
+"""Worth of an object of the highest sensitivity."""
 EVIDENCE_ASSETS = 20
 """Assets that one signal names."""
 
@@ -119,6 +121,18 @@ def sensitivities(context: Context) -> dict[str, float]:
     rows = listed_assets(context)["sensitivity"].dropna()
     inherited = {place: found.sensitivity for place, found in context.derived.items()}
     return inherited | {str(asset): float(value) for asset, value in rows.items()}
+
+
+@remembered
+def object_worths(context: Context) -> dict[str, int]:
+    """What an object of each listed asset is worth, of WHOLE_WORTH: (sensitivity ÷ 5)²."""
+    rows = listed_assets(context)["sensitivity"].dropna()
+    return {str(asset): worth_of(float(value)) for asset, value in rows.items()}
+
+
+def worth_of(sensitivity: float) -> int:
+    """What an object of that sensitivity is worth, of WHOLE_WORTH."""
+    return round(WHOLE_WORTH * (sensitivity / 5) ** 2)
 
 
 @remembered

@@ -94,6 +94,14 @@ PLACE_DAYS = Table(
                f"stood in no link, {_BEFORE}", True, minimum=0),
         Column("linked", "bigint", "successful events whose right stood in a link", True,
                minimum=0),
+        Column("worth", "bigint", "objects taken × (sensitivity ÷ 5)², in hundredths", True,
+               minimum=0),
+        *(
+            Column(f"{of}week_worths", "array<bigint>", "the largest worth of a day in each of "
+                   f"this identity's weeks with content taken {where}, ascending, {_BEFORE}; -1: "
+                   "a week of an older version", True)
+            for of, where in (("", "at the place"), ("country_", "in the country"))
+        ),
     ),
 )  # fmt: skip
 

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
+from models.features.assets import object_worths
 from models.features.people import teams
 from schemas.context import Context
 from schemas.tables.access import PLACE_ACCESS
@@ -77,8 +78,10 @@ def place_days_of(access: pd.DataFrame, context: Context, days: Iterable[date]) 
     """The table on ``days``, from all rows of PLACE_ACCESS."""
     declared, listed = teams(context), set(context.directory["user_id"])
     by_day: dict[date, list[Row]] = defaultdict(list)
+    worths = object_worths(context)
     for row in access.to_dict("records"):
-        by_day[row["day"]].append(row)
+        worth = row["objects"] * worths.get(row["asset_id"], 16)
+        by_day[row["day"]].append(row | {"worth": worth})
     used = [
         row for rows in by_day.values() for row in _united(rows) if row["events"] > row["failures"]
     ]
@@ -111,7 +114,7 @@ def _united(rows: list[Row]) -> list[Row]:
         group[0]
         | {
             name: sum(row[name] for row in group)
-            for name in ("events", "failures", "objects", "linked")
+            for name in ("events", "failures", "objects", "linked", "worth")
         }
         | {"hours": sum(1 << h for h in range(24) if any(row["hours"] >> h & 1 for row in group))}
         | {"user_kind": min(row["user_kind"] for row in group)}
@@ -129,6 +132,10 @@ def _habits(
     mine = [row for row in alike if row["user_id"] == user]
     others = {row["user_id"] for row in alike} - {user}
     others = others & listed if listed else others
+    worths: dict[int, dict[date, int]] = defaultdict(lambda: defaultdict(int))
+    for row in mine:
+        if row["objects"] > 0:
+            worths[(day - row["day"]).days // 7][row["day"]] += row["worth"]
     team = declared.get(user)
     return {
         f"{prefix}days": len({row["day"] for row in mine}),
@@ -142,6 +149,7 @@ def _habits(
                 )
             }
         ),
+        f"{prefix}week_worths": sorted(max(days.values()) for days in worths.values()),
         f"{prefix}others": len(others),
         f"{prefix}team_others": sum(
             team is not None and declared.get(other) == team for other in others

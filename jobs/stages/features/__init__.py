@@ -76,6 +76,7 @@ def make_features(tables: StageTables, config: JobConfig, day: date) -> Outcome:
         before(PLACE_DAYS),
         _teams(tables, context),
         _vouched(tables, context),
+        _worths(tables, context),
         day,
     )
     tables.replace(places, PLACE_DAYS)
@@ -124,6 +125,15 @@ def _listed(tables: StageTables, context: Context) -> DataFrame:
         )
     ]  # fmt: skip
     return tables.spark.createDataFrame(rows, LISTED).hint("broadcast")
+
+
+def _worths(tables: StageTables, context: Context) -> tuple[DataFrame, int]:
+    """``asset_id`` and ``weight``, see :func:`object_worths`; the weight of what is not listed."""
+    from models.features.assets import UNKNOWN_SENSITIVITY, object_worths, worth_of
+
+    rows = sorted(object_worths(context).items())
+    listed = tables.spark.createDataFrame(rows, "asset_id string, weight bigint")
+    return listed.hint("broadcast"), worth_of(UNKNOWN_SENSITIVITY)
 
 
 def _vouched(tables: StageTables, context: Context) -> DataFrame | None:

@@ -16,36 +16,38 @@ COUNTRY = "coalesce(country, '-')"
 SIGNED = "events - failures > coalesce(linked, 0)"
 """SQL: a success whose right stood in no link."""
 COUNTED = ("days", "weeks", "others", "team_others")
+NOTHING = "cast(array() as array<bigint>)"
+OLDER = -1
+"""Worth of content in rows of older versions, which do not tell it."""
 
 
 def place_day_rows(
-    access: DataFrame, before: DataFrame, teams: DataFrame, vouched: DataFrame | None, day: date
+    access: DataFrame,
+    before: DataFrame,
+    teams: DataFrame,
+    vouched: DataFrame | None,
+    worths: tuple[DataFrame, int],
+    day: date,
 ) -> DataFrame:
     """``place_days`` of the day.
 
     ``access``: ``place_access`` of the day; ``before``: ``place_days`` of the 89 days before;
     ``teams``: ``user_id`` and ``team`` of everybody who has one. ``vouched``: ``user_id`` of those
     who make a place known to others, because names of strangers cost nothing; None: everybody.
+    ``worths``: ``asset_id`` and ``weight`` of listed assets, and the weight of all others.
     """
     from pyspark.sql.functions import expr
 
-    today = (
-        access.groupBy("user_id", "place")
-        .agg(
-            expr("min(user_kind) as user_kind"),
-            expr("min(zone) as zone"),
-            expr("min(country) as country"),
-            expr("sum(events) as events"),
-            expr("sum(failures) as failures"),
-            expr("sum(objects) as objects"),
-            expr("bit_or(hours) as hours"),
-            expr("sum(coalesce(linked, 0)) as linked"),
-        )
-        .join(teams, ["user_id"], "left")
-        .withColumn("land", expr(COUNTRY))
-    )
+    today = _amounts(access, *worths).join(teams, ["user_id"], "left")
+    today = today.withColumn("land", expr(COUNTRY))
     used = before.where("events > failures").selectExpr(
-        "user_id", "place", f"{COUNTRY} as land", "day", "objects", f"{SIGNED} as signed"
+        "user_id",
+        "place",
+        f"{COUNTRY} as land",
+        "day",
+        "objects",
+        "worth",
+        f"{SIGNED} as signed",
     )
     for value, prefix in (("place", ""), ("land", "country_")):
         today = _with_habits(today, used, teams, vouched, day, value, prefix)
@@ -64,6 +66,32 @@ def place_day_rows(
         *(f"cast(coalesce({name}, 0) as int) as {name}" for name in counts),
         "cast(coalesce(own_days, 0) as int) as own_days",
         "linked",
+        "worth",
+        *(
+            f"coalesce({prefix}week_worths, {NOTHING}) as {prefix}week_worths"
+            for prefix in ("", "country_")
+        ),
+    )
+
+
+def _amounts(access: DataFrame, listed: DataFrame, other: int) -> DataFrame:
+    """What each identity did at each place on the day."""
+    from pyspark.sql.functions import expr
+
+    return (
+        access.join(listed, ["asset_id"], "left")
+        .groupBy("user_id", "place")
+        .agg(
+            expr("min(user_kind) as user_kind"),
+            expr("min(zone) as zone"),
+            expr("min(country) as country"),
+            expr("sum(events) as events"),
+            expr("sum(failures) as failures"),
+            expr("sum(objects) as objects"),
+            expr("bit_or(hours) as hours"),
+            expr("sum(coalesce(linked, 0)) as linked"),
+            expr(f"cast(sum(objects * coalesce(weight, {other})) as bigint) as worth"),
+        )
     )
 
 
@@ -83,11 +111,16 @@ def _with_habits(
     days = (
         used.join(today.select(value).distinct(), [value], "left_semi")
         .groupBy(*own, "day")
-        .agg(expr("max(objects) > 0 as content"), expr("max(signed) as signed"))
+        .agg(
+            expr("max(objects) > 0 as content"),
+            expr("max(signed) as signed"),
+            expr(f"if(max(objects) > 0, coalesce(sum(worth), {OLDER}), 0) as worth"),
+        )
     )
     weeks = days.groupBy(*own, expr(f"cast(datediff(date'{day}', day) / 7 as int) as week")).agg(
         expr("count(*) as days"),
         expr("max(content) as content"),
+        expr("max(worth) as worth"),
         expr("count_if(signed) as signed"),
     )
     known = (
@@ -96,6 +129,7 @@ def _with_habits(
             expr(f"sum(days) as {prefix}days"),
             expr(f"count_if(content) as {prefix}weeks"),
             expr(f"sum(signed) as {prefix}own_days"),
+            expr(f"sort_array(collect_list(if(content, worth, null))) as {prefix}week_worths"),
         )
         .withColumn("own", expr("1"))
     )

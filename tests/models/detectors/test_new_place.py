@@ -88,9 +88,37 @@ def test_weeks_of_work_make_a_place_known() -> None:
     for weeks in range(4):
         world = stolen(small_world())
         for week in range(weeks):
-            world.read(back(3 + 7 * week), "u0", "ckpt", SHARDS[:2], 3, network=ABROAD)
+            world.read(back(3 + 7 * week), "u0", "ckpt", SHARDS, 3, network=ABROAD)
         values.append(statistic(world))
     assert values[0] > values[1] > values[2] > values[3] == 0
+
+
+def test_cheap_content_of_many_weeks_makes_no_place_known() -> None:
+    """The thief reads one harmless file a week there, and then the checkpoint."""
+    fresh, patient, bold = (stolen(small_world()) for _ in range(3))
+    for week in range(4):
+        patient.read(back(3 + 7 * week), "u0", "s3://notes", ["a"], 3, network=ABROAD)
+        bold.read(back(3 + 7 * week), "u0", "ckpt", SHARDS[:1], 3, network=ABROAD)
+    assert statistic(patient) > 0.8 * statistic(fresh)
+    assert statistic(bold) > 0.5 * statistic(fresh)
+
+
+def test_a_busy_day_at_home_after_months_of_small_ones_is_ordinary() -> None:
+    """Twenty times as much as on the usual day there."""
+    world = small_world(85)
+    for week in range(11):
+        world.read(back(3 + 7 * week), "u0", "ckpt", SHARDS[:2], 19, network="external/US/64650")
+    assert statistic(stolen(world, "external/US/64650")) == 0
+
+
+def test_rows_of_older_versions_count_their_weeks_alone() -> None:
+    world = stolen(small_world())
+    for week in range(3):
+        world.read(back(3 + 7 * week), "u0", "s3://notes", ["a"], 3, network=ABROAD)
+    history = history_of(world, DAY)
+    older = history.place_days.assign(worth=None, week_worths=None, country_week_worths=None)
+    rows = score_of("new_place", history.but(place_days=older)).set_index("entity")
+    assert rows["statistic"]["u0"] == 0 < statistic(world)
 
 
 def test_the_country_of_the_directory_is_known() -> None:
