@@ -13,6 +13,7 @@ from jobs.stages.ingest.formats import LOG_FORMATS
 from jobs.stages.ingest.formats.log_format import PARSED, Link, LogFormat
 from jobs.stages.ingest.raw_file import RawFile
 from jobs.stages.ingest.salvage.broken_json import MAX_NESTING
+from jobs.stages.ingest.secrets import TYPED_COLUMNS, masked_typing
 from jobs.stages.sql import NO_TEXT, quoted
 from schemas.config import JobConfig
 from schemas.sources import Source
@@ -282,7 +283,10 @@ def _with_problems(parsed: DataFrame, config: JobConfig, dated: Dating, days: Da
     """Parsed records with the problem of their time or size, and whether they are of ``days``."""
     first, last = days
     # Names are listed here, because asking a frame for its columns makes the engine plan it.
-    timed = parsed.selectExpr(*PARSED, *ORIGIN, f"{time_problem(dated)} as clock").selectExpr(
+    named = (
+        masked_typing(name) + f" as {name}" if name in TYPED_COLUMNS else name for name in PARSED
+    )
+    timed = parsed.selectExpr(*named, *ORIGIN, f"{time_problem(dated)} as clock").selectExpr(
         *(name for name in (*PARSED, *ORIGIN) if name not in ("event_time", "problem")),
         "if(clock is null, event_time, null) as event_time",
         "coalesce(problem, clock) as problem",

@@ -21,11 +21,14 @@ NAMES = (
     "api[_-]?key",
     "client[_-]?secret",
     "secret",
-    "private[_-]?key",
+    "(?:account|private|secret)[_-]?key",
+    "passphrase",
 )
 """Endings of names of secrets, before `=` or `:`."""
 NAMES_IN_TEXT = (*NAMES, "credentials?")
 """Endings in raw text. The last one would also match our column `issued_credential`."""
+NAMES_IN_RECORDS = (*NAMES_IN_TEXT, "access[_-]?key(?:[_-]?id)?")
+"""Endings in rejected records. What somebody types there may be a secret instead of an id."""
 OPTIONS = ("password", "passwd", "token", "secret", "api-key", "access-token", "client-secret")
 """Options of programs, followed by a blank: `--password`."""
 TOKENS = ("gh[pousr]_", "github_pat_", "glpat-", "hf_", "sk-", "xox[abpr]-")
@@ -42,7 +45,7 @@ PREFIXED = " | ".join(rf"(?<= --{option}[ ] ) \S+" for option in OPTIONS)
 BEFORE = r"(?: (?<! [\w-] ) | (?<= \\[bfnrt] ) )"
 NAMED_SECRET = re.compile(
     rf"""(?isx)
-    ( {" | ".join(NAMES_IN_TEXT)} | \bsig )
+    ( {" | ".join(NAMES_IN_RECORDS)} | \bsig )
     ( \\*["']? \s* [:=] \s* )
     (?: (?P<quote> \\*["'] ) (?: (?! (?<!\\) (?P=quote) ) . )*
       | (?: {SCHEMES} \s+ )? [^\s"'&,;{{}}\[\]\\]+ )
@@ -123,6 +126,31 @@ SIGNS = (
 """Signs of a possible secret. Most texts have none of them and skip the long patterns, which take
 an engine longer to prepare than to apply.
 """
+
+
+TYPED_COLUMNS = ("principal", "acting_as", "credential")
+"""Columns that hold what a caller typed, if the caller was refused."""
+TYPED_TOKEN = "|".join(
+    (*TOKENS_IN_NAMES, r"eyJ[A-Za-z0-9_-]{8,}[.][A-Za-z0-9_-]{8,}(?:[.][A-Za-z0-9_-]*)?")
+)
+TYPED_KEY = "^(?:[A-Za-z0-9+/]{40}|[A-Za-z0-9+/]{86}==)$"
+"""A secret key of S3 or of Azure Storage; ids have another length or no capital letters."""
+
+
+def masked_typing(column: str) -> str:
+    """SQL of a column of ``TYPED_COLUMNS`` without a secret that somebody typed as a name.
+
+    Only of failures: where a server took the text, it is a name.
+    """
+    signs = (TYPED_KEY, "[A-Z]", "[a-z]", "[0-9]")
+    key = " and ".join(f"{column} rlike {quoted(sign)}" for sign in signs)
+    token = quoted(TYPED_TOKEN)
+    return (
+        f"case when outcome <> 'failure' or octet_length({column}) < 20 then {column} "
+        f"when {key} then '***' "
+        f"when {column} rlike {token} then regexp_replace({column}, {token}, '***') "
+        f"else {column} end"
+    )
 
 
 def masked(column: str) -> str:

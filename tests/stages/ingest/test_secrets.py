@@ -11,6 +11,7 @@ import pytest
 from jobs.stages.ingest.secrets import MASKED_COLUMNS, masked
 from schemas.tables.events import EVENTS, REJECTS
 from tests.worlds.raw_logs import DAY, job_config, rows_of, run_ingest, write_file
+from tests.worlds.sample_records import NOON, minio
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
@@ -131,3 +132,72 @@ def test_masking_long_texts_takes_no_longer_than_they_are_long(sail: SparkSessio
     for column in MASKED_COLUMNS:
         frame = sail.createDataFrame(rows, f"{column} string")
         assert frame.selectExpr(f"{masked(column)} as text").where("text is null").count() == 0
+
+
+S3_SECRET = "wJalrXUtnFEMIK7MDENGbPxRfiCYHIDDENHIDDEN"
+TYPED = [
+    S3_SECRET, f"{S3_SECRET[:30]}+/{S3_SECRET[32:]}", "HIDDEN+9a" * 9 + "HIDDE==", JWT,
+    "ghp_HIDDENHIDDENHIDDENHIDDEN", "sk-HIDDENHIDDENHIDDEN1",
+]  # fmt: skip
+NAMES = [
+    "AKIAIOSFODNN7EXAMPLE", "3d4f2b1c" * 5, "a very long name of a machine in the lab 0001",
+    "9Xn5cgHH0vqAErwYgDV2mGnGQVEmDGB0YGnuXyzwPaI=", "ana.silva@lab-of-machines.example.com",
+    "arn:aws:iam::111122223333:user/Ana0123456789Ana0123456789",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("engine", ["sail", "apache_spark"])
+def test_what_a_refused_caller_typed_as_a_name_is_no_secret(
+    engine: str, request: pytest.FixtureRequest, tmp_path: Path
+) -> None:
+    """A secret in the place of an id, in any format; names of people and keys stay."""
+    records = [
+        {"at": f"{DAY}T10:00:00Z", "who": text, "key": text, "as": text, "did": "read",
+         "how": how, "id": f"{how} {number}", "what": "s3://lab/x"}
+        for number, text in enumerate([*TYPED, *NAMES]) for how in ("failure", "success")
+    ]  # fmt: skip
+    write_file(tmp_path / "raw/a.ndjson", "\n".join(map(json.dumps, records)))
+    mapping = {"time": "at", "principal": "who", "action": "did", "event_id": "id"}
+    mapping |= {"resource": "what", "credential": "key", "acting_as": "as", "outcome": "how"}
+    mapping["outcome_values"] = {each: each for each in ("failure", "success")}
+    source = {"format": "mapped", "path": "raw/*", "mapping": mapping}
+    session: SparkSession = request.getfixturevalue(engine)
+    config = job_config(tmp_path, [source])
+    run_ingest(session, config)
+    found = {row["event_id"]: row for row in rows_of(session, config, EVENTS)}
+    assert len(found) == len(records)
+    for number, text in enumerate([*TYPED, *NAMES]):
+        columns = ("principal", "user_id", "acting_as", "credential")
+        refused = {found[f"failure {number}"][name] for name in columns}
+        assert refused == {"***" if text in TYPED else text}
+        assert {found[f"success {number}"][name] for name in columns} == {text}
+
+
+@pytest.mark.parametrize("engine", ["sail", "apache_spark"])
+def test_a_key_that_minio_does_not_know_names_nobody(
+    engine: str, request: pytest.FixtureRequest, tmp_path: Path
+) -> None:
+    """Somebody types a short secret in the place of the key; a known key stays."""
+    refused = [
+        {"error": "The Access Key Id you provided does not exist in our records."},
+        {"error": "InvalidAccessKeyId"},
+        {"api": {"name": "GetObject", "bucket": "b", "status": "InvalidAccessKeyId"}},
+        {"error": "Access Denied."},
+    ]
+    records = [
+        minio(number, NOON) | {"accessKey": "hidden-1"} | more
+        for number, more in enumerate(refused)
+    ]
+    for record in records:
+        record["api"] = {**record["api"], "statusCode": 403}
+    odd = minio(9, NOON) | {"time": "soon", "accessKey": "hidden-1", "secretKey": "hidden-1"}
+    write_file(tmp_path / "raw/a.ndjson", "\n".join(map(json.dumps, [*records, odd])))
+    session: SparkSession = request.getfixturevalue(engine)
+    config = job_config(tmp_path, [{"format": "minio_audit", "path": "raw/*"}])
+    run_ingest(session, config)
+    *unknown, known = rows_of(session, config, EVENTS)
+    assert [row["principal"] for row in unknown] == ["anonymous"] * 3
+    assert "hidden" not in json.dumps(unknown, default=str)
+    assert (known["principal"], known["credential"]) == ("hidden-1", "hidden-1")
+    (line,) = [row["line"] for row in rows_of(session, config, REJECTS)]
+    assert "hidden" not in line

@@ -8,6 +8,7 @@ Traps handled here:
 - Keys of service accounts and of sessions have a parent. Keys of people who signed in at another
   provider have claims.
 - A deletion may name many objects.
+- An entry of a refused request may hold what somebody typed as a key.
 - Names are not percent-encoded, but the source of a copy is.
 - Acts of the server itself have another trigger and no address.
 """
@@ -102,7 +103,15 @@ ACTION = "coalesce(nullif(r.api.name, ''), nullif(r.event, ''))"
 VERB = f"regexp_replace({ACTION}, '^(?:s3|sts|admin|kms|web)[.]|Handler$', '')"
 SHARES = f"{VERB} in ({', '.join(map(quoted, CLASSES['share'].split()))})"
 CLAIMS = "r.requestClaims"
-KEY = f"coalesce(nullif(r.accessKey, ''), nullif({CLAIMS}.accessKey, ''))"
+# What somebody types as a key and no server knows names nobody; it may be a secret.
+UNKNOWN_KEY = "(?i)^(InvalidAccessKeyId|(The )?access key id you provided does not exist)"
+IS_UNKNOWN = " or ".join(
+    f"coalesce({text} rlike {quoted(UNKNOWN_KEY)}, false)" for text in ("r.error", "r.api.status")
+)
+KEY = (
+    f"case when not ({IS_UNKNOWN}) "
+    f"then coalesce(nullif(r.accessKey, ''), nullif({CLAIMS}.accessKey, '')) end"
+)
 PARENT = f"coalesce(nullif(r.parentUser, ''), nullif({CLAIMS}.parent, ''))"
 PERSON = (
     f"coalesce(nullif({CLAIMS}.preferred_username, ''), nullif({CLAIMS}.ldapUsername, ''), "
