@@ -243,13 +243,16 @@ def _run_lane(
 def _require_sound(config: JobConfig, days: Sequence[date], names: Sequence[str]) -> None:
     """Fail before the storage is made and before an engine is started."""
     from jobs.privacy.identities_file import pseudonym_key
+    from jobs.stages.ingest.formats import LOG_FORMATS
 
     if "ingest" in names:
         problems = [problem for each in config.sources if (problem := storage_problem(each))]
         if problems:
             raise InputError(problems)
     check_context(config.context, days)
-    if config.privacy.pseudonymize and "publish" in names:
+    private = any(LOG_FORMATS[source.format].private_text for source in config.sources)
+    keyed = "publish" in names or ("ingest" in names and private)
+    if config.privacy.pseudonymize and keyed:
         pseudonym_key(config)
     require_passed(config, days[0], names)
     require_inputs(config, days[0], names[0])

@@ -173,7 +173,8 @@ class Privacy(Settings):
     pseudonymize: bool
     """true: findings.ndjson, report.html and Elasticsearch hold pseudonyms instead of names."""
     key_env: EnvironmentName
-    """Environment variable that holds the key of the pseudonyms, at least 32 bytes."""
+    """Environment variable that holds the key of the pseudonyms, at least 32 bytes. Fingerprints of
+    prompts get their key from it."""
     identities: NonEmpty
     """Folder of two files that only their owner may read: the identity behind each pseudonym, and
     the log of unmaskings."""

@@ -1,7 +1,9 @@
-"""The file that holds the identity behind each pseudonym, and the key of pseudonyms."""
+"""The file that holds the identity behind each pseudonym, and the keys of pseudonyms."""
 
 from __future__ import annotations
 
+import hashlib
+import hmac
 import json
 import os
 from collections.abc import Sequence
@@ -30,6 +32,17 @@ def pseudonym_key(config: JobConfig) -> bytes:
             ]
         )
     return key
+
+
+def prompt_key(config: JobConfig) -> str:
+    """Key of the fingerprints of prompts, in hexadecimal digits; empty if pseudonyms are off.
+
+    It is derived, because queries that hold it may be logged: nobody gets the key of pseudonyms
+    from it.
+    """
+    if not config.privacy.pseudonymize:
+        return ""
+    return hmac.new(pseudonym_key(config), b"fingerprints of prompts", hashlib.sha256).hexdigest()
 
 
 def read_identities(config: JobConfig) -> list[dict[str, str]]:

@@ -7,6 +7,7 @@ from datetime import date
 from typing import TYPE_CHECKING
 
 from jobs.platform.engine import ENGINE_OPTION
+from jobs.privacy.identities_file import prompt_key
 from jobs.stages.ingest.addresses import forwarded, last_untrusted
 from jobs.stages.ingest.dating import Dating, time_problem
 from jobs.stages.ingest.formats import LOG_FORMATS
@@ -258,6 +259,8 @@ def parsed_rows(
         f"{quoted(source.timezone)} as timezone",
         f"{dated.near} as near_day",
     )
+    if form.private_text:
+        literals = literals.selectExpr("*", f"{quoted(prompt_key(config))} as prompt_key")
     if form.addresses:
         seen = (form.addresses, source.trusted_proxies or [])
         literals = literals.selectExpr(

@@ -1,8 +1,8 @@
 """SQL of fingerprints of a prompt: hashes of its fixed parts, and a MinHash sketch.
 
-No text of a prompt is kept. The hashes have no key: somebody who guesses the whole text of an
-opening or of a system message can check the guess. A sketch holds 16 bits of each minimum, which
-many texts share (Li & König 2010, b-Bit Minwise Hashing).
+No text of a prompt is kept. With a key nobody can check a guess who does not have the key. Without
+one, somebody who guesses the whole text of an opening or of a system message can. A sketch holds 16
+bits of each minimum, which many texts share (Li & König 2010, b-Bit Minwise Hashing).
 
 A hostile prompt costs little. Of a prompt's JSON at most MOST_BYTES are parsed, of its messages
 the first and the last LAST_MESSAGES, of a message MOST_CHARS, of these MOST_WORDS.
@@ -33,6 +33,8 @@ ORDERS = (
     (1_812_433_253, 48_271),
 )  # fmt: skip
 """Factor and summand of each order of the shingles; a product stays below 2^63."""
+NO_KEY = EMPTY
+"""SQL of the key where none is configured."""
 OURS = "'assistant', 'developer', 'model', 'system'"
 """Roles of messages that are no question."""
 REDACTED = "^[ ]*redacted.by.litellm"
@@ -47,12 +49,12 @@ LETTERS_ALONE = "([\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af])"
 UPPER, LOWER = "ABCDEFGHIJKLMNOPQRSTUVWXYZ", "abcdefghijklmnopqrstuvwxyz"
 
 
-def fingerprints(messages: str) -> tuple[Columns, ...]:
+def fingerprints(messages: str, key: str = NO_KEY) -> tuple[Columns, ...]:
     """Groups for ``derived`` of a log format, which end with the texts that :data:`HASHES` names.
 
     ``messages``: SQL of the JSON text of a list of messages (``role``, ``content``: a text or a
-    list of parts with ``text``), or of a prompt's plain text. A prompt that the gateway redacted
-    has null fingerprints.
+    list of parts with ``text``), or of a prompt's plain text. ``key``: SQL of a secret
+    text; empty: none. A prompt that the gateway redacted has null fingerprints.
     """
     read = f"case when octet_length({messages}) <= {MOST_BYTES} then {messages} end"
     as_list = f"from_json(concat('[', prompt_json, ']'), 'array<array<string>>', {STRICT})"
@@ -81,10 +83,10 @@ def fingerprints(messages: str) -> tuple[Columns, ...]:
                 f"when prompt_json not like '{{%' then substring(prompt_json, 1, {MOST_CHARS}) end"
             ),
         },
-        {"shingles": _shingles("asked_words")},
+        {"shingles": _shingles("asked_words", key)},
         {
-            "system_hash": _hash("system_words", SYSTEM_WORDS),
-            "opening_hash": _hash("asked_words", OPENING_WORDS),
+            "system_hash": _hash("system_words", SYSTEM_WORDS, key),
+            "opening_hash": _hash("asked_words", OPENING_WORDS, key),
             "prompt_sketch": _sketch("shingles"),
         },
     )
@@ -124,15 +126,18 @@ def _words(text: str) -> str:
     return f"slice({words}, 1, {MOST_WORDS})"
 
 
-def _shingles(words: str) -> str:
+def _shingles(words: str, key: str) -> str:
     """SQL of the hashes of all runs of SHINGLE_WORDS words; those at the end are shorter."""
     following = ", ".join(f"get({words}, cast(n as int) + {k})" for k in range(1, SHINGLE_WORDS))
-    return f"transform({words}, (word, n) -> crc32(concat_ws(' ', word, {following})))"
+    text = f"concat_ws(' ', word, {following})"
+    # The same bits of every CRC change with a key, so another hash has to come before it.
+    plain, keyed = f"crc32({text})", f"crc32(md5(concat({key}, {text})))"
+    return f"transform({words}, (word, n) -> if({key} = {NO_KEY}, {plain}, {keyed}))"
 
 
-def _hash(words: str, most: int) -> str:
+def _hash(words: str, most: int, key: str) -> str:
     start = f"array_join(slice({words}, 1, {most}), ' ')"
-    digest = f"substring(sha2({start}, 256), 1, {HASH_DIGITS})"
+    digest = f"substring(sha2(concat({key}, {start}), 256), 1, {HASH_DIGITS})"
     return f"case when size({words}) >= {OPENING_WORDS} then {digest} end"
 
 

@@ -135,6 +135,8 @@ def parse_good_files(parsing: Parsing, inputs: list[SourceFiles]) -> list[Source
         if as_text or not inputs:
             _parse_files(parsing, as_text, "text", read_text)
         return inputs
+    except InputError:
+        raise
     except Exception as error:
         if parsing.spark.conf.get(ENGINE_OPTION) != "sail" and (why := unseen(error)):
             raise InputError([_not_seen(as_text, error, why)]) from error

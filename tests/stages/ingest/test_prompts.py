@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from jobs.platform.errors import InputError
 from jobs.stages import aggregate, ingest
 from jobs.stages.ingest.prompts import (
     HASHES,
@@ -22,6 +23,8 @@ from jobs.stages.ingest.prompts import (
     fingerprints,
 )
 from schemas.tables import TABLES
+from schemas.tables.events import EVENTS
+from tests.worlds.masked_people import KEY_VARIABLE
 from tests.worlds.raw_logs import DAY, job_config, rows_of, write_file
 from tests.worlds.sample_records import NOON, litellm
 
@@ -48,24 +51,31 @@ def slow_words(text: str) -> list[str]:
     return "".join(kept).split()[:MOST_WORDS]
 
 
-def slow_hash(words: list[str], most: int) -> str | None:
-    text = " ".join(words[:most])
+def slow_hash(words: list[str], most: int, key: str) -> str | None:
+    text = key + " ".join(words[:most])
     return hashlib.sha256(text.encode()).hexdigest()[:12] if len(words) >= 8 else None
 
 
-def slow_prints(system: str, asked: str) -> Prints:
+def slow_prints(system: str, asked: str, key: str = "") -> Prints:
     words = slow_words(asked)
-    runs = [zlib.crc32(" ".join(words[n : n + 3]).encode()) for n in range(len(words))]
+    texts = [" ".join(words[n : n + 3]).encode() for n in range(len(words))]
+    if key:
+        texts = [
+            hashlib.md5(key.encode() + text, usedforsecurity=False).hexdigest().encode()
+            for text in texts
+        ]
+    runs = [zlib.crc32(text) for text in texts]
     least = (min((h * a + b) % PRIME for h in runs) for a, b in ORDERS) if runs else ()
     sketch = "".join(f"{value % 65_536:04x}" for value in least)
-    return slow_hash(slow_words(system), 40), slow_hash(words, 8), sketch or None
+    return slow_hash(slow_words(system), 40, key), slow_hash(words, 8, key), sketch or None
 
 
-def prints(spark: SparkSession, messages: list[Any]) -> list[Prints]:
+def prints(spark: SparkSession, messages: list[Any], key: str = "") -> list[Prints]:
     texts = [None if each is None else each if isinstance(each, str) else json.dumps(each)
              for each in messages]  # fmt: skip
     frame = spark.createDataFrame(list(enumerate(texts)), "number int, messages string")
-    for group in fingerprints("messages"):
+    frame = frame.selectExpr("*", f"'{key}' as prompt_key")
+    for group in fingerprints("messages", "prompt_key"):
         frame = frame.selectExpr("*", *(f"{sql} as {name}" for name, sql in group.items()))
     rows = frame.selectExpr("number", *HASHES).orderBy("number").collect()
     return [(row[1], row[2], row[3]) for row in rows]
@@ -102,6 +112,8 @@ def test_fingerprints_are_those_of_a_slow_version(
     found = prints(spark, [asked(text, system) for system, text in texts])
     assert found == [slow_prints(system, text) for system, text in texts]
     assert sum(None not in each for each in found) > 100
+    keyed = prints(spark, [asked(text, system) for system, text in texts], "00ff")
+    assert keyed == [slow_prints(system, text, "00ff") for system, text in texts]
 
 
 def test_the_form_of_a_prompt_changes_nothing(sail: SparkSession) -> None:
@@ -177,3 +189,43 @@ def test_no_text_of_a_prompt_reaches_a_table(sail: SparkSession, tmp_path: Path)
     assert found["api_days"][0]["prompts"] == 3
     text = json.dumps([said, found], default=str).lower()
     assert not [word for word in ("zebra", "lighthouse") if word in text]
+
+
+SYSTEM = "You are a careful tutor of the evening class."
+
+
+def prints_of_day(spark: SparkSession, folder: Path, **settings: Any) -> list[Prints]:
+    record = litellm(1, NOON) | {
+        "messages": asked("Solve this one step by step and check it.", SYSTEM)
+    }
+    write_file(folder / "raw/gateway.ndjson", json.dumps(record) + "\n")
+    sources = [{"format": "litellm_gateway", "path": "raw/*"}]
+    config = job_config(folder, sources, late_days=0, **settings)
+    ingest.STAGE.run(spark, config, DAY)
+    found = [row["details"] for row in rows_of(spark, config, EVENTS)]
+    return [tuple(row[name] for name in HASHES) for row in found]
+
+
+def test_nobody_checks_a_guess_of_a_prompt_without_the_key(
+    sail: SparkSession, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Somebody who reads the tables tries a dictionary; the same key makes the same rows."""
+    guess = slow_prints(SYSTEM, "Solve this one step by step and check it.")
+    plain = prints_of_day(sail, tmp_path / "plain")
+    assert plain == [guess]
+    found = {}
+    for key in ("a" * 32, "b" * 32):
+        monkeypatch.setenv(KEY_VARIABLE, key)
+        runs = [prints_of_day(sail, tmp_path / key, privacy={"pseudonymize": True}) for _ in "12"]
+        assert runs[0] == runs[1]
+        found[key] = runs[0][0]
+        assert key not in json.dumps(runs)
+    assert all(len({*each}) == 3 for each in zip(guess, *found.values(), strict=True))
+
+
+def test_a_run_without_the_key_stops_before_it_reads_prompts(
+    sail: SparkSession, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv(KEY_VARIABLE, raising=False)
+    with pytest.raises(InputError, match=KEY_VARIABLE):
+        prints_of_day(sail, tmp_path, privacy={"pseudonymize": True})

@@ -183,6 +183,6 @@ LOG_FORMAT = LogFormat(
         type=lambda _: RECORD_TYPE,
     ),
     addresses=ADDRESSES,
-    derived=fingerprints("r.messages"),
+    derived=fingerprints("r.messages", "prompt_key"),
     private_text=True,
 )

@@ -170,7 +170,10 @@ class LogFormat:
     The first records of each precedence are one event, the second records the next event.
     """
     private_text: bool = False
-    """Whether records hold texts of people; then of a rejected record only field names are kept."""
+    """Whether records hold texts of people; then of a rejected record only field names are kept.
+
+    One more literal then exists: ``prompt_key``, the key of fingerprints, empty without one.
+    """
     missing_fields: Callable[[str, Source], list[str]] | None = None
     """Fields that the source's mapping reads and a header lacks."""
 
