@@ -11,6 +11,7 @@ import pandas as pd
 
 from models.features.addresses import end_site
 from models.features.api import API_DAYS_BACK
+from models.features.assets import listed_assets
 from models.features.memory import remembered
 from models.features.moments import shared_moments
 from models.features.people import people
@@ -57,6 +58,7 @@ class ApiKeys:
     WATCHED_DAYS. ``by_chance``: by moment the number of keys that have it by chance. ``usual``: by
     network the share of the directory's identities that were long there, in any log, 0 to 1.
     ``days``: days between the first query in the log and the day.
+    ``launched``: listed models whose first answer in the log is less than OLD_DAYS old.
     """
 
     facts: pd.DataFrame
@@ -69,6 +71,7 @@ class ApiKeys:
     by_chance: pd.Series
     usual: pd.Series
     days: int
+    launched: frozenset[str] = frozenset()
 
 
 @remembered
@@ -110,7 +113,16 @@ def api_keys(history: History) -> ApiKeys:
         by_chance=by_chance,
         usual=_usual_networks(history),
         days=int(month["ago"].max()) if len(month) else 0,
+        launched=_launched(month, history),
     )
+
+
+def _launched(month: pd.DataFrame, history: History) -> frozenset[str]:
+    """Only models of assets.csv: customers may give names to models of their own."""
+    first = month[month["requests"] > month["failures"]].groupby("asset_id")["ago"].max()
+    reach = int(month["ago"].max()) if len(month) else 0
+    young = first[(first < OLD_DAYS) & (first <= reach - FIRST_DAYS)]
+    return frozenset(map(str, young.index)) & set(listed_assets(history.context).index)
 
 
 def _usual_networks(history: History) -> pd.Series:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 from scipy.sparse import coo_matrix
 from scipy.sparse.csgraph import connected_components
 
@@ -38,6 +39,8 @@ OUTSIDE_ONLY = frozenset({"program", "rhythm", "birth_program", "birth_parameter
 a team begins to use a model in the same days."""
 PROGRAM = ("agent", "parameters", "model", "template")
 """Attributes that a program brings along."""
+CLOUD = "cloud/"
+"""Beginning of networks of hosters."""
 CHEAP = frozenset({"template", "minutes"})
 """Ties of values that a ring can make in any number. So other values say nothing of the usual."""
 
@@ -72,6 +75,11 @@ def find_rings(keys: ApiKeys, least_keys: int, tie_nats: float, usual_keys: int)
     the other ties hold as if no prompt was logged. Minutes tie keys of few queries in an hour that
     are used at once (:func:`models.features.moments.shared_moments`). Keys that take turns, and
     programs that run for less than CLOCK_MINUTES from a quarter of an hour on, share none.
+
+    In the first OLD_DAYS of a launched model its customers begin together, with the newest version
+    of a common program. So a common program, its parameters and its rhythm, or the days of birth,
+    tie no keys of this model, and neither does a network of the zone ``cloud``. A program is common
+    if keys outside of the set use some version of it.
     """
     found = [tie for kind in TIES for tie in _ties(keys, kind, least_keys, usual_keys)]
     found = [tie for tie in found if tie.nats >= tie_nats]
@@ -138,10 +146,32 @@ def _ties(keys: ApiKeys, kind: str, least_keys: int, usual_keys: int) -> Iterato
         np.maximum.at(earlier, number, keys.facts["earlier"].to_numpy()[rows["key"]])
         expected = np.maximum(expected, np.minimum(earlier, usual_keys))
     nats = np.where(size > expected, size * np.log(size / expected) - (size - expected), 0.0)
+    if kind == "network" or ("model" in names and "template" not in names):
+        nats[_of_launch(keys, rows, number)] = 0.0
     order = np.argsort(number, kind="stable")
     parts = np.split(rows["key"].to_numpy()[order], np.cumsum(size.astype(np.int64))[:-1])
     for place in np.flatnonzero((size >= least_keys) & (nats > 0)):
         yield Ring(np.unique(parts[place]), kind, float(nats[place]))
+
+
+def _of_launch(keys: ApiKeys, rows: pd.DataFrame, number: Codes) -> NDArray[np.bool_]:
+    """Whether a launch explains each set: most keys of launched models, by a common program.
+
+    A network explains itself only if networks.csv calls it a cloud.
+    """
+    size = np.bincount(number)
+    facts = keys.facts.iloc[rows["key"]]
+    program = facts["agent"].str.partition("/")[0].to_numpy(dtype=object)
+    every = keys.facts["agent"].str.partition("/")[0].value_counts()
+    inside = pd.Series(number).groupby([number, program]).transform("size").to_numpy(np.float64)
+    common = pd.Series(program).map(every).to_numpy(np.float64) - inside >= FEW_KEYS
+    if not {"agent", "network"}.intersection(rows):
+        common[:] = True
+    explained = facts["model"].isin(list(keys.launched)).to_numpy(dtype=bool) & common
+    if "network" in rows and "agent" not in rows:
+        explained &= rows["network"].str.startswith(CLOUD).to_numpy(dtype=bool)
+    found: NDArray[np.bool_] = np.bincount(number, explained) > size / 2
+    return found
 
 
 def _share_of_others(keys: ApiKeys, rows: pd.DataFrame, number: Codes, names: list[str]) -> Floats:

@@ -225,6 +225,32 @@ def customers_of_a_known_product(world: World) -> str:
     return "customer-00"
 
 
+def customers_of_a_launch(world: World) -> str:
+    """Forty-two begin with a new model, by the newest common program, at three hosters."""
+    launch(world, 42)
+    return "customer-00"
+
+
+def launch(world: World, customers: int) -> None:
+    """A new model of the lab, and its customers of the first six days."""
+    world.assets["model-nova"] = world.assets["model-orion"] | {
+        "asset_id": "model-nova", "pattern": "model://model-nova",
+    }  # fmt: skip
+    for number in range(customers):
+        for ago in range(6 - number % 2):
+            own = _apart(number) | {"networks": [f"cloud/US/{64900 + number % 3}"]}
+            ask(world, DAY - timedelta(days=ago), f"customer-{number:02d}", 60, tokens=60_000,
+                user_kind="unknown", **(own | NEWEST), asset_id="model-nova")  # fmt: skip
+
+
+NEWEST: dict[str, Any] = {
+    "agents": ["openai-python/2.00"],
+    "parameters": "1.00/8192/-/-/-/-",
+    "hours": range(24),
+}
+"""What the newest version of a common program does by default, day and night."""
+
+
 def _apart(number: int) -> dict[str, Any]:
     """A key that shares nothing with those of other numbers."""
     return {

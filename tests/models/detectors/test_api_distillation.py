@@ -4,18 +4,25 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import timedelta
+from typing import Any
 
 import pandas as pd
+import pytest
 
 from tests.worlds.api_queries import (
     DAY,
     KEYS,
+    NEWEST,
     customers_of_a_known_product,
+    customers_of_a_launch,
     keys_behind_one_proxy,
     keys_in_the_same_minutes,
     keys_of_one_account,
     keys_of_one_template,
+    launch,
+    ring_of_keys,
 )
+from tests.worlds.histories import World
 from tests.worlds.plants import FIRING, QUIET, Planted, Usual, assert_fires, assert_quiet, score_of
 
 
@@ -145,3 +152,43 @@ def test_days_of_an_older_version_are_read(planted: Planted) -> None:
         assert len(score_of(name, old)) > 0
     found = score_of("api_distillation", old).set_index("entity")
     assert found["statistic"].idxmax() == user
+
+
+def test_customers_who_begin_with_a_launch_are_no_ring(planted: Planted, usual: Usual) -> None:
+    assert_quiet("api_distillation", *planted(customers_of_a_launch), usual)
+
+
+@pytest.mark.parametrize(
+    "evidence",
+    [
+        {"addresses": ["192.0.2.77"]},
+        {"agents": ["harvest/0.1"]},
+        {"user": "acct-00"},
+        {"prompts": 60, "alike_prompts": 40, "templates": ["u0000000d1571"]},
+    ],
+)
+def test_a_ring_that_begins_with_a_launch_is_found_without_customers(
+    planted: Planted, evidence: dict[str, Any]
+) -> None:
+    """The keys begin with the customers, by the same program, and share one thing beyond that."""
+
+    def thieves(world: World) -> str:
+        launch(world, 42)
+        return ring_of_keys(world, **(NEWEST | {"asset_id": "model-nova"} | evidence))
+
+    history, user = planted(thieves)
+    rows = score_of("api_distillation", history).set_index("entity")
+    assert rows["statistic"].idxmax() == user and rows.loc[user, "statistic"] > 1
+    named = [name for names in rows["related_users"] for name in names]
+    assert not [name for name in named if name.startswith("customer")]
+
+
+def test_a_model_that_the_lab_does_not_list_is_no_launch(planted: Planted) -> None:
+    """A thief gives a name of their own to a model, say by tuning it."""
+
+    def thieves(world: World) -> str:
+        return ring_of_keys(world, **NEWEST, asset_id="model://tuned")
+
+    history, user = planted(thieves)
+    rows = score_of("api_distillation", history).set_index("entity")
+    assert rows["statistic"].idxmax() == user and rows.loc[user, "statistic"] > 1
