@@ -27,8 +27,11 @@ NAMES = (
 """Endings of names of secrets, before `=` or `:`."""
 NAMES_IN_TEXT = (*NAMES, "credentials?")
 """Endings in raw text. The last one would also match our column `issued_credential`."""
-NAMES_IN_RECORDS = (*NAMES_IN_TEXT, "access[_-]?key(?:[_-]?id)?")
-"""Endings in rejected records. What somebody types there may be a secret instead of an id."""
+NAMES_IN_RECORDS = (
+    *NAMES_IN_TEXT,
+    r"access[_-]?key(?:[_-]?id)?(?!\\*[\"']?\s*[:=]\s*\\*[\"']?A(?:KIA|SIA)[A-Z0-9]*\b)",
+)
+"""Endings in rejected records. A key that somebody typed may be a secret; ids of AWS are none."""
 OPTIONS = ("password", "passwd", "token", "secret", "api-key", "access-token", "client-secret")
 """Options of programs, followed by a blank: `--password`."""
 TOKENS = ("gh[pousr]_", "github_pat_", "glpat-", "hf_", "sk-", "xox[abpr]-")
