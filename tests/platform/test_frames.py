@@ -6,6 +6,7 @@ from datetime import date
 from typing import TYPE_CHECKING
 
 import pyarrow as pa
+import pyarrow.compute as pc
 from deltalake import write_deltalake
 
 from jobs.platform.frames import coded_frame, is_one_of, stored_frame
@@ -37,3 +38,13 @@ def test_texts_of_days_with_and_without_any(tmp_path: Path) -> None:
     assert coded["name"].tolist() == frame["name"].tolist()
     some = stored_frame(str(tmp_path), ACTS, SECOND, 1, ["place"], is_one_of("name", {"a", "d"}))
     assert list(some["place"]) == [None, "x", None]
+
+
+def test_a_filter_reads_a_column_that_an_older_table_lacks_as_not_known(tmp_path: Path) -> None:
+    later = Column("chosen", "boolean", "added later", True)
+    newer = Table("acts", ACTS.grain, ACTS.key, (*ACTS.columns, later), "", True)
+    rows = pa.table({"day": [FIRST] * 2, "name": ["a", "b"], "place": ["x", "y"]})
+    write_deltalake(str(tmp_path / "acts"), rows, partition_by=["day"])
+    chosen = pc.field("chosen").is_valid() & pc.field("chosen")
+    kept = stored_frame(str(tmp_path), newer, FIRST, 0, ["name"], ~chosen)
+    assert list(kept["name"]) == ["a", "b"]
