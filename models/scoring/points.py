@@ -19,7 +19,8 @@ What repeats an entity's own entries counts less once more, see
 :func:`models.scoring.circumstances.told_before`. Nothing else does.
 
 Of a detector the best window counts. Within a family the k-th detector counts 1/k^1.5 (as the
-entity risk score of Elastic Security does), since members of a family see the same facts. The score
+entity risk score of Elastic Security does), since members of a family see the same facts. So may
+detectors of several families: one whose assets k stronger ones tell of counts 1/√(1 + k). The score
 is 100 × (1 − exp(−points ÷ ``score_scale``)): it never fills up, and below "high" unless two
 independent families speak. What the score is made of is then shared out in quarter points, which
 binary floats hold exactly, so that contributions sum to the score exactly.
@@ -147,7 +148,7 @@ def score_entity(
         weighed = weigh(row, memory.get((entity, row.detector, row.window), ()), facts)
         if row.detector not in best or weighed.raw > best[row.detector].raw:
             best[row.detector] = weighed
-    ranked = _discount_families(best.values())
+    ranked = _discount_told_assets(_discount_families(best.values()))
     whole = sum(contribution.raw for contribution in ranked)
     told = [
         told_before(
@@ -288,6 +289,23 @@ def _discount_families(contributions: Iterable[Contribution]) -> list[Contributi
         for members in families.values()
         for rank, contribution in enumerate(members, start=1)
     ]
+    return sorted(discounted, key=lambda c: (-c.raw, c.detector))
+
+
+def _discount_told_assets(ranked: Sequence[Contribution]) -> list[Contribution]:
+    """Raw points ÷ √(1 + stronger ones about the same assets); most points first.
+
+    Two are about the same assets if they share half of the assets of the one with fewer.
+    """
+    assets = [set(contribution.asset_ids) for contribution in ranked]
+    discounted = []
+    for place, contribution in enumerate(ranked):
+        own = assets[place]
+        told = sum(
+            bool(own and other) and 2 * len(own & other) >= min(len(own), len(other))
+            for other in assets[:place]
+        )
+        discounted.append(replace(contribution, raw=contribution.raw / math.sqrt(1 + told)))
     return sorted(discounted, key=lambda c: (-c.raw, c.detector))
 
 

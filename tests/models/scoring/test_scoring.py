@@ -87,10 +87,34 @@ def test_two_families_reach_high() -> None:
 
 
 def test_a_family_counts_once_fully_then_less() -> None:
-    both = score(signal("burst_peers"), signal("burst_self"))[0]
-    alone = score(signal("burst_self"))[0]
+    elsewhere = signal("burst_self", asset_ids=["ckpt-pretraining-2"])
+    both = score(signal("burst_peers"), elsewhere)[0]
+    alone = score(elsewhere)[0]
     of_self = next(c for c in both.contributions if c.detector == "burst_self")
     assert of_self.raw == pytest.approx(alone.contributions[0].raw / 2**1.5)
+
+
+@pytest.mark.parametrize(
+    ("assets", "stronger"),
+    [
+        (["ckpt-pretraining-1"], 2),
+        (["ckpt-pretraining-1", "ckpt-evals-1"], 2),
+        (["ckpt-pretraining-1", "ckpt-evals-1", "ckpt-evals-2"], 2),
+        (["ckpt-evals-1"], 0),
+        ([], 0),
+    ],
+)
+def test_one_asset_told_of_by_several_families_counts_less_each_time(
+    assets: list[str], stronger: int
+) -> None:
+    """One reading is news to shard_coverage and first_access alike."""
+    weak = signal("mass_clone", p_value=3e-3, asset_ids=assets)
+    loud = [signal(name, p_value=1e-6) for name in ("shard_coverage", "first_access")]
+    facts = replace(circumstances(), rules=RULES.model_copy(update={"min_score": 0}))
+    alone = score(weak, facts=facts)[0].raw
+    found = score(*loud, weak, facts=facts)[0]
+    of_weak = next(c for c in found.contributions if c.detector == "mass_clone")
+    assert of_weak.raw == pytest.approx(alone / (1 + stronger) ** 0.5)
 
 
 def test_severity_bands_are_those_of_the_finding() -> None:
