@@ -25,6 +25,7 @@ from jobs.stages.ingest.formats.log_format import JsonRecords, LogFormat, Wrappe
 from jobs.stages.ingest.vendors.aws_actions import CLASSES
 from jobs.stages.ingest.vendors.aws_copies import COPIED_TO
 from jobs.stages.ingest.vendors.aws_log_changes import LOG_CHANGE
+from jobs.stages.ingest.vendors.aws_opened_folders import OPENED_FOLDER
 from jobs.stages.ingest.vendors.aws_openings import (
     GRANTEES,
     OPENED_BUCKET,
@@ -282,7 +283,7 @@ COLUMNS = {
     "action": "r.eventName",
     "action_class": ACTION_CLASS,
     "resource": f"case when {IS_COPY} then coalesce(concat('s3://', {SOURCE}), {OBJECT_URI}) "
-    f"when {BUCKET} is not null then {OBJECT_URI} "
+    f"when {BUCKET} is not null then concat_ws('/', {OBJECT_URI}, {OPENED_FOLDER}) "
     f"when {OPENED_BUCKET} is not null then concat('s3://', {OPENED_BUCKET}) "
     f"else concat_ws('/', 'aws:/', {ACCOUNT}, {SERVICE}, "
     f"coalesce({PARAMETERS}.roleArn, get(r.resources, 0).ARN, {SHARED_THING})) end",
